@@ -1,0 +1,67 @@
+use crate::Thresholds;
+
+/// What a comparison says, by the tenant's thresholds for the model. It is evidence: the client
+/// decides (O11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Band {
+    /// At or above the match threshold.
+    Match,
+    /// At or above the review threshold, below the match threshold: a person should look.
+    Review,
+    /// Below both.
+    NoMatch,
+}
+
+impl Band {
+    /// The band of a score (cosine, −1…1).
+    pub fn of(score: f32, thresholds: Thresholds) -> Self {
+        if score >= thresholds.matching() {
+            Self::Match
+        } else if score >= thresholds.review() {
+            Self::Review
+        } else {
+            Self::NoMatch
+        }
+    }
+
+    /// The band's name on the command line and in the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Review => "review",
+            Self::NoMatch => "no_match",
+        }
+    }
+}
+
+/// Why a band came out as it did (O11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DecisionReason {
+    /// A score at or above the match threshold.
+    ScoreAboveMatch,
+    /// A score between the thresholds.
+    ScoreBetweenThresholds,
+    /// No score at the review threshold, or nothing to compare with: an authenticator cannot tell
+    /// the two apart.
+    NoScoreAboveReview,
+}
+
+impl DecisionReason {
+    /// The reason of a band.
+    pub const fn of(band: Band) -> Self {
+        match band {
+            Band::Match => Self::ScoreAboveMatch,
+            Band::Review => Self::ScoreBetweenThresholds,
+            Band::NoMatch => Self::NoScoreAboveReview,
+        }
+    }
+
+    /// The stable code on the wire.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::ScoreAboveMatch => "SCORE_ABOVE_MATCH",
+            Self::ScoreBetweenThresholds => "SCORE_BETWEEN_THRESHOLDS",
+            Self::NoScoreAboveReview => "NO_SCORE_ABOVE_REVIEW",
+        }
+    }
+}

@@ -1,0 +1,123 @@
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// Why a call was refused or failed: the stable codes of `google.rpc.ErrorInfo.reason`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[$doc])* $name,)* }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code on the wire and in the log.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The vector's length is not the model's dimension.
+    EmbeddingDimension = "EMBEDDING_DIMENSION",
+    /// The vector has a component that is not a number.
+    EmbeddingNan = "EMBEDDING_NAN",
+    /// The vector has an infinite component.
+    EmbeddingInfinite = "EMBEDDING_INFINITE",
+    /// The vector has no direction.
+    EmbeddingZeroNorm = "EMBEDDING_ZERO_NORM",
+    /// The applicant id is empty.
+    SubjectIdEmpty = "SUBJECT_ID_EMPTY",
+    /// The applicant id is longer than 128 characters.
+    SubjectIdTooLong = "SUBJECT_ID_TOO_LONG",
+    /// The applicant id has a character outside `A-Z a-z 0-9 . _ ~ -`.
+    SubjectIdMalformed = "SUBJECT_ID_MALFORMED",
+    /// The applicant id has the shape of an e-mail address, a phone or a national id number (O5).
+    SubjectIdPersonalData = "SUBJECT_ID_PERSONAL_DATA",
+    /// The tenant id is malformed.
+    TenantIdMalformed = "TENANT_ID_MALFORMED",
+    /// A resource name is malformed.
+    NameMalformed = "NAME_MALFORMED",
+    /// A required field is missing.
+    FieldMissing = "FIELD_MISSING",
+    /// A field's value lies outside its range.
+    FieldOutOfRange = "FIELD_OUT_OF_RANGE",
+    /// The tenant has no profile of this model.
+    ModelUnknown = "MODEL_UNKNOWN",
+    /// The tenant already has a profile of this model.
+    ModelExists = "MODEL_EXISTS",
+    /// The request id was used for another request.
+    RequestIdReused = "REQUEST_ID_REUSED",
+    /// The request id is not a version 4 UUID.
+    RequestIdMalformed = "REQUEST_ID_MALFORMED",
+    /// The page token was not given out by this method.
+    PageTokenMalformed = "PAGE_TOKEN_MALFORMED",
+    /// The call states no purpose (O2).
+    PurposeUnspecified = "PURPOSE_UNSPECIFIED",
+    /// The purpose does not fit the operation, or the tenant has no basis for it (O1, O2).
+    PurposeNotAllowed = "PURPOSE_NOT_ALLOWED",
+    /// The call carries no credential.
+    CredentialMissing = "CREDENTIAL_MISSING",
+    /// The credential is unknown, revoked or malformed.
+    CredentialInvalid = "CREDENTIAL_INVALID",
+    /// The credential has expired.
+    CredentialExpired = "CREDENTIAL_EXPIRED",
+    /// The credential lacks the role the method needs (O31).
+    RoleRequired = "ROLE_REQUIRED",
+    /// The credential belongs to another tenant (O4).
+    TenantMismatch = "TENANT_MISMATCH",
+    /// No such tenant.
+    TenantNotFound = "TENANT_NOT_FOUND",
+    /// The tenant exists already.
+    TenantExists = "TENANT_EXISTS",
+    /// No such subject.
+    SubjectNotFound = "SUBJECT_NOT_FOUND",
+    /// No such template.
+    TemplateNotFound = "TEMPLATE_NOT_FOUND",
+    /// No such credential.
+    CredentialNotFound = "CREDENTIAL_NOT_FOUND",
+    /// No such receipt.
+    ReceiptNotFound = "RECEIPT_NOT_FOUND",
+    /// No such log, or no such leaf in it.
+    LogNotFound = "LOG_NOT_FOUND",
+    /// A message is larger than the configured limit.
+    MessageTooLarge = "MESSAGE_TOO_LARGE",
+    /// A message is no valid protobuf of its type.
+    MessageMalformed = "MESSAGE_MALFORMED",
+    /// The server is at its limit; try again after the delay given.
+    Overloaded = "OVERLOADED",
+    /// Too many failed attempts on this subject; try again after the delay given.
+    AttemptsLimited = "ATTEMPTS_LIMITED",
+    /// The server is shutting down.
+    ShuttingDown = "SHUTTING_DOWN",
+    /// The gallery is still loading, or failed to load; no answer is given from part of it.
+    GalleryNotReady = "GALLERY_NOT_READY",
+    /// The search could not be completed; no partial answer is given.
+    SearchIncomplete = "SEARCH_INCOMPLETE",
+    /// The erasure is accepted; its receipt exists once the old root is destroyed.
+    ErasurePending = "ERASURE_PENDING",
+    /// The disk is full; nothing was changed.
+    StorageFull = "STORAGE_FULL",
+    /// A fault on the server's side; the log has the details.
+    Internal = "INTERNAL",
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn codes_are_distinct_upper_snake_case() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert!(codes.iter().all(|code| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')));
+        codes.sort_unstable();
+        let total = codes.len();
+        codes.dedup();
+        assert_eq!(codes.len(), total);
+    }
+}

@@ -1,0 +1,246 @@
+use std::marker::PhantomData;
+
+use lethe_domain::{CredentialId, LawfulBasis, Purpose, PurposeBasis, Reason, Role, Roles, TenantId, Timestamp};
+
+use crate::operation::Kind;
+use crate::principal::{Owner, Principal};
+use crate::table::{Operation, Scope};
+
+/// What a call is aimed at.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// The vault itself.
+    Vault,
+    /// A tenant, with the purposes it declared. `None` where there is no such tenant: only the
+    /// vault's own credentials ever learn that.
+    Tenant(&'a TenantId, Option<&'a [PurposeBasis]>),
+}
+
+/// A refusal at the gate: the stable reason, the obligation behind it, and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The stable reason.
+    pub reason: Reason,
+    /// The obligation that decided, such as `O4`.
+    pub obligation: &'static str,
+    /// A sentence for a person.
+    pub message: String,
+}
+
+/// Proof that the gate let a call pass. Use cases take it by value, one a call.
+#[derive(Debug)]
+pub struct Authorized<O> {
+    grant: Grant,
+    operation: PhantomData<O>,
+}
+
+#[derive(Debug)]
+struct Grant {
+    tenant: Option<TenantId>,
+    credential: CredentialId,
+    roles: Roles,
+    purpose: Purpose,
+    basis: Option<LawfulBasis>,
+}
+
+impl<O: Kind> Authorized<O> {
+    /// The operation that was allowed.
+    pub const fn operation(&self) -> Operation {
+        O::OPERATION
+    }
+
+    /// The tenant it is allowed on; `None` for the vault itself.
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        self.grant.tenant.as_ref()
+    }
+
+    /// Who asked.
+    pub const fn credential(&self) -> CredentialId {
+        self.grant.credential
+    }
+
+    /// What who asked may do.
+    pub const fn roles(&self) -> Roles {
+        self.grant.roles
+    }
+
+    /// The stated purpose.
+    pub const fn purpose(&self) -> Purpose {
+        self.grant.purpose
+    }
+
+    /// The tenant's basis for it; `None` where the purpose needs none of the tenant's.
+    pub const fn basis(&self) -> Option<LawfulBasis> {
+        self.grant.basis
+    }
+}
+
+/// Decides whether `principal` may do `O` to `target` for `purpose` at `now`.
+///
+/// The order is part of the contract: expiry, owner, role, purpose. Nothing here depends on a subject,
+/// so a denial tells nothing of one.
+pub fn authorize<O: Kind>(
+    principal: &Principal,
+    target: Target<'_>,
+    purpose: Option<Purpose>,
+    now: Timestamp,
+) -> Result<Authorized<O>, Denial> {
+    let rule = O::OPERATION.rule();
+    if principal.expires.is_some_and(|end| end <= now) {
+        return deny(Reason::CredentialExpired, "O31", "the credential has expired");
+    }
+    check_owner(principal, target, rule.scope)?;
+    let wanted: Roles = rule.roles.iter().copied().collect();
+    if !principal.roles.meets(wanted) {
+        let names: Vec<_> = rule.roles.iter().map(|role| role.name()).collect();
+        return deny(Reason::RoleRequired, "O31", format!("{} needs the role {}", rule.name, names.join(" or ")));
+    }
+    let Some(purpose) = purpose else {
+        return deny(Reason::PurposeUnspecified, "O2", "every call states its purpose");
+    };
+    if !rule.purposes.contains(&purpose) {
+        let names: Vec<_> = rule.purposes.iter().map(|purpose| purpose.name()).collect();
+        let message = format!("{} may serve {}; not {}", rule.name, names.join(", "), purpose.name());
+        return deny(Reason::PurposeNotAllowed, "O2", message);
+    }
+    let (tenant, basis) = match target {
+        Target::Vault => (None, None),
+        Target::Tenant(tenant, declared) => (Some(tenant.clone()), check_basis(tenant, declared, purpose)?),
+    };
+    let grant = Grant { tenant, credential: principal.credential, roles: principal.roles, purpose, basis };
+    Ok(Authorized { grant, operation: PhantomData })
+}
+
+/// Whether a caller sees raw scores. Whoever only authenticates sees the band alone, so that nobody can
+/// climb the score.
+pub const fn sees_scores(roles: Roles) -> bool {
+    roles.has(Role::FraudAnalyst) || roles.has(Role::Reviewer)
+}
+
+fn check_owner(principal: &Principal, target: Target<'_>, scope: Scope) -> Result<(), Denial> {
+    let fits = match (&principal.owner, target) {
+        (Owner::Vault, Target::Vault) => scope != Scope::Tenant,
+        (Owner::Vault, Target::Tenant(..)) => scope == Scope::Either,
+        (Owner::Tenant(_), Target::Vault) => scope == Scope::Either,
+        (Owner::Tenant(own), Target::Tenant(tenant, _)) => scope != Scope::Vault && own == tenant,
+    };
+    if fits {
+        return Ok(());
+    }
+    match principal.owner {
+        Owner::Vault => deny(Reason::TenantMismatch, "O4", "an operator's credential has no access to a tenant's data")
+            .map(drop::<()>),
+        Owner::Tenant(_) if scope == Scope::Vault => {
+            deny(Reason::RoleRequired, "O31", "only the operator may do this").map(drop::<()>)
+        }
+        Owner::Tenant(_) => {
+            deny(Reason::TenantMismatch, "O4", "the credential belongs to another tenant").map(drop::<()>)
+        }
+    }
+}
+
+fn check_basis(
+    tenant: &TenantId,
+    declared: Option<&[PurposeBasis]>,
+    purpose: Purpose,
+) -> Result<Option<LawfulBasis>, Denial> {
+    let Some(declared) = declared else {
+        return deny(Reason::TenantNotFound, "O1", format!("there is no tenant {tenant}"));
+    };
+    if !purpose.is_biometric() {
+        return Ok(None);
+    }
+    match declared.iter().find(|entry| entry.purpose == purpose) {
+        Some(entry) => Ok(Some(entry.basis)),
+        None => {
+            let message = format!("the tenant declared no lawful basis for {}", purpose.name());
+            deny(Reason::PurposeNotAllowed, "O1", message)
+        }
+    }
+}
+
+fn deny<T>(reason: Reason, obligation: &'static str, message: impl Into<String>) -> Result<T, Denial> {
+    Err(Denial { reason, obligation, message: message.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{CreateTenant, Enroll, GetCheckpoint, GetTenant, Search};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn tenant(id: &str) -> TenantId {
+        TenantId::parse(id).unwrap()
+    }
+
+    fn of_tenant(id: &str, role: Role) -> Principal {
+        let owner = Owner::Tenant(tenant(id));
+        Principal { credential: CredentialId::random(), owner, roles: Roles::only(role), expires: None }
+    }
+
+    fn operator() -> Principal {
+        let roles = Roles::only(Role::Operator);
+        Principal { credential: CredentialId::random(), owner: Owner::Vault, roles, expires: None }
+    }
+
+    const DECLARED: &[PurposeBasis] =
+        &[PurposeBasis { purpose: Purpose::DuplicateDetection, basis: LawfulBasis::ExplicitConsent }];
+
+    fn reason<O: Kind>(who: &Principal, target: Target<'_>, purpose: Option<Purpose>) -> Reason {
+        authorize::<O>(who, target, purpose, NOW).unwrap_err().reason
+    }
+
+    #[test]
+    fn a_fitting_call_passes_with_its_basis() {
+        let id = tenant("bank");
+        let target = Target::Tenant(&id, Some(DECLARED));
+        let who = of_tenant("bank", Role::FraudAnalyst);
+        let passed = authorize::<Search>(&who, target, Some(Purpose::DuplicateDetection), NOW).unwrap();
+        assert_eq!(passed.tenant(), Some(&id));
+        assert_eq!(passed.basis(), Some(LawfulBasis::ExplicitConsent));
+    }
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let id = tenant("bank");
+        let here = Target::Tenant(&id, Some(DECLARED));
+        let analyst = of_tenant("bank", Role::FraudAnalyst);
+        let purpose = Some(Purpose::DuplicateDetection);
+        assert_eq!(reason::<Search>(&of_tenant("shop", Role::FraudAnalyst), here, purpose), Reason::TenantMismatch);
+        assert_eq!(reason::<Search>(&operator(), here, purpose), Reason::TenantMismatch);
+        assert_eq!(reason::<Search>(&of_tenant("bank", Role::Enroller), here, purpose), Reason::RoleRequired);
+        assert_eq!(reason::<Search>(&analyst, here, None), Reason::PurposeUnspecified);
+        assert_eq!(reason::<Search>(&analyst, here, Some(Purpose::Authentication)), Reason::PurposeNotAllowed);
+        assert_eq!(reason::<Search>(&analyst, here, Some(Purpose::FraudPrevention)), Reason::PurposeNotAllowed);
+        assert_eq!(
+            reason::<CreateTenant>(&analyst, Target::Vault, Some(Purpose::Administration)),
+            Reason::RoleRequired
+        );
+        let nowhere = Target::Tenant(&id, None);
+        assert_eq!(reason::<GetTenant>(&operator(), nowhere, Some(Purpose::Administration)), Reason::TenantNotFound);
+        let expired = Principal { expires: Some(NOW), ..analyst };
+        assert_eq!(reason::<Search>(&expired, here, purpose), Reason::CredentialExpired);
+    }
+
+    #[test]
+    fn a_tenant_never_learns_whether_another_exists() {
+        let id = tenant("other");
+        let who = of_tenant("bank", Role::Enroller);
+        let purpose = Some(Purpose::Authentication);
+        let there = authorize::<Enroll>(&who, Target::Tenant(&id, Some(DECLARED)), purpose, NOW).unwrap_err();
+        let not_there = authorize::<Enroll>(&who, Target::Tenant(&id, None), purpose, NOW).unwrap_err();
+        assert_eq!(there, not_there);
+    }
+
+    #[test]
+    fn an_operator_reads_the_vaults_log_and_so_do_auditors() {
+        let purpose = Some(Purpose::Audit);
+        assert!(authorize::<GetCheckpoint>(&operator(), Target::Vault, purpose, NOW).is_ok());
+        assert!(authorize::<GetCheckpoint>(&of_tenant("bank", Role::Auditor), Target::Vault, purpose, NOW).is_ok());
+        assert_eq!(
+            reason::<GetCheckpoint>(&of_tenant("bank", Role::Enroller), Target::Vault, purpose),
+            Reason::RoleRequired
+        );
+    }
+}

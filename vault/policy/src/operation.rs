@@ -1,0 +1,66 @@
+//! One marker type an operation: `Authorized<Search>` is no `Authorized<Enroll>`.
+
+use crate::table::Operation;
+
+/// A marker type of an operation.
+pub trait Kind: Send + Sync + 'static {
+    /// The operation it stands for.
+    const OPERATION: Operation;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub enum $name {}
+
+            impl Kind for $name {
+                const OPERATION: Operation = Operation::$name;
+            }
+        )*
+    };
+}
+
+kinds! {
+    /// Creates a tenant.
+    CreateTenant,
+    /// Reads a tenant.
+    GetTenant,
+    /// Creates a credential of a tenant.
+    CreateCredential,
+    /// Lists a tenant's credentials.
+    ListCredentials,
+    /// Revokes a tenant's credential.
+    RevokeCredential,
+    /// Registers a model for a tenant.
+    CreateModelProfile,
+    /// Reads a model profile.
+    GetModelProfile,
+    /// Lists a tenant's model profiles.
+    ListModelProfiles,
+    /// Changes the thresholds of a model.
+    UpdateModelProfile,
+    /// Adds a template.
+    Enroll,
+    /// Replaces a template; the old version is shredded (O24).
+    ReplaceTemplate,
+    /// Deletes a template; it is shredded.
+    DeleteTemplate,
+    /// Lists a subject's templates, without embeddings.
+    ListTemplates,
+    /// Compares a probe with one subject.
+    Verify,
+    /// Searches a gallery for a probe.
+    Search,
+    /// Reads what is held about a subject, without embeddings.
+    GetSubject,
+    /// Erases a subject.
+    EraseSubject,
+    /// Reads an erasure receipt.
+    GetReceipt,
+    /// Reads a log's checkpoint.
+    GetCheckpoint,
+    /// Reads a log entry with its proof.
+    GetInclusionProof,
+}
