@@ -95,7 +95,7 @@ impl CaptureKind {
 }
 
 /// Capture quality, 0 (unusable) to 1 (best), by the capture service's own measure.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Quality(f32);
 
 impl Quality {

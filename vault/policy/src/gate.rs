@@ -187,7 +187,7 @@ mod tests {
     const DECLARED: &[PurposeBasis] =
         &[PurposeBasis { purpose: Purpose::DuplicateDetection, basis: LawfulBasis::ExplicitConsent }];
 
-    fn reason<O: Kind>(who: &Principal, target: Target<'_>, purpose: Option<Purpose>) -> Reason {
+    fn reason<O: Kind + std::fmt::Debug>(who: &Principal, target: Target<'_>, purpose: Option<Purpose>) -> Reason {
         authorize::<O>(who, target, purpose, NOW).unwrap_err().reason
     }
 

@@ -1,0 +1,101 @@
+# Lethe: what there is to run. `make` alone prints the list.
+#
+# Everything is built in the release profile with the locked dependencies, because RocksDB and FAISS
+# take long to compile and one build of them serves all. CARGO_TARGET_DIR is honoured when it is set.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+
+CARGO ?= cargo
+# How every cargo command builds. All but the benchmarks name the whole workspace: a part of it may need
+# fewer features of a shared dependency, and RocksDB would be compiled again for the difference.
+BUILD := --release --locked
+# The version of buf that the .proto files are linted with.
+BUF := @bufbuild/buf@1.75.0
+# A folder of embeddings for the demo; without one it makes synthetic people.
+DATA ?=
+# How often the soak kills a server in mid-work.
+LETHE_KILLS ?= 500
+
+step = @printf '\n==> %s\n' "$(1)"
+
+.PHONY: help
+help: ## Prints this list.
+	@printf 'Lethe, a biometric template vault. Usage: make <target>\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@printf '\nThe first build compiles RocksDB and FAISS: about 25 minutes on two cores.\n'
+
+.PHONY: setup
+setup: ## Installs what the build needs (Debian 12); does nothing when it is there.
+	$(call step,setup)
+	@.ci/setup
+
+.PHONY: demo
+demo: setup ## Enrolls, verifies, searches and erases in an embedded vault. DATA=folder takes your embeddings.
+	$(call step,demo: building lethe)
+	@$(CARGO) build $(BUILD) --workspace --bin lethe
+	$(call step,demo)
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe" demo $(if $(DATA),--data "$(DATA)")
+
+.PHONY: test
+test: setup lint unit docs audit ## Everything a change must pass: setup, lint, tests, documentation, dependencies.
+	@printf '\n==> all passed\n'
+
+.PHONY: lint
+lint: format proto-lint clippy ## Format, .proto files, clippy with warnings denied.
+
+.PHONY: format
+format:
+	$(call step,format)
+	@$(CARGO) fmt --all --check
+
+.PHONY: proto-lint
+proto-lint:
+	$(call step,proto: buf lint)
+	@if ! command -v npx >/dev/null; then \
+	    echo 'skipped: npx is not installed (Node.js brings it)'; \
+	elif ! npx --yes $(BUF) --version >/dev/null 2>&1; then \
+	    echo 'skipped: npx cannot get $(BUF); is the npm registry reachable?'; \
+	else \
+	    cd proto && npx --yes $(BUF) lint && npx --yes $(BUF) format --diff --exit-code && echo 'clean'; \
+	fi
+
+.PHONY: clippy
+clippy:
+	$(call step,clippy)
+	@$(CARGO) clippy $(BUILD) --workspace --all-targets -- -D warnings
+
+.PHONY: unit
+unit:
+	$(call step,tests)
+	@$(CARGO) nextest run $(BUILD) --workspace --no-fail-fast
+	$(call step,examples in the documentation)
+	@$(CARGO) test $(BUILD) --workspace --doc
+
+.PHONY: docs
+docs: ## Builds the API documentation, with warnings denied.
+	$(call step,documentation)
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc $(BUILD) --workspace --no-deps
+
+.PHONY: audit
+audit:
+	$(call step,dependencies: cargo deny)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny --locked check; \
+	else \
+	    echo 'skipped: cargo-deny is not installed (cargo install --locked cargo-deny)'; \
+	fi
+
+.PHONY: bench
+bench: setup ## Measures against the peers and the machine's limits; takes long.
+	$(call step,benchmarks)
+	@$(CARGO) bench --profile release --locked -p lethe-benches
+
+.PHONY: soak
+soak: setup ## The end-to-end tests with raised counts: LETHE_KILLS kills (500), PROPTEST_CASES cases (4096).
+	$(call step,soak)
+	@LETHE_SOAK=1 LETHE_KILLS='$(LETHE_KILLS)' PROPTEST_CASES="$${PROPTEST_CASES:-4096}" \
+	    $(CARGO) nextest run $(BUILD) --workspace --no-fail-fast

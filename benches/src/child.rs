@@ -1,0 +1,103 @@
+//! Servers as processes of their own, started from this very program.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Error;
+
+/// What a child prints when it answers, followed by its endpoint.
+pub const READY: &str = "ready ";
+
+/// What a child prints before that if it made an operator's key, followed by the key.
+pub const KEY: &str = "key ";
+
+/// A server of ours in a process of its own; ended when dropped.
+pub struct Child {
+    process: std::process::Child,
+    endpoint: String,
+    key: Option<String>,
+    started_in: Duration,
+}
+
+impl Child {
+    /// Starts this program with `arguments` and waits for its [`READY`] line.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be started, [`Error::Invalid`] if it ends before it is ready.
+    pub fn start(arguments: &[OsString]) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let start = Instant::now();
+        let mut process = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::io("starting a server"))?;
+        let output = process.stdout.take();
+        // From here on the process is ended whatever happens.
+        let mut child = Self { process, endpoint: String::new(), key: None, started_in: Duration::ZERO };
+        let Some(output) = output else {
+            return Err(Error::invalid("a server without output"));
+        };
+        for line in BufReader::new(output).lines() {
+            let line = line.map_err(Error::io("reading a server's output"))?;
+            if let Some(key) = line.strip_prefix(KEY) {
+                child.key = Some(key.to_owned());
+            } else if let Some(endpoint) = line.strip_prefix(READY) {
+                child.started_in = start.elapsed();
+                child.endpoint = endpoint.to_owned();
+                return Ok(child);
+            }
+        }
+        let status = child.process.wait().map_err(Error::io("waiting for a server"))?;
+        Err(Error::invalid(format!("a server ended before it was ready: {status}")))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The operator's key, at the first start of a vault.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// The process' number.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// How long it took from starting the process until it was ready.
+    #[must_use]
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be asked; [`Error::Invalid`] if it fails in ending.
+    pub fn stop(mut self) -> Result<(), Error> {
+        if let Some(number) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
+            kill_process(number, Signal::TERM).map_err(|error| Error::io("ending a server")(error.into()))?;
+        }
+        let status = self.process.wait().map_err(Error::io("waiting for a server"))?;
+        if status.success() { Ok(()) } else { Err(Error::invalid(format!("a server ended badly: {status}"))) }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Already gone is as good as gone.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,223 @@
+//! `lethe-bench`: how fast the vault is, always against something.
+
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lethe_benches::host::{Host, is_in_memory};
+use lethe_benches::peers::{Kind, serve_echo};
+use lethe_benches::record::{Lines, Record, Sink, Table};
+use lethe_benches::report::{self, Store};
+use lethe_benches::scenario::{Scenario, Settings};
+use lethe_benches::{Error, child, vault};
+use tokio::net::TcpListener;
+
+/// Measures the vault against peers and physical limits: ratios of neighbouring runs, medians, spread.
+#[derive(Debug, Parser)]
+#[command(name = "lethe-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 1:N search, against FAISS, memory bandwidth and the exact answer.
+    Search(Options),
+    /// 1:1 verification, against a tonic echo and raw reads.
+    Verify(Options),
+    /// Enrolment, against raw RocksDB.
+    Enroll(Options),
+    /// Erasure, against a small gallery, re-encryption and plain deletion.
+    Erase(Options),
+    /// Starting, against reading and opening every row.
+    Start(Options),
+    /// Everything above.
+    All(Options),
+    /// Turns stored results into pages with plots.
+    Report {
+        /// Folder that results were stored in.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// Folder for the pages.
+        #[arg(long, value_name = "DIR", default_value = "docs/benchmarks")]
+        to: PathBuf,
+    },
+    /// A server for a measurement; this program starts it itself.
+    #[command(subcommand, hide = true)]
+    Child(ChildCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ChildCommand {
+    Echo,
+    Vault { folder: PathBuf },
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Templates in the gallery; several sizes give exponents of growth in the report.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "10000")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1000..))]
+    size: Vec<u64>,
+
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+
+    /// Also add the results to this folder, for `report`.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+
+    /// Pairs of runs, at least 5.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(5..))]
+    runs: u32,
+
+    /// Threads of the scan and of the peers that take a number; all cores if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+
+    /// Values of an embedding.
+    #[arg(long, default_value_t = 512, value_parser = dimension)]
+    dimension: usize,
+
+    /// Seed of the generated people.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Seconds that a run of load lasts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+
+    /// Where databases are made for the time of the measurement.
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
+
+    /// Further FAISS indexes to compare searches with.
+    #[arg(long, value_enum)]
+    peer: Vec<Peer>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Peer {
+    /// Exact, split over all threads.
+    Sharded,
+    /// Approximate; takes minutes to build at 100,000 and over an hour at 1,000,000.
+    Hnsw,
+}
+
+fn dimension(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(dimension @ (128 | 512 | 1024)) => Ok(dimension),
+        Ok(_) | Err(_) => Err("128, 512 or 1024".into()),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io { what: "starting the runtime".into(), source })
+        .and_then(|runtime| runtime.block_on(run(arguments.command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("lethe-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Error> {
+    let all = [Scenario::Search, Scenario::Verify, Scenario::Enroll, Scenario::Erase, Scenario::Start];
+    match command {
+        Command::Search(options) => measure(&[Scenario::Search], &options).await,
+        Command::Verify(options) => measure(&[Scenario::Verify], &options).await,
+        Command::Enroll(options) => measure(&[Scenario::Enroll], &options).await,
+        Command::Erase(options) => measure(&[Scenario::Erase], &options).await,
+        Command::Start(options) => measure(&[Scenario::Start], &options).await,
+        Command::All(options) => measure(&all, &options).await,
+        Command::Report { from, to } => {
+            for file in report::write(&from, &to)? {
+                println!("{}", to.join(file).display());
+            }
+            Ok(())
+        }
+        Command::Child(ChildCommand::Vault { folder }) => vault::serve(&folder).await,
+        Command::Child(ChildCommand::Echo) => echo().await,
+    }
+}
+
+async fn echo() -> Result<(), Error> {
+    let failed = |source| Error::Io { what: "listening".into(), source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    println!("{}http://{}", child::READY, listener.local_addr().map_err(failed)?);
+    serve_echo(listener).await
+}
+
+async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error> {
+    let host = Host::here();
+    let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    preface(&host, &scratch)?;
+    let mut faiss = vec![Kind::Flat];
+    faiss.extend(options.peer.iter().map(|peer| match peer {
+        Peer::Sharded => Kind::FlatSharded,
+        Peer::Hnsw => Kind::Hnsw,
+    }));
+    let settings = Settings {
+        runs: options.runs,
+        threads: options.threads.unwrap_or(host.cores).max(1),
+        dimension: options.dimension,
+        seed: options.seed,
+        duration: Duration::from_secs(options.seconds),
+        scratch,
+        faiss,
+    };
+    let store = options.store.as_deref().map(|folder| Store::create(folder, &host)).transpose()?;
+    let stdout = std::io::stdout();
+    let shown: Box<dyn Sink> = if options.json { Box::new(Lines(stdout)) } else { Box::new(Table::new(stdout)) };
+    let mut sink = Both { shown, store };
+    for scenario in scenarios {
+        for &n in &options.size {
+            scenario.run(&settings, n, &mut sink).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a reader of the figures has to know, on standard error so that `--json` stays clean.
+fn preface(host: &Host, scratch: &Path) -> Result<(), Error> {
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(
+        stderr,
+        "{}, {} cores, Linux {}, {}\nThe vault, the peer servers and the load generator are separate processes on \
+         these same {} cores, not pinned apart.",
+        host.cpu, host.cores, host.kernel, host.commit, host.cores
+    );
+    if is_in_memory(scratch)? {
+        let _ = writeln!(
+            stderr,
+            "{} is held in memory: a synced write costs nothing there, so enroll and erase say little. \
+             Choose another with --scratch.",
+            scratch.display()
+        );
+    }
+    Ok(())
+}
+
+/// Shows a record and stores it.
+struct Both {
+    shown: Box<dyn Sink>,
+    store: Option<Store>,
+}
+
+impl Sink for Both {
+    fn put(&mut self, record: &Record) -> std::io::Result<()> {
+        self.shown.put(record)?;
+        self.store.as_mut().map_or(Ok(()), |store| store.put(record))
+    }
+}

@@ -1,0 +1,166 @@
+//! Raw RocksDB with rows as large as the vault's, sealed with one AES-256-GCM key: what storage and
+//! encryption cost when nothing else is promised.
+
+use std::path::Path;
+
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use rocksdb::{DB, DBCompressionType, IteratorMode, Options, WriteBatch, WriteOptions};
+
+use crate::Error;
+
+/// Rows sealed under one key, numbered from 0.
+#[derive(Debug)]
+pub struct Rows {
+    database: DB,
+    key: LessSafeKey,
+}
+
+/// A row ready to be stored.
+#[derive(Debug, Clone)]
+pub struct SealedRow {
+    /// Its number.
+    pub number: u64,
+    bytes: Vec<u8>,
+}
+
+impl Rows {
+    /// Opens or creates the database.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`].
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.increase_parallelism(2);
+        // Ciphertext does not compress.
+        options.set_compression_type(DBCompressionType::None);
+        let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|_| Error::invalid("AES-256 takes 32 bytes"))?;
+        Ok(Self { database: DB::open(&options, folder)?, key: LessSafeKey::new(key) })
+    }
+
+    /// A database of `count` rows whose plaintexts have `bytes` bytes, settled.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`].
+    pub fn filled(folder: &Path, count: u64, bytes: usize) -> Result<Self, Error> {
+        let rows = Self::open(folder)?;
+        for first in (0..count).step_by(1000) {
+            let numbers = first..count.min(first + 1000);
+            let sealed: Result<Vec<SealedRow>, Error> =
+                numbers.map(|number| rows.seal(number, &vec![number as u8; bytes])).collect();
+            rows.put(&sealed?, false)?;
+        }
+        rows.settle()?;
+        Ok(rows)
+    }
+
+    /// Seals `plaintext` for row `number`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] never, for plaintexts below 2^36 bytes.
+    pub fn seal(&self, number: u64, plaintext: &[u8]) -> Result<SealedRow, Error> {
+        let mut bytes = plaintext.to_vec();
+        self.key
+            .seal_in_place_append_tag(nonce(number), Aad::from(number.to_be_bytes()), &mut bytes)
+            .map_err(|_| Error::invalid("sealing failed"))?;
+        Ok(SealedRow { number, bytes })
+    }
+
+    /// Stores rows in one batch.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`].
+    pub fn put(&self, rows: &[SealedRow], synced: bool) -> Result<(), Error> {
+        let mut batch = WriteBatch::default();
+        rows.iter().for_each(|row| batch.put(row.number.to_be_bytes(), &row.bytes));
+        Ok(self.database.write_opt(batch, &durability(synced))?)
+    }
+
+    /// Deletes a row.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`].
+    pub fn delete(&self, number: u64, synced: bool) -> Result<(), Error> {
+        Ok(self.database.delete_opt(number.to_be_bytes(), &durability(synced))?)
+    }
+
+    /// Brings everything to table files, so that reading is reading tables and not the log.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`].
+    pub fn settle(&self) -> Result<(), Error> {
+        self.database.flush()?;
+        self.database.compact_range::<&[u8], &[u8]>(None, None);
+        Ok(())
+    }
+
+    /// Reads and opens row `number`; the length of its plaintext.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`]; [`Error::Invalid`] if it is missing or does not open.
+    pub fn get_and_open(&self, number: u64) -> Result<usize, Error> {
+        let Some(mut bytes) = self.database.get(number.to_be_bytes())? else {
+            return Err(Error::invalid(format!("row {number} is missing")));
+        };
+        self.open_row(number, &mut bytes)
+    }
+
+    /// Reads and opens all rows in order; how many there are.
+    ///
+    /// # Errors
+    /// As [`Rows::get_and_open`].
+    pub fn read_and_open(&self) -> Result<u64, Error> {
+        let mut count = 0;
+        let mut scratch = Vec::new();
+        for row in self.database.iterator(IteratorMode::Start) {
+            let (number, bytes) = row?;
+            let number = number.as_ref().try_into().map_err(|_| Error::invalid("a key of other length"))?;
+            scratch.clear();
+            scratch.extend_from_slice(&bytes);
+            self.open_row(u64::from_be_bytes(number), &mut scratch)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn open_row(&self, number: u64, bytes: &mut [u8]) -> Result<usize, Error> {
+        self.key
+            .open_in_place(nonce(number), Aad::from(number.to_be_bytes()), bytes)
+            .map(|plaintext| plaintext.len())
+            .map_err(|_| Error::invalid(format!("row {number} does not open")))
+    }
+}
+
+/// A counter: rows here are written once, and nothing is secret.
+fn nonce(number: u64) -> Nonce {
+    let mut bytes = [0; NONCE_LEN];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    Nonce::assume_unique_for_key(bytes)
+}
+
+fn durability(synced: bool) -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.set_sync(synced);
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_and_damage_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = Rows::open(folder.path()).unwrap();
+        let sealed: Vec<SealedRow> = (0..100).map(|i| rows.seal(i, &[i as u8; 2048]).unwrap()).collect();
+        rows.put(&sealed, true).unwrap();
+        rows.settle().unwrap();
+        assert_eq!(rows.read_and_open().unwrap(), 100);
+        assert_eq!(rows.get_and_open(99).unwrap(), 2048);
+        rows.delete(99, true).unwrap();
+        assert!(rows.get_and_open(99).is_err());
+        let moved = SealedRow { number: 5, bytes: sealed[6].bytes.clone() };
+        rows.put(&[moved], false).unwrap();
+        assert!(rows.get_and_open(5).is_err() && rows.read_and_open().is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! From stored lines to pages that people read: one a scenario, with plots, and an index that names
+//! the machine and the build.
+
+mod page;
+mod plot;
+mod store;
+
+use std::fs;
+use std::path::Path;
+
+pub use store::Store;
+
+use crate::Error;
+
+/// Writes the pages of everything stored in `from` into `to`, and returns the files' names.
+///
+/// # Errors
+/// [`Error::Stored`] for a line that is no record, [`Error::Io`] if a file cannot be read or written,
+/// [`Error::Invalid`] if nothing is stored.
+pub fn write(from: &Path, to: &Path) -> Result<Vec<String>, Error> {
+    let (host, records) = Store::open(from)?.read()?;
+    fs::create_dir_all(to).map_err(Error::io(to.display().to_string()))?;
+    let files = page::render(&host, &records);
+    for (name, text) in &files {
+        let path = to.join(name);
+        fs::write(&path, text).map_err(Error::io(path.display().to_string()))?;
+    }
+    Ok(files.into_iter().map(|(name, _)| name).collect())
+}

@@ -1,0 +1,133 @@
+//! People out: how long, how much is written, how many a second.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::Bench;
+use crate::Error;
+use crate::host;
+use crate::load;
+use crate::measure::{Better, Measure, alternate};
+use crate::peers::Rows;
+use crate::vault::Vault;
+
+/// Templates of the gallery that latencies are compared with.
+const SMALLEST: u64 = 1000;
+/// Erasures of one run, one after another.
+const SINGLE: u64 = 20;
+/// Erasures of one run at once, and callers that ask for them.
+const MANY: u64 = 256;
+const CALLERS: u64 = 64;
+
+const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, better: Better) -> Measure {
+    Measure { scenario: "erase", metric, unit, peer, better }
+}
+
+pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let needed = (SINGLE * 2 + MANY) * (u64::from(bench.settings.runs) + 1);
+    if bench.n < needed {
+        return Err(Error::invalid(format!("{needed} people are erased, so the size is at least that")));
+    }
+    let scratch = &bench.settings.scratch;
+    let vault = Vault::of(scratch, &bench.population, bench.n).await?;
+    let small = Vault::of(scratch, &bench.population, SMALLEST).await?;
+    let next = Cell::new(0);
+    latency(bench, &vault, &small, &next).await?;
+    drop(small);
+    bytes_written(bench, &vault, &next).await?;
+    per_second(bench, &vault, &next).await
+}
+
+/// To `SHREDDED`, in a large gallery and in a small one.
+async fn latency(bench: &mut Bench<'_>, vault: &Vault, small: &Vault, next: &Cell<u64>) -> Result<(), Error> {
+    let of_small = Cell::new(0);
+    let ours = async || {
+        let first = next.replace(next.get() + SINGLE);
+        let call = async |number: u64| vault.client().erase(bench.person(first + number)).await;
+        Ok(load::one_by_one(SINGLE, call).await?.quantile_ms(0.5))
+    };
+    let peer = async || {
+        let first = of_small.replace(of_small.get() + SINGLE);
+        let call = async |number: u64| small.client().erase(first + number).await;
+        Ok(load::one_by_one(SINGLE, call).await?.quantile_ms(0.5))
+    };
+    let pairs = alternate(bench.settings.runs, ours, peer).await?;
+    bench.put(measure("latency", "ms", "smallest_gallery", Better::Lower), &pairs)
+}
+
+/// What one erasure sends to storage, against sealing the whole gallery anew under another key.
+async fn bytes_written(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>) -> Result<(), Error> {
+    let process = vault.child().process();
+    settle(process).await?;
+    let ours = async || {
+        let before = host::bytes_written(process)?;
+        for _ in 0..SINGLE {
+            vault.client().erase(bench.person(next.replace(next.get() + 1))).await?;
+        }
+        Ok((host::bytes_written(process)? - before) as f64 / SINGLE as f64)
+    };
+    let gallery = bench.n as f64 * bench.row_bytes() as f64;
+    let pairs = alternate(bench.settings.runs, ours, async || Ok(gallery)).await?;
+    bench.put(measure("bytes_written", "B", "reencrypt_gallery", Better::Lower), &pairs)
+}
+
+/// Waits until compaction of what was imported is over.
+async fn settle(process: u32) -> Result<(), Error> {
+    let mut quiet = 0;
+    let mut written = host::bytes_written(process)?;
+    while quiet < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = host::bytes_written(process)?;
+        quiet = if now == written { quiet + 1 } else { 0 };
+        written = now;
+    }
+    Ok(())
+}
+
+/// Many callers at once, against as many that delete rows durably and forget nothing.
+async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>) -> Result<(), Error> {
+    let scratch = &bench.settings.scratch;
+    let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
+    let rows = Arc::new(Rows::filled(folder.path(), bench.n, bench.row_bytes())?);
+    let deleted = Cell::new(0);
+    let ours = async || {
+        let first = next.replace(next.get() + MANY);
+        let people: Vec<u64> = (first..first + MANY).map(|number| bench.person(number)).collect();
+        let start = Instant::now();
+        let mut callers = JoinSet::new();
+        for part in people.chunks((MANY / CALLERS) as usize) {
+            let (client, part) = (vault.client_shared(), part.to_vec());
+            callers.spawn(async move {
+                for person in part {
+                    client.erase(person).await?;
+                }
+                Ok::<(), Error>(())
+            });
+        }
+        while let Some(caller) = callers.join_next().await {
+            caller.map_err(|error| Error::invalid(error.to_string()))??;
+        }
+        Ok(MANY as f64 / start.elapsed().as_secs_f64())
+    };
+    let peer = async || {
+        let first = deleted.replace(deleted.get() + MANY);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..CALLERS)
+                .map(|caller| {
+                    let rows = &rows;
+                    let each = MANY / CALLERS;
+                    scope.spawn(move || (0..each).try_for_each(|row| rows.delete(first + caller * each + row, true)))
+                })
+                .collect();
+            callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| Error::invalid("a caller panicked"))?)
+        })?;
+        Ok(MANY as f64 / start.elapsed().as_secs_f64())
+    };
+    let pairs = alternate(bench.settings.runs, ours, peer).await?;
+    bench.put(measure("per_second", "1/s", "naive_delete", Better::Higher), &pairs)
+}

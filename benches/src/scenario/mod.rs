@@ -1,0 +1,102 @@
+//! What is measured.
+
+mod enroll;
+mod erase;
+mod search;
+mod start;
+mod verify;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lethe_dataset::{Model, Population};
+
+use crate::Error;
+use crate::measure::{Measure, Pairs};
+use crate::peers::Kind;
+use crate::record::Sink;
+
+/// What holds for every scenario of one call.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Pairs of runs.
+    pub runs: u32,
+    /// Threads of whatever lets its threads be chosen.
+    pub threads: usize,
+    /// Values of an embedding: 128, 512 or 1,024.
+    pub dimension: usize,
+    /// Seed of the people.
+    pub seed: u64,
+    /// How long a run of load lasts.
+    pub duration: Duration,
+    /// Where databases are made; on the storage that is to be measured.
+    pub scratch: PathBuf,
+    /// FAISS indexes to compare searches with.
+    pub faiss: Vec<Kind>,
+}
+
+/// A scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// 1:N.
+    Search,
+    /// 1:1.
+    Verify,
+    /// Templates in.
+    Enroll,
+    /// People out.
+    Erase,
+    /// A process until it answers.
+    Start,
+}
+
+impl Scenario {
+    /// Measures with `n` templates in the gallery, and puts records into `sink` as they are had.
+    ///
+    /// # Errors
+    /// The first failure of any call or peer; nothing is recorded of what did not work.
+    pub async fn run(self, settings: &Settings, n: u64, sink: &mut dyn Sink) -> Result<(), Error> {
+        let bench = &mut Bench { settings, population: settings.population()?, n, sink };
+        match self {
+            Self::Search => search::run(bench).await,
+            Self::Verify => verify::run(bench).await,
+            Self::Enroll => enroll::run(bench).await,
+            Self::Erase => erase::run(bench).await,
+            Self::Start => start::run(bench).await,
+        }
+    }
+}
+
+impl Settings {
+    fn population(&self) -> Result<Population, Error> {
+        let model = Model::for_dimension(self.dimension);
+        let model = model.ok_or_else(|| Error::invalid("dimensions are 128, 512 and 1024"))?;
+        Ok(Population::new(model, self.seed))
+    }
+}
+
+/// One scenario at one size.
+struct Bench<'a> {
+    settings: &'a Settings,
+    population: Population,
+    n: u64,
+    sink: &'a mut dyn Sink,
+}
+
+impl Bench<'_> {
+    fn put(&mut self, measure: Measure, pairs: &Pairs) -> Result<(), Error> {
+        let record = pairs.record(measure, self.n)?;
+        self.sink.put(&record).map_err(Error::io("writing a record"))
+    }
+
+    /// Bytes of a stored template: its floats, as the vault keeps them, and what sealing adds.
+    fn row_bytes(&self) -> usize {
+        self.settings.dimension * 4 + lethe_crypto::record::OVERHEAD
+    }
+
+    /// A person of the gallery, the same for the same `number`; numbers in a row are far apart in it.
+    fn person(&self, number: u64) -> u64 {
+        // Coprime to any size below it, so that the first n numbers are n people.
+        (u128::from(number) * 2_654_435_761 % u128::from(self.n)) as u64
+    }
+}

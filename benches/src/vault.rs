@@ -1,0 +1,129 @@
+//! The vault under test: a process of its own, with its default limits, on plaintext loopback as its
+//! peers are.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lethe_dataset::Population;
+use lethe_vault::config::Config;
+use lethe_vault::server;
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Error;
+use crate::child::{Child, KEY, READY};
+use crate::client::{Client, model};
+
+/// People of one stream of an import.
+const BATCH: usize = 10_000;
+
+/// Serves a vault in `folder` until SIGTERM; what a child process does.
+///
+/// # Errors
+/// [`Error::Invalid`] if it does not start.
+pub async fn serve(folder: &Path) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("awaiting signals"))?;
+    let config =
+        Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data_dir: folder.to_owned(), ..Config::default() };
+    let started = server::start(config).await;
+    let mut running = started.map_err(|error| Error::invalid(format!("the vault does not start: {error}")))?;
+    if let Some(key) = running.take_operator_key() {
+        println!("{KEY}{}", *key);
+    }
+    running.ready().await;
+    println!("{READY}http://{}", running.address());
+    terminate.recv().await;
+    running.shutdown().await;
+    Ok(())
+}
+
+/// A running vault with one tenant.
+pub struct Vault {
+    folder: TempDir,
+    child: Child,
+    client: Arc<Client>,
+    key: String,
+    dimension: usize,
+}
+
+impl Vault {
+    /// Founds a vault below `scratch`, with the tenant and the model profile that everything is measured
+    /// on.
+    ///
+    /// # Errors
+    /// What starting and calling give.
+    pub async fn found(scratch: &Path, dimension: usize) -> Result<Self, Error> {
+        let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
+        let child = Child::start(&arguments(folder.path()))?;
+        let operator = child.key().ok_or_else(|| Error::invalid("a new vault gave no operator's key"))?;
+        let client = Client::connect(child.endpoint(), operator, dimension).await?;
+        let key = client.set_up(&model(dimension)).await?;
+        let client = Arc::new(client.with_key(&key)?);
+        Ok(Self { folder, child, client, key, dimension })
+    }
+
+    /// Founds a vault and enrolls the first capture of `people`.
+    ///
+    /// # Errors
+    /// As [`Vault::found`].
+    pub async fn of(scratch: &Path, population: &Population, people: u64) -> Result<Self, Error> {
+        let vault = Self::found(scratch, population.dimension()).await?;
+        vault.enroll(population, 0..people).await?;
+        Ok(vault)
+    }
+
+    /// Enrolls the first capture of each of `people`.
+    ///
+    /// # Errors
+    /// [`Error::Call`].
+    pub async fn enroll(&self, population: &Population, people: Range<u64>) -> Result<(), Error> {
+        for (first, batch) in population.batches(people, 0, BATCH) {
+            self.client.import(first, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the process and starts it again on the same folder.
+    ///
+    /// # Errors
+    /// What stopping and starting give.
+    pub async fn restart(self) -> Result<Self, Error> {
+        let Self { folder, child, key, dimension, client } = self;
+        drop(client);
+        child.stop()?;
+        let child = Child::start(&arguments(folder.path()))?;
+        let client = Arc::new(Client::connect(child.endpoint(), &key, dimension).await?);
+        Ok(Self { folder, child, client, key, dimension })
+    }
+
+    /// The way in, with the roles that the scenarios need.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The same, to be shared by concurrent callers.
+    #[must_use]
+    pub fn client_shared(&self) -> Arc<Client> {
+        self.client.clone()
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// The vault's files.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+}
+
+fn arguments(folder: &Path) -> Vec<OsString> {
+    vec!["child".into(), "vault".into(), folder.join("data").into()]
+}

@@ -1,0 +1,271 @@
+//! What the journal must remember of epochs: a few hundred bytes, rewritten in every commit.
+
+use crate::canonical::{Canonical, Reader};
+use crate::error::{Error, Result};
+use crate::kdf::Label;
+use crate::root::{Incarnation, RootId, VaultId};
+use crate::tree::{PageAddress, TreeId};
+
+/// First byte of the encoding.
+const VERSION: u8 = 1;
+
+/// The longest wrapped key that any root store may give, bytes.
+const MAX_WRAPPED: usize = 64 * 1024;
+
+/// Which epoch is committed, and what is left to do about the one before. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochState {
+    /// The vault, for its whole life.
+    pub vault: VaultId,
+    /// The incarnation that last claimed the root store, as far as the journal knows.
+    pub incarnation: Incarnation,
+    /// An incarnation that was about to claim it, and may have.
+    pub claiming: Option<Incarnation>,
+    /// The committed epoch; `None` only while the vault is being founded, before any key was used.
+    pub current: Option<Epoch>,
+    /// The epoch before, as long as its root must still be destroyed.
+    pub retiring: Option<Retiring>,
+}
+
+/// A committed epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number: 0 when the vault was founded, one more with every commit.
+    pub number: u64,
+    /// Its root.
+    pub root: RootId,
+    /// The vault key, wrapped by the root.
+    pub wrapped: Vec<u8>,
+}
+
+impl Epoch {
+    /// What is bound to the wrapped key: no root unwraps it for another vault, epoch or root.
+    pub(crate) fn context(vault: &VaultId, number: u64, root: &RootId) -> Vec<u8> {
+        Canonical::new(Label::WRAP.as_str())
+            .field(vault.as_bytes())
+            .field(&number.to_be_bytes())
+            .field(root.as_bytes())
+            .finish()
+    }
+}
+
+/// An epoch that was left, whose root must still be destroyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retiring {
+    /// Its number.
+    pub number: u64,
+    /// Its root.
+    pub root: RootId,
+    /// Its pages that the committed tree no longer refers to: deleted with the second batch.
+    pub pages: Vec<PageAddress>,
+    /// Trees of erased tenants, all of whose pages are deleted then.
+    pub trees: Vec<TreeId>,
+}
+
+impl EpochState {
+    /// The bytes to keep.
+    ///
+    /// version ‖ vault 16 ‖ incarnation 16 ‖ claiming? ‖ current? ‖ retiring?, where each `?` is a byte 0,
+    /// or 1 and the value: claiming 16; current = number u64 ‖ root 16 ‖ length u32 ‖ wrapped key; retiring =
+    /// number u64 ‖ root 16 ‖ count u32 ‖ page addresses of 30 ‖ count u32 ‖ tree ids of 12. Big-endian.
+    ///
+    /// # Errors
+    /// [`Error::Exhausted`] if there are more than 2^32 pages to drop.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let mut out = vec![VERSION];
+        out.extend_from_slice(self.vault.as_bytes());
+        out.extend_from_slice(self.incarnation.as_bytes());
+        put_option(&mut out, self.claiming.as_ref(), |out, claiming| {
+            out.extend_from_slice(claiming.as_bytes());
+            Ok(())
+        })?;
+        put_option(&mut out, self.current.as_ref(), |out, epoch| {
+            out.extend_from_slice(&epoch.number.to_be_bytes());
+            out.extend_from_slice(epoch.root.as_bytes());
+            put_count(out, epoch.wrapped.len())?;
+            out.extend_from_slice(&epoch.wrapped);
+            Ok(())
+        })?;
+        put_option(&mut out, self.retiring.as_ref(), |out, retiring| {
+            out.extend_from_slice(&retiring.number.to_be_bytes());
+            out.extend_from_slice(retiring.root.as_bytes());
+            put_count(out, retiring.pages.len())?;
+            retiring.pages.iter().for_each(|page| out.extend_from_slice(&page.encode()));
+            put_count(out, retiring.trees.len())?;
+            retiring.trees.iter().for_each(|tree| out.extend_from_slice(&tree.encode()));
+            Ok(())
+        })?;
+        Ok(out)
+    }
+
+    /// Reads what [`EpochState::encode`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new("epoch state", bytes);
+        if reader.u8()? != VERSION {
+            return Err(reader.corrupt("unknown version"));
+        }
+        let state = Self {
+            vault: VaultId::from_bytes(reader.array()?),
+            incarnation: Incarnation::from_bytes(reader.array()?),
+            claiming: get_option(&mut reader, |reader| Ok(Incarnation::from_bytes(reader.array()?)))?,
+            current: get_option(&mut reader, |reader| {
+                let (number, root) = (reader.u64()?, RootId::from_bytes(reader.array()?));
+                let length = reader.u32()? as usize;
+                if length > MAX_WRAPPED {
+                    return Err(reader.corrupt("wrapped key too long"));
+                }
+                Ok(Epoch { number, root, wrapped: reader.take(length)?.to_vec() })
+            })?,
+            retiring: get_option(&mut reader, |reader| {
+                let (number, root) = (reader.u64()?, RootId::from_bytes(reader.array()?));
+                let pages = get_list(reader, PageAddress::LENGTH, PageAddress::read)?;
+                let trees = get_list(reader, TreeId::LENGTH, |reader| TreeId::decode(reader.array()?))?;
+                Ok(Retiring { number, root, pages, trees })
+            })?,
+        };
+        let consistent = match (&state.current, &state.retiring) {
+            (Some(current), Some(retiring)) => {
+                retiring.number.checked_add(1) == Some(current.number) && retiring.root != current.root
+            }
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        if !consistent {
+            return Err(reader.corrupt("the retiring epoch is not the one before the current"));
+        }
+        reader.end()?;
+        Ok(state)
+    }
+}
+
+fn put_option<T>(
+    out: &mut Vec<u8>,
+    value: Option<&T>,
+    put: impl FnOnce(&mut Vec<u8>, &T) -> Result<()>,
+) -> Result<()> {
+    out.push(u8::from(value.is_some()));
+    value.map_or(Ok(()), |value| put(out, value))
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) -> Result<()> {
+    let count = u32::try_from(count).map_err(|_| Error::Exhausted("pages of one epoch"))?;
+    out.extend_from_slice(&count.to_be_bytes());
+    Ok(())
+}
+
+fn get_option<'a, T>(
+    reader: &mut Reader<'a>,
+    get: impl FnOnce(&mut Reader<'a>) -> Result<T>,
+) -> Result<Option<T>> {
+    match reader.u8()? {
+        0 => Ok(None),
+        1 => get(reader).map(Some),
+        _ => Err(reader.corrupt("neither there nor absent")),
+    }
+}
+
+/// A list of fixed-length items; a count beyond the bytes that follow allocates nothing.
+fn get_list<'a, T>(
+    reader: &mut Reader<'a>,
+    length: usize,
+    get: impl Fn(&mut Reader<'a>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let count = reader.u32()? as usize;
+    if count.checked_mul(length).is_none_or(|bytes| bytes > reader.remaining()) {
+        return Err(reader.corrupt("too short"));
+    }
+    (0..count).map(|_| get(reader)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tree::SlotRef;
+
+    /// A page of the vault tree's subtree of height 3, level 1.
+    fn page(index: u64, drawn: u64) -> PageAddress {
+        let mut bytes = vec![0; 12];
+        bytes.extend_from_slice(&[3, 1]);
+        bytes.extend_from_slice(&index.to_be_bytes());
+        bytes.extend_from_slice(&drawn.to_be_bytes());
+        PageAddress::decode(&bytes).unwrap()
+    }
+
+    fn state() -> EpochState {
+        EpochState {
+            vault: VaultId::from_bytes([1; 16]),
+            incarnation: Incarnation::from_bytes([2; 16]),
+            claiming: Some(Incarnation::from_bytes([3; 16])),
+            current: Some(Epoch { number: 8, root: RootId::from_bytes([4; 16]), wrapped: vec![5; 93] }),
+            retiring: Some(Retiring {
+                number: 7,
+                root: RootId::from_bytes([6; 16]),
+                pages: vec![page(1, 7), page(2, 3)],
+                trees: vec![TreeId::tenant(SlotRef { slot: 9, generation: 1 }).unwrap()],
+            }),
+        }
+    }
+
+    #[test]
+    fn round_trips_in_every_stage() {
+        for claiming in [true, false] {
+            for current in [true, false] {
+                for retiring in [true, false] {
+                    let mut state = state();
+                    state.claiming = state.claiming.filter(|_| claiming);
+                    state.current = state.current.filter(|_| current);
+                    state.retiring = state.retiring.filter(|_| retiring);
+                    let decoded = EpochState::decode(&state.encode().unwrap());
+                    if retiring && !current {
+                        assert!(decoded.is_err());
+                    } else {
+                        assert_eq!(decoded.unwrap(), state);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_truncation_and_a_byte_more_is_refused() {
+        let bytes = state().encode().unwrap();
+        for length in 0..bytes.len() {
+            assert!(EpochState::decode(&bytes[..length]).is_err(), "length {length}");
+        }
+        assert!(EpochState::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let mut gap = state();
+        gap.retiring.as_mut().unwrap().number = 6;
+        let mut same = state();
+        same.retiring.as_mut().unwrap().root = RootId::from_bytes([4; 16]);
+        for state in [gap, same] {
+            assert!(EpochState::decode(&state.encode().unwrap()).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_never_panics_and_is_strict(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            position in 0usize..400,
+            byte: u8,
+        ) {
+            let mut changed = state().encode().unwrap();
+            let position = position % changed.len();
+            changed[position] = byte;
+            for bytes in [bytes, changed] {
+                if let Ok(state) = EpochState::decode(&bytes) {
+                    prop_assert_eq!(state.encode().unwrap(), bytes);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Epoch commits that crash at every step, with the real file root store and a disk in memory.
+
+mod clones;
+mod crashes;
+mod order;
+mod world;

@@ -1,0 +1,186 @@
+//! Events: what an entry changed, where something outside the log depends on it.
+
+use super::{EntryError, read};
+use crate::log::json::{self, Builder, JsonError, Value};
+use crate::log::text::{EpochRoot, ReceiptId, TextError, Token};
+
+const ERASURE_COMMITTED: &str = "ERASURE_COMMITTED";
+const EPOCH_DESTROYED: &str = "EPOCH_DESTROYED";
+
+/// What changed. The object's first field is `type`.
+///
+/// Types may be added within version 1. A reader that meets a type it does not know keeps the object as
+/// it is ([`Event::Other`]), shows it, counts the entry as a leaf like any other, and concludes nothing
+/// from it; a receipt, which must be understood, never contains one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Slots were redrawn, and the tree committed under another root: rule 4, first batch.
+    ErasureCommitted(ErasureCommitted),
+    /// The root of an epoch was destroyed and the store looked at again: rule 4, second batch.
+    EpochDestroyed(EpochDestroyed),
+    /// An event of another type: governance of the vault, or a type from the future.
+    Other(OtherEvent),
+}
+
+/// An erasure, one for each receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureCommitted {
+    /// The epoch that is left, and in which the erased keys could still be reached.
+    pub from: u64,
+    /// The epoch that follows, in which they cannot.
+    pub to: u64,
+    /// The root of the epoch that is left.
+    pub from_root: EpochRoot,
+    /// The root of the epoch that follows.
+    pub to_root: EpochRoot,
+    /// The receipt that this erasure is given.
+    pub receipt: ReceiptId,
+    /// What was erased.
+    pub scope: Scope,
+    /// How many slots were redrawn for it.
+    pub slots: u64,
+}
+
+/// The end of an epoch, with the root store's evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochDestroyed {
+    /// The epoch that ended.
+    pub epoch: u64,
+    /// Its root.
+    pub root: EpochRoot,
+    /// The kind of store that held it, like `file`.
+    pub store: Token,
+    /// What the store cannot promise of its medium, and the process of its memory: codes like
+    /// `MEDIUM_NOT_SEPARATE`. Each is repeated among what a receipt excludes.
+    pub medium: Vec<Token>,
+}
+
+/// What an erasure erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// A person, with everything that hangs on them.
+    Subject,
+    /// One template or record of a person.
+    Template,
+    /// A tenant's whole silo.
+    Tenant,
+    /// Slots that were handed out but never committed: torn bytes on disk may be sealed under them.
+    Burnt,
+}
+
+impl Scope {
+    const ALL: [Self; 4] = [Self::Subject, Self::Template, Self::Tenant, Self::Burnt];
+
+    /// The scope as it stands in the entry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Subject => "subject",
+            Self::Template => "template",
+            Self::Tenant => "tenant",
+            Self::Burnt => "burnt",
+        }
+    }
+}
+
+/// An event whose fields this module does not interpret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherEvent {
+    kind: Token,
+    fields: Vec<(String, Value)>,
+}
+
+impl OtherEvent {
+    /// An event of type `kind`, with fields that follow `type` in this order.
+    ///
+    /// # Errors
+    /// If `kind` is a type that has a variant of its own in [`Event`], or if the fields have no
+    /// canonical form: a key that is not `a-z 0-9 _` or occurs twice, a control character, a number
+    /// beyond 2^53 - 1.
+    pub fn new(kind: Token, fields: Vec<(String, Value)>) -> Result<Self, EntryError> {
+        if matches!(kind.as_str(), ERASURE_COMMITTED | EPOCH_DESTROYED) {
+            return Err(EntryError::ReservedType(kind));
+        }
+        let event = Self { kind, fields };
+        let written = event.to_value();
+        if json::parse(written.write().as_bytes())? == written {
+            Ok(event)
+        } else {
+            Err(EntryError::Json(JsonError::Field("event")))
+        }
+    }
+
+    /// The event's type.
+    pub fn kind(&self) -> &Token {
+        &self.kind
+    }
+
+    /// The fields after `type`.
+    pub fn fields(&self) -> &[(String, Value)] {
+        &self.fields
+    }
+
+    fn to_value(&self) -> Value {
+        let start = Builder::default().text("type", &self.kind);
+        let add = |builder: Builder, (name, value): &(String, Value)| builder.value(name, value.clone());
+        self.fields.iter().fold(start, add).build()
+    }
+}
+
+impl Event {
+    pub(super) fn from_value(value: Value) -> Result<Self, EntryError> {
+        let mut fields = value.fields("event")?;
+        let kind: Token = read("type", &fields.text("type")?)?;
+        let event = match kind.as_str() {
+            ERASURE_COMMITTED => Self::ErasureCommitted(ErasureCommitted {
+                from: fields.number("from")?,
+                to: fields.number("to")?,
+                from_root: read("from_root", &fields.text("from_root")?)?,
+                to_root: read("to_root", &fields.text("to_root")?)?,
+                receipt: read("receipt", &fields.text("receipt")?)?,
+                scope: read_scope(&fields.text("scope")?)?,
+                slots: fields.number("slots")?,
+            }),
+            EPOCH_DESTROYED => Self::EpochDestroyed(EpochDestroyed {
+                epoch: fields.number("epoch")?,
+                root: read("root", &fields.text("root")?)?,
+                store: read("store", &fields.text("store")?)?,
+                medium: fields
+                    .texts("medium")?
+                    .iter()
+                    .map(|statement| read("medium", statement))
+                    .collect::<Result<_, _>>()?,
+            }),
+            _ => return Ok(Self::Other(OtherEvent { kind, fields: fields.remainder() })),
+        };
+        fields.end()?;
+        Ok(event)
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Self::ErasureCommitted(erasure) => Builder::default()
+                .text("type", ERASURE_COMMITTED)
+                .number("from", erasure.from)
+                .number("to", erasure.to)
+                .text("from_root", erasure.from_root)
+                .text("to_root", erasure.to_root)
+                .text("receipt", erasure.receipt)
+                .text("scope", erasure.scope.as_str())
+                .number("slots", erasure.slots)
+                .build(),
+            Self::EpochDestroyed(destruction) => Builder::default()
+                .text("type", EPOCH_DESTROYED)
+                .number("epoch", destruction.epoch)
+                .text("root", destruction.root)
+                .text("store", &destruction.store)
+                .value("medium", Value::texts(&destruction.medium))
+                .build(),
+            Self::Other(event) => event.to_value(),
+        }
+    }
+}
+
+fn read_scope(text: &str) -> Result<Scope, EntryError> {
+    let found = Scope::ALL.into_iter().find(|scope| scope.as_str() == text);
+    found.ok_or(EntryError::Field { field: "scope", cause: TextError::new("subject, template, tenant or burnt") })
+}

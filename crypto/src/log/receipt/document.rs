@@ -1,0 +1,175 @@
+//! The document of a receipt: its parts, their spelling, and what has to hold between them.
+
+use std::str::FromStr;
+
+use super::{Logged, Part, ReceiptError, Verified, excluded};
+use crate::log::checkpoint::Checkpoint;
+use crate::log::entry::{Entry, EpochDestroyed, ErasureCommitted, Event, Outcome};
+use crate::log::json::{self, Builder, Fields, Value};
+use crate::log::merkle::{Hash, verify_inclusion};
+use crate::log::note::VerifierKey;
+use crate::log::text::{ReceiptId, TextError, Token};
+
+/// What the document calls itself.
+const TYPE: &str = "lethe-erasure-receipt";
+
+/// The version of the receipt format.
+const VERSION: u64 = 1;
+
+pub(super) struct Document {
+    receipt: ReceiptId,
+    committed: Proven,
+    destroyed: Proven,
+    checkpoint: String,
+    excludes: Vec<Token>,
+}
+
+/// An entry with its proof, as it stands in the document.
+struct Proven {
+    part: Part,
+    index: u64,
+    entry: Entry,
+    proof: Vec<Hash>,
+}
+
+impl Document {
+    /// A document of parts that are not checked against each other yet.
+    pub(super) fn compose(
+        committed: &Logged<'_>,
+        destroyed: &Logged<'_>,
+        checkpoint: &str,
+    ) -> Result<Self, ReceiptError> {
+        let committed = Proven::from_logged(Part::Committed, committed)?;
+        let destroyed = Proven::from_logged(Part::Destroyed, destroyed)?;
+        let receipt = committed.erasure()?.receipt;
+        let excludes = excluded(&destroyed.destruction()?.medium);
+        Ok(Self { receipt, committed, destroyed, checkpoint: checkpoint.to_owned(), excludes })
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        Builder::default()
+            .text("type", TYPE)
+            .number("version", VERSION)
+            .text("receipt", self.receipt)
+            .value("committed", self.committed.to_value())
+            .value("destroyed", self.destroyed.to_value())
+            .text("checkpoint", &self.checkpoint)
+            .value("excludes", Value::texts(&self.excludes))
+            .build()
+            .write()
+            .into_bytes()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        let mut fields = json::parse(bytes)?.fields("receipt")?;
+        if fields.text("type")? != TYPE || fields.number("version")? != VERSION {
+            return Err(ReceiptError::Version);
+        }
+        let document = Self {
+            receipt: read("receipt", &fields.text("receipt")?)?,
+            committed: Proven::from_value(Part::Committed, fields.value("committed")?)?,
+            destroyed: Proven::from_value(Part::Destroyed, fields.value("destroyed")?)?,
+            checkpoint: fields.text("checkpoint")?,
+            excludes: read_all("excludes", &mut fields)?,
+        };
+        fields.end()?;
+        Ok(document)
+    }
+
+    /// Everything that makes the document a receipt.
+    pub(super) fn check(self, key: &VerifierKey) -> Result<Verified, ReceiptError> {
+        let checkpoint = Checkpoint::open_sole(self.checkpoint.as_bytes(), key)?;
+        self.committed.check_inclusion(&checkpoint)?;
+        self.destroyed.check_inclusion(&checkpoint)?;
+
+        let erasure = self.committed.erasure()?;
+        let destruction = self.destroyed.destruction()?;
+        if erasure.receipt != self.receipt {
+            return Err(ReceiptError::Receipt { expected: self.receipt, found: erasure.receipt });
+        }
+        if erasure.to <= erasure.from || erasure.to_root == erasure.from_root || erasure.slots == 0 {
+            return Err(ReceiptError::NoStep);
+        }
+        if (destruction.epoch, destruction.root) != (erasure.from, erasure.from_root) {
+            return Err(ReceiptError::Epoch {
+                left: erasure.from,
+                left_root: erasure.from_root,
+                destroyed: destruction.epoch,
+                destroyed_root: destruction.root,
+            });
+        }
+        if self.destroyed.index <= self.committed.index {
+            return Err(ReceiptError::Order { committed: self.committed.index, destroyed: self.destroyed.index });
+        }
+        if self.excludes != excluded(&destruction.medium) {
+            return Err(ReceiptError::Exclusions);
+        }
+        Ok(Verified {
+            erasure: erasure.clone(),
+            destruction: destruction.clone(),
+            committed_at: self.committed.entry.time,
+            destroyed_at: self.destroyed.entry.time,
+            committed_index: self.committed.index,
+            destroyed_index: self.destroyed.index,
+            checkpoint,
+            excludes: self.excludes,
+        })
+    }
+}
+
+impl Proven {
+    fn from_logged(part: Part, logged: &Logged<'_>) -> Result<Self, ReceiptError> {
+        let entry = Entry::decode(logged.entry).map_err(|cause| ReceiptError::Entry { part, cause })?;
+        Ok(Self { part, index: logged.index, entry, proof: logged.proof.clone() })
+    }
+
+    fn from_value(part: Part, value: Value) -> Result<Self, ReceiptError> {
+        let mut fields = value.fields(match part {
+            Part::Committed => "committed",
+            Part::Destroyed => "destroyed",
+        })?;
+        let index = fields.number("index")?;
+        let entry = Entry::from_value(fields.value("entry")?);
+        let entry = entry.map_err(|cause| ReceiptError::Entry { part, cause })?;
+        let proof = read_all("proof", &mut fields)?;
+        fields.end()?;
+        Ok(Self { part, index, entry, proof })
+    }
+
+    fn to_value(&self) -> Value {
+        Builder::default()
+            .number("index", self.index)
+            .value("entry", self.entry.to_value())
+            .value("proof", Value::texts(&self.proof))
+            .build()
+    }
+
+    fn check_inclusion(&self, checkpoint: &Checkpoint) -> Result<(), ReceiptError> {
+        verify_inclusion(&self.entry.leaf(), self.index, checkpoint.size, &self.proof, &checkpoint.root)
+            .map_err(|cause| ReceiptError::Inclusion { part: self.part, cause })
+    }
+
+    /// What a committed entry records; an attempt that was denied or failed records nothing.
+    fn erasure(&self) -> Result<&ErasureCommitted, ReceiptError> {
+        match (&self.entry.event, self.entry.outcome) {
+            (Some(Event::ErasureCommitted(erasure)), Outcome::Allowed) => Ok(erasure),
+            _ => Err(ReceiptError::Event(self.part)),
+        }
+    }
+
+    /// What a destroyed entry records.
+    fn destruction(&self) -> Result<&EpochDestroyed, ReceiptError> {
+        match (&self.entry.event, self.entry.outcome) {
+            (Some(Event::EpochDestroyed(destruction)), Outcome::Allowed) => Ok(destruction),
+            _ => Err(ReceiptError::Event(self.part)),
+        }
+    }
+}
+
+fn read<T: FromStr<Err = TextError>>(field: &'static str, text: &str) -> Result<T, ReceiptError> {
+    text.parse().map_err(|cause| ReceiptError::Field { field, cause })
+}
+
+fn read_all<T: FromStr<Err = TextError>>(field: &'static str, fields: &mut Fields) -> Result<Vec<T>, ReceiptError> {
+    fields.texts(field)?.iter().map(|text| read(field, text)).collect()
+}

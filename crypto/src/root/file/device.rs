@@ -1,0 +1,66 @@
+//! What can be known of the device and file system that a replica is on.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{StatFs, fstatfs, major, minor};
+
+use super::replica::{Replica, io_error};
+use crate::error::Result;
+use crate::root::MediumStatement;
+
+/// File systems that overwrite in place, by their magic numbers (`statfs(2)`): ext2/3/4, XFS (without
+/// reflinks of this file), VFAT, exFAT, NTFS.
+const IN_PLACE: [u64; 6] = [0xEF53, 0x5846_5342, 0x4d44, 0x2011_BAB0, 0x5346_544e, 0x7366_746e];
+
+/// What the medium of a replica cannot promise, given where the data is.
+pub(super) fn statements(replica: &Replica, data: &Path) -> Result<Vec<MediumStatement>> {
+    let device = replica.file().metadata().map_err(io_error("reading", replica.path()))?.dev();
+    let data = fs::metadata(data).map_err(io_error("reading", data))?.dev();
+    let mut statements = Vec::new();
+    if disk(device) == disk(data) {
+        statements.push(MediumStatement::NotSeparate);
+    }
+    // What does not say that it turns is taken for flash.
+    if rotational(device) != Some(true) {
+        statements.push(MediumStatement::WearLevelling);
+    }
+    if !fstatfs(replica.file()).is_ok_and(|stat| overwrites_in_place(&stat)) {
+        statements.push(MediumStatement::CopyOnWrite);
+    }
+    Ok(statements)
+}
+
+fn overwrites_in_place(stat: &StatFs) -> bool {
+    u64::try_from(stat.f_type).is_ok_and(|kind| IN_PLACE.contains(&kind))
+}
+
+/// Two partitions of one disk are one device: whoever images it has both.
+#[derive(PartialEq, Eq)]
+enum Disk {
+    Whole(PathBuf),
+    Device(u64),
+}
+
+fn disk(device: u64) -> Disk {
+    let Ok(path) = fs::canonicalize(sysfs(device)) else { return Disk::Device(device) };
+    match path.parent() {
+        Some(whole) if path.join("partition").exists() => Disk::Whole(whole.to_owned()),
+        Some(_) | None => Disk::Whole(path),
+    }
+}
+
+fn rotational(device: u64) -> Option<bool> {
+    let Disk::Whole(disk) = disk(device) else { return None };
+    let text = fs::read_to_string(disk.join("queue/rotational")).ok()?;
+    match text.trim() {
+        "1" => Some(true),
+        "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn sysfs(device: u64) -> PathBuf {
+    PathBuf::from(format!("/sys/dev/block/{}:{}", major(device), minor(device)))
+}

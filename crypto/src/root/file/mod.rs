@@ -1,0 +1,258 @@
+//! Roots in a file: the store that needs nothing but a disk.
+//!
+//! The file is a row of blocks that are overwritten in place and synced. Each replica holds the same; a
+//! root is made and destroyed on all of them or the call fails. A root that any replica still has counts
+//! as existing, so a destruction that failed half-way is simply repeated.
+//!
+//! It cannot promise what its medium does not: see [`MediumStatement`]. Calls block the thread for a few
+//! synced writes.
+
+mod device;
+mod layout;
+mod open;
+mod replica;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+pub use open::{FileRootStoreOptions, ReplicaLoss};
+
+use self::layout::{Header, Root, SLOTS, Slot, Use};
+use self::replica::{Image, Replica};
+use super::evidence::{Evidence, StoreKind};
+use super::medium::{Medium, MediumStatement};
+use super::{Claim, Incarnation, RootId, RootStore, VaultId};
+use crate::error::{Error, Result};
+use crate::kdf::Label;
+use crate::random::System;
+use crate::secret::{RecordKey, RootCredential, RootKey, VaultKey};
+
+/// First byte of a wrapped key.
+const VERSION: u8 = 1;
+
+/// A root store in one file, or in several that are replicas of each other.
+pub struct FileRootStore {
+    inner: Mutex<Inner>,
+    credential: Option<RootCredential>,
+    medium: Medium,
+}
+
+struct Inner {
+    replicas: Vec<Replica>,
+    header: Header,
+}
+
+impl FileRootStore {
+    /// Opens the store; makes it if none of its files exist.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has it open, [`Error::Permissions`] if others may read it,
+    /// [`Error::ReplicaMissing`] if only some of its files are there, [`Error::ReplicaForeign`],
+    /// [`Error::Credential`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn open(options: FileRootStoreOptions) -> Result<Self> {
+        let (replicas, header) = open::replicas(&options)?;
+        let mut statements = Vec::new();
+        for replica in &replicas {
+            statements.extend(device::statements(replica, &options.data_directory)?);
+        }
+        if header.abandoned {
+            statements.push(MediumStatement::Abandoned);
+        }
+        Ok(Self {
+            inner: Mutex::new(Inner { replicas, header }),
+            credential: options.credential,
+            medium: statements.into_iter().collect(),
+        })
+    }
+
+    /// What seals the one blob of a root: derived from the root, and the credential if there is one.
+    fn wrapping_key(&self, store: &[u8; 16], root: &Root, context: &[u8]) -> RecordKey {
+        let mut salt = [0; 32];
+        salt[..16].copy_from_slice(store);
+        salt[16..].copy_from_slice(root.id.as_bytes());
+        match &self.credential {
+            None => RecordKey::derive(&[root.key.expose()], &salt, Label::WRAP, &[context]),
+            Some(credential) => {
+                RecordKey::derive(&[root.key.expose(), credential.expose()], &salt, Label::WRAP, &[context])
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl RootStore for FileRootStore {
+    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
+        self.inner.lock().claim(vault, current, next)
+    }
+
+    async fn claimed(&self) -> Result<Option<Claim>> {
+        Ok(self.inner.lock().header.claim)
+    }
+
+    async fn create(&self, claim: &Claim) -> Result<RootId> {
+        let inner = self.inner.lock();
+        inner.expect(claim)?;
+        let root = Root { id: RootId::random()?, used: Use::Created, key: RootKey::random(&System)? };
+        let images = inner.read()?;
+        let free = |slot: &usize| images.iter().all(|image| matches!(image.slots[*slot], Slot::Free));
+        let slot = (0..SLOTS).find(free).ok_or(Error::RootStoreFull)?;
+        inner.write_root(slot, &root)?;
+        Ok(root.id)
+    }
+
+    async fn wrap(&self, claim: &Claim, root: RootId, key: &VaultKey, context: &[u8]) -> Result<Vec<u8>> {
+        let inner = self.inner.lock();
+        inner.expect(claim)?;
+        let images = inner.read()?;
+        let (slot, found) = find(&images, root).ok_or(Error::NoSuchRoot(root))?;
+        if found.used == Use::Wrapped {
+            return Err(Error::AlreadyWrapped(root));
+        }
+        // Durable before the blob exists outside: a crash loses the root, never wraps twice with it.
+        let used = Root { id: root, used: Use::Wrapped, key: found.key.duplicate() };
+        inner.write_root(slot, &used)?;
+        let mut wrapped = vec![VERSION];
+        self.wrapping_key(&inner.header.store, &used, context).seal_onto(&mut wrapped, &System, context, key.expose())?;
+        Ok(wrapped)
+    }
+
+    async fn unwrap(&self, root: RootId, wrapped: &[u8], context: &[u8]) -> Result<VaultKey> {
+        let inner = self.inner.lock();
+        let images = inner.read()?;
+        let (slot, found) = find(&images, root).ok_or(Error::NoSuchRoot(root))?;
+        let corrupt = |why| Error::corrupt("wrapped vault key", why);
+        let (&VERSION, sealed) = wrapped.split_first().ok_or_else(|| corrupt("empty"))? else {
+            return Err(corrupt("unknown version"));
+        };
+        let opened = self.wrapping_key(&inner.header.store, found, context).open(context, sealed)?;
+        let key = VaultKey::fill_with(|key| match opened.len() == key.len() {
+            true => {
+                key.copy_from_slice(&opened);
+                Ok(())
+            }
+            false => Err(corrupt("not 32 bytes")),
+        })?;
+        // It opened what is committed, so a replica that lost it may have it back.
+        inner.heal(&images, slot, found);
+        Ok(key)
+    }
+
+    async fn destroy(&self, claim: &Claim, root: RootId) -> Result<Evidence> {
+        let inner = self.inner.lock();
+        inner.expect(claim)?;
+        let images = inner.read()?;
+        let was_absent = find(&images, root).is_none();
+        for slot in 0..SLOTS {
+            if inner.holds_remains(&images, slot, root) {
+                for replica in &inner.replicas {
+                    replica.wipe(slot)?;
+                    fail::fail_point!("root-file-replica-wiped");
+                }
+            }
+        }
+        if find(&inner.read()?, root).is_some() {
+            return Err(Error::RootsRemain(1));
+        }
+        Ok(Evidence {
+            store: StoreKind::File,
+            root,
+            replicas: u32::from(inner.header.replicas),
+            was_absent,
+            medium: self.medium.clone(),
+        })
+    }
+
+    async fn epochs(&self) -> Result<Vec<RootId>> {
+        let images = self.inner.lock().read()?;
+        let mut roots: Vec<RootId> =
+            images.iter().flat_map(|image| &image.slots).filter_map(|slot| slot.root().map(|root| root.id)).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        Ok(roots)
+    }
+
+    fn medium(&self) -> Medium {
+        self.medium.clone()
+    }
+}
+
+impl Inner {
+    fn claim(&mut self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
+        let wanted = Claim { vault, incarnation: next };
+        match self.header.claim {
+            Some(held) if held == wanted => return Ok(()),
+            Some(held) if held.vault != vault => return Err(Error::ForeignVault),
+            Some(held) if Some(held.incarnation) != current => return Err(Error::Fenced),
+            // A vault that claimed before finds a store that nobody did.
+            None if current.is_some() => return Err(Error::ForeignVault),
+            Some(_) | None => {}
+        }
+        let sequence = self.header.sequence.checked_add(1).ok_or(Error::Exhausted("root store headers"))?;
+        let header = Header { claim: Some(wanted), sequence, ..self.header.clone() };
+        for replica in &self.replicas {
+            replica.write_header(&header)?;
+            fail::fail_point!("root-file-replica-claimed");
+        }
+        self.header = header;
+        Ok(())
+    }
+
+    fn expect(&self, claim: &Claim) -> Result<()> {
+        match &self.header.claim {
+            Some(held) if held == claim => Ok(()),
+            Some(held) if held.vault == claim.vault => Err(Error::Fenced),
+            Some(_) | None => Err(Error::ForeignVault),
+        }
+    }
+
+    fn read(&self) -> Result<Vec<Image>> {
+        self.replicas.iter().map(Replica::read).collect()
+    }
+
+    fn write_root(&self, slot: usize, root: &Root) -> Result<()> {
+        for replica in &self.replicas {
+            replica.write_root(slot, root)?;
+            fail::fail_point!("root-file-replica-written");
+        }
+        Ok(())
+    }
+
+    /// May this slot hold anything of `root`? It does if any replica says so. A damaged slot may, too,
+    /// unless another replica shows that it belongs to another root.
+    fn holds_remains(&self, images: &[Image], slot: usize, root: RootId) -> bool {
+        let owners = || images.iter().filter_map(|image| image.slots[slot].root()).map(|owner| owner.id);
+        let damaged = images.iter().any(|image| matches!(image.slots[slot], Slot::Damaged));
+        owners().any(|owner| owner == root) || (damaged && owners().next().is_none())
+    }
+
+    /// Gives a root back to replicas that have it damaged or not at all. A replica that cannot take it
+    /// keeps nothing from working now; the next epoch will fail on it.
+    fn heal(&self, images: &[Image], slot: usize, root: &Root) {
+        for (replica, image) in self.replicas.iter().zip(images) {
+            if image.slots[slot].root().is_none()
+                && let Err(error) = replica.write_root(slot, root)
+            {
+                tracing::warn!(%error, "a root store replica cannot be repaired");
+            }
+        }
+    }
+}
+
+/// A root in whatever replica has it, preferably one that knows it was used.
+fn find(images: &[Image], root: RootId) -> Option<(usize, &Root)> {
+    images
+        .iter()
+        .flat_map(|image| image.slots.iter().enumerate())
+        .filter_map(|(slot, content)| content.root().map(|found| (slot, found)))
+        .filter(|(_, found)| found.id == root)
+        .max_by_key(|(_, found)| found.used)
+}
+
+impl std::fmt::Debug for FileRootStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileRootStore").field("medium", &self.medium).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

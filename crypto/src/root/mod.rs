@@ -1,0 +1,197 @@
+//! Erasable root stores: the only place where something must physically be erased.
+//!
+//! A root wraps exactly one blob, the vault key of one epoch. Destroying the root makes that blob, and
+//! with it every page and every record that only the old tree leads to, unreadable for ever.
+
+mod evidence;
+mod file;
+mod medium;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use evidence::{Evidence, StoreKind};
+pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss};
+pub use medium::{Medium, MediumStatement};
+
+use crate::error::Result;
+use crate::random::{Random, System};
+use crate::secret::VaultKey;
+
+/// Declares a 16-byte random identifier; none of them is a secret.
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// Length in bytes.
+            pub const LENGTH: usize = 16;
+
+            /// A new one.
+            ///
+            /// # Errors
+            /// [`crate::Error::Random`].
+            pub fn random() -> Result<Self> {
+                Self::random_with(&System)
+            }
+
+            pub(crate) fn random_with(random: &impl Random) -> Result<Self> {
+                random.public().map(Self)
+            }
+
+            /// From the bytes of one.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                let mut bytes = [0; 16];
+                hex::decode_to_slice(text, &mut bytes)
+                    .map_err(|_| crate::Error::corrupt(stringify!($name), "not 32 hexadecimal digits"))?;
+                Ok(Self(bytes))
+            }
+        }
+    };
+}
+
+identifier! {
+    /// Names a vault for its whole life, over restores and migrations.
+    VaultId
+}
+
+identifier! {
+    /// Names one run of one copy of a vault: drawn at every start, so that of two copies only the one
+    /// that claimed the root store last can change anything (rule 5).
+    Incarnation
+}
+
+identifier! {
+    /// Names a root: the random id of an epoch.
+    RootId
+}
+
+/// Who speaks to a root store: what every change is checked against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The vault.
+    pub vault: VaultId,
+    /// Its current incarnation.
+    pub incarnation: Incarnation,
+}
+
+/// Keeps roots and can destroy them for good.
+///
+/// Every call may block for seconds, or fail and be repeated. All changes are fenced: they fail with
+/// [`crate::Error::Fenced`] unless the claim is the store's current one.
+#[async_trait]
+pub trait RootStore: Send + Sync {
+    /// Compare-and-swap of the vault's incarnation: from `current` to `next`. Succeeds, changing nothing,
+    /// if the store holds `next` already; an unclaimed store accepts anybody whose `current` is `None`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Fenced`] if the store holds a third incarnation, or any if `current` is `None`;
+    /// [`crate::Error::ForeignVault`] if it was claimed by another vault.
+    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()>;
+
+    /// The claim the store holds.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    async fn claimed(&self) -> Result<Option<Claim>>;
+
+    /// Makes a new root with a new random id, durable before this returns.
+    ///
+    /// # Errors
+    /// [`crate::Error::Fenced`], [`crate::Error::RootStoreFull`].
+    async fn create(&self, claim: &Claim) -> Result<RootId>;
+
+    /// Wraps a vault key. A root wraps once, ever; that it did is durable before this returns. `context`
+    /// is bound to the blob and needed to unwrap it.
+    ///
+    /// # Errors
+    /// [`crate::Error::AlreadyWrapped`], [`crate::Error::Fenced`], [`crate::Error::NoSuchRoot`].
+    async fn wrap(&self, claim: &Claim, root: RootId, key: &VaultKey, context: &[u8]) -> Result<Vec<u8>>;
+
+    /// Opens what [`RootStore::wrap`] gave.
+    ///
+    /// # Errors
+    /// [`crate::Error::NoSuchRoot`]; [`crate::Error::NotAuthentic`] if the blob or its context is another.
+    async fn unwrap(&self, root: RootId, wrapped: &[u8], context: &[u8]) -> Result<VaultKey>;
+
+    /// Destroys a root in every place the store keeps it, and reads back that it is gone. May be repeated:
+    /// after a failure half-way, and for a root that is gone already.
+    ///
+    /// # Errors
+    /// [`crate::Error::Fenced`]; or if the root may still be somewhere.
+    async fn destroy(&self, claim: &Claim, root: RootId) -> Result<Evidence>;
+
+    /// Every root that exists, in any replica, in any state; in ascending order.
+    ///
+    /// # Errors
+    /// If not every replica can be read.
+    async fn epochs(&self) -> Result<Vec<RootId>>;
+
+    /// What the medium can promise, for receipts.
+    fn medium(&self) -> Medium;
+}
+
+#[async_trait]
+impl<T: RootStore + ?Sized> RootStore for std::sync::Arc<T> {
+    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
+        (**self).claim(vault, current, next).await
+    }
+
+    async fn claimed(&self) -> Result<Option<Claim>> {
+        (**self).claimed().await
+    }
+
+    async fn create(&self, claim: &Claim) -> Result<RootId> {
+        (**self).create(claim).await
+    }
+
+    async fn wrap(&self, claim: &Claim, root: RootId, key: &VaultKey, context: &[u8]) -> Result<Vec<u8>> {
+        (**self).wrap(claim, root, key, context).await
+    }
+
+    async fn unwrap(&self, root: RootId, wrapped: &[u8], context: &[u8]) -> Result<VaultKey> {
+        (**self).unwrap(root, wrapped, context).await
+    }
+
+    async fn destroy(&self, claim: &Claim, root: RootId) -> Result<Evidence> {
+        (**self).destroy(claim, root).await
+    }
+
+    async fn epochs(&self) -> Result<Vec<RootId>> {
+        (**self).epochs().await
+    }
+
+    fn medium(&self) -> Medium {
+        (**self).medium()
+    }
+}

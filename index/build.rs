@@ -1,0 +1,28 @@
+//! Compiles the shim over FAISS's public headers.
+
+use std::env;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo:rerun-if-changed=shim/pq4.cpp");
+    println!("cargo:rerun-if-changed=shim/pq4.h");
+    println!("cargo:rerun-if-env-changed=DEP_FAISS_C_ROOT");
+    let Some(root) = env::var_os("DEP_FAISS_C_ROOT").map(PathBuf::from) else {
+        println!("cargo:warning=faiss-sys did not say where FAISS was built");
+        println!("cargo:warning=(DEP_FAISS_C_ROOT is empty: its `static` feature must be on)");
+        std::process::exit(1);
+    };
+    // `cc` reads the same CXXFLAGS that FAISS was compiled with. This is more than speed: the SIMD
+    // types cross the boundary between the two by value, so both sides must agree on what they are.
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .file("shim/pq4.cpp")
+        .include(root.join("include"))
+        .flag_if_supported("-fopenmp")
+        .flag_if_supported("-Wno-unused-parameter")
+        .flag_if_supported("-Wno-sign-compare")
+        .flag_if_supported("-Wno-unknown-pragmas")
+        .opt_level(3)
+        .compile("lethe_pq4");
+}

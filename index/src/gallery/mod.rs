@@ -1,0 +1,217 @@
+//! Sketches under keys, scanned together.
+//!
+//! A gallery is cut into segments of equal capacity (2 MiB of codes: a core's second-level cache holds
+//! one while a batch of probes passes over it). Each segment has its own lock: a search holds one
+//! segment's read lock for a fraction of a millisecond at a time, and an insertion or removal takes
+//! the write lock of the one segment it changes.
+//!
+//! A template never moves from one segment to another, and moves within its segment only under the
+//! write lock. So a search compares every template that is in the gallery from its start to its end,
+//! whatever is inserted and removed meanwhile.
+
+mod search;
+mod segment;
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use parking_lot::{Mutex, RwLock};
+
+use self::segment::Segment;
+use crate::{Error, Pool, Quantizer, Sketch};
+
+pub use self::search::{Candidate, Candidates, Stop};
+
+/// The searchable templates of one gallery of one tenant and model.
+///
+/// Keys name templates to the caller and are not secret. Sketches are: memory that held one is
+/// overwritten when it is removed, when a buffer grows, and when the gallery is dropped.
+pub struct Gallery<K> {
+    quantizer: Arc<Quantizer>,
+    pool: Pool,
+    hasher: RandomState,
+    /// Held by one writer at a time, for the whole of its change; searches never take it.
+    directory: Mutex<Directory>,
+    /// Only ever appended to, and only by the holder of the directory.
+    segments: RwLock<Vec<Arc<RwLock<Segment<K>>>>>,
+}
+
+/// Where each key's template is.
+#[derive(Default)]
+struct Directory {
+    /// Places by the hash of the key there. Keys are compared in the segments, so that each is in
+    /// memory once.
+    places: HashTable<Place>,
+    /// Segments with room, in no order.
+    open: Vec<u32>,
+}
+
+/// Segment number times capacity plus position.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place(u32);
+
+/// Bytes of codes in a full segment.
+const SEGMENT_BYTES: usize = 2 << 20;
+
+impl<K> fmt::Debug for Gallery<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gallery").field("quantizer", &self.quantizer).finish_non_exhaustive()
+    }
+}
+
+impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
+    /// An empty gallery of sketches of this quantizer, to be scanned on this pool.
+    #[must_use]
+    pub fn new(quantizer: Arc<Quantizer>, pool: Pool) -> Self {
+        Self { quantizer, pool, hasher: RandomState::new(), directory: Mutex::default(), segments: RwLock::default() }
+    }
+
+    /// The quantizer whose sketches and probes belong here.
+    #[must_use]
+    pub fn quantizer(&self) -> &Arc<Quantizer> {
+        &self.quantizer
+    }
+
+    /// Adds a template.
+    ///
+    /// # Errors
+    /// [`Error::Duplicate`] if the key is taken, [`Error::Mismatch`] for another quantizer's sketch,
+    /// [`Error::Full`] beyond 2³² templates. The gallery is unchanged then.
+    pub fn insert(&self, key: K, sketch: &Sketch) -> Result<(), Error> {
+        let radius = self.quantizer.radius(sketch)?;
+        let mut directory = self.directory.lock();
+        let hash = self.hasher.hash_one(key);
+        if directory.places.find(hash, |&place| self.key_at(place) == key).is_some() {
+            return Err(Error::Duplicate);
+        }
+        let number = match directory.open.last() {
+            Some(&number) => number,
+            None => self.add_segment(&mut directory)?,
+        };
+        let segment = self.segment(number as usize);
+        let len = {
+            let mut segment = segment.write();
+            segment.push(key, sketch.bits(), radius);
+            segment.len()
+        };
+        if len == self.capacity() {
+            directory.open.pop();
+        }
+        let place = self.place(number, len - 1);
+        directory.places.insert_unique(hash, place, |&place| self.hasher.hash_one(self.key_at(place)));
+        Ok(())
+    }
+
+    /// Removes a template and wipes where it was, in constant time; false if there is none.
+    pub fn remove(&self, key: &K) -> bool {
+        let mut directory = self.directory.lock();
+        let hash = self.hasher.hash_one(key);
+        let entry = directory.places.find_entry(hash, |&place| self.key_at(place) == *key);
+        let Ok(entry) = entry else { return false };
+        let (place, _) = entry.remove();
+        let (number, position) = self.locate(place);
+        let (moved, len) = {
+            let segment = self.segment(number as usize);
+            let mut segment = segment.write();
+            (segment.swap_remove(position), segment.len())
+        };
+        if let Some(moved) = moved {
+            let hash = self.hasher.hash_one(moved);
+            let last = self.place(number, len);
+            // Found by its place, as its key has already moved.
+            if let Some(of_moved) = directory.places.find_mut(hash, |&at| at == last) {
+                *of_moved = place;
+            }
+        }
+        if len + 1 == self.capacity() {
+            directory.open.push(number);
+        }
+        true
+    }
+
+    /// Whether there is a template under the key.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.find(&self.directory.lock(), key).is_some()
+    }
+
+    /// Number of templates.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.directory.lock().places.len()
+    }
+
+    /// Whether there is no template.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The sketch under a key, unpacked again: for checking a gallery against what it was loaded from.
+    /// An offset comes back within rounding.
+    #[must_use]
+    pub fn sketch(&self, key: &K) -> Option<Sketch> {
+        let directory = self.directory.lock();
+        let (number, position) = self.locate(self.find(&directory, key)?);
+        let (bits, radius) = self.segment(number as usize).read().template(position);
+        Some(Sketch::new(bits, self.quantizer.offset(radius)))
+    }
+
+    /// Bytes of heap that the gallery holds, reserve included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let directory = self.directory.lock();
+        let segments: usize = self.segments.read().iter().map(|s| s.read().bytes()).sum();
+        let open = directory.open.capacity() * size_of::<u32>();
+        segments + open + directory.places.allocation_size()
+    }
+
+    /// Templates a segment has room for.
+    fn capacity(&self) -> usize {
+        SEGMENT_BYTES / self.width()
+    }
+
+    /// Bytes of a code.
+    fn width(&self) -> usize {
+        self.quantizer.dim() / 8
+    }
+
+    fn find(&self, directory: &Directory, key: &K) -> Option<Place> {
+        let hash = self.hasher.hash_one(key);
+        directory.places.find(hash, |&place| self.key_at(place) == *key).copied()
+    }
+
+    fn key_at(&self, place: Place) -> K {
+        let (number, position) = self.locate(place);
+        self.segments.read()[number as usize].read().key(position)
+    }
+
+    fn segment(&self, number: usize) -> Arc<RwLock<Segment<K>>> {
+        Arc::clone(&self.segments.read()[number])
+    }
+
+    fn add_segment(&self, directory: &mut Directory) -> Result<u32, Error> {
+        let mut segments = self.segments.write();
+        // The last place of the new segment must still have a number.
+        let end = (segments.len() as u64 + 1) * self.capacity() as u64;
+        if end > 1 << u32::BITS {
+            return Err(Error::Full);
+        }
+        let number = segments.len() as u32;
+        let segment = Segment::new(self.width(), self.quantizer.has_centre());
+        segments.push(Arc::new(RwLock::new(segment)));
+        directory.open.push(number);
+        Ok(number)
+    }
+
+    fn place(&self, number: u32, position: usize) -> Place {
+        Place((number as usize * self.capacity() + position) as u32)
+    }
+
+    fn locate(&self, Place(place): Place) -> (u32, usize) {
+        let capacity = self.capacity();
+        ((place as usize / capacity) as u32, place as usize % capacity)
+    }
+}

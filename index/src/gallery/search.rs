@@ -1,0 +1,132 @@
+use std::hash::Hash;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rayon::prelude::*;
+
+use super::Gallery;
+use super::segment::Segment;
+use crate::pq4::{MAX_PROBES, Probes};
+use crate::{Error, OperatingPoint, Probe};
+
+/// Asked between segments, a fraction of a millisecond apart, on the scan threads: true gives the
+/// search up. `&|| false` never does.
+pub type Stop<'a> = dyn Fn() -> bool + Sync + 'a;
+
+/// What a search found, and what is needed to say how complete it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidates<K> {
+    /// Every template whose estimate reaches its cut, and no other; in no order.
+    pub items: Vec<Candidate<K>>,
+    /// Templates compared: all that the gallery held when the search passed.
+    pub scanned: usize,
+    /// The threshold asked for, a cosine.
+    pub threshold: f32,
+    /// How far below the threshold an estimate may lie. Around a centre each template is held to a
+    /// margin of its own; this is then that of a template as far from the centre as the probe.
+    pub margin: f32,
+    /// Threshold less margin.
+    pub cut: f32,
+    /// The probability with which a template whose exact similarity equals the threshold is not among
+    /// the items. For templates above the threshold it is smaller.
+    pub miss: f64,
+}
+
+/// A template worth an exact comparison.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate<K> {
+    /// The key it was inserted under.
+    pub key: K,
+    /// Its estimated cosine to the probe: for ordering, not for deciding.
+    pub estimate: f32,
+}
+
+type Segments<K> = [Arc<RwLock<Segment<K>>>];
+
+impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
+    /// Finds every template that may be at or above the threshold.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for another quantizer's probe, [`Error::Stopped`] if `stop` said so: a search
+    /// over part of a gallery has no answer.
+    pub fn candidates(&self, probe: &Probe, at: OperatingPoint, stop: &Stop<'_>) -> Result<Candidates<K>, Error> {
+        let found = self.search(std::slice::from_ref(probe), at, stop)?;
+        found.into_iter().next().ok_or(Error::Stopped)
+    }
+
+    /// The same for many probes, in their order: the memory is read once for eleven of them.
+    ///
+    /// # Errors
+    /// As [`candidates`](Self::candidates).
+    pub fn candidates_batch(
+        &self,
+        probes: &[Probe],
+        at: OperatingPoint,
+        stop: &Stop<'_>,
+    ) -> Result<Vec<Candidates<K>>, Error> {
+        self.search(probes, at, stop)
+    }
+
+    fn search(&self, probes: &[Probe], at: OperatingPoint, stop: &Stop<'_>) -> Result<Vec<Candidates<K>>, Error> {
+        probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
+        let groups = probes
+            .chunks(MAX_PROBES)
+            .map(|group| {
+                let cuts = group.iter().map(|probe| probe.coarse(at)).collect();
+                Ok((group, Probes::new(group, cuts)?))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let segments = self.segments.read().clone();
+        let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
+
+        let mut answers: Vec<Candidates<K>> = probes.iter().map(|p| Candidates::none(p, at)).collect();
+        for part in parts {
+            for (answer, (items, scanned)) in answers.iter_mut().zip(part) {
+                answer.items.extend(items);
+                answer.scanned += scanned;
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl<K> Candidates<K> {
+    fn none(probe: &Probe, at: OperatingPoint) -> Self {
+        let margin = probe.margin(probe.radius(), at) as f32;
+        let threshold = at.threshold();
+        Self { items: Vec::new(), scanned: 0, threshold, margin, cut: threshold - margin, miss: at.miss() }
+    }
+}
+
+/// One segment's candidates for each probe, and how many templates it compared with it.
+type Part<K> = Vec<(Vec<Candidate<K>>, usize)>;
+
+fn scan<K: Copy + Send + Sync>(
+    segments: &Segments<K>,
+    groups: &[(&[Probe], Probes<'_>)],
+    at: OperatingPoint,
+    stop: &Stop<'_>,
+) -> Result<Vec<Part<K>>, Error> {
+    segments
+        .par_iter()
+        .map(|segment| {
+            let mut part = Part::new();
+            for (probes, tables) in groups {
+                if stop() {
+                    return Err(Error::Stopped);
+                }
+                // Locked anew for each group, so that a large batch does not keep writers out.
+                let segment = segment.read();
+                let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
+                segment.scan(tables, |i, key, radius, sum| {
+                    let estimate = probes[i].estimate(radius, sum);
+                    if estimate >= probes[i].cut(radius, at) {
+                        found[i].push(Candidate { key, estimate });
+                    }
+                })?;
+                part.extend(found.into_iter().map(|items| (items, segment.len())));
+            }
+            Ok(part)
+        })
+        .collect()
+}

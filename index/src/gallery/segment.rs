@@ -1,0 +1,75 @@
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::pq4::{BLOCK, Codes, Hit, Probes, grow};
+
+/// A part of a gallery that is locked, scanned and filled as one. Positions are dense: 0 … len − 1.
+pub(super) struct Segment<K> {
+    codes: Codes,
+    /// |o − c| of each template, with a centre; zero beyond the last, up to the end of its block.
+    radii: Option<Zeroizing<Vec<f32>>>,
+    keys: Vec<K>,
+}
+
+impl<K: Copy> Segment<K> {
+    /// An empty segment of codes of `width` bytes.
+    pub(super) fn new(width: usize, with_radii: bool) -> Self {
+        let radii = with_radii.then(|| Zeroizing::new(Vec::new()));
+        Self { codes: Codes::new(width), radii, keys: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn key(&self, position: usize) -> K {
+        self.keys[position]
+    }
+
+    /// The template's signs, and its radius: 1 without a centre.
+    pub(super) fn template(&self, position: usize) -> (Zeroizing<Vec<u8>>, f32) {
+        (self.codes.read(position), self.radius(position))
+    }
+
+    /// Heap bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let radii = self.radii.as_ref().map_or(0, |radii| radii.capacity() * size_of::<f32>());
+        self.codes.bytes() + radii + self.keys.capacity() * size_of::<K>()
+    }
+
+    /// Appends a template.
+    pub(super) fn push(&mut self, key: K, bits: &[u8], radius: f32) {
+        let position = self.keys.len();
+        self.codes.push(bits);
+        if let Some(radii) = &mut self.radii {
+            grow(radii, (position + 1).next_multiple_of(BLOCK));
+            radii[position] = radius;
+        }
+        self.keys.push(key);
+    }
+
+    /// Removes a template without a trace; the last one takes its place. Gives the moved one's key.
+    pub(super) fn swap_remove(&mut self, position: usize) -> Option<K> {
+        let last = self.keys.len() - 1;
+        self.codes.swap_remove(position);
+        if let Some(radii) = &mut self.radii {
+            radii[position] = radii[last];
+            radii[last] = 0.0;
+        }
+        self.keys.swap_remove(position);
+        self.keys.get(position).copied()
+    }
+
+    /// Calls `each(probe, key, radius, sum)` for every template that reaches a probe's coarse cut.
+    pub(super) fn scan(&self, probes: &Probes<'_>, mut each: impl FnMut(usize, K, f32, f32)) -> Result<(), Error> {
+        let radii = self.radii.as_ref().map(|radii| radii.as_slice());
+        self.codes.scan(probes, radii, |probe, Hit { position, sum }| {
+            let position = position as usize;
+            each(probe, self.keys[position], self.radius(position), sum);
+        })
+    }
+
+    fn radius(&self, position: usize) -> f32 {
+        self.radii.as_ref().map_or(1.0, |radii| radii[position])
+    }
+}

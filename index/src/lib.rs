@@ -1,0 +1,41 @@
+//! Lethe's search index: fast, complete, forgetful.
+//!
+//! A gallery keeps one *sketch* of each template in memory: the sign of every coordinate after a
+//! keyed rotation. A search compares a probe with all of them and returns each template whose
+//! estimated similarity reaches the threshold less a margin; the margin follows from the wanted
+//! probability of missing a mate. Exact scores, computed elsewhere from the sealed templates with
+//! [`cosine`], decide.
+//!
+//! * [`Quantizer`] turns rotated vectors into [`Sketch`]es and [`Probe`]s.
+//! * [`Gallery`] holds sketches under keys and answers with [`Candidates`].
+//! * [`OperatingPoint`] names the threshold and the miss probability of a search.
+//! * [`cosine`] is the one exact score; [`exact`] is the brute-force oracle for tests.
+//!
+//! The crate never rotates: it sees rotated, padded, unit vectors only. It writes nothing anywhere.
+//! All calls block and use the processor: keep them off an async runtime.
+
+// Unsafe code lives in `pq4`, over the C++ shim, and nowhere else.
+#![deny(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod cpu;
+pub mod exact;
+
+mod error;
+mod gallery;
+mod margin;
+mod pool;
+mod pq4;
+mod probe;
+mod quantizer;
+mod score;
+mod sketch;
+
+pub use error::Error;
+pub use gallery::{Candidate, Candidates, Gallery, Stop};
+pub use margin::{DEFAULT_MISS, OperatingPoint};
+pub use pool::Pool;
+pub use probe::Probe;
+pub use quantizer::{MAX_DIM, MIN_DIM, Quantizer};
+pub use score::cosine;
+pub use sketch::Sketch;

@@ -1,0 +1,298 @@
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::{Error, OperatingPoint, Probe, Sketch};
+
+/// Fewest coordinates a sketch can have: with fewer, its estimates say next to nothing.
+pub const MIN_DIM: usize = 64;
+
+/// Most coordinates a sketch can have.
+pub const MAX_DIM: usize = 4096;
+
+/// Turns rotated vectors into sketches and probes.
+///
+/// The quantizer is data-oblivious: its 16 "centroids" are the sign patterns of 4 coordinates,
+/// nothing is trained on anyone, so nothing needs unlearning. Some models' vectors share a large mean,
+/// and signs around the origin then tell people apart poorly; for them the quantizer takes signs
+/// around a *centre*, a constant of the model:
+///
+/// ⟨q, o⟩ = ⟨q − c, o − c⟩ + ⟨q, c⟩ + ⟨o, c⟩ − |c|²
+///
+/// of which only the first term is estimated. Exact scores know nothing of the centre.
+pub struct Quantizer {
+    dim: usize,
+    centre: Option<Centre>,
+}
+
+struct Centre {
+    coordinates: Zeroizing<Vec<f32>>,
+    /// |c|².
+    squared: f64,
+}
+
+/// How far the squared length of a unit vector may be from 1: vectors come from half precision too.
+const UNIT_TOLERANCE: f64 = 1e-3;
+
+impl Quantizer {
+    /// `dim` is the padded dimension, a power of two from 64 to 4096. `centre`, if any, is the model's
+    /// centre after the same rotation and padding as all other vectors.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedDimension`]; [`Error::Dimension`], [`Error::NotFinite`] or
+    /// [`Error::Centre`] for a centre that does not fit.
+    pub fn new(dim: usize, centre: Option<&[f32]>) -> Result<Self, Error> {
+        if !dim.is_power_of_two() || !(MIN_DIM..=MAX_DIM).contains(&dim) {
+            return Err(Error::UnsupportedDimension { dim });
+        }
+        let centre = centre.map(|centre| Centre::new(dim, centre)).transpose()?;
+        Ok(Self { dim, centre })
+    }
+
+    /// Number of coordinates.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Whether signs are taken around a centre.
+    #[must_use]
+    pub fn has_centre(&self) -> bool {
+        self.centre.is_some()
+    }
+
+    /// The sketch of a template: a rotated, padded unit vector.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`], [`Error::NotFinite`], [`Error::NotUnit`].
+    pub fn sketch(&self, template: &[f32]) -> Result<Sketch, Error> {
+        check_unit(self.dim, template)?;
+        let mut bits = Zeroizing::new(vec![0u8; self.dim / 8]);
+        match &self.centre {
+            None => pack_signs(template.iter().copied(), &mut bits),
+            Some(centre) => pack_signs(centre.residual(template), &mut bits),
+        }
+        let offset = self.centre.as_ref().map(|c| inner(template, &c.coordinates) as f32);
+        Ok(Sketch::new(bits, offset))
+    }
+
+    /// A probe: a rotated, padded unit vector, prepared for comparison with many sketches.
+    ///
+    /// # Errors
+    /// [`Error::Dimension`], [`Error::NotFinite`], [`Error::NotUnit`].
+    pub fn probe(&self, probe: &[f32]) -> Result<Probe, Error> {
+        check_unit(self.dim, probe)?;
+        Ok(match &self.centre {
+            None => Probe::new(probe, None),
+            Some(centre) => {
+                let residual = Zeroizing::new(centre.residual(probe).collect::<Vec<f32>>());
+                Probe::new(&residual, Some((inner(probe, &centre.coordinates), centre.squared)))
+            }
+        })
+    }
+
+    /// The estimated cosine of one pair, exactly as a gallery computes it.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if either comes from another quantizer.
+    pub fn estimate(&self, probe: &Probe, sketch: &Sketch) -> Result<f32, Error> {
+        let radius = self.paired(probe, sketch)?;
+        Ok(probe.estimate(radius, probe.sum(sketch.bits())))
+    }
+
+    /// The estimate from which on this pair is a candidate at the given operating point.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if either comes from another quantizer.
+    pub fn cut(&self, probe: &Probe, sketch: &Sketch, at: OperatingPoint) -> Result<f32, Error> {
+        Ok(probe.cut(self.paired(probe, sketch)?, at))
+    }
+
+    fn paired(&self, probe: &Probe, sketch: &Sketch) -> Result<f32, Error> {
+        self.check_probe(probe)?;
+        self.radius(sketch)
+    }
+
+    pub(crate) fn check_probe(&self, probe: &Probe) -> Result<(), Error> {
+        let same = probe.dim() == self.dim && probe.has_centre() == self.has_centre();
+        if same { Ok(()) } else { Err(Error::Mismatch) }
+    }
+
+    /// |o − c| of a template, from its sketch; 1 without a centre.
+    pub(crate) fn radius(&self, sketch: &Sketch) -> Result<f32, Error> {
+        match (&self.centre, sketch.offset()) {
+            _ if sketch.dim() != self.dim => Err(Error::Mismatch),
+            (None, None) => Ok(1.0),
+            (Some(centre), Some(offset)) => Ok(centre.radius(offset)),
+            (None, Some(_)) | (Some(_), None) => Err(Error::Mismatch),
+        }
+    }
+
+    /// The inverse of [`radius`](Self::radius), up to rounding.
+    pub(crate) fn offset(&self, radius: f32) -> Option<f32> {
+        let centre = self.centre.as_ref()?;
+        Some(((1.0 + centre.squared - f64::from(radius).powi(2)) / 2.0) as f32)
+    }
+}
+
+impl fmt::Debug for Quantizer {
+    /// A rotated centre tells something of the tenant's key: only the shape is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quantizer")
+            .field("dim", &self.dim)
+            .field("has_centre", &self.has_centre())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Centre {
+    fn new(dim: usize, coordinates: &[f32]) -> Result<Self, Error> {
+        let squared = check_finite(dim, coordinates)?;
+        if squared > 1.0 + UNIT_TOLERANCE {
+            return Err(Error::Centre { norm: squared.sqrt() as f32 });
+        }
+        Ok(Self { coordinates: Zeroizing::new(coordinates.to_vec()), squared })
+    }
+
+    fn residual<'a>(&'a self, vector: &'a [f32]) -> impl ExactSizeIterator<Item = f32> + 'a {
+        vector.iter().zip(self.coordinates.iter()).map(|(v, c)| v - c)
+    }
+
+    /// |o − c|, from |o − c|² = 1 − 2⟨o, c⟩ + |c|². Kept off zero, where it is divided by: a template
+    /// that close to the centre has no direction to estimate.
+    fn radius(&self, offset: f32) -> f32 {
+        const LEAST: f32 = 1e-6;
+        let squared = 1.0 - 2.0 * f64::from(offset) + self.squared;
+        (squared.max(0.0).sqrt() as f32).max(LEAST)
+    }
+}
+
+fn pack_signs(coordinates: impl Iterator<Item = f32>, bits: &mut [u8]) {
+    for (i, coordinate) in coordinates.enumerate() {
+        bits[i >> 3] |= u8::from(coordinate >= 0.0) << (i & 7);
+    }
+}
+
+fn inner(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+fn check_unit(dim: usize, vector: &[f32]) -> Result<(), Error> {
+    let squared = check_finite(dim, vector)?;
+    if (squared - 1.0).abs() > UNIT_TOLERANCE {
+        return Err(Error::NotUnit { norm: squared.sqrt() as f32 });
+    }
+    Ok(())
+}
+
+/// The squared length of a vector that has the right shape.
+fn check_finite(dim: usize, vector: &[f32]) -> Result<f64, Error> {
+    if vector.len() != dim {
+        return Err(Error::Dimension { expected: dim, found: vector.len() });
+    }
+    let squared = inner(vector, vector);
+    // Finite coordinates of at most 4096 dimensions cannot overflow a double.
+    if squared.is_finite() { Ok(squared) } else { Err(Error::NotFinite) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(dim: usize, i: usize) -> Vec<f32> {
+        let mut v = vec![0.0; dim];
+        v[i] = 1.0;
+        v
+    }
+
+    #[test]
+    fn only_supported_dimensions_and_centres_are_taken() {
+        for dim in [0, 1, 32, 63, 100, 8192] {
+            assert!(matches!(Quantizer::new(dim, None), Err(Error::UnsupportedDimension { .. })));
+        }
+        for dim in [64, 128, 256, 512, 1024, 2048, 4096] {
+            assert_eq!(Quantizer::new(dim, None).unwrap().dim(), dim);
+        }
+        let refused = |centre: &[f32]| Quantizer::new(64, Some(centre)).map(|_| ()).unwrap_err();
+        assert!(matches!(refused(&[0.0; 63]), Error::Dimension { expected: 64, found: 63 }));
+        assert!(matches!(refused(&[f32::NAN; 64]), Error::NotFinite));
+        assert!(matches!(refused(&[0.2; 64]), Error::Centre { .. }));
+        assert!(Quantizer::new(64, Some(&[0.1; 64])).unwrap().has_centre());
+    }
+
+    #[test]
+    fn only_unit_vectors_are_taken() {
+        let quantizer = Quantizer::new(64, None).unwrap();
+        let refused = |v: &[f32]| {
+            let by_sketch = quantizer.sketch(v).map(|_| ()).unwrap_err();
+            let by_probe = quantizer.probe(v).map(|_| ()).unwrap_err();
+            assert_eq!(by_sketch.to_string(), by_probe.to_string());
+            by_sketch
+        };
+        assert!(matches!(refused(&[0.125; 65]), Error::Dimension { .. }));
+        assert!(matches!(refused(&[0.126; 64]), Error::NotUnit { .. }));
+        assert!(matches!(refused(&[0.0; 64]), Error::NotUnit { .. }));
+        assert!(matches!(refused(&[f32::INFINITY; 64]), Error::NotFinite));
+        assert!(quantizer.sketch(&[0.125; 64]).is_ok());
+    }
+
+    #[test]
+    fn bits_are_signs_in_order() {
+        let quantizer = Quantizer::new(64, None).unwrap();
+        let mut template = vec![-0.125f32; 64];
+        for i in [0, 9, 63] {
+            template[i] = 0.125;
+        }
+        let sketch = quantizer.sketch(&template).unwrap();
+        assert_eq!(sketch.bits(), [1, 2, 0, 0, 0, 0, 0, 0x80]);
+        assert!(!sketch.has_offset());
+
+        // Around a centre, signs are those of the difference.
+        let mut centre = vec![0.0; 64];
+        centre[9] = 0.5;
+        let around = Quantizer::new(64, Some(&centre)).unwrap().sketch(&template).unwrap();
+        assert_eq!(around.bits(), [1, 0, 0, 0, 0, 0, 0, 0x80]);
+        assert_eq!(around.offset(), Some(0.0625));
+    }
+
+    #[test]
+    fn a_template_at_the_centre_still_has_an_estimate() {
+        let centre = axis(64, 3);
+        let quantizer = Quantizer::new(64, Some(&centre)).unwrap();
+        let probe = quantizer.probe(&axis(64, 5)).unwrap();
+        let sketch = quantizer.sketch(&centre).unwrap();
+        assert!(quantizer.estimate(&probe, &sketch).unwrap().abs() < 1e-5);
+        let same = quantizer.probe(&centre).unwrap();
+        assert!((quantizer.estimate(&same, &sketch).unwrap() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn quantizers_do_not_mix() {
+        let plain = Quantizer::new(64, None).unwrap();
+        let wide = Quantizer::new(128, None).unwrap();
+        let centred = Quantizer::new(64, Some(&[0.0; 64])).unwrap();
+        let probe = plain.probe(&axis(64, 0)).unwrap();
+        let sketch = plain.sketch(&axis(64, 0)).unwrap();
+        let at = OperatingPoint::new(0.4, 1e-4).unwrap();
+        assert!(plain.estimate(&probe, &sketch).is_ok());
+        for other in [&wide, &centred] {
+            assert!(matches!(other.estimate(&probe, &sketch), Err(Error::Mismatch)));
+            let own = axis(other.dim(), 0);
+            let (own_probe, own_sketch) = (other.probe(&own).unwrap(), other.sketch(&own).unwrap());
+            assert!(matches!(plain.cut(&own_probe, &sketch, at), Err(Error::Mismatch)));
+            assert!(matches!(plain.cut(&probe, &own_sketch, at), Err(Error::Mismatch)));
+        }
+    }
+
+    #[test]
+    fn radius_and_offset_are_inverse() {
+        let mut centre = vec![0.0; 64];
+        centre[0] = 0.9;
+        let quantizer = Quantizer::new(64, Some(&centre)).unwrap();
+        for offset in [-0.9f32, 0.0, 0.5, 0.83, 0.9] {
+            let sketch = Sketch::new(Zeroizing::new(vec![0; 8]), Some(offset));
+            let radius = quantizer.radius(&sketch).unwrap();
+            assert!((quantizer.offset(radius).unwrap() - offset).abs() < 1e-6);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! A search returns exactly the templates whose estimate reaches the cut: none is lost to packing,
+//! padding, quantised tables or 16-bit sums, and none is added.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{around, at, combine, gallery, naive_estimate, rng, unit};
+use lethe_index::{Candidates, Error, Gallery, OperatingPoint, Probe};
+
+const DIMS: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
+const SIZES: [u64; 6] = [0, 1, 31, 32, 33, 1000];
+
+struct Population {
+    centre: Option<Vec<f32>>,
+    templates: Vec<Vec<f32>>,
+    gallery: Gallery<u64>,
+}
+
+/// `size` templates, a fifth of them near the first few so that every threshold has some above it.
+fn population(seed: u64, dim: usize, size: u64, centred: bool) -> Population {
+    let mut rng = rng(seed);
+    let centre = centred.then(|| combine(0.9, &unit(&mut rng, dim), 0.0, &vec![0.0; dim]));
+    let mut templates: Vec<Vec<f32>> = Vec::new();
+    for i in 0..size {
+        let base = match &centre {
+            None => unit(&mut rng, dim),
+            Some(centre) => around(&mut rng, centre, 0.4),
+        };
+        let template = if i % 5 == 4 {
+            let near = &templates[i as usize % 3];
+            let weight = 0.2 + 0.7 * (i % 7) as f64 / 7.0;
+            common::normalised(&combine(weight, near, 1.0 - weight, &base))
+        } else {
+            base
+        };
+        templates.push(template);
+    }
+    let gallery = gallery(dim, centre.as_deref(), 2);
+    for (key, template) in templates.iter().enumerate() {
+        let sketch = gallery.quantizer().sketch(template).unwrap();
+        gallery.insert(key as u64, &sketch).unwrap();
+    }
+    Population { centre, templates, gallery }
+}
+
+impl Population {
+    /// The answer by its definition, a pair at a time.
+    fn expected(&self, probe: &Probe, at: OperatingPoint) -> BTreeMap<u64, u32> {
+        let quantizer = self.gallery.quantizer();
+        (0u64..)
+            .zip(&self.templates)
+            .filter_map(|(key, template)| {
+                let sketch = quantizer.sketch(template).unwrap();
+                let estimate = quantizer.estimate(probe, &sketch).unwrap();
+                let cut = quantizer.cut(probe, &sketch, at).unwrap();
+                (estimate >= cut).then_some((key, estimate.to_bits()))
+            })
+            .collect()
+    }
+}
+
+fn found(candidates: &Candidates<u64>) -> BTreeMap<u64, u32> {
+    let map: BTreeMap<u64, u32> = candidates.items.iter().map(|c| (c.key, c.estimate.to_bits())).collect();
+    assert_eq!(map.len(), candidates.items.len(), "a key twice");
+    map
+}
+
+fn check(population: &Population, thresholds: &[f32]) -> usize {
+    let mut rng = rng(99);
+    let dim = population.gallery.quantizer().dim();
+    let mut total = 0;
+    let mut vectors: Vec<Vec<f32>> = population.templates.iter().take(2).cloned().collect();
+    vectors.push(match &population.centre {
+        None => unit(&mut rng, dim),
+        Some(centre) => around(&mut rng, centre, 0.4),
+    });
+    for vector in &vectors {
+        let probe = population.gallery.quantizer().probe(vector).unwrap();
+        for &threshold in thresholds {
+            for miss in [0.5, 1e-1, 1e-4] {
+                let at = at(threshold, miss);
+                let answer = population.gallery.candidates(&probe, at, &|| false).unwrap();
+                let expected = population.expected(&probe, at);
+                assert_eq!(found(&answer), expected, "{dim} {threshold} {miss}");
+                assert_eq!(answer.scanned, population.templates.len());
+                assert_eq!((answer.threshold, answer.miss), (threshold, miss));
+                assert!((answer.cut - (threshold - answer.margin)).abs() < 1e-6);
+                assert_eq!(answer.margin == 0.0, miss == 0.5);
+                total += expected.len();
+            }
+        }
+    }
+    total
+}
+
+#[test]
+fn every_template_at_or_above_its_cut_is_found_and_no_other() {
+    for dim in DIMS {
+        for size in SIZES {
+            let population = population(dim as u64 + size, dim, size, false);
+            let total = check(&population, &[-1.0, -0.1, 0.0, 0.15, 0.4, 0.8, 1.0]);
+            assert_eq!(total == 0, size == 0);
+        }
+    }
+}
+
+#[test]
+fn around_a_centre_each_template_is_held_to_its_own_cut() {
+    for dim in DIMS {
+        for size in SIZES {
+            let population = population(dim as u64 * 3 + size, dim, size, true);
+            let total = check(&population, &[-1.0, 0.5, 0.8, 0.85, 0.9, 0.95, 1.0]);
+            assert_eq!(total == 0, size == 0);
+        }
+    }
+}
+
+#[test]
+fn a_gallery_of_many_segments_is_searched_whole() {
+    // 4096 templates a segment at 4096 dimensions: three segments, the last one partly filled.
+    let population = population(5, 4096, 10_007, false);
+    assert!(check(&population, &[0.0, 0.3]) > 30_000);
+    let population = self::population(6, 64, 10_007, true);
+    assert!(check(&population, &[0.84]) > 1000);
+}
+
+#[test]
+fn estimates_are_those_of_the_definition() {
+    for dim in DIMS {
+        for centred in [false, true] {
+            let population = population(dim as u64 + 7, dim, 200, centred);
+            let quantizer = population.gallery.quantizer();
+            let vector = &population.templates[0];
+            let probe = quantizer.probe(vector).unwrap();
+            let answer = population.gallery.candidates(&probe, at(-1.0, 1e-6), &|| false).unwrap();
+            for candidate in &answer.items {
+                let template = &population.templates[candidate.key as usize];
+                let naive = naive_estimate(vector, template, population.centre.as_deref());
+                assert!((f64::from(candidate.estimate) - naive).abs() < 2e-5, "{dim} {centred}");
+            }
+            assert_eq!(answer.items.len(), 200);
+        }
+    }
+}
+
+/// Vectors that leave the quantised tables little room: were a 16-bit sum to wrap or saturate, the
+/// template that agrees in every sign would be the one to vanish.
+#[test]
+fn no_sum_is_too_large() {
+    for dim in DIMS {
+        let even = vec![1.0 / (dim as f32).sqrt(); dim];
+        let mut steep: Vec<f32> = (0..dim).map(|i| 1.0 / (1.0 + i as f32)).collect();
+        steep.iter_mut().step_by(2).for_each(|x| *x = -*x);
+        for vector in [even, common::normalised(&steep)] {
+            let gallery = gallery(dim, None, 1);
+            let quantizer = gallery.quantizer();
+            gallery.insert(1, &quantizer.sketch(&vector).unwrap()).unwrap();
+            let opposite: Vec<f32> = vector.iter().map(|x| -x).collect();
+            gallery.insert(2, &quantizer.sketch(&opposite).unwrap()).unwrap();
+            let probe = quantizer.probe(&vector).unwrap();
+            let top = quantizer.estimate(&probe, &quantizer.sketch(&vector).unwrap()).unwrap();
+            let at = at(top.min(1.0) - 1e-3, 0.5);
+            let answer = gallery.candidates(&probe, at, &|| false).unwrap();
+            let keys: Vec<u64> = answer.items.iter().map(|c| c.key).collect();
+            assert_eq!(keys, [1], "{dim}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_answers_as_its_probes_alone() {
+    for centred in [false, true] {
+        let population = population(8, 128, 3000, centred);
+        let quantizer = population.gallery.quantizer();
+        let point = at(if centred { 0.88 } else { 0.3 }, 1e-3);
+        for count in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 25] {
+            let vectors = &population.templates[..count];
+            let probes: Vec<Probe> = vectors.iter().map(|v| quantizer.probe(v).unwrap()).collect();
+            let answers = population.gallery.candidates_batch(&probes, point, &|| false).unwrap();
+            assert_eq!(answers.len(), count);
+            for (probe, answer) in probes.iter().zip(&answers) {
+                let alone = population.gallery.candidates(probe, point, &|| false).unwrap();
+                assert_eq!(answer, &alone);
+                assert!(!answer.items.is_empty());
+                assert_eq!(answer.scanned, 3000);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_search_that_is_given_up_has_no_answer() {
+    let population = population(9, 4096, 5000, false);
+    let probe = population.gallery.quantizer().probe(&population.templates[0]).unwrap();
+    let stopped = population.gallery.candidates(&probe, at(0.3, 1e-4), &|| true);
+    assert!(matches!(stopped, Err(Error::Stopped)));
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let second = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
+    let stopped = population.gallery.candidates(&probe, at(0.3, 1e-4), &second);
+    assert!(matches!(stopped, Err(Error::Stopped)), "after one of two segments");
+}
+
+#[test]
+fn a_probe_of_another_quantizer_is_refused() {
+    let population = population(10, 128, 10, false);
+    let mut rng = rng(1);
+    let other = lethe_index::Quantizer::new(64, None).unwrap();
+    let probe = other.probe(&unit(&mut rng, 64)).unwrap();
+    let refused = population.gallery.candidates(&probe, at(0.3, 1e-4), &|| false);
+    assert!(matches!(refused, Err(Error::Mismatch)));
+    let sketch = other.sketch(&unit(&mut rng, 64)).unwrap();
+    assert!(matches!(population.gallery.insert(11, &sketch), Err(Error::Mismatch)));
+}

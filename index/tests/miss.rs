@@ -1,0 +1,96 @@
+//! The miss probability is what a search says it is, measured on pairs exactly at the threshold.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::{Rotation, around, at, at_cosine, combine, rng, unit};
+use lethe_index::{OperatingPoint, Quantizer};
+
+/// Templates compared with one rotated probe.
+const PER_PROBE: usize = 16;
+
+/// Shares of `pairs` pairs at cosine `threshold` that a search loses at each miss probability. One
+/// centre and one probe, but new templates and a new rotation for every 16 pairs.
+fn losses(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64]) -> Vec<f64> {
+    let mut rng = rng(dim as u64 * 31 + (threshold * 1000.0) as u64);
+    let centre = centred.then(|| combine(0.91, &unit(&mut rng, dim), 0.0, &vec![0.0; dim]));
+    let direction = |rng: &mut _| match &centre {
+        None => unit(rng, dim),
+        Some(centre) => around(rng, centre, 0.4),
+    };
+    let probe = direction(&mut rng);
+    let templates: Vec<Vec<f32>> = (0..PER_PROBE).map(|_| at_cosine(&probe, threshold, &direction(&mut rng))).collect();
+    let points: Vec<OperatingPoint> = misses.iter().map(|&miss| at(threshold as f32, miss)).collect();
+    let mut lost = vec![0usize; misses.len()];
+    for _ in 0..pairs / PER_PROBE {
+        let rotation = Rotation::new(&mut rng, dim);
+        let centre = centre.as_ref().map(|centre| rotation.apply(centre));
+        let quantizer = Quantizer::new(dim, centre.as_deref()).unwrap();
+        let probe = quantizer.probe(&rotation.apply(&probe)).unwrap();
+        for template in &templates {
+            let sketch = quantizer.sketch(&rotation.apply(template)).unwrap();
+            let estimate = quantizer.estimate(&probe, &sketch).unwrap();
+            for (lost, &point) in lost.iter_mut().zip(&points) {
+                *lost += usize::from(estimate < quantizer.cut(&probe, &sketch, point).unwrap());
+            }
+        }
+    }
+    lost.iter().map(|&lost| lost as f64 / pairs as f64).collect()
+}
+
+/// Not more may be lost than was said, nor much less, which would mean work for nothing. Four standard
+/// deviations of the count are allowed for chance.
+fn check(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64]) {
+    let losses = losses(dim, threshold, centred, pairs, misses);
+    for (&miss, &loss) in misses.iter().zip(&losses) {
+        println!("d={dim} t={threshold} centre={centred}: {miss:e} wanted, {loss:.3e} measured");
+        let chance = 4.0 * (miss / pairs as f64).sqrt();
+        assert!(loss <= miss * 1.05 + chance, "d={dim} t={threshold} miss={miss}: {loss}");
+        assert!(loss >= miss * 0.7 - chance, "d={dim} t={threshold} miss={miss}: {loss}");
+    }
+}
+
+const TO_1E3: [f64; 3] = [1e-1, 1e-2, 1e-3];
+const TO_1E4: [f64; 4] = [1e-1, 1e-2, 1e-3, 1e-4];
+
+#[test]
+fn small_dimensions_miss_as_often_as_said() {
+    for dim in [64, 128] {
+        for threshold in [0.1, 0.45, 0.8] {
+            check(dim, threshold, false, 200_000, &TO_1E3);
+        }
+    }
+}
+
+#[test]
+fn large_dimensions_miss_as_often_as_said() {
+    for dim in [256, 1024] {
+        for threshold in [0.1, 0.45, 0.8] {
+            check(dim, threshold, false, 100_000, &TO_1E3);
+        }
+    }
+    check(4096, 0.45, false, 40_000, &TO_1E3);
+}
+
+#[test]
+fn searches_around_a_centre_miss_as_often_as_said() {
+    for dim in [64, 128, 512] {
+        for threshold in [0.85, 0.93] {
+            check(dim, threshold, true, 160_000, &TO_1E3);
+        }
+    }
+    for dim in [256, 1024] {
+        check(dim, 0.93, true, 80_000, &TO_1E3);
+    }
+    check(4096, 0.93, true, 30_000, &TO_1E3);
+}
+
+#[test]
+fn one_in_ten_thousand_is_one_in_ten_thousand_over_a_million_pairs() {
+    check(512, 0.44, false, 1_000_000, &TO_1E4);
+}
+
+#[test]
+fn one_in_ten_thousand_around_a_centre_too() {
+    check(128, 0.93, true, 1_000_000, &TO_1E4);
+}

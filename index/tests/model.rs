@@ -1,0 +1,117 @@
+//! Insertions and removals against a naive map.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{around, at, combine, gallery, rng, unit};
+use lethe_index::Error;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u64),
+    Remove(u64),
+    RemoveMany(u64),
+    Check,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0u64..400).prop_map(Step::Insert),
+        3 => (0u64..400).prop_map(Step::Remove),
+        1 => (2u64..5).prop_map(Step::RemoveMany),
+        1 => Just(Step::Check),
+    ];
+    prop::collection::vec(step, 1..300)
+}
+
+fn run(steps: &[Step], dim: usize, centred: bool, start: u64, seed: u64) {
+    let mut rng = rng(seed);
+    let centre = centred.then(|| combine(0.8, &unit(&mut rng, dim), 0.0, &vec![0.0; dim]));
+    let gallery = gallery(dim, centre.as_deref(), 2);
+    let mut model: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    let make = |rng: &mut _| match &centre {
+        None => unit(rng, dim),
+        Some(centre) => around(rng, centre, 0.5),
+    };
+    let check = |model: &BTreeMap<u64, Vec<u8>>, probe: &[f32]| {
+        assert_eq!((gallery.len(), gallery.is_empty()), (model.len(), model.is_empty()));
+        let probe = gallery.quantizer().probe(probe).unwrap();
+        let all = gallery.candidates(&probe, at(-1.0, 1e-9), &|| false).unwrap();
+        assert_eq!(all.scanned, model.len());
+        let mut keys: Vec<u64> = all.items.iter().map(|c| c.key).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, model.keys().copied().collect::<Vec<_>>());
+        for (key, bits) in model {
+            let sketch = gallery.sketch(key).unwrap();
+            assert_eq!(sketch.to_bytes()[4..4 + dim / 8], bits[4..4 + dim / 8]);
+        }
+    };
+    let bulk = (1000..1000 + start).map(Step::Insert).collect::<Vec<_>>();
+    for step in bulk.iter().chain(steps) {
+        match step {
+            Step::Insert(key) => {
+                let sketch = gallery.quantizer().sketch(&make(&mut rng)).unwrap();
+                let outcome = gallery.insert(*key, &sketch);
+                if model.contains_key(key) {
+                    assert!(matches!(outcome, Err(Error::Duplicate)));
+                } else {
+                    outcome.unwrap();
+                    model.insert(*key, sketch.to_bytes().to_vec());
+                }
+                assert!(gallery.contains(key));
+            }
+            Step::Remove(key) => {
+                assert_eq!(gallery.remove(key), model.remove(key).is_some());
+                assert!(!gallery.contains(key) && gallery.sketch(key).is_none());
+            }
+            Step::RemoveMany(every) => {
+                let keys: Vec<u64> = model.keys().filter(|k| *k % every == 0).copied().collect();
+                for key in keys {
+                    assert!(gallery.remove(&key));
+                    model.remove(&key);
+                }
+            }
+            Step::Check => check(&model, &make(&mut rng)),
+        }
+    }
+    check(&model, &make(&mut rng));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_small_gallery_is_a_map(steps in steps(), centred: bool, seed: u64) {
+        run(&steps, 64, centred, 0, seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    /// Two segments: removals from the full one make room there.
+    #[test]
+    fn a_gallery_of_segments_is_a_map(steps in steps(), centred: bool, seed: u64) {
+        run(&steps, 4096, centred, 4500, seed);
+    }
+}
+
+#[test]
+fn room_is_used_again() {
+    let gallery = gallery(4096, None, 1);
+    let mut rng = rng(3);
+    let sketch = gallery.quantizer().sketch(&unit(&mut rng, 4096)).unwrap();
+    (0..9000).for_each(|key| gallery.insert(key, &sketch).unwrap());
+    let full = gallery.bytes();
+    assert!(full >= 9000 * 512);
+    for round in 1..4 {
+        (0..9000).for_each(|i| assert!(gallery.remove(&((round - 1) * 9000 + i))));
+        assert!(gallery.is_empty());
+        (0..9000).for_each(|i| gallery.insert(round * 9000 + i, &sketch).unwrap());
+        // The directory's own table may differ a little; the segments must not multiply.
+        assert!(gallery.bytes() < full + full / 10, "{} > {full}", gallery.bytes());
+    }
+}

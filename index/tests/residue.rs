@@ -1,0 +1,104 @@
+//! Whatever the crate frees, it has wiped: an allocator that looks into every block handed back.
+#![allow(clippy::unwrap_used, clippy::expect_used, unsafe_code)]
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{at, gallery};
+
+struct Watcher;
+
+/// Blocks freed with any of the patterns still in them.
+static UNWIPED: AtomicUsize = AtomicUsize::new(0);
+/// Blocks looked into.
+static FREED: AtomicUsize = AtomicUsize::new(0);
+
+const DIM: usize = 512;
+
+/// A byte of signs that occurs eight times over in each sketch of this test, …
+const SIGNS: [u8; 8] = [0x5a; 8];
+/// … and the same where 32 like it are packed: their even sub-quantizers, and their odd ones.
+const EVEN: [u8; 8] = [0xaa; 8];
+const ODD: [u8; 8] = [0x55; 8];
+
+/// The probe's coordinates: ±1/√512.
+fn coordinate() -> f32 {
+    1.0 / (DIM as f32).sqrt()
+}
+
+fn patterns() -> [[u8; 8]; 5] {
+    let c = coordinate();
+    let pair = |a: f32, b: f32| {
+        let mut bytes = [0; 8];
+        bytes[..4].copy_from_slice(&a.to_le_bytes());
+        bytes[4..].copy_from_slice(&b.to_le_bytes());
+        bytes
+    };
+    // Four times and twice the coordinate occur in the look-up tables.
+    [SIGNS, EVEN, ODD, pair(-c, c), pair(4.0 * c, 2.0 * c)]
+}
+
+// SAFETY: every call is handed on to the system's allocator unchanged; `dealloc` only reads the block
+// before.
+unsafe impl GlobalAlloc for Watcher {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is passed on. Zeroed, so that reading it whole is defined.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the block is live until handed on, `layout.size()` bytes long, and was zeroed.
+        let bytes = unsafe { std::slice::from_raw_parts(block, layout.size()) };
+        let found = patterns().iter().any(|pattern| bytes.windows(8).any(|w| w == pattern));
+        UNWIPED.fetch_add(usize::from(found), Ordering::Relaxed);
+        FREED.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watcher = Watcher;
+
+/// What `work` freed, and how much of it unwiped.
+fn freed(work: impl FnOnce()) -> (usize, usize) {
+    let before = (FREED.load(Ordering::Relaxed), UNWIPED.load(Ordering::Relaxed));
+    work();
+    (FREED.load(Ordering::Relaxed) - before.0, UNWIPED.load(Ordering::Relaxed) - before.1)
+}
+
+#[test]
+fn nothing_is_freed_unwiped() {
+    // Kept alive by the test, so that it is not what the allocator sees.
+    let template: Vec<f32> =
+        (0..DIM).map(|i| if SIGNS[0] >> (i & 7) & 1 == 1 { coordinate() } else { -coordinate() }).collect();
+
+    // The watcher works: this much is seen.
+    assert_eq!(freed(|| drop(template.clone())).1, 1);
+    assert_eq!(freed(|| drop(vec![SIGNS; 8])).1, 1);
+
+    for centred in [false, true] {
+        let mut centre = vec![0.0; DIM];
+        centre[0] = template[0] / 2.0;
+        let centre = centred.then_some(centre);
+        let (blocks, unwiped) = freed(|| {
+            let gallery = gallery(DIM, centre.as_deref(), 1);
+            for key in 0..1000 {
+                let sketch = gallery.quantizer().sketch(&template).unwrap();
+                gallery.insert(key, &sketch).unwrap();
+            }
+            let probe = gallery.quantizer().probe(&template).unwrap();
+            let found = gallery.candidates(&probe, at(0.5, 1e-4), &|| false).unwrap();
+            assert_eq!(found.items.len(), 1000);
+            let probes: Vec<_> = (0..12).map(|_| gallery.quantizer().probe(&template).unwrap()).collect();
+            let batch = gallery.candidates_batch(&probes, at(0.5, 1e-4), &|| false).unwrap();
+            assert!(batch.iter().all(|found| found.items.len() == 1000));
+            drop(gallery.sketch(&3).unwrap().to_bytes());
+            (0..500).for_each(|key| assert!(gallery.remove(&key)));
+        });
+        assert!(blocks > 1500, "{blocks}");
+        assert_eq!(unwiped, 0, "centre: {centred}");
+    }
+}

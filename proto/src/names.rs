@@ -1,0 +1,235 @@
+//! Resource names of package `lethe.v1` (AIP-122): strict parsing, exact formatting.
+//!
+//! A name that parses formats to the very same text. `Debug` and errors never show a subject's
+//! segment: it is the client's applicant id.
+
+mod error;
+mod segment;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use error::{NameError, Part, Problem};
+
+/// Defines a name of the form `literal/{segment}/literal/{segment}…`.
+macro_rules! resource_name {
+    (
+        $(#[$doc:meta])*
+        $name:ident = $form:literal { $( $literal:literal / $field:ident: $part:ident ),+ }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name { $( $field: String, )+ }
+
+        impl $name {
+            /// The form of the name.
+            pub const FORM: &'static str = $form;
+
+            /// Makes a name of its variable segments.
+            ///
+            /// # Errors
+            /// A segment that is not of its form, by name.
+            pub fn new( $( $field: &str ),+ ) -> Result<Self, NameError> {
+                $( segment::check(Part::$part, $field).map_err(|problem| {
+                    NameError::new(Self::FORM, Part::$part, problem)
+                })?; )+
+                Ok(Self { $( $field: $field.to_owned(), )+ })
+            }
+
+            $(
+                /// This segment.
+                #[must_use]
+                pub fn $field(&self) -> &str {
+                    &self.$field
+                }
+            )+
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let mut segments = text.split('/');
+                $(
+                    segment::literal(Self::FORM, $literal, segments.next())?;
+                    let $field = segments
+                        .next()
+                        .ok_or(NameError::new(Self::FORM, Part::$part, Problem::Missing))?;
+                )+
+                segment::end(Self::FORM, segments.next())?;
+                Self::new( $( $field ),+ )
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                segment::write(f, &[ $( ($literal, &self.$field) ),+ ])
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "("))?;
+                segment::write(f, &[ $( ($literal, Part::$part.shown(&self.$field)) ),+ ])?;
+                f.write_str(")")
+            }
+        }
+    };
+}
+
+resource_name! {
+    /// A tenant.
+    TenantName = "tenants/{tenant}" { "tenants" / tenant: Tenant }
+}
+
+resource_name! {
+    /// A data subject; the segment is the client's applicant id.
+    SubjectName = "tenants/{tenant}/subjects/{subject}" {
+        "tenants" / tenant: Tenant, "subjects" / subject: Subject
+    }
+}
+
+resource_name! {
+    /// A template, in one version.
+    TemplateName = "tenants/{tenant}/subjects/{subject}/templates/{template}" {
+        "tenants" / tenant: Tenant, "subjects" / subject: Subject, "templates" / template: Template
+    }
+}
+
+resource_name! {
+    /// An erasure's receipt.
+    ReceiptName = "tenants/{tenant}/receipts/{receipt}" {
+        "tenants" / tenant: Tenant, "receipts" / receipt: Receipt
+    }
+}
+
+resource_name! {
+    /// A credential; the name is no secret.
+    CredentialName = "tenants/{tenant}/credentials/{credential}" {
+        "tenants" / tenant: Tenant, "credentials" / credential: Credential
+    }
+}
+
+impl SubjectName {
+    /// The tenant it belongs to.
+    #[must_use]
+    pub fn parent(&self) -> TenantName {
+        TenantName { tenant: self.tenant.clone() }
+    }
+}
+
+impl TemplateName {
+    /// The subject it belongs to.
+    #[must_use]
+    pub fn parent(&self) -> SubjectName {
+        SubjectName { tenant: self.tenant.clone(), subject: self.subject.clone() }
+    }
+}
+
+/// A model version as a tenant uses it: `tenants/{tenant}/modelProfiles/{model}@{version}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelProfileName {
+    tenant: String,
+    model: String,
+    version: String,
+}
+
+impl ModelProfileName {
+    /// The form of the name.
+    pub const FORM: &'static str = "tenants/{tenant}/modelProfiles/{model}@{version}";
+
+    /// Makes a name of its variable segments.
+    ///
+    /// # Errors
+    /// A segment that is not of its form, by name.
+    pub fn new(tenant: &str, model: &str, version: &str) -> Result<Self, NameError> {
+        for (part, text) in [(Part::Tenant, tenant), (Part::Model, model), (Part::Version, version)] {
+            segment::check(part, text).map_err(|problem| NameError::new(Self::FORM, part, problem))?;
+        }
+        Ok(Self { tenant: tenant.to_owned(), model: model.to_owned(), version: version.to_owned() })
+    }
+
+    /// The tenant's id.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// The model's id.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The model's version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl FromStr for ModelProfileName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let missing = |part| NameError::new(Self::FORM, part, Problem::Missing);
+        let mut segments = text.split('/');
+        segment::literal(Self::FORM, "tenants", segments.next())?;
+        let tenant = segments.next().ok_or(missing(Part::Tenant))?;
+        segment::literal(Self::FORM, "modelProfiles", segments.next())?;
+        let profile = segments.next().ok_or(missing(Part::Model))?;
+        segment::end(Self::FORM, segments.next())?;
+        let (model, version) = profile.split_once('@').ok_or(missing(Part::Version))?;
+        Self::new(tenant, model, version)
+    }
+}
+
+impl fmt::Display for ModelProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tenants/{}/modelProfiles/{}@{}", self.tenant, self.model, self.version)
+    }
+}
+
+/// A log: a tenant's own, or the vault's, which receipts are proved from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogName {
+    /// `vault/log`.
+    Vault,
+    /// `tenants/{tenant}/log`.
+    Tenant(TenantName),
+}
+
+impl LogName {
+    /// The forms of the name.
+    pub const FORM: &'static str = "tenants/{tenant}/log or vault/log";
+}
+
+impl FromStr for LogName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == "vault/log" {
+            return Ok(Self::Vault);
+        }
+        let mut segments = text.split('/');
+        segment::literal(Self::FORM, "tenants", segments.next())?;
+        let missing = NameError::new(Self::FORM, Part::Tenant, Problem::Missing);
+        let tenant = segments.next().ok_or(missing)?;
+        segment::literal(Self::FORM, "log", segments.next())?;
+        segment::end(Self::FORM, segments.next())?;
+        segment::check(Part::Tenant, tenant).map_err(|problem| NameError::new(Self::FORM, Part::Tenant, problem))?;
+        Ok(Self::Tenant(TenantName { tenant: tenant.to_owned() }))
+    }
+}
+
+impl fmt::Display for LogName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vault => f.write_str("vault/log"),
+            Self::Tenant(tenant) => write!(f, "{tenant}/log"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

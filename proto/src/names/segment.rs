@@ -1,0 +1,77 @@
+//! The grammar of single segments.
+
+use std::fmt;
+
+use super::{NameError, Part, Problem};
+
+/// Checks the value of a variable segment.
+pub(super) fn check(part: Part, text: &str) -> Result<(), Problem> {
+    if text.is_empty() {
+        return Err(Problem::Empty);
+    }
+    let (least, most) = lengths(part);
+    if text.len() > most {
+        return Err(Problem::TooLong(most));
+    }
+    let first_allowed = part != Part::Tenant || text.starts_with(|c: char| c.is_ascii_lowercase());
+    if !first_allowed || !text.bytes().all(|byte| allowed(part, byte)) {
+        return Err(Problem::Character);
+    }
+    if text.len() < least {
+        return Err(Problem::TooShort(least));
+    }
+    Ok(())
+}
+
+/// Checks a fixed word.
+pub(super) fn literal(form: &'static str, word: &str, segment: Option<&str>) -> Result<(), NameError> {
+    let problem = match segment {
+        Some(segment) if segment == word => return Ok(()),
+        Some(_) => Problem::Unexpected,
+        None => Problem::Missing,
+    };
+    Err(NameError::new(form, Part::Collection, problem))
+}
+
+/// Checks that nothing follows.
+pub(super) fn end(form: &'static str, segment: Option<&str>) -> Result<(), NameError> {
+    match segment {
+        None => Ok(()),
+        Some(_) => Err(NameError::new(form, Part::Collection, Problem::Unexpected)),
+    }
+}
+
+/// Writes pairs of fixed word and value, all joined by slashes.
+pub(super) fn write(f: &mut fmt::Formatter<'_>, pairs: &[(&str, &str)]) -> fmt::Result {
+    for (at, (word, value)) in pairs.iter().enumerate() {
+        let separator = if at == 0 { "" } else { "/" };
+        write!(f, "{separator}{word}/{value}")?;
+    }
+    Ok(())
+}
+
+/// Least and greatest length in bytes.
+const fn lengths(part: Part) -> (usize, usize) {
+    match part {
+        Part::Tenant => (3, 63),
+        Part::Subject => (1, 128),
+        Part::Template | Part::Receipt | Part::Credential => (32, 32),
+        Part::Collection | Part::Model | Part::Version => (1, 63),
+    }
+}
+
+const fn allowed(part: Part, byte: u8) -> bool {
+    match part {
+        Part::Tenant => matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'),
+        Part::Subject => {
+            matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'~' | b'-')
+        }
+        Part::Template | Part::Receipt | Part::Credential => {
+            matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+        }
+        Part::Model | Part::Version => {
+            matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')
+        }
+        Part::Collection => byte.is_ascii_alphabetic(),
+    }
+}

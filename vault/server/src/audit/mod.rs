@@ -1,0 +1,65 @@
+//! The log: what every operation leaves, and how it is proved.
+//!
+//! Entries go into the same batch as what they record (O31). A subject appears in one only as a pseudonym
+//! that dies with its key, and details about it are sealed under that key (O29; 02, rule 7).
+
+mod proof;
+mod receipt;
+
+use lethe_crypto::log::entry::{EntryDraft, Outcome};
+use lethe_crypto::log::text::Token;
+use lethe_crypto::secret::{AuditKey, SlotKey};
+use lethe_domain::{CredentialId, Timestamp};
+use lethe_policy::operation::Kind;
+use lethe_policy::{Authorized, Denial, Operation, Principal};
+
+use crate::error::Result;
+use crate::store::StoreError;
+
+pub use proof::{LogProof, SignedCheckpoint, checkpoint, create_log, log_of, prove};
+pub use receipt::{ReceiptState, get_receipt};
+
+/// A word of the log's vocabulary.
+pub(crate) fn token(text: &str) -> Result<Token> {
+    text.parse().map_err(|_| StoreError::corrupt("log token", text).into())
+}
+
+/// The entry of an operation that was allowed and done.
+pub(crate) fn done<O: Kind>(call: &Authorized<O>, now: Timestamp) -> Result<EntryDraft> {
+    let rule = call.operation().rule();
+    let mut entry = EntryDraft::new(time(now), token(rule.name)?, Outcome::Allowed)
+        .credential(token(&call.credential().to_string())?)
+        .purpose(token(call.purpose().name())?);
+    if let Some(basis) = call.basis() {
+        entry = entry.basis(token(basis.name())?);
+    }
+    Ok(entry)
+}
+
+/// The entry of an operation that was refused at the gate.
+pub(crate) fn denied(principal: &Principal, operation: Operation, denial: &Denial, now: Timestamp) -> Result<EntryDraft> {
+    Ok(EntryDraft::new(time(now), token(operation.rule().name)?, Outcome::Denied)
+        .credential(token(&principal.credential.to_string())?)
+        .reason(token(denial.reason.code())?))
+}
+
+/// The entry of something the vault does by itself.
+pub(crate) fn by_the_vault(operation: &str, now: Timestamp) -> Result<EntryDraft> {
+    Ok(EntryDraft::new(time(now), token(operation)?, Outcome::Allowed))
+}
+
+/// Names a subject in an entry, for whoever has its key.
+pub(crate) fn about(entry: EntryDraft, subject: &SlotKey) -> EntryDraft {
+    entry.subject(AuditKey::derive(subject))
+}
+
+/// Names what an entry created or revoked.
+pub(crate) fn concerning(entry: EntryDraft, kind: &str, id: CredentialId) -> Result<EntryDraft> {
+    use lethe_crypto::log::entry::{Event, OtherEvent};
+    let fields = vec![("credential".to_owned(), lethe_crypto::log::json::Value::String(id.to_string()))];
+    Ok(entry.event(Event::Other(OtherEvent::new(token(kind)?, fields).map_err(StoreError::from)?)))
+}
+
+fn time(now: Timestamp) -> u64 {
+    u64::try_from(now.millis()).unwrap_or(0)
+}

@@ -1,0 +1,25 @@
+//! One module a noun of the command line.
+
+pub(crate) mod credential;
+pub(crate) mod enroll;
+pub(crate) mod erase;
+pub(crate) mod issued;
+pub(crate) mod log;
+pub(crate) mod model;
+pub(crate) mod receipt;
+pub(crate) mod root;
+pub(crate) mod search;
+pub(crate) mod subject;
+pub(crate) mod template;
+pub(crate) mod tenant;
+pub(crate) mod verify;
+
+use super::client::Connection;
+use super::output::Output;
+
+/// What every command that calls a server has.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) out: Output,
+    pub(crate) connection: Connection,
+}

@@ -1,0 +1,195 @@
+//! 1:N: people who come back under another id, and people who are new.
+
+use std::time::{Duration, Instant};
+
+use lethe_proto::v1::{CaptureKind, Completeness, Purpose, SearchRequest, SearchResponse};
+use serde_json::json;
+use tonic::Status;
+
+use super::cast::{Cast, Expected, MATCH, Shadow};
+use super::enrolment::enroll;
+use super::story::{Story, check, milliseconds, percentile};
+use super::tenants::{Callers, capture};
+use crate::cli::client::Client;
+use crate::cli::exit::Failure;
+use crate::cli::import::report::grouped;
+use crate::cli::view;
+
+/// People who come back under another id.
+const RETURNING: usize = 20;
+
+/// Searches for people who are known, by another capture.
+const KNOWN: usize = 200;
+
+/// Searches for people who are new.
+const NEW: usize = 200;
+
+pub(super) async fn play(
+    story: &mut Story,
+    cast: &Cast,
+    acme: &Callers,
+    shadow: &mut Shadow,
+) -> Result<(), Failure> {
+    story.step("Have we met this person before? (1:N)")?;
+    let returning = returning(cast);
+    let faces: Vec<_> = returning
+        .iter()
+        .enumerate()
+        .map(|(at, &person)| (again(at), first_return(cast, person)))
+        .collect();
+    enroll(acme, faces.clone()).await?;
+    for (subject, embedding) in faces.iter().cloned() {
+        shadow.insert(acme.subject(&subject), embedding);
+    }
+    story.say(&format!(
+        "{RETURNING} people come back under another applicant id, with another capture. The fraud team \
+         searches for each of them, for {KNOWN} known people, and for {NEW} faces it does not know.",
+    ))?;
+
+    let mut searches = Searches { shadow, acme, times: Vec::new(), comparisons: 0, last: None };
+    let mut found = 0;
+    let mut below = 0;
+    for (&person, (_, probe)) in returning.iter().zip(&faces) {
+        let original = acme.subject(&Cast::applicant(person));
+        let matches = searches.run(probe).await?;
+        // A pair below the threshold is the model's miss, not the search's: that is checked in `run`.
+        if matches.contains(&original) { found += 1 } else { below += 1 }
+    }
+    let mut wrong = 0;
+    for person in known(cast) {
+        let own = acme.subject(&Cast::applicant(person));
+        wrong += searches.run(&cast.latest(person)).await?.iter().filter(|m| **m != own).count();
+    }
+    let mut new = 0;
+    for person in cast.others().take(NEW) {
+        wrong += searches.run(&cast.enrolment(person)).await?.len();
+        new += 1;
+    }
+    let Searches { mut times, comparisons, last, .. } = searches;
+    let p50 = percentile(&mut times, 0.5);
+    let p95 = percentile(&mut times, 0.95);
+    story.say(&format!(
+        "{found} of {RETURNING} duplicates found{}. In {} comparisons with faces of other people, {wrong} \
+         reached the threshold {MATCH}.",
+        match below {
+            0 => String::new(),
+            n => format!("; the model itself scores the other {n} below the threshold"),
+        },
+        grouped(comparisons)
+    ))?;
+    story.say(&format!(
+        "A search of {} templates takes {} (median; 95 % within {}). What the last answer says of itself: \
+         {}.",
+        grouped(shadow.len() as u64),
+        milliseconds(p50),
+        milliseconds(p95),
+        last.as_ref().map(view::statement).unwrap_or_default()
+    ))?;
+    story.held(&format!(
+        "All {} answers are those of an exhaustive comparison outside the vault: nobody is missing, \
+         nobody is made up.",
+        times.len()
+    ))?;
+    check(found * 10 >= RETURNING * 8, || format!("most duplicates are found, not {found}"))?;
+
+    story.fact("duplicates", json!({ "planted": RETURNING, "found": found, "below_threshold": below }));
+    story.fact("searches", times.len());
+    story.fact("of_new_people", new);
+    story.fact("comparisons", comparisons);
+    story.fact("false_matches", wrong);
+    story.fact("gallery_size", shadow.len());
+    story.fact("p50_ms", p50.as_secs_f64() * 1e3);
+    story.fact("p95_ms", p95.as_secs_f64() * 1e3);
+    story.end()
+}
+
+/// The applicant id that somebody comes back under.
+fn again(at: usize) -> String {
+    format!("newcomer-{at:03}")
+}
+
+/// Those who come back, spread over the gallery.
+pub(super) fn returning(cast: &Cast) -> Vec<u64> {
+    let candidates: Vec<_> = (1..cast.people()).filter(|person| cast.comes_back(*person)).collect();
+    let stride = (candidates.len() / RETURNING).max(1);
+    candidates.into_iter().step_by(stride).take(RETURNING).collect()
+}
+
+fn first_return(cast: &Cast, person: u64) -> Vec<f32> {
+    cast.captures(person).into_iter().next().unwrap_or_default()
+}
+
+/// Known people who did not come back under another id.
+fn known(cast: &Cast) -> impl Iterator<Item = u64> {
+    let returning = returning(cast);
+    (0..cast.people())
+        .filter(move |person| cast.comes_back(*person) && !returning.contains(person))
+        .take(KNOWN)
+}
+
+/// Searches, each checked against an exhaustive comparison.
+struct Searches<'a> {
+    shadow: &'a Shadow,
+    acme: &'a Callers,
+    times: Vec<Duration>,
+    comparisons: u64,
+    last: Option<Completeness>,
+}
+
+impl Searches<'_> {
+    /// The subjects found.
+    async fn run(&mut self, probe: &[f32]) -> Result<Vec<String>, Failure> {
+        let began = Instant::now();
+        let answer = search(&self.acme.analyst, self.acme.parent(), probe.to_vec()).await?;
+        self.times.push(began.elapsed());
+        self.comparisons += self.shadow.len() as u64;
+        let found = checked(&answer, &self.shadow.search(probe, MATCH), self.shadow.len())?;
+        self.last = answer.completeness;
+        Ok(found)
+    }
+}
+
+/// One search at the match threshold.
+pub(super) async fn search(
+    client: &Client,
+    parent: String,
+    probe: Vec<f32>,
+) -> Result<SearchResponse, Status> {
+    let request = SearchRequest {
+        parent,
+        purpose: Purpose::DuplicateDetection.into(),
+        probe: Some(capture(probe, CaptureKind::Selfie)),
+        threshold: Some(MATCH),
+        miss_probability: None,
+        max_results: 0,
+    };
+    Ok(client.identification().search(request).await?.into_inner())
+}
+
+/// The subjects of an answer, if it is complete and what it should be.
+pub(super) fn checked(
+    answer: &SearchResponse,
+    expected: &Expected,
+    gallery: usize,
+) -> Result<Vec<String>, Failure> {
+    let completeness = answer.completeness.unwrap_or_default();
+    let whole = i64::try_from(gallery).unwrap_or(i64::MAX);
+    check(completeness.complete, || "a search is complete".into())?;
+    check(completeness.gallery_size == whole && completeness.searched == whole, || {
+        format!(
+            "{whole} templates are searched, not {} of {}",
+            completeness.searched, completeness.gallery_size
+        )
+    })?;
+    let mut found: Vec<_> = answer.matches.iter().map(|found| found.subject.clone()).collect();
+    found.sort();
+    found.dedup();
+    check(expected.agrees(&found), || {
+        format!(
+            "a search finds the {} that an exhaustive comparison finds, not {}",
+            expected.surely.len(),
+            found.len()
+        )
+    })?;
+    Ok(found)
+}

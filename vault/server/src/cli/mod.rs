@@ -1,0 +1,205 @@
+//! The command line.
+//!
+//! One module a command; each reads arguments, makes a request, and shows the answer as text or as one
+//! JSON object a line. Nothing here decides anything: `serve` and `demo` start a server, the rest are
+//! clients of one, or read files.
+
+mod capture;
+mod client;
+mod command;
+mod configuration;
+mod demo;
+mod exit;
+mod import;
+mod output;
+mod process;
+mod request_id;
+mod secret;
+mod serve;
+mod status;
+mod telemetry;
+mod values;
+mod view;
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+
+use client::Connection;
+use command::Context;
+use exit::{EXIT_CODES, Exit, Failure};
+use output::Output;
+
+/// Lethe: a biometric template vault that can forget.
+///
+/// It stores face embeddings, answers "is this the same person?" (verify) and "have we met this person
+/// before?" (search), and forgets a person for good (erase), with a receipt that anyone can verify.
+#[derive(Debug, Parser)]
+#[command(name = "lethe", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Line {
+    /// Show results as JSON, one object a line; failures too, on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a server; without a configuration, an embedded instance on loopback in ./lethe-data.
+    ///
+    /// Configuration: defaults, below lethe.toml (or --config), below LETHE__SECTION__KEY variables,
+    /// below flags. SIGTERM and SIGINT finish what is at work, then stop.
+    Serve(serve::Command),
+    /// See it at work: a whole story on generated people, each step measured and checked.
+    Demo(demo::Command),
+    /// Create and show tenants.
+    #[command(subcommand)]
+    Tenant(command::tenant::Command),
+    /// Create, list and revoke API keys.
+    #[command(subcommand)]
+    Key(command::credential::Command),
+    /// Register and change models and their thresholds.
+    #[command(subcommand)]
+    Model(command::model::Command),
+    /// Store a template; the first one of an applicant id makes the subject.
+    ///
+    /// Needs role enroller. Purpose by default: authentication.
+    Enroll(command::enroll::Command),
+    /// Ask whether a face is the subject's, 1:1.
+    ///
+    /// Needs role authenticator, fraud_analyst or reviewer. Purpose by default: authentication; kind:
+    /// authentication_capture. Exit code 0 for a match, 5 for none, 6 if a person must judge.
+    Verify(command::verify::Command),
+    /// Find everyone who looks like a face, 1:N, in the tenant's whole gallery.
+    ///
+    /// Needs role fraud_analyst or reviewer. Purpose by default: duplicate_detection. Exit code 5 if
+    /// nothing is found.
+    Search(command::search::Command),
+    /// Erase a subject and everything of it, beyond recovery.
+    ///
+    /// Needs role privacy_officer. Purpose by default: data_subject_request.
+    Erase(command::erase::Command),
+    /// List, replace and delete single templates.
+    #[command(subcommand)]
+    Template(command::template::Command),
+    /// Show what is held about a subject.
+    #[command(subcommand)]
+    Subject(command::subject::Command),
+    /// Enroll all rows of an .npy file.
+    ///
+    /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
+    Import(import::Command),
+    /// Read receipts of erasures, and verify them offline.
+    #[command(subcommand)]
+    Receipt(command::receipt::Command),
+    /// Show and check the audit log's checkpoints and proofs.
+    #[command(subcommand)]
+    Log(command::log::Command),
+    /// Look after the root keys.
+    #[command(subcommand)]
+    Root(command::root::Command),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+
+        /// Write to this file instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Runs the `lethe` command with the arguments of the process.
+///
+/// The exit codes are listed by `lethe --help`.
+#[must_use]
+pub fn main() -> ExitCode {
+    telemetry::hide_panic_messages();
+    // Ends the process itself for --help, --version and arguments that cannot be read (code 2).
+    let line = Line::parse();
+    let out = Output::new(line.json);
+    match run(out, line) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(out: Output, line: Line) -> Result<Exit, Failure> {
+    let context = Context { out, connection: line.connection };
+    match line.command {
+        Command::Serve(command) => {
+            process::protect_memory()?;
+            on_all_threads(serve::run(out, command))
+        }
+        Command::Demo(command) => {
+            process::protect_memory()?;
+            on_all_threads(demo::run(out, command))
+        }
+        Command::Tenant(command) => on_this_thread(command::tenant::run(&context, command)),
+        Command::Key(command) => on_this_thread(command::credential::run(&context, command)),
+        Command::Model(command) => on_this_thread(command::model::run(&context, command)),
+        Command::Enroll(command) => on_this_thread(command::enroll::run(&context, command)),
+        Command::Verify(command) => on_this_thread(command::verify::run(&context, command)),
+        Command::Search(command) => on_this_thread(command::search::run(&context, command)),
+        Command::Erase(command) => on_this_thread(command::erase::run(&context, command)),
+        Command::Template(command) => on_this_thread(command::template::run(&context, command)),
+        Command::Subject(command) => on_this_thread(command::subject::run(&context, command)),
+        Command::Import(command) => on_this_thread(import::run(&context, command)),
+        Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
+            on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))
+        }
+        Command::Receipt(command::receipt::Command::Verify { file, verifier }) => {
+            command::receipt::verify(out, &file, &verifier)
+        }
+        Command::Log(command) => on_this_thread(command::log::run(&context, command)),
+        Command::Root(command) => command::root::run(out, &command),
+        Command::Completions { shell, out } => completions(shell, out),
+    }
+}
+
+/// A client waits for one answer at a time.
+fn on_this_thread(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?
+        .block_on(command)
+}
+
+fn on_all_threads(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?
+        .block_on(command)
+}
+
+fn completions(shell: Shell, out: Option<PathBuf>) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Line::command(), "lethe", &mut script);
+    let written = match out {
+        Some(path) => std::fs::write(path, script),
+        None => io::Write::write_all(&mut io::stdout().lock(), &script),
+    };
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("cannot write the script: {error}")))
+        }
+        Ok(()) | Err(_) => Ok(Exit::Done),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! `lethe serve`: a server, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use zeroize::Zeroizing;
+
+use super::configuration::Configuration;
+use super::exit::{Exit, Failure, causes};
+use super::output::{Card, Output, remark};
+use super::secret::{KEY_VARIABLE, write_private};
+use super::telemetry;
+use crate::config::Config;
+use crate::server;
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(flatten)]
+    configuration: Configuration,
+
+    /// Where the first start writes the operator's API key, readable by you alone, instead of showing
+    /// it. Later starts leave the file alone.
+    #[arg(long, value_name = "FILE")]
+    operator_key_file: Option<PathBuf>,
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes what is at work. A second signal ends the process at
+/// once.
+pub(super) async fn run(out: Output, command: Command) -> Result<Exit, Failure> {
+    let config = command.configuration.load()?;
+    telemetry::init(&config.log)?;
+    if let Some(path) = &command.operator_key_file {
+        check_key_file(path, &config.data_dir)?;
+    }
+    // Before the server is up: a signal in between must not be lost.
+    let mut signals = Signals::new()?;
+    let mut running = start(config.clone(), &mut signals).await?;
+    let key = running.take_operator_key();
+    let announced = announce(out, &command, &config, running.address(), key.as_ref());
+    drop(key);
+    if announced.is_err() {
+        running.shutdown().await;
+        return announced.map(|()| Exit::Failed);
+    }
+
+    if !signals.received {
+        signals.next().await;
+    }
+    out.json(&json!({ "event": "stopping" }))?;
+    out.text("Stopping: finishing what is at work. Again to stop at once.")?;
+    tokio::select! {
+        () = running.shutdown() => {
+            out.json(&json!({ "event": "stopped" }))?;
+            out.text("Stopped.")?;
+            Ok(Exit::Done)
+        }
+        // What was answered is synced already; the next start finishes what was not.
+        () = signals.next() => Err(Failure::failed("stopped at once, as asked")),
+    }
+}
+
+/// Starts. A signal meanwhile is heeded once the start is over: it may be the one that makes the
+/// operator's key, which can be shown only then. A second one ends the process at once.
+async fn start(config: Config, signals: &mut Signals) -> Result<server::Running, Failure> {
+    let mut starting = tokio::spawn(server::start(config));
+    loop {
+        tokio::select! {
+            started = &mut starting => {
+                return started
+                    .map_err(|_| Failure::failed("cannot start: the start was cut short"))?
+                    .map_err(|error| Failure::failed(format!("cannot start: {}", causes(&error))));
+            }
+            () = signals.next() => {
+                if signals.received {
+                    return Err(Failure::failed("stopped at once, as asked"));
+                }
+                signals.received = true;
+                remark("stopping as soon as it has started; again to stop at once");
+            }
+        }
+    }
+}
+
+/// Tells where the server is, and how to talk to it.
+fn announce(
+    out: Output,
+    command: &Command,
+    config: &Config,
+    address: SocketAddr,
+    key: Option<&Zeroizing<String>>,
+) -> Result<(), Failure> {
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let endpoint = format!("{scheme}://{address}");
+    let replicas: Vec<_> =
+        config.root_replicas().iter().map(|path| path.display().to_string()).collect();
+    let mut json = json!({
+        "event": "listening",
+        "endpoint": endpoint,
+        "data_dir": config.data_dir.display().to_string(),
+        "root_replicas": replicas,
+    });
+    let mut card = Card::new(format!("lethe {} at {endpoint}", env!("CARGO_PKG_VERSION")))
+        .row("data", config.data_dir.display())
+        .row("root keys", replicas.join(", "));
+    if command.configuration.is_embedded() {
+        card = card.row("configured by", "defaults, environment and flags; there is no lethe.toml");
+    }
+    let mut use_key = format!("  export {KEY_VARIABLE}=…");
+    if let Some(key) = key {
+        match command.operator_key_file.as_deref().filter(|path| written(path, key)) {
+            Some(path) => {
+                json["operator_key_file"] = json!(path.display().to_string());
+                card = card.row("operator key", format!("in {}", path.display()));
+                use_key = format!("  export {KEY_VARIABLE}=$(cat {})", path.display());
+            }
+            None => {
+                json["operator_key"] = json!(**key);
+                card = card.row("operator key", "below; it is shown this once, keep it safe");
+                use_key = format!("  export {KEY_VARIABLE}={}", **key);
+            }
+        }
+    }
+    out.result(&json, &card)?;
+    let endpoint = match address.port() {
+        7443 if config.tls.is_none() => String::new(),
+        _ => format!("  export LETHE_ENDPOINT={endpoint}\n"),
+    };
+    out.text(&format!(
+        "\nTalk to it:\n{endpoint}{use_key}\n  lethe tenant create acme --basis \
+         authentication=explicit_consent --basis duplicate_detection=explicit_consent\n  lethe --help\n\nCtrl-C stops it.",
+    ))
+}
+
+/// Writes the operator's key. If that fails it is shown after all: it could not be had again.
+fn written(path: &Path, key: &str) -> bool {
+    write_private(path, key)
+        .map_err(|error| {
+            remark(&format!("cannot write {}, so the key is shown: {error}", path.display()));
+        })
+        .is_ok()
+}
+
+/// Refuses a key file that the first start could not write.
+fn check_key_file(path: &Path, data_dir: &Path) -> Result<(), Failure> {
+    let first = std::fs::read_dir(data_dir).map_or(true, |mut entries| entries.next().is_none());
+    if first { super::command::issued::check_new(path) } else { Ok(()) }
+}
+
+/// What ends a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// Whether one came during the start.
+    received: bool,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::failed(format!("cannot await signals: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            received: false,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Answers of the API, as JSON and as cards for people.
+
+use lethe_proto::v1::{
+    Completeness, Credential, IssuedCredential, ModelProfile, ModelVersion, PurposeBasis,
+    SearchMatch, SearchResponse, Subject, Template, Tenant, VerifyResponse,
+};
+use prost_types::Timestamp;
+use serde_json::{Value, json};
+
+use super::output::Card;
+use super::values::Coded;
+
+/// A score in its shortest decimal spelling: JSON's numbers are wider and would show digits that the
+/// score does not have.
+pub(super) fn score(score: f32) -> Value {
+    json!(score.to_string().parse::<f64>().unwrap_or(f64::NAN))
+}
+
+fn time(time: Option<&Timestamp>) -> Option<String> {
+    time.map(ToString::to_string)
+}
+
+fn model(model: Option<&ModelVersion>) -> String {
+    model.map_or_else(String::new, |model| format!("{}@{}", model.id, model.version))
+}
+
+/// The last segment of a name.
+pub(super) fn last(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, last)| last)
+}
+
+fn joined(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
+    let basis = |entry: &PurposeBasis| {
+        let (purpose, basis) = (entry.purpose().code(), entry.lawful_basis().code());
+        (purpose, basis)
+    };
+    let purposes: Vec<_> = tenant
+        .purposes
+        .iter()
+        .map(|entry| {
+            let (purpose, basis) = basis(entry);
+            json!({ "purpose": purpose, "lawful_basis": basis })
+        })
+        .collect();
+    let json = json!({
+        "name": tenant.name,
+        "purposes": purposes,
+        "create_time": time(tenant.create_time.as_ref()),
+    });
+    let words = joined(tenant.purposes.iter().map(|entry| {
+        let (purpose, basis) = basis(entry);
+        format!("{purpose}={basis}").to_lowercase()
+    }));
+    let card = Card::new(&tenant.name)
+        .row("purposes", words)
+        .maybe("created", time(tenant.create_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn credential(credential: &Credential) -> (Value, Card) {
+    let roles: Vec<_> = credential.roles().map(Coded::code).collect();
+    let json = json!({
+        "name": credential.name,
+        "roles": roles,
+        "state": credential.state().code(),
+        "create_time": time(credential.create_time.as_ref()),
+        "expire_time": time(credential.expire_time.as_ref()),
+        "revoke_time": time(credential.revoke_time.as_ref()),
+    });
+    let card = Card::new(&credential.name)
+        .row("roles", roles.join(", ").to_lowercase())
+        .row("state", credential.state().words())
+        .maybe("created", time(credential.create_time.as_ref()))
+        .maybe("expires", time(credential.expire_time.as_ref()))
+        .maybe("revoked", time(credential.revoke_time.as_ref()));
+    (json, card)
+}
+
+/// A new credential. The key is in neither form: the caller decides where it goes.
+pub(super) fn issued(issued: &IssuedCredential) -> (Value, Card) {
+    let (mut json, card) = credential(&issued.credential.clone().unwrap_or_default());
+    json["already_shown"] = json!(issued.already_shown);
+    let lost = "was shown with the first answer; if it is lost, revoke this one and create another";
+    let card = if issued.already_shown { card.row("API key", lost) } else { card };
+    (json, card)
+}
+
+pub(super) fn profile(profile: &ModelProfile) -> (Value, Card) {
+    let thresholds = profile.thresholds.unwrap_or_default();
+    let json = json!({
+        "name": profile.name,
+        "model": model(profile.model.as_ref()),
+        "dimension": profile.dimension,
+        "centred": !profile.centre.is_empty(),
+        "thresholds": { "match": score(thresholds.r#match), "review": score(thresholds.review) },
+        "miss_probability": profile.miss_probability,
+        "policy_version": profile.policy_version,
+        "create_time": time(profile.create_time.as_ref()),
+        "update_time": time(profile.update_time.as_ref()),
+    });
+    let centre = if profile.centre.is_empty() { "the origin" } else { "the model's own" };
+    let card = Card::new(&profile.name)
+        .row("dimension", profile.dimension)
+        .row("match from", thresholds.r#match)
+        .row("review from", thresholds.review)
+        .maybe("miss probability", profile.miss_probability)
+        .row("sketched around", centre)
+        .row("policy version", profile.policy_version)
+        .maybe("created", time(profile.create_time.as_ref()))
+        .maybe("changed", time(profile.update_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn template(template: &Template) -> (Value, Card) {
+    let json = json!({
+        "name": template.name,
+        "model": model(template.model.as_ref()),
+        "dimension": template.dimension,
+        "kind": template.kind().code(),
+        "quality": score(template.quality),
+        "capture_time": time(template.capture_time.as_ref()),
+        "create_time": time(template.create_time.as_ref()),
+    });
+    let card = Card::new(&template.name)
+        .row("model", model(template.model.as_ref()))
+        .row("kind", template.kind().words())
+        .row("quality", template.quality)
+        .maybe("captured", time(template.capture_time.as_ref()))
+        .maybe("stored", time(template.create_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn subject(subject: &Subject) -> (Value, Card) {
+    let counts: Vec<_> = subject
+        .template_counts
+        .iter()
+        .map(|count| json!({ "model": model(count.model.as_ref()), "count": count.count }))
+        .collect();
+    let json = json!({
+        "name": subject.name,
+        "state": subject.state().code(),
+        "create_time": time(subject.create_time.as_ref()),
+        "template_counts": counts,
+    });
+    let templates = joined(
+        subject
+            .template_counts
+            .iter()
+            .map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
+    );
+    let card = Card::new(&subject.name)
+        .row("state", subject.state().words())
+        .row("templates", templates)
+        .maybe("created", time(subject.create_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn verdict(verdict: &VerifyResponse) -> (Value, Card) {
+    let reasons: Vec<_> = verdict.reasons().map(Coded::code).collect();
+    let json = json!({
+        "band": verdict.band().code(),
+        "reasons": reasons,
+        "score": verdict.score.map(score),
+        "policy_version": verdict.policy_version,
+    });
+    let card = Card::new(verdict.band().words())
+        .row("because", joined(verdict.reasons().map(Coded::words)))
+        .maybe("score", verdict.score)
+        .row("policy version", verdict.policy_version);
+    (json, card)
+}
+
+fn found(found: &SearchMatch) -> Value {
+    json!({
+        "subject": found.subject,
+        "template": found.template,
+        "score": score(found.score),
+        "band": found.band().code(),
+    })
+}
+
+pub(super) fn search(search: &SearchResponse) -> (Value, Card) {
+    let completeness = search.completeness.unwrap_or_default();
+    let matches: Vec<_> = search.matches.iter().map(found).collect();
+    let json = json!({
+        "matches": matches,
+        "completeness": {
+            "gallery_size": completeness.gallery_size,
+            "searched": completeness.searched,
+            "candidates": completeness.candidates,
+            "re_ranked": completeness.re_ranked,
+            "matched": completeness.matched,
+            "threshold": score(completeness.threshold),
+            "margin": score(completeness.margin),
+            "miss_probability": completeness.miss_probability,
+            "complete": completeness.complete,
+            "sequence": completeness.sequence,
+        },
+        "policy_version": search.policy_version,
+    });
+    let title = match search.matches.len() {
+        0 => "nothing found".to_owned(),
+        1 => "1 template found".to_owned(),
+        count => format!("{count} templates found"),
+    };
+    let mut card = Card::new(title);
+    for found in &search.matches {
+        let place = format!("{:<9} {}", found.band().words(), found.subject);
+        card = card.row(&format!("{:.4}", found.score), place);
+    }
+    (json, card.row("searched", statement(&completeness)))
+}
+
+/// What a completeness statement says, in words.
+pub(super) fn statement(of: &Completeness) -> String {
+    let cut = if of.complete { "" } else { "; the list was cut to the number asked for" };
+    format!(
+        "{} of {} templates, {} candidates scored exactly, {} at or above {}; a template exactly at \
+         the threshold is missed with a probability of at most {:e} (margin {:.3}){cut}",
+        of.searched,
+        of.gallery_size,
+        of.re_ranked,
+        of.matched,
+        of.threshold,
+        of.miss_probability,
+        of.margin
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_proto::v1::{DecisionBand, DecisionReason, Role};
+
+    use super::*;
+
+    #[test]
+    fn scores_keep_their_own_digits() {
+        assert_eq!(score(0.71).to_string(), "0.71");
+        assert_eq!(score(-1.0).to_string(), "-1.0");
+    }
+
+    #[test]
+    fn codes_are_those_of_the_api() {
+        let answer = VerifyResponse {
+            band: DecisionBand::NoMatch.into(),
+            reasons: vec![DecisionReason::NoScoreAboveReview.into()],
+            policy_version: 3,
+            score: None,
+        };
+        let (json, _) = verdict(&answer);
+        assert_eq!(json["band"], "NO_MATCH");
+        assert_eq!(json["reasons"], json!(["NO_SCORE_ABOVE_REVIEW"]));
+        assert_eq!(json["score"], Value::Null);
+    }
+
+    #[test]
+    fn a_new_key_is_in_neither_form() {
+        let answer = IssuedCredential {
+            credential: Some(Credential {
+                roles: vec![Role::Auditor.into()],
+                ..Credential::default()
+            }),
+            api_key: "s3cret".into(),
+            already_shown: false,
+        };
+        let (json, card) = issued(&answer);
+        assert!(!format!("{json} {card:?}").contains("s3cret"));
+        assert_eq!(json["roles"], json!(["AUDITOR"]));
+    }
+
+    #[test]
+    fn a_search_states_how_complete_it_is() {
+        let completeness = Completeness {
+            gallery_size: 10,
+            searched: 10,
+            miss_probability: 1e-4,
+            complete: true,
+            ..Completeness::default()
+        };
+        let text = statement(&completeness);
+        assert!(text.starts_with("10 of 10 templates"), "{text}");
+        assert!(text.contains("1e-4"), "{text}");
+        assert!(!text.contains("cut"), "{text}");
+        assert!(statement(&Completeness { complete: false, ..completeness }).contains("cut"));
+    }
+}

@@ -1,0 +1,83 @@
+//! Ranges, and what keys ask of each other.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use tracing_subscriber::EnvFilter;
+
+use super::Config;
+
+/// A rule that a configuration breaks.
+pub(super) struct Violation {
+    pub(super) key: &'static str,
+    pub(super) reason: String,
+}
+
+/// Every rule that `config` breaks.
+pub(super) fn violations(config: &Config) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut refuse = |key, reason| found.push(Violation { key, reason });
+
+    let limits = &config.limits;
+    let ranges = [
+        range("limits.message_bytes", limits.message_bytes, 64 << 10..=64 << 20),
+        range("limits.concurrency", limits.concurrency, 1..=65_536),
+        range("limits.deadline_ms", limits.deadline_ms, 100..=600_000),
+        range("limits.batch_in_flight", limits.batch_in_flight, 1..=65_536),
+        range("limits.queue", limits.queue, 1..=1 << 20),
+        range("storage.cache_mib", config.storage.cache_mib, 8..=1 << 20),
+        range("storage.reserve_mib", config.storage.reserve_mib, 16..=65_536),
+        range("erasure.window_ms", config.erasure.window_ms, 0..=10_000),
+        config.search.threads.and_then(|threads| range("search.threads", threads, 1..=1024)),
+    ];
+    for (key, reason) in ranges.into_iter().flatten() {
+        refuse(key, reason);
+    }
+
+    if config.data_dir.as_os_str().is_empty() {
+        refuse("data_dir", "is empty; name a folder".into());
+    }
+    let mut replicas = HashSet::new();
+    for replica in &config.root.replicas {
+        if replica.as_os_str().is_empty() {
+            refuse("root.replicas", "has an empty path".into());
+        } else if !replicas.insert(replica) {
+            refuse("root.replicas", format!("names {} twice", replica.display()));
+        }
+    }
+    if let Err(error) = EnvFilter::try_new(&config.log.filter) {
+        refuse("log.filter", format!("is no filter: {error}"));
+    }
+    match &config.tls {
+        Some(tls) => {
+            for (key, path) in [("tls.cert", &tls.cert), ("tls.key", &tls.key)] {
+                if path.as_os_str().is_empty() {
+                    refuse(key, "is missing; TLS needs a certificate and its key".into());
+                }
+            }
+        }
+        // O30: encrypted in transit. Templates and keys do not cross a network in the clear.
+        None if !config.listen.ip().is_loopback() => refuse(
+            "listen",
+            format!(
+                "{} is not a loopback address, and plaintext is for loopback alone; set tls.cert and \
+                 tls.key, or listen on 127.0.0.1",
+                config.listen
+            ),
+        ),
+        None => {}
+    }
+    found
+}
+
+fn range<T: PartialOrd + Display>(
+    key: &'static str,
+    value: T,
+    allowed: RangeInclusive<T>,
+) -> Option<(&'static str, String)> {
+    if allowed.contains(&value) {
+        return None;
+    }
+    Some((key, format!("{value} is out of range, {} to {}", allowed.start(), allowed.end())))
+}

@@ -1,0 +1,132 @@
+//! Every key there is, and how its value gets into a [`Config`].
+
+use super::value::{Reason, Value};
+use super::{Config, LogFormat};
+
+/// A key.
+pub(super) struct Key {
+    /// Its full name, such as `limits.concurrency`.
+    pub(super) name: &'static str,
+    /// Reads a value into the configuration. Ranges are checked once all layers are in.
+    pub(super) set: fn(&mut Config, &Value<'_>) -> Result<(), Reason>,
+}
+
+/// All keys, by section.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "listen",
+        set: |config, value| {
+            config.listen = value.text()?.parse().map_err(|_| {
+                "expected an IP address and a port, such as 127.0.0.1:7443 or [::1]:7443"
+            })?;
+            Ok(())
+        },
+    },
+    Key { name: "data_dir", set: |config, value| value.path().map(|v| config.data_dir = v) },
+    Key {
+        name: "root.replicas",
+        set: |config, value| {
+            let replicas = value.paths()?;
+            if replicas.is_empty() {
+                return Err("is empty; root keys must be kept somewhere".into());
+            }
+            config.root.replicas = replicas;
+            Ok(())
+        },
+    },
+    Key {
+        name: "tls.cert",
+        set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v),
+    },
+    Key {
+        name: "tls.key",
+        set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().key = v),
+    },
+    Key {
+        name: "tls.client_ca",
+        set: |config, value| {
+            value.path().map(|v| config.tls.get_or_insert_default().client_ca = Some(v))
+        },
+    },
+    Key {
+        name: "limits.message_bytes",
+        set: |config, value| value.number().map(|v| config.limits.message_bytes = v),
+    },
+    Key {
+        name: "limits.concurrency",
+        set: |config, value| value.number().map(|v| config.limits.concurrency = v),
+    },
+    Key {
+        name: "limits.deadline_ms",
+        set: |config, value| value.number().map(|v| config.limits.deadline_ms = v),
+    },
+    Key {
+        name: "limits.batch_in_flight",
+        set: |config, value| value.number().map(|v| config.limits.batch_in_flight = v),
+    },
+    Key {
+        name: "limits.queue",
+        set: |config, value| value.number().map(|v| config.limits.queue = v),
+    },
+    Key {
+        name: "storage.cache_mib",
+        set: |config, value| value.number().map(|v| config.storage.cache_mib = v),
+    },
+    Key {
+        name: "storage.reserve_mib",
+        set: |config, value| value.number().map(|v| config.storage.reserve_mib = v),
+    },
+    Key {
+        name: "erasure.window_ms",
+        set: |config, value| value.number().map(|v| config.erasure.window_ms = v),
+    },
+    Key {
+        name: "search.threads",
+        set: |config, value| value.number().map(|v| config.search.threads = Some(v)),
+    },
+    Key {
+        name: "log.format",
+        set: |config, value| {
+            config.log.format = match value.text()? {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err("expected `text` or `json`".into()),
+            };
+            Ok(())
+        },
+    },
+    Key {
+        name: "log.filter",
+        set: |config, value| value.text().map(|v| config.log.filter = v.to_owned()),
+    },
+];
+
+/// The key of a name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether some key belongs to this section.
+pub(super) fn is_section(name: &str) -> bool {
+    !name.is_empty() && KEYS.iter().any(|key| section(key.name) == name)
+}
+
+/// What to answer for a name that no key has: the keys of the same section, or everything at the top.
+pub(super) fn unknown(name: &str) -> Reason {
+    let near = section(name);
+    let known: Vec<_> = if is_section(near) {
+        KEYS.iter().filter(|key| section(key.name) == near).map(|key| key.name).collect()
+    } else {
+        let mut top: Vec<_> = KEYS
+            .iter()
+            .map(|key| key.name.split_once('.').map_or(key.name, |(section, _)| section))
+            .collect();
+        top.dedup();
+        top
+    };
+    format!("there is no such key; there are {}", known.join(", "))
+}
+
+fn section(name: &str) -> &str {
+    name.split_once('.').map_or("", |(section, _)| section)
+}

@@ -1,0 +1,200 @@
+//! What a server is told: defaults, below `lethe.toml`, below `LETHE__SECTION__KEY` variables, below
+//! command-line flags.
+//!
+//! A key that is not known, a value that cannot be read or that is out of range, and plaintext beyond
+//! loopback all refuse the start, naming the key and where it was set: nothing is ignored or corrected.
+
+mod check;
+mod error;
+mod keys;
+mod loader;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+pub use error::{ConfigError, Origin, Problem};
+pub use loader::Loader;
+
+/// The file that is read when none is named, if it exists.
+pub const DEFAULT_FILE: &str = "lethe.toml";
+
+/// What environment variables of the configuration begin with: `LETHE__LIMITS__CONCURRENCY` is
+/// `limits.concurrency`.
+pub const ENVIRONMENT_PREFIX: &str = "LETHE__";
+
+/// All a server needs to know to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen. Beyond loopback only with [`Config::tls`]. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder of the vault, created if missing.
+    pub data_dir: PathBuf,
+    /// Where root keys are kept.
+    pub root: RootConfig,
+    /// TLS 1.3; without it the server speaks plaintext, on loopback only.
+    pub tls: Option<TlsConfig>,
+    /// Bounds on what callers may ask for at once.
+    pub limits: Limits,
+    /// The database.
+    pub storage: Storage,
+    /// Erasure.
+    pub erasure: Erasure,
+    /// 1:N search.
+    pub search: Search,
+    /// What the process says of itself.
+    pub log: Log,
+}
+
+/// The file root store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RootConfig {
+    /// One file a replica, best on a device of its own each; empty: `root/vault.root` in the data
+    /// folder. See [`Config::root_replicas`].
+    pub replicas: Vec<PathBuf>,
+}
+
+/// TLS material, all PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The server's certificate chain, its own first.
+    pub cert: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
+    /// Authorities of client certificates. If set, a client without a certificate of theirs is refused.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Bounds on what callers may ask for at once; beyond them they get `RESOURCE_EXHAUSTED`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message accepted, in bytes. 64 KiB to 64 MiB.
+    pub message_bytes: usize,
+    /// Calls of one tenant at work at the same time. 1 to 65,536.
+    pub concurrency: usize,
+    /// Longest a call may take, in milliseconds; a shorter deadline of the caller's counts. 100 ms to
+    /// 10 min.
+    pub deadline_ms: u64,
+    /// Items of one enrolment stream at work at the same time. 1 to 65,536.
+    pub batch_in_flight: usize,
+    /// Changes waiting for the commit thread before more are refused. 1 to 1,048,576.
+    pub queue: usize,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// Block cache, in MiB. 8 to 1,048,576.
+    pub cache_mib: u64,
+    /// Disk space kept back, in MiB, so that people can still be erased when the disk is full. 16 to
+    /// 65,536.
+    pub reserve_mib: u64,
+}
+
+/// Erasure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erasure {
+    /// How long an epoch waits for further erasures to share it, in milliseconds. At most 10,000.
+    pub window_ms: u64,
+}
+
+/// 1:N search.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Threads that scan galleries, 1 to 1,024; none: one a core.
+    pub threads: Option<usize>,
+}
+
+/// What the process says of itself, on standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// Which events, in the syntax of `tracing-subscriber`'s `EnvFilter`, such as `info` or
+    /// `warn,lethe_vault=debug`.
+    pub filter: String,
+}
+
+/// The form of a line of the process' log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    /// An embedded instance on loopback, in `./lethe-data`.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
+            data_dir: PathBuf::from("./lethe-data"),
+            root: RootConfig::default(),
+            tls: None,
+            limits: Limits::default(),
+            storage: Storage::default(),
+            erasure: Erasure::default(),
+            search: Search::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 4 << 20,
+            concurrency: 256,
+            deadline_ms: 30_000,
+            batch_in_flight: 256,
+            queue: 4096,
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { cache_mib: 256, reserve_mib: 64 }
+    }
+}
+
+impl Default for Erasure {
+    fn default() -> Self {
+        Self { window_ms: 5 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".into() }
+    }
+}
+
+impl Config {
+    /// The files of the root store: those that were named, or the one in the data folder.
+    #[must_use]
+    pub fn root_replicas(&self) -> Vec<PathBuf> {
+        if self.root.replicas.is_empty() {
+            vec![self.data_dir.join("root").join("vault.root")]
+        } else {
+            self.root.replicas.clone()
+        }
+    }
+
+    /// Checks ranges and what keys ask of each other. A configuration of a [`Loader`] is checked
+    /// already; one made by hand is not.
+    ///
+    /// # Errors
+    /// Everything that is wrong, by key.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        ConfigError::unless_empty(
+            check::violations(self)
+                .into_iter()
+                .map(|violation| Problem::of(violation.key, Origin::Given, violation.reason))
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,281 @@
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+/// A folder with a `lethe.toml` of this text.
+fn folder(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(DEFAULT_FILE);
+    std::fs::write(&file, text).unwrap();
+    (folder, file)
+}
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let (_folder, file) = folder(text);
+    Loader::new().file(&file).finish()
+}
+
+fn variables<'a>(
+    pairs: &'a [(&'a str, &'a str)],
+) -> impl Iterator<Item = (OsString, OsString)> + 'a {
+    pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)))
+}
+
+/// Key, line and reason of the only problem.
+fn problem(result: Result<Config, ConfigError>) -> (String, Option<usize>, String) {
+    let error = result.unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    let problem = error.problems()[0].clone();
+    let line = match problem.origin {
+        Origin::File { line, .. } => line,
+        Origin::Default | Origin::Variable(_) | Origin::Flag(_) | Origin::Given => None,
+    };
+    (problem.key.unwrap_or_default(), line, problem.reason)
+}
+
+#[test]
+fn nothing_at_all_is_an_embedded_instance_on_loopback() {
+    let config = Loader::new().file_if_present(Path::new("/nonexistent")).finish().unwrap();
+    assert_eq!(config, Config::default());
+    assert!(config.listen.ip().is_loopback());
+    assert_eq!(config.root_replicas(), [Path::new("./lethe-data/root/vault.root")]);
+    config.validate().unwrap();
+}
+
+#[test]
+fn every_key_can_stand_in_a_file() {
+    let text = r#"
+        listen = "0.0.0.0:8443"
+        data_dir = "/var/lib/lethe"
+        [root]
+        replicas = ["/mnt/a/r", "/mnt/b/r"]
+        [tls]
+        cert = "/etc/lethe/cert.pem"
+        key = "/etc/lethe/key.pem"
+        client_ca = "/etc/lethe/clients.pem"
+        [limits]
+        message_bytes = 0x10_0000
+        concurrency = 8
+        deadline_ms = 1_000
+        batch_in_flight = 16
+        queue = 32
+        [storage]
+        cache_mib = 64
+        reserve_mib = 128
+        [erasure]
+        window_ms = 0
+        [search]
+        threads = 2
+        [log]
+        format = "json"
+        filter = "warn,lethe_vault=debug"
+    "#;
+    let names = keys::KEYS.iter().map(|key| key.name.rsplit('.').next().unwrap());
+    for name in names {
+        assert!(text.contains(&format!("{name} =")), "{name} is not covered here");
+    }
+    let expected = Config {
+        listen: "0.0.0.0:8443".parse().unwrap(),
+        data_dir: "/var/lib/lethe".into(),
+        root: RootConfig { replicas: vec!["/mnt/a/r".into(), "/mnt/b/r".into()] },
+        tls: Some(TlsConfig {
+            cert: "/etc/lethe/cert.pem".into(),
+            key: "/etc/lethe/key.pem".into(),
+            client_ca: Some("/etc/lethe/clients.pem".into()),
+        }),
+        limits: Limits {
+            message_bytes: 1 << 20,
+            concurrency: 8,
+            deadline_ms: 1000,
+            batch_in_flight: 16,
+            queue: 32,
+        },
+        storage: Storage { cache_mib: 64, reserve_mib: 128 },
+        erasure: Erasure { window_ms: 0 },
+        search: Search { threads: Some(2) },
+        log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
+    };
+    assert_eq!(load(text).unwrap(), expected);
+}
+
+#[test]
+fn layers_rank_defaults_file_environment_flags() {
+    let (_folder, file) =
+        folder("[limits]\nconcurrency = 1\nqueue = 1\nbatch_in_flight = 1\n[search]\nthreads = 1");
+    let environment =
+        [("LETHE__LIMITS__CONCURRENCY", "2"), ("LETHE__LIMITS__QUEUE", "2"), ("LETHE_KEY", "x")];
+    let config = Loader::new()
+        .file(&file)
+        .environment(variables(&environment))
+        .set("--set", "limits.concurrency", OsStr::new("3"))
+        .finish()
+        .unwrap();
+    assert_eq!(config.limits.concurrency, 3);
+    assert_eq!(config.limits.queue, 2);
+    assert_eq!(config.limits.batch_in_flight, 1);
+    assert_eq!(config.search.threads, Some(1));
+    assert_eq!(config.limits.deadline_ms, Config::default().limits.deadline_ms);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let (key, line, reason) = problem(load("listen = \"[::1]:1\"\n\n[limits]\nconcurency = 3\n"));
+    assert_eq!((key.as_str(), line), ("limits.concurency", Some(4)));
+    assert!(reason.contains("limits.concurrency"), "{reason}");
+
+    let (key, line, _) = problem(load("\n[limit]\nqueue = 3\n"));
+    assert_eq!((key.as_str(), line), ("limit", Some(2)));
+
+    let (key, line, _) = problem(load("root.replicas.first = \"x\""));
+    assert_eq!((key.as_str(), line), ("root.replicas", Some(1)));
+}
+
+#[test]
+fn a_section_without_keys_is_no_key() {
+    let (key, line, reason) = problem(load("limits = 3"));
+    assert_eq!((key.as_str(), line), ("limits", Some(1)));
+    assert!(reason.contains("section"), "{reason}");
+}
+
+#[test]
+fn a_value_of_another_type_is_named_with_its_line() {
+    for (text, key, wanted) in [
+        ("listen = 7443", "listen", "a string, found an integer"),
+        ("listen = \"localhost:7443\"", "listen", "an IP address"),
+        ("[limits]\nqueue = \"many\"", "limits.queue", "whole number"),
+        ("[limits]\nqueue = 1.5", "limits.queue", "found a float"),
+        ("[limits]\nqueue = -1", "limits.queue", "not negative"),
+        ("[limits]\nqueue = 99999999999999999999", "limits.queue", "whole number"),
+        ("[root]\nreplicas = \"x\"", "root.replicas", "an array of strings"),
+        ("[root]\nreplicas = [1]", "root.replicas", "a string, found an integer"),
+        ("[root]\nreplicas = []", "root.replicas", "is empty"),
+        ("[log]\nformat = \"xml\"", "log.format", "`text` or `json`"),
+        ("data_dir = true", "data_dir", "found a boolean"),
+    ] {
+        let (found, line, reason) = problem(load(text));
+        assert_eq!((found.as_str(), line), (key, Some(text.lines().count())), "{text}");
+        assert!(reason.contains(wanted), "{text}: {reason}");
+    }
+}
+
+#[test]
+fn a_value_out_of_range_is_named_with_its_line() {
+    for (text, key) in [
+        ("message_bytes = 65_535", "limits.message_bytes"),
+        ("message_bytes = 67_108_865", "limits.message_bytes"),
+        ("concurrency = 0", "limits.concurrency"),
+        ("deadline_ms = 99", "limits.deadline_ms"),
+        ("batch_in_flight = 0", "limits.batch_in_flight"),
+        ("queue = 1_048_577", "limits.queue"),
+    ] {
+        let (found, line, reason) = problem(load(&format!("[limits]\n\n{text}")));
+        assert_eq!((found.as_str(), line), (key, Some(3)), "{text}");
+        assert!(reason.contains("out of range"), "{text}: {reason}");
+    }
+    for (text, key) in [
+        ("[storage]\ncache_mib = 7", "storage.cache_mib"),
+        ("[storage]\nreserve_mib = 0", "storage.reserve_mib"),
+        ("[erasure]\nwindow_ms = 10001", "erasure.window_ms"),
+        ("[search]\nthreads = 0", "search.threads"),
+        ("[log]\nfilter = \"a=b=c\"", "log.filter"),
+        ("[root]\nreplicas = [\"/a\", \"/a\"]", "root.replicas"),
+    ] {
+        let (found, line, _) = problem(load(text));
+        assert_eq!((found.as_str(), line), (key, Some(2)), "{text}");
+    }
+}
+
+#[test]
+fn broken_toml_is_refused_with_its_line() {
+    let (_, line, reason) = problem(load("listen = \"[::1]:1\"\ndata_dir = \n"));
+    assert_eq!(line, Some(2), "{reason}");
+    let (_, line, reason) = problem(load("[log]\nfilter = \"a\"\nfilter = \"b\"\n"));
+    assert_eq!(line, Some(3), "{reason}");
+}
+
+#[test]
+fn a_named_file_must_exist() {
+    let (key, _, reason) = problem(Loader::new().file(Path::new("/nonexistent")).finish());
+    assert_eq!(key, "");
+    assert!(reason.contains("cannot be read"), "{reason}");
+}
+
+#[test]
+fn bad_variables_are_named() {
+    for (name, value, reason) in [
+        ("LETHE__LIMITS__CONCURENCY", "3", "no such key"),
+        ("LETHE__LIMITS__CONCURRENCY", "three", "whole number"),
+        ("LETHE__LIMITS__CONCURRENCY", "0", "out of range"),
+        ("LETHE__LISTEN", "everywhere", "IP address"),
+        ("LETHE__LIMITS", "3", "section"),
+        ("LETHE__", "3", "no such key"),
+    ] {
+        let pairs = [(name, value)];
+        let error = Loader::new().environment(variables(&pairs)).finish().unwrap_err();
+        assert_eq!(error.problems().len(), 1, "{error}");
+        assert_eq!(error.problems()[0].origin, Origin::Variable(name.into()));
+        assert!(error.to_string().contains(name), "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    let raw = (OsString::from("LETHE__DATA_DIR"), OsString::from_vec(vec![0xff]));
+    let error = Loader::new().environment([raw].into_iter()).finish().unwrap_err();
+    assert!(error.to_string().contains("LETHE__DATA_DIR"), "{error}");
+}
+
+#[test]
+fn bad_flags_are_named() {
+    let error =
+        Loader::new().set("--listen", "listen", OsStr::new("nowhere")).finish().unwrap_err();
+    assert_eq!(error.problems()[0].origin, Origin::Flag("--listen".into()));
+}
+
+#[test]
+fn plaintext_stays_on_loopback() {
+    let (key, line, reason) = problem(load("\nlisten = \"0.0.0.0:7443\""));
+    assert_eq!((key.as_str(), line), ("listen", Some(2)));
+    assert!(reason.contains("loopback"), "{reason}");
+    for loopback in ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1"] {
+        load(&format!("listen = \"{loopback}\"")).unwrap();
+    }
+    let by_hand = Config { listen: "[::]:7443".parse().unwrap(), ..Config::default() };
+    let error = by_hand.validate().unwrap_err();
+    assert_eq!(error.problems()[0].origin, Origin::Given);
+    let tls = Some(TlsConfig { cert: "c".into(), key: "k".into(), client_ca: None });
+    Config { tls, ..by_hand }.validate().unwrap();
+}
+
+#[test]
+fn half_of_tls_is_refused() {
+    let (key, line, _) = problem(load("listen = \"[::]:1\"\n[tls]\ncert = \"c.pem\""));
+    // The key is missing; the line is that of its section's other key.
+    assert_eq!((key.as_str(), line), ("tls.key", Some(3)));
+    let error = load("[tls]\nclient_ca = \"ca.pem\"").unwrap_err();
+    let keys: Vec<_> = error.problems().iter().filter_map(|problem| problem.key.clone()).collect();
+    assert_eq!(keys, ["tls.cert", "tls.key"]);
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let error = load("lissten = 1\n[limits]\nqueue = 0\n[log]\nformat = 3").unwrap_err();
+    assert_eq!(error.problems().len(), 3, "{error}");
+    let text = error.to_string();
+    for part in ["`lissten`", "`limits.queue`", "`log.format`", "line 1", "line 3", "line 5"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn paths_of_a_file_count_from_its_folder() {
+    let (folder, file) = folder("data_dir = \"data\"\n[root]\nreplicas = [\"r\", \"/mnt/r\"]");
+    let config = Loader::new().file(&file).finish().unwrap();
+    assert_eq!(config.data_dir, folder.path().join("data"));
+    assert_eq!(config.root_replicas(), [folder.path().join("r"), PathBuf::from("/mnt/r")]);
+    let pairs = [("LETHE__ROOT__REPLICAS", "a:b/c"), ("LETHE__DATA_DIR", "here")];
+    let config = Loader::new().environment(variables(&pairs)).finish().unwrap();
+    assert_eq!(config.data_dir, Path::new("here"));
+    assert_eq!(config.root_replicas(), [Path::new("a"), Path::new("b/c")]);
+}

@@ -1,0 +1,121 @@
+use lethe_crypto::tree::{Lease, SlotRef};
+use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::Enroll;
+use serde::{Deserialize, Serialize};
+
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::idempotency::{Fingerprint, recall, remember, request_tag};
+use crate::records::SubjectRecord;
+use crate::silo::Silo;
+use crate::store::{Change, Key, StoreError, TemplateAt};
+use crate::templates::{self, Capture};
+use crate::vault::Vault;
+
+/// A template to add to a subject, which is created with its first.
+pub struct Enrolment {
+    /// The applicant id.
+    pub subject: SubjectId,
+    /// The template.
+    pub capture: Capture,
+    /// A repeat gives the first answer.
+    pub request: Option<RequestId>,
+}
+
+/// What was enrolled.
+pub struct Enrolled {
+    /// The template.
+    pub facts: TemplateFacts,
+    /// Components of its embedding.
+    pub dimension: usize,
+    /// The change's place in the order of all: a search with this or a higher sequence has seen it.
+    pub sequence: u64,
+}
+
+/// The remembered answer.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    template: String,
+    sequence: u64,
+}
+
+/// Adds a template. The answer means synced.
+pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enrolment) -> Result<Enrolled> {
+    let now = Timestamp::now();
+    let silo = vault.silo(call)?;
+    let capture = &mut enrolment.capture;
+    let model = silo.model(&capture.model, "template.model")?;
+    let fingerprint = fingerprint("enrollment.enroll", enrolment.subject.as_str(), capture);
+    let received = std::mem::take(&mut capture.embedding);
+    let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
+    let dimension = model.profile.dimension();
+
+    let _alone = silo.lock_subject(&enrolment.subject).await;
+    let known = silo.subject(&enrolment.subject);
+    if let (Some(subject), Some(request)) = (known, enrolment.request)
+        && let Some(answer) = recall_template(vault, &silo, subject, request, &fingerprint)?
+    {
+        let (facts, sequence) = answer;
+        return Ok(Enrolled { facts, dimension, sequence });
+    }
+
+    let mut change = Change::new();
+    let (subject, leases) = slots(vault, &silo, known).await?;
+    let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
+    if known.is_none() {
+        let key = Key::Subject { tree: silo.tree, subject };
+        let record = SubjectRecord { id: enrolment.subject.clone(), created_at: now };
+        let sealed = vault.keys.seal(&key, "", &record.encode())?;
+        change.put(key, sealed);
+    }
+    let template = templates::template(capture, embedding, now);
+    let facts = templates::put(&vault.keys, &silo, &model, at, template, &mut change)?;
+    let owner = vault.keys.slot(silo.tree, subject)?;
+    let owner = owner.ok_or_else(|| Error::NotFound(Reason::SubjectNotFound, "erased meanwhile".to_owned()))?;
+    if let Some(request) = enrolment.request {
+        let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
+        let answer = Answer { template: facts.id.to_string(), sequence: vault.store.sequence() };
+        remember(&vault.keys, &mut change, key, fingerprint, answer)?;
+    }
+    change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
+    let committed = vault.store.commit(change).await?;
+    leases.into_iter().for_each(Lease::commit);
+    Ok(Enrolled { facts, dimension, sequence: committed.sequence })
+}
+
+/// The subject's slot, new if need be, and leases on all that is new; the template's is the last.
+async fn slots(vault: &Vault, silo: &Silo, known: Option<SlotRef>) -> Result<(SlotRef, Vec<Lease>)> {
+    let leases = vault.keys.allocate(silo.tree, if known.is_some() { 1 } else { 2 }).await?;
+    Ok((known.unwrap_or_else(|| leases[0].slot()), leases))
+}
+
+fn recall_template(
+    vault: &Vault,
+    silo: &Silo,
+    subject: SlotRef,
+    request: RequestId,
+    fingerprint: &str,
+) -> Result<Option<(TemplateFacts, u64)>> {
+    let Some(owner) = vault.keys.slot(silo.tree, subject)? else { return Ok(None) };
+    let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
+    let Some(answer) = recall::<Answer>(&vault.store, &vault.keys, &key, fingerprint)? else { return Ok(None) };
+    let id = TemplateId::parse(&answer.template).ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
+    let found = templates::of_subject(&vault.store, &vault.keys, silo, subject, None)?;
+    let found = found.into_iter().find(|found| found.record.facts.id == id);
+    let gone = || Error::NotFound(Reason::TemplateNotFound, "the request's template was deleted since".to_owned());
+    Ok(Some((found.ok_or_else(gone)?.record.facts, answer.sequence)))
+}
+
+/// Digest of what a capture says.
+pub(super) fn fingerprint(operation: &str, of: &str, capture: &Capture) -> String {
+    Fingerprint::of(operation)
+        .with(of.as_bytes())
+        .with(capture.model.to_string().as_bytes())
+        .with(&[capture.kind.number()])
+        .with(&capture.quality.get().to_be_bytes())
+        .with(&capture.captured_at.millis().to_be_bytes())
+        .with_vector(&capture.embedding)
+        .finish()
+}

@@ -1,0 +1,168 @@
+use std::time::Duration;
+
+use lethe_crypto::log::entry::Scope;
+use lethe_crypto::tree::{Lease, SlotRef};
+use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
+use serde::{Deserialize, Serialize};
+
+use super::enroll::fingerprint;
+use crate::audit;
+use crate::erasure::{Erasure, ErasureState, Request, receipt_of};
+use crate::error::{Error, Result};
+use crate::idempotency::{recall, remember, request_tag};
+use crate::silo::{Silo, SiloRef};
+use crate::store::{Change, Key, StoreError, TemplateAt};
+use crate::templates::{self, Capture, Found};
+use crate::vault::Vault;
+
+/// The template that is to go.
+pub struct Target {
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// Which.
+    pub template: TemplateId,
+    /// A repeat gives the first answer; the receipt's id derives from it.
+    pub request: RequestId,
+    /// How long to wait for `SHREDDED`; `None` not to wait.
+    pub wait: Option<Duration>,
+}
+
+/// A replacement: the new template, and the old one's erasure.
+pub struct Replaced {
+    /// The new template.
+    pub facts: TemplateFacts,
+    /// Components of its embedding.
+    pub dimension: usize,
+    /// The old version's erasure.
+    pub erasure: Erasure,
+    /// The change's place in the order of all.
+    pub sequence: u64,
+}
+
+/// The remembered answer of a replacement.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    template: String,
+    sequence: u64,
+}
+
+/// Replaces a template by a new version, in one step, and shreds the old one (O24).
+pub async fn replace_template(
+    vault: &Vault,
+    call: Authorized<ReplaceTemplate>,
+    target: Target,
+    mut capture: Capture,
+) -> Result<Replaced> {
+    let now = Timestamp::now();
+    let silo = vault.silo(&call)?;
+    let model = silo.model(&capture.model, "template.model")?;
+    let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string(), &capture);
+    let received = std::mem::take(&mut capture.embedding);
+    let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
+    let receipt = receipt_of(&vault.keys, silo.tree, target.request)?;
+
+    let alone = silo.lock_subject(&target.subject).await;
+    let subject = subject_of(&silo, &target.subject)?;
+    let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
+    let remembered = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, target.request) };
+    let known = recall::<Answer>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
+    let (facts, sequence) = match known {
+        Some(answer) => {
+            let id = TemplateId::parse(&answer.template);
+            let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
+            (find(vault, &silo, subject, id)?.record.facts, answer.sequence)
+        }
+        None => {
+            refuse_reuse(vault, &silo, receipt)?;
+            let old = find(vault, &silo, subject, target.template)?;
+            let leases = vault.keys.allocate(silo.tree, 1).await?;
+            let at = TemplateAt { subject, thing: leases[0].slot() };
+            let mut change = Change::new();
+            let template = templates::template(&capture, embedding, now);
+            let facts = templates::put(&vault.keys, &silo, &model, at, template, &mut change)?;
+            let answer = Answer { template: facts.id.to_string(), sequence: vault.store.sequence() };
+            remember(&vault.keys, &mut change, remembered, fingerprint, answer)?;
+            templates::delete(&silo, old.at, old.profile, &mut change);
+            let entry = audit::about(audit::done(&call, now)?, &owner);
+            let request = Request { scope: Scope::Template, slots: vec![old.at.thing], receipt, now };
+            let sequence = vault.eraser.accept(&silo, request, change, entry).await?;
+            leases.into_iter().for_each(Lease::commit);
+            (facts, sequence)
+        }
+    };
+    drop(alone);
+    let state = wait(vault, &silo, receipt, target.wait).await?;
+    Ok(Replaced { facts, dimension: model.profile.dimension(), erasure: Erasure { receipt, state }, sequence })
+}
+
+/// Deletes a template; its keys are shredded.
+pub async fn delete_template(vault: &Vault, call: Authorized<DeleteTemplate>, target: Target) -> Result<Erasure> {
+    let now = Timestamp::now();
+    let silo = vault.silo(&call)?;
+    let receipt = receipt_of(&vault.keys, silo.tree, target.request)?;
+    let alone = silo.lock_subject(&target.subject).await;
+    if vault.eraser.state(silo.tree, receipt)?.is_none() {
+        let subject = subject_of(&silo, &target.subject)?;
+        let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
+        let old = find(vault, &silo, subject, target.template)?;
+        let mut change = Change::new();
+        templates::delete(&silo, old.at, old.profile, &mut change);
+        let entry = audit::about(audit::done(&call, now)?, &owner);
+        let request = Request { scope: Scope::Template, slots: vec![old.at.thing], receipt, now };
+        vault.eraser.accept(&silo, request, change, entry).await?;
+    } else {
+        note_repeat(vault, &silo, &call, now).await?;
+    }
+    drop(alone);
+    Ok(Erasure { receipt, state: wait(vault, &silo, receipt, target.wait).await? })
+}
+
+/// An erasure that was asked for again: it has its receipt, and nothing but the asking is new.
+pub(crate) async fn note_repeat<O: Kind>(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<O>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut change = Change::audit_of_read();
+    change.log(silo.tree, audit::done(call, now)?);
+    vault.store.commit(change).await?;
+    Ok(())
+}
+
+/// Waits for an erasure as long as its requester wants to.
+pub(crate) async fn wait(
+    vault: &Vault,
+    silo: &Silo,
+    receipt: lethe_domain::ReceiptId,
+    limit: Option<Duration>,
+) -> Result<ErasureState> {
+    match limit {
+        Some(limit) => vault.eraser.wait(silo.tree, receipt, limit).await,
+        None => Ok(vault.eraser.state(silo.tree, receipt)?.unwrap_or(ErasureState::Pending)),
+    }
+}
+
+fn refuse_reuse(vault: &Vault, silo: &Silo, receipt: lethe_domain::ReceiptId) -> Result<()> {
+    match vault.eraser.state(silo.tree, receipt)? {
+        None => Ok(()),
+        Some(_) => Err(Error::RequestIdReused),
+    }
+}
+
+fn subject_of(silo: &SiloRef, id: &SubjectId) -> Result<SlotRef> {
+    silo.subject(id).ok_or_else(no_subject)
+}
+
+fn no_subject() -> Error {
+    Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned())
+}
+
+fn find(vault: &Vault, silo: &Silo, subject: SlotRef, id: TemplateId) -> Result<Found> {
+    let found = templates::of_subject(&vault.store, &vault.keys, silo, subject, None)?;
+    let found = found.into_iter().find(|found| found.record.facts.id == id);
+    found.ok_or_else(|| Error::NotFound(Reason::TemplateNotFound, "the subject has no such template".to_owned()))
+}

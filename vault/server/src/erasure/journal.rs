@@ -1,0 +1,170 @@
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use lethe_crypto::BoxError;
+use lethe_crypto::epoch::{Commit, Destruction, EpochState, Journal};
+use lethe_crypto::log::entry::{EpochDestroyed, ErasureCommitted, Event, Scope};
+use lethe_crypto::log::text as log;
+use lethe_crypto::tree::{PageAddress, PageSource, TreeId, View, WeakView};
+use lethe_domain::Timestamp;
+use parking_lot::Mutex;
+
+use super::{Accepted, scope_of};
+use crate::audit;
+use crate::keyring::Keyring;
+use crate::records::{CommittedErasure, ReceiptRecord, encode};
+use crate::store::{Change, Key, Row, RowKind, Store};
+
+/// How long readers of an old epoch may take before the erasure stays pending and is tried again.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The store, as the epoch writer sees it.
+pub struct StoreJournal {
+    store: Arc<Store>,
+    keys: OnceLock<Arc<Keyring>>,
+    /// Views of earlier epochs that may still have readers.
+    leaving: Mutex<Vec<WeakView>>,
+    /// Statements about this process that every receipt carries, beside those of the root store.
+    process: Vec<&'static str>,
+}
+
+/// What an epoch erases, beside the pages.
+pub(crate) struct Erasures {
+    pub(crate) accepted: Vec<Accepted>,
+    /// Slots that were burnt, in all trees.
+    pub(crate) burnt: u64,
+}
+
+impl StoreJournal {
+    /// A journal on this store.
+    pub fn new(store: Arc<Store>, process: Vec<&'static str>) -> Self {
+        Self { store, keys: OnceLock::new(), leaving: Mutex::new(Vec::new()), process }
+    }
+
+    /// Says whose view an epoch replaces. Only the first one counts.
+    pub fn publish_to(&self, keys: Arc<Keyring>) {
+        drop(self.keys.set(keys));
+    }
+
+    async fn write_state(&self, mut change: Change, state: &EpochState) -> Result<(), BoxError> {
+        change.put(Key::Epoch, state.encode()?);
+        self.store.commit(change.erasing()).await?;
+        Ok(())
+    }
+}
+
+impl PageSource for StoreJournal {
+    fn page(&self, address: &PageAddress) -> Result<Option<Vec<u8>>, BoxError> {
+        self.store.pages().page(address)
+    }
+}
+
+#[async_trait]
+impl Journal for StoreJournal {
+    type Batch = Erasures;
+
+    async fn load(&self) -> Result<Option<EpochState>, BoxError> {
+        let bytes = self.store.get(&Key::Epoch)?;
+        Ok(bytes.map(|bytes| EpochState::decode(&bytes)).transpose()?)
+    }
+
+    async fn save(&self, state: &EpochState) -> Result<(), BoxError> {
+        self.write_state(Change::new(), state).await
+    }
+
+    async fn commit(&self, commit: Commit<'_>, batch: &Erasures) -> Result<(), BoxError> {
+        let now = Timestamp::now();
+        let mut change = Change::new();
+        for page in &commit.rewrite.put {
+            change.put(Key::Page(page.address), page.bytes.clone());
+        }
+        let event = |receipt, scope, slots| {
+            Event::ErasureCommitted(ErasureCommitted {
+                from: commit.from.number,
+                to: commit.to.number,
+                from_root: log::EpochRoot::from_bytes(*commit.from.root.as_bytes()),
+                to_root: log::EpochRoot::from_bytes(*commit.to.root.as_bytes()),
+                receipt,
+                scope,
+                slots,
+            })
+        };
+        for Accepted { tree, receipt, intent } in &batch.accepted {
+            let (tree, receipt, accepted_at) = (*tree, *receipt, intent.accepted_at);
+            let id = log::ReceiptId::from_bytes(*receipt.as_bytes());
+            let entry = audit::by_the_vault("epoch.commit", now)?;
+            let entry = entry.event(event(id, scope_of(intent)?, intent.slots.len() as u64));
+            let leaves_epoch = commit.from.number;
+            change.delete(Key::Intent { tree, receipt });
+            change.log_at(TreeId::VAULT, entry, move |leaf| {
+                let committed = Some(CommittedErasure { leaf, leaves_epoch });
+                let record = ReceiptRecord { accepted_at, committed };
+                Row::Put(Key::Receipt { tree, receipt }, record.to_bytes())
+            });
+        }
+        if batch.burnt > 0 {
+            let entry = audit::by_the_vault("epoch.commit", now)?;
+            let nobody = log::ReceiptId::generate()?;
+            change.log(TreeId::VAULT, entry.event(event(nobody, Scope::Burnt, batch.burnt)));
+        }
+        self.write_state(change, commit.state).await
+    }
+
+    async fn publish(&self, _state: &EpochState, view: &View) -> Result<(), BoxError> {
+        let keys = self.keys.get().ok_or("the keyring is not there yet")?;
+        if keys.view().epoch() != view.epoch() {
+            let old = keys.replace(view.clone());
+            self.leaving.lock().push(old);
+        }
+        let patience = Instant::now() + DRAIN;
+        loop {
+            {
+                let mut leaving = self.leaving.lock();
+                leaving.retain(|old| !old.is_gone());
+                if leaving.is_empty() {
+                    return Ok(());
+                }
+            }
+            if Instant::now() > patience {
+                return Err("a reader of the old epoch does not end".into());
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+    }
+
+    async fn destroyed(&self, destruction: Destruction<'_>) -> Result<(), BoxError> {
+        let retired = destruction.retired;
+        let number = retired.number;
+        let mut change = Change::new();
+        for page in &retired.pages {
+            change.delete(Key::Page(*page));
+        }
+        for tree in &retired.trees {
+            self.store.scan(RowKind::Page, &Key::prefix_of_tree(RowKind::Page, *tree), |key, _| {
+                change.delete(key);
+                Ok::<_, crate::store::StoreError>(())
+            })?;
+        }
+        let medium = destruction.evidence.medium.statements().map(|statement| statement.as_str());
+        let medium = medium.chain(self.process.iter().copied()).map(audit::token).collect::<Result<_, _>>()?;
+        let event = Event::EpochDestroyed(EpochDestroyed {
+            epoch: number,
+            root: log::EpochRoot::from_bytes(*retired.root.as_bytes()),
+            store: audit::token(destruction.evidence.store.as_str())?,
+            medium,
+        });
+        let entry = audit::by_the_vault("epoch.destroy", Timestamp::now())?.event(event);
+        change.log_at(TreeId::VAULT, entry, move |leaf| {
+            Row::Put(Key::EpochEnd { number }, leaf.to_be_bytes().to_vec())
+        });
+        self.write_state(change, destruction.state).await
+    }
+}
+
+impl ReceiptRecord {
+    /// The row's bytes. A record of two numbers cannot fail to encode.
+    fn to_bytes(&self) -> Vec<u8> {
+        encode("receipt record", self).map(|bytes| bytes.to_vec()).unwrap_or_default()
+    }
+}

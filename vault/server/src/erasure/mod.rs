@@ -1,0 +1,173 @@
+//! Erasure: an accepted intent, an epoch that redraws its slots, the old root's destruction, a receipt.
+//!
+//! What is accepted is gone from verify, search and get at once: its rows go in the same batch as the
+//! intent. It is `SHREDDED` only when the root of the epoch before is destroyed and the log says so (02,
+//! rule 4; O18, O19, O20).
+
+mod journal;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_crypto::log::entry::EntryDraft;
+use lethe_crypto::log::entry::Scope;
+use lethe_crypto::tag::tag;
+use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
+use lethe_domain::{ReceiptId, RequestId, Timestamp};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::records::{IntentRecord, ReceiptRecord, decode, encode};
+use crate::silo::Silo;
+use crate::store::{Change, Key, RowKind, Store, StoreError};
+
+pub use journal::StoreJournal;
+pub(crate) use worker::start;
+
+/// Where an erasure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErasureState {
+    /// Accepted: nothing finds the subject any more, and its keys are about to go. Retried for ever.
+    Pending,
+    /// The old root is destroyed; the receipt exists.
+    Shredded,
+}
+
+/// An erasure, as its requester knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Erasure {
+    /// Names its receipt.
+    pub receipt: ReceiptId,
+    /// Where it is.
+    pub state: ErasureState,
+}
+
+/// What is to be erased.
+pub(crate) struct Request {
+    /// How much of the subject.
+    pub(crate) scope: Scope,
+    /// The slots that must be redrawn.
+    pub(crate) slots: Vec<SlotRef>,
+    /// Names the receipt.
+    pub(crate) receipt: ReceiptId,
+    /// When it was asked for.
+    pub(crate) now: Timestamp,
+}
+
+/// An accepted erasure whose epoch is not committed yet.
+pub(crate) struct Accepted {
+    pub(crate) tree: TreeId,
+    pub(crate) receipt: ReceiptId,
+    pub(crate) intent: IntentRecord,
+}
+
+/// Erasures on their way: what use cases hand to the one writer of epochs.
+pub struct Eraser {
+    store: Arc<Store>,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+    /// Counts epochs that were destroyed.
+    destroyed: watch::Sender<u64>,
+    stopped: watch::Sender<bool>,
+}
+
+struct Inbox {
+    accepted: Vec<Accepted>,
+    /// Slots that an earlier run handed out and never committed (rule 3).
+    burnt: Redraw,
+    stop: bool,
+}
+
+impl Eraser {
+    /// Takes up what an earlier run left: intents on the disk, and burnt slots.
+    pub(crate) fn resume(store: Arc<Store>, burnt: Redraw) -> Result<Self> {
+        let mut accepted = Vec::new();
+        store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
+            if let Key::Intent { tree, receipt } = key {
+                accepted.push(Accepted { tree, receipt, intent: decode("erasure intent", value)? });
+            }
+            Ok::<_, Error>(())
+        })?;
+        let inbox = Mutex::new(Inbox { accepted, burnt, stop: false });
+        let (destroyed, stopped) = (watch::Sender::new(0), watch::Sender::new(false));
+        Ok(Self { store, inbox, arrived: Condvar::new(), destroyed, stopped })
+    }
+
+    /// The state of an erasure; `None` if there is none of that receipt.
+    pub fn state(&self, tree: TreeId, receipt: ReceiptId) -> Result<Option<ErasureState>> {
+        let Some(record) = self.store.get(&Key::Receipt { tree, receipt })? else { return Ok(None) };
+        let record: ReceiptRecord = decode("receipt record", &record)?;
+        let shredded = match record.committed {
+            None => false,
+            Some(committed) => self.store.get(&Key::EpochEnd { number: committed.leaves_epoch })?.is_some(),
+        };
+        Ok(Some(if shredded { ErasureState::Shredded } else { ErasureState::Pending }))
+    }
+
+    /// Waits until an erasure is shredded, at most for `limit`, and says where it is then.
+    pub async fn wait(&self, tree: TreeId, receipt: ReceiptId, limit: Duration) -> Result<ErasureState> {
+        let mut destroyed = self.destroyed.subscribe();
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            // Marked as seen before the state is read: an epoch that ends in between wakes us again.
+            destroyed.borrow_and_update();
+            let state = self.state(tree, receipt)?.unwrap_or(ErasureState::Pending);
+            if state == ErasureState::Shredded {
+                return Ok(state);
+            }
+            if !matches!(tokio::time::timeout_at(deadline, destroyed.changed()).await, Ok(Ok(()))) {
+                return Ok(state);
+            }
+        }
+    }
+
+    /// Accepts an erasure: commits `change`, which removes the rows, together with the intent. From here on it
+    /// happens, whatever comes.
+    pub(crate) async fn accept(
+        &self,
+        silo: &Silo,
+        request: Request,
+        mut change: Change,
+        entry: EntryDraft,
+    ) -> Result<u64> {
+        let Request { scope, slots, receipt, now } = request;
+        let intent = IntentRecord {
+            scope: scope.as_str().to_owned(),
+            slots: slots.iter().map(|slot| (slot.slot, slot.generation)).collect(),
+            accepted_at: now.millis(),
+        };
+        let record = ReceiptRecord { accepted_at: now.millis(), committed: None };
+        let tree = silo.tree;
+        change.put(Key::Intent { tree, receipt }, encode("erasure intent", &intent)?.to_vec());
+        change.put(Key::Receipt { tree, receipt }, encode("receipt record", &record)?.to_vec());
+        change.log(tree, entry);
+        let committed = self.store.commit(change.erasing()).await?;
+        self.inbox.lock().accepted.push(Accepted { tree, receipt, intent });
+        self.arrived.notify_one();
+        Ok(committed.sequence)
+    }
+
+    /// Asks the writer to end after what it has, and waits for it.
+    pub(crate) async fn stop(&self, limit: Duration) -> bool {
+        let mut stopped = self.stopped.subscribe();
+        self.inbox.lock().stop = true;
+        self.arrived.notify_one();
+        matches!(tokio::time::timeout(limit, stopped.wait_for(|stopped| *stopped)).await, Ok(Ok(_)))
+    }
+}
+
+/// The receipt of the erasure that a request asks for: whoever repeats the request gets the same one, also after
+/// the subject is forgotten, and only who has the request's id can tell whom it is about.
+pub(crate) fn receipt_of(keys: &Keyring, tree: TreeId, request: RequestId) -> Result<ReceiptId> {
+    Ok(ReceiptId::from_bytes(tag(&keys.own(tree)?, "receipt", request.as_bytes())))
+}
+
+fn scope_of(intent: &IntentRecord) -> Result<Scope> {
+    [Scope::Subject, Scope::Template, Scope::Tenant, Scope::Burnt]
+        .into_iter()
+        .find(|scope| scope.as_str() == intent.scope)
+        .ok_or_else(|| StoreError::corrupt("erasure intent", "scope").into())
+}

@@ -1,0 +1,161 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use lethe_crypto::epoch::{EpochWriter, Outcome, Takeover};
+use lethe_crypto::root::RootStore;
+use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
+
+use super::journal::{Erasures, StoreJournal};
+use super::{Accepted, Eraser};
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+
+/// The first and the longest wait between tries.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+/// The one writer of epochs, on a thread of its own: rewriting and syncing would stall a shared one.
+struct Worker {
+    eraser: Arc<Eraser>,
+    writer: EpochWriter<StoreJournal>,
+    journal: Arc<StoreJournal>,
+    roots: Arc<dyn RootStore>,
+    keys: Arc<Keyring>,
+    window: Duration,
+}
+
+/// What one epoch is about to erase.
+struct Work {
+    erasures: Erasures,
+    redraw: Redraw,
+    burnt: Redraw,
+}
+
+/// Starts the writer's thread. `window` is how long it waits for more erasures to share an epoch.
+pub(crate) fn start(
+    eraser: Arc<Eraser>,
+    writer: EpochWriter<StoreJournal>,
+    journal: Arc<StoreJournal>,
+    roots: Arc<dyn RootStore>,
+    keys: Arc<Keyring>,
+    window: Duration,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::TaskLost)?;
+    let worker = Worker { eraser, writer, journal, roots, keys, window };
+    let run = move || runtime.block_on(worker.run());
+    thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
+    Ok(())
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let mut wait = RETRY.0;
+        loop {
+            // What an earlier commit, or an earlier run, left to be destroyed comes first.
+            if let Err(failure) = self.finish().await {
+                self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait).await;
+                if self.stopping() {
+                    break;
+                }
+                continue;
+            }
+            wait = RETRY.0;
+            let Some(work) = self.next().await else { break };
+            match self.writer.run(&work.redraw, &work.erasures).await {
+                Ok(Outcome::Destroyed(_)) => self.redrawn(&work),
+                Ok(Outcome::Pending(failure)) => {
+                    self.redrawn(&work);
+                    tracing::warn!(%failure, "an old root cannot be destroyed; erasures stay pending");
+                }
+                Err(failure) => {
+                    self.take_back(work);
+                    self.put_off("an epoch cannot be committed; erasures stay pending", &failure, &mut wait).await;
+                    if self.stopping() {
+                        break;
+                    }
+                }
+            }
+            self.eraser.destroyed.send_modify(|epochs| *epochs += 1);
+        }
+        self.eraser.stopped.send_replace(true);
+    }
+
+    /// Ends what is retiring; after a failed write, from what is on the disk.
+    async fn finish(&mut self) -> std::result::Result<(), lethe_crypto::Error> {
+        match self.writer.finish().await {
+            Ok(Some(_)) => {
+                self.eraser.destroyed.send_modify(|epochs| *epochs += 1);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(lethe_crypto::Error::MustReopen) => {
+                let (journal, roots) = (Arc::clone(&self.journal), Arc::clone(&self.roots));
+                let cache = Arc::clone(self.keys.view().cache());
+                self.writer = EpochWriter::open(journal, roots, cache, Takeover::Refuse).await?;
+                self.writer.finish().await.map(drop)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Waits for erasures, then a little longer for others to share the epoch. `None` to stop.
+    async fn next(&self) -> Option<Work> {
+        {
+            let mut inbox = self.eraser.inbox.lock();
+            while inbox.accepted.is_empty() {
+                if inbox.stop {
+                    return None;
+                }
+                self.eraser.arrived.wait(&mut inbox);
+            }
+        }
+        tokio::time::sleep(self.window).await;
+        let (accepted, mut burnt) = {
+            let mut inbox = self.eraser.inbox.lock();
+            (std::mem::take(&mut inbox.accepted), std::mem::take(&mut inbox.burnt))
+        };
+        // Rule 3: burnt slots are redrawn before anything is called shredded.
+        for (tree, allocator) in self.keys.allocators() {
+            for slot in allocator.burnt() {
+                burnt.erase(tree, SlotRef::first(slot));
+            }
+        }
+        let mut redraw = burnt.clone();
+        for Accepted { tree, intent, .. } in &accepted {
+            for slot in intent.slots() {
+                redraw.erase(*tree, slot);
+            }
+        }
+        let erasures = Erasures { accepted, burnt: burnt.len() as u64 };
+        Some(Work { erasures, redraw, burnt })
+    }
+
+    /// The epoch is committed: burnt slots are no longer to be redrawn.
+    fn redrawn(&self, work: &Work) {
+        for (tree, allocator) in self.keys.allocators() {
+            allocator.redrawn(&slots_of(&work.burnt, tree));
+        }
+    }
+
+    /// Nothing was committed: it is all still to be done.
+    fn take_back(&self, work: Work) {
+        let mut inbox = self.eraser.inbox.lock();
+        inbox.accepted.splice(0..0, work.erasures.accepted);
+        inbox.burnt.extend(&work.burnt);
+    }
+
+    async fn put_off(&self, what: &str, failure: &lethe_crypto::Error, wait: &mut Duration) {
+        tracing::warn!(%failure, cause = ?std::error::Error::source(failure), retry_in = ?*wait, "{what}");
+        tokio::time::sleep(*wait).await;
+        *wait = (*wait * 2).min(RETRY.1);
+    }
+
+    fn stopping(&self) -> bool {
+        self.eraser.inbox.lock().stop
+    }
+}
+
+fn slots_of(redraw: &Redraw, tree: TreeId) -> BTreeSet<u64> {
+    redraw.iter().filter(|(of, _)| *of == tree).map(|(_, slot)| slot.slot).collect()
+}

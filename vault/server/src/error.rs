@@ -1,0 +1,102 @@
+use std::time::Duration;
+
+use lethe_domain::{Invalid, Reason};
+use lethe_policy::Denial;
+
+use crate::store::StoreError;
+
+/// Why a use case failed. [`Error::reason`] is what a caller is told; the details go to the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field was refused.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The gate refused.
+    #[error("{}", .0.message)]
+    Denied(Denial),
+    /// No credential, or none that is known.
+    #[error("{1}")]
+    Unauthenticated(Reason, &'static str),
+    /// What was named does not exist.
+    #[error("{1}")]
+    NotFound(Reason, String),
+    /// What was to be created exists.
+    #[error("{1}")]
+    Exists(Reason, String),
+    /// A request id was used for another request.
+    #[error("the request id was used for another request")]
+    RequestIdReused,
+    /// At a limit; worth another try after the delay.
+    #[error("{message}")]
+    Limited {
+        /// Which limit.
+        reason: Reason,
+        /// When to try again.
+        retry_after: Duration,
+        /// For a person.
+        message: String,
+    },
+    /// Not possible now; worth another try.
+    #[error("{1}")]
+    Unavailable(Reason, String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key or a sealed record failed.
+    #[error("{action}")]
+    Crypto {
+        /// What was tried.
+        action: &'static str,
+        /// What failed.
+        #[source]
+        cause: lethe_crypto::Error,
+    },
+    /// The index failed.
+    #[error("the index failed")]
+    Index(#[from] lethe_index::Error),
+    /// A task of the server ended before its answer.
+    #[error("a task ended before its answer")]
+    TaskLost,
+}
+
+impl Error {
+    /// The stable reason.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Invalid(invalid) => invalid.reason,
+            Self::Denied(denial) => denial.reason,
+            Self::Unauthenticated(reason, _)
+            | Self::NotFound(reason, _)
+            | Self::Exists(reason, _)
+            | Self::Limited { reason, .. }
+            | Self::Unavailable(reason, _) => *reason,
+            Self::RequestIdReused => Reason::RequestIdReused,
+            Self::Store(StoreError::Full { .. }) => Reason::StorageFull,
+            Self::Store(StoreError::Overloaded) => Reason::Overloaded,
+            Self::Store(StoreError::Closed) => Reason::ShuttingDown,
+            Self::Store(
+                StoreError::Corrupt { .. }
+                | StoreError::Format { .. }
+                | StoreError::Entry(_)
+                | StoreError::Merkle(_)
+                | StoreError::Database { .. },
+            )
+            | Self::Crypto { .. }
+            | Self::Index(_)
+            | Self::TaskLost => Reason::Internal,
+        }
+    }
+
+    pub(crate) fn crypto(action: &'static str) -> impl FnOnce(lethe_crypto::Error) -> Self {
+        move |cause| Self::Crypto { action, cause }
+    }
+}
+
+impl From<Denial> for Error {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+/// A use case's answer.
+pub type Result<T> = std::result::Result<T, Error>;

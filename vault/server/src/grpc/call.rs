@@ -1,0 +1,58 @@
+//! From a request to a witness: the credential, the resource it is aimed at, the gate.
+
+use lethe_domain::{Reason, TenantId};
+use lethe_policy::operation::Kind;
+use lethe_policy::{Authorized, Principal};
+use tokio::sync::OwnedSemaphorePermit;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+
+use super::{Node, convert};
+use crate::access::ApiKey;
+use crate::error::Error;
+use crate::vault::Aim;
+
+/// A call that the gate let pass. While it lives it holds one of its tenant's places.
+pub(super) struct Admitted<O> {
+    pub(super) witness: Authorized<O>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Node {
+    /// Who sent a request.
+    pub(super) fn principal<T>(&self, request: &Request<T>) -> Result<Principal, Status> {
+        let key = api_key(request.metadata())?;
+        Ok(self.vault()?.authenticate(&key)?)
+    }
+
+    /// Asks the gate for an operation on a tenant.
+    pub(super) async fn admit<O: Kind>(
+        &self,
+        principal: &Principal,
+        tenant: &TenantId,
+        purpose: i32,
+    ) -> Result<Admitted<O>, Status> {
+        let vault = self.vault()?;
+        let witness = vault.admit::<O>(principal, Aim::Tenant(tenant), convert::purpose(purpose)).await?;
+        let place = vault.silos.find(tenant).map(|silo| silo.enter()).transpose()?;
+        Ok(Admitted { witness, _place: place })
+    }
+
+    /// Asks the gate for an operation on the vault itself.
+    pub(super) async fn admit_to_vault<O: Kind>(
+        &self,
+        principal: &Principal,
+        purpose: i32,
+    ) -> Result<Admitted<O>, Status> {
+        let witness = self.vault()?.admit::<O>(principal, Aim::Vault, convert::purpose(purpose)).await?;
+        Ok(Admitted { witness, _place: None })
+    }
+}
+
+fn api_key(metadata: &MetadataMap) -> Result<ApiKey, Error> {
+    let missing = || Error::Unauthenticated(Reason::CredentialMissing, "send `authorization: Bearer <API key>`");
+    let header = metadata.get("authorization").ok_or_else(missing)?;
+    let text = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(missing)?;
+    let malformed = || Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked");
+    ApiKey::parse(text).ok_or_else(malformed)
+}

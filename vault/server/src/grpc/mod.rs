@@ -1,0 +1,53 @@
+//! The gRPC face: messages in, calls on use cases, messages out. Generated types stop here.
+
+mod audit;
+mod authentication;
+mod call;
+mod convert;
+mod edge;
+mod enrollment;
+mod identification;
+mod names;
+mod status;
+mod subject;
+mod tenant;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tonic::Status;
+
+pub(crate) use edge::EdgeLayer;
+
+use crate::error::Error;
+use crate::vault::Vault;
+
+/// What the adapters share: the vault, once it is open, and the limits.
+#[derive(Clone)]
+pub(crate) struct Node {
+    vault: Arc<OnceCell<Arc<Vault>>>,
+    pub(crate) batch_in_flight: usize,
+    /// How long a call waits for an erasure before it answers `PENDING`.
+    pub(crate) erasure_wait: Duration,
+}
+
+impl Node {
+    pub(crate) fn new(batch_in_flight: usize, deadline: Duration) -> Self {
+        // Time is left to answer within the call's own deadline.
+        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, erasure_wait: deadline * 4 / 5 }
+    }
+
+    /// From here on calls are answered.
+    pub(crate) fn serve(&self, vault: Arc<Vault>) {
+        drop(self.vault.set(vault));
+    }
+
+    pub(crate) fn vault(&self) -> Result<&Arc<Vault>, Status> {
+        let loading = || {
+            let message = "the vault is loading; no answer is given from part of it".to_owned();
+            Error::Unavailable(lethe_domain::Reason::GalleryNotReady, message).into()
+        };
+        self.vault.get().ok_or_else(loading)
+    }
+}

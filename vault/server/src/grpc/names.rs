@@ -1,0 +1,67 @@
+//! Resource names, parsed into domain types.
+
+use std::str::FromStr;
+
+use lethe_domain::{CredentialId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId};
+use lethe_proto::names::{
+    CredentialName, LogName, ModelProfileName, NameError, ReceiptName, SubjectName, TemplateName, TenantName,
+};
+
+use crate::error::Result;
+
+fn parse<N: FromStr<Err = NameError>>(field: &str, text: &str) -> Result<N> {
+    if text.is_empty() {
+        return Err(Invalid::new(field, Reason::FieldMissing, "is empty").into());
+    }
+    text.parse().map_err(|fault: NameError| Invalid::new(field, Reason::NameMalformed, fault.to_string()).into())
+}
+
+pub(super) fn tenant(field: &str, text: &str) -> Result<TenantId> {
+    let name: TenantName = parse(field, text)?;
+    Ok(TenantId::parse(name.tenant())?)
+}
+
+/// A subject's name. Its segment is checked as an applicant id, so that a refusal says what is wrong with the id.
+pub(super) fn subject(field: &str, text: &str) -> Result<(TenantId, SubjectId)> {
+    if let Some((before, id)) = text.split_once("/subjects/")
+        && !id.contains('/')
+    {
+        let tenant = tenant(field, before)?;
+        return Ok((tenant, SubjectId::parse(id).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?));
+    }
+    let name: SubjectName = parse(field, text)?;
+    Ok((TenantId::parse(name.tenant())?, SubjectId::parse(name.subject())?))
+}
+
+pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, TemplateId)> {
+    let name: TemplateName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the template is not 32 hexadecimal digits");
+    let template = TemplateId::parse(name.template()).ok_or_else(malformed)?;
+    let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
+    Ok((TenantId::parse(name.tenant())?, subject, template))
+}
+
+pub(super) fn credential(field: &str, text: &str) -> Result<(TenantId, CredentialId)> {
+    let name: CredentialName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the credential is not 32 hexadecimal digits");
+    Ok((TenantId::parse(name.tenant())?, CredentialId::parse(name.credential()).ok_or_else(malformed)?))
+}
+
+pub(super) fn receipt(field: &str, text: &str) -> Result<(TenantId, ReceiptId)> {
+    let name: ReceiptName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the receipt is not 32 hexadecimal digits");
+    Ok((TenantId::parse(name.tenant())?, ReceiptId::parse(name.receipt()).ok_or_else(malformed)?))
+}
+
+pub(super) fn profile(field: &str, text: &str) -> Result<(TenantId, ModelId)> {
+    let name: ModelProfileName = parse(field, text)?;
+    Ok((TenantId::parse(name.tenant())?, ModelId::parse(name.model(), name.version())?))
+}
+
+/// A log's name; `None` is the vault's.
+pub(super) fn log(field: &str, text: &str) -> Result<Option<TenantId>> {
+    match parse(field, text)? {
+        LogName::Vault => Ok(None),
+        LogName::Tenant(name) => Ok(Some(TenantId::parse(name.tenant())?)),
+    }
+}

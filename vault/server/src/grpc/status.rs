@@ -1,0 +1,112 @@
+//! The one mapping from errors to statuses. Details that are not the caller's go to the log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use lethe_domain::Reason;
+use lethe_proto::ERROR_DOMAIN;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::error::Error;
+use crate::store::StoreError;
+
+/// What a caller should wait where nothing better is known.
+const SOON: Duration = Duration::from_secs(1);
+/// What a caller should wait for somebody to make room.
+const LATER: Duration = Duration::from_secs(60);
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let reason = error.reason();
+        let mut metadata = HashMap::new();
+        let mut details = ErrorDetails::new();
+        let (code, message) = match &error {
+            Error::Invalid(invalid) => {
+                metadata.insert("field".to_owned(), invalid.field.clone());
+                details.add_bad_request_violation(&invalid.field, &invalid.message);
+                (Code::InvalidArgument, invalid.to_string())
+            }
+            Error::Denied(denial) => {
+                metadata.insert("obligation".to_owned(), denial.obligation.to_owned());
+                (denial_code(reason), denial.message.clone())
+            }
+            Error::Unauthenticated(_, message) => (Code::Unauthenticated, (*message).to_owned()),
+            Error::NotFound(_, message) => (Code::NotFound, message.clone()),
+            Error::Exists(_, message) => (Code::AlreadyExists, message.clone()),
+            Error::RequestIdReused => {
+                metadata.insert("field".to_owned(), "request_id".to_owned());
+                details.add_bad_request_violation("request_id", error.to_string());
+                (Code::InvalidArgument, error.to_string())
+            }
+            Error::Limited { retry_after, message, .. } => {
+                details.set_retry_info(Some(*retry_after));
+                (Code::ResourceExhausted, message.clone())
+            }
+            Error::Unavailable(_, message) => {
+                details.set_retry_info(Some(SOON));
+                (Code::Unavailable, message.clone())
+            }
+            Error::Store(StoreError::Full { .. }) => {
+                details.set_retry_info(Some(LATER));
+                tracing::error!(%error, "a change was refused");
+                (Code::ResourceExhausted, "the disk is full; nothing was changed".to_owned())
+            }
+            Error::Store(StoreError::Overloaded) => {
+                details.set_retry_info(Some(SOON));
+                (Code::ResourceExhausted, error.to_string())
+            }
+            Error::Store(StoreError::Closed) => {
+                details.set_retry_info(Some(SOON));
+                (Code::Unavailable, "the server is shutting down".to_owned())
+            }
+            Error::Store(
+                StoreError::Corrupt { .. }
+                | StoreError::Format { .. }
+                | StoreError::Entry(_)
+                | StoreError::Merkle(_)
+                | StoreError::Database { .. },
+            )
+            | Error::Crypto { .. }
+            | Error::Index(_)
+            | Error::TaskLost => {
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "a call failed");
+                (Code::Internal, "a fault on the server's side; its log has the details".to_owned())
+            }
+        };
+        details.set_error_info(reason.code(), ERROR_DOMAIN, metadata);
+        Self::with_error_details(code, message, details)
+    }
+}
+
+fn denial_code(reason: Reason) -> Code {
+    #[allow(clippy::wildcard_enum_match_arm, reason = "what the gate may answer is listed; the rest is permission")]
+    match reason {
+        Reason::CredentialExpired => Code::Unauthenticated,
+        Reason::PurposeUnspecified => Code::InvalidArgument,
+        Reason::TenantNotFound => Code::NotFound,
+        _ => Code::PermissionDenied,
+    }
+}
+
+/// A refusal of a transport's kind, with the reason that callers know.
+pub(super) fn refusal(code: Code, reason: Reason, message: &str) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason.code(), ERROR_DOMAIN, HashMap::new());
+    if code == Code::ResourceExhausted && reason == Reason::Overloaded {
+        details.set_retry_info(Some(SOON));
+    }
+    Status::with_error_details(code, message, details)
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_domain::Reason;
+    use lethe_proto::v1::ErrorReason;
+
+    #[test]
+    fn every_reason_is_in_the_api() {
+        for reason in Reason::ALL {
+            assert!(ErrorReason::from_code(reason.code()).is_some(), "{reason}");
+        }
+    }
+}

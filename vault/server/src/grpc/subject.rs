@@ -1,0 +1,40 @@
+use lethe_policy::operation as op;
+use lethe_proto::v1;
+use lethe_proto::v1::subject_service_server::SubjectService;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{Node, convert, names};
+use crate::error::Result;
+use crate::subject;
+
+#[async_trait]
+impl SubjectService for Node {
+    async fn get(&self, request: Request<v1::GetSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::GetSubject>(&principal, &tenant, message.purpose).await?;
+        let facts = subject::get(self.vault()?, call.witness, &id).await?;
+        let counts = facts.templates.iter().map(|(model, count)| v1::TemplateCount {
+            model: Some(convert::to_model(model)),
+            count: i32::try_from(*count).unwrap_or(i32::MAX),
+        });
+        Ok(Response::new(v1::Subject {
+            name: message.name,
+            state: v1::SubjectState::Active.into(),
+            create_time: Some(convert::to_timestamp(facts.created_at)),
+            template_counts: counts.collect(),
+        }))
+    }
+
+    async fn erase(&self, request: Request<v1::EraseSubjectRequest>) -> Result<Response<v1::Erasure>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::EraseSubject>(&principal, &tenant, message.purpose).await?;
+        let request = convert::required_request_id(&message.request_id)?;
+        let wait = (!message.no_wait).then_some(self.erasure_wait);
+        let erasure = subject::erase(self.vault()?, call.witness, &id, request, wait).await?;
+        Ok(Response::new(convert::to_erasure(&tenant, erasure)))
+    }
+}

@@ -1,0 +1,249 @@
+use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, TenantId, Thresholds, Timestamp};
+use lethe_policy::operation as op;
+use lethe_proto::v1;
+use lethe_proto::v1::tenant_service_server::TenantService;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::convert::{self, to_timestamp};
+use super::{Node, names};
+use crate::error::{Error, Result};
+use crate::silo::Credential;
+use crate::tenant::{self, Issued, ProfileFacts, TenantFacts};
+
+#[async_trait]
+impl TenantService for Node {
+    async fn create(
+        &self,
+        request: Request<v1::CreateTenantRequest>,
+    ) -> Result<Response<v1::CreateTenantResponse>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let call = self.admit_to_vault::<op::CreateTenant>(&principal, message.purpose).await?;
+        let id = TenantId::parse(&message.tenant_id).map_err(Error::from)?;
+        let declared = message.tenant.unwrap_or_default().purposes;
+        let purposes = convert::purposes("tenant.purposes", &declared)?;
+        let request = convert::required_request_id(&message.request_id)?;
+        let created = tenant::create(self.vault()?, call.witness, id.clone(), purposes, Some(request)).await?;
+        Ok(Response::new(v1::CreateTenantResponse {
+            tenant: Some(to_tenant(&created.tenant)),
+            credential: Some(to_issued(&id, created.administrator)),
+        }))
+    }
+
+    async fn get(&self, request: Request<v1::GetTenantRequest>) -> Result<Response<v1::Tenant>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let id = names::tenant("name", &message.name)?;
+        let call = self.admit::<op::GetTenant>(&principal, &id, message.purpose).await?;
+        let facts = tenant::get(self.vault()?, call.witness).await?;
+        Ok(Response::new(to_tenant(&facts)))
+    }
+
+    async fn create_credential(
+        &self,
+        request: Request<v1::CreateCredentialRequest>,
+    ) -> Result<Response<v1::IssuedCredential>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let id = names::tenant("parent", &message.parent)?;
+        let call = self.admit::<op::CreateCredential>(&principal, &id, message.purpose).await?;
+        let wanted = message.credential.unwrap_or_default();
+        let roles = convert::roles("credential.roles", &wanted.roles)?;
+        let expires = expiry(wanted.expire_time)?;
+        let request = convert::required_request_id(&message.request_id)?;
+        let issued = tenant::create_credential(self.vault()?, call.witness, roles, expires, Some(request)).await?;
+        Ok(Response::new(to_issued(&id, issued)))
+    }
+
+    async fn list_credentials(
+        &self,
+        request: Request<v1::ListCredentialsRequest>,
+    ) -> Result<Response<v1::ListCredentialsResponse>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let id = names::tenant("parent", &message.parent)?;
+        let call = self.admit::<op::ListCredentials>(&principal, &id, message.purpose).await?;
+        let (from, size) = page(&message.page_token, message.page_size)?;
+        let (page, next) = tenant::list_credentials(self.vault()?, call.witness, from, size).await?;
+        Ok(Response::new(v1::ListCredentialsResponse {
+            credentials: page.iter().map(|credential| to_credential(&id, credential)).collect(),
+            next_page_token: convert::to_page_token(next.map(|next| next as u64)),
+        }))
+    }
+
+    async fn revoke_credential(
+        &self,
+        request: Request<v1::RevokeCredentialRequest>,
+    ) -> Result<Response<v1::Credential>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (id, credential) = names::credential("name", &message.name)?;
+        let call = self.admit::<op::RevokeCredential>(&principal, &id, message.purpose).await?;
+        // Revoking is the same however often it is asked for; the id is checked all the same.
+        convert::request_id(&message.request_id)?;
+        let revoked = tenant::revoke_credential(self.vault()?, call.witness, credential).await?;
+        Ok(Response::new(to_credential(&id, &revoked)))
+    }
+
+    async fn create_model_profile(
+        &self,
+        request: Request<v1::CreateModelProfileRequest>,
+    ) -> Result<Response<v1::ModelProfile>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let id = names::tenant("parent", &message.parent)?;
+        let call = self.admit::<op::CreateModelProfile>(&principal, &id, message.purpose).await?;
+        let profile = profile(message.model_profile)?;
+        let request = convert::request_id(&message.request_id)?;
+        let facts = tenant::create_profile(self.vault()?, call.witness, profile, request).await?;
+        Ok(Response::new(to_profile(&id, &facts)))
+    }
+
+    async fn get_model_profile(
+        &self,
+        request: Request<v1::GetModelProfileRequest>,
+    ) -> Result<Response<v1::ModelProfile>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (id, model) = names::profile("name", &message.name)?;
+        let call = self.admit::<op::GetModelProfile>(&principal, &id, message.purpose).await?;
+        let facts = tenant::get_profile(self.vault()?, call.witness, &model).await?;
+        Ok(Response::new(to_profile(&id, &facts)))
+    }
+
+    async fn list_model_profiles(
+        &self,
+        request: Request<v1::ListModelProfilesRequest>,
+    ) -> Result<Response<v1::ListModelProfilesResponse>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let id = names::tenant("parent", &message.parent)?;
+        let call = self.admit::<op::ListModelProfiles>(&principal, &id, message.purpose).await?;
+        let (from, size) = page(&message.page_token, message.page_size)?;
+        let (page, next) = tenant::list_profiles(self.vault()?, call.witness, from, size).await?;
+        Ok(Response::new(v1::ListModelProfilesResponse {
+            model_profiles: page.iter().map(|facts| to_profile(&id, facts)).collect(),
+            next_page_token: convert::to_page_token(next.map(|next| next as u64)),
+        }))
+    }
+
+    async fn update_model_profile(
+        &self,
+        request: Request<v1::UpdateModelProfileRequest>,
+    ) -> Result<Response<v1::ModelProfile>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let wanted = message.model_profile.unwrap_or_default();
+        let (id, model) = names::profile("model_profile.name", &wanted.name)?;
+        let call = self.admit::<op::UpdateModelProfile>(&principal, &id, message.purpose).await?;
+        let request: Option<RequestId> = convert::request_id(&message.request_id)?;
+        let (thresholds, miss) = amendments(&wanted, message.update_mask)?;
+        let facts =
+            tenant::update_profile(self.vault()?, call.witness, &model, thresholds, miss, request).await?;
+        Ok(Response::new(to_profile(&id, &facts)))
+    }
+}
+
+fn page(token: &str, size: i32) -> Result<(usize, usize)> {
+    let from = usize::try_from(convert::page_start(token)?).unwrap_or(usize::MAX);
+    Ok((from, convert::page_size(size)?))
+}
+
+fn expiry(time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>> {
+    let Some(time) = time else { return Ok(None) };
+    let expires = convert::timestamp("credential.expire_time", time)?;
+    if expires <= Timestamp::now() {
+        let refusal = Invalid::new("credential.expire_time", Reason::FieldOutOfRange, "lies in the past");
+        return Err(refusal.into());
+    }
+    Ok(Some(expires))
+}
+
+fn profile(message: Option<v1::ModelProfile>) -> Result<ModelProfile> {
+    const FIELD: &str = "model_profile";
+    let missing = |field: &str| Invalid::new(field, Reason::FieldMissing, "is missing");
+    let message = message.ok_or_else(|| missing(FIELD))?;
+    let model = convert::model("model_profile.model", message.model)?;
+    let thresholds = message.thresholds.ok_or_else(|| missing("model_profile.thresholds"))?;
+    let thresholds = Thresholds::new(thresholds.r#match, thresholds.review).map_err(|refusal| refusal.within(FIELD))?;
+    let centre = if message.centre.is_empty() { None } else { Some(message.centre) };
+    let miss = message.miss_probability.unwrap_or(ModelProfile::DEFAULT_MISS_PROBABILITY);
+    let dimension = u32::try_from(message.dimension).unwrap_or(0);
+    Ok(ModelProfile::new(model, dimension, centre, thresholds, miss).map_err(|refusal| refusal.within(FIELD))?)
+}
+
+type Amendments = ((Option<f32>, Option<f32>), Option<f64>);
+
+/// What a field mask selects; without a mask, what the message has.
+fn amendments(message: &v1::ModelProfile, mask: Option<prost_types::FieldMask>) -> Result<Amendments> {
+    let thresholds = message.thresholds;
+    let given = (thresholds.map(|t| t.r#match), thresholds.map(|t| t.review), message.miss_probability);
+    let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
+        return Ok(((given.0, given.1), given.2));
+    };
+    let (mut matching, mut review, mut miss) = (None, None, None);
+    for path in &mask.paths {
+        match path.as_str() {
+            "thresholds" => (matching, review) = (given.0, given.1),
+            "thresholds.match" => matching = given.0,
+            "thresholds.review" => review = given.1,
+            "miss_probability" => miss = given.2,
+            _ => {
+                let message = "only thresholds and miss_probability can be changed";
+                return Err(Invalid::new("update_mask", Reason::FieldOutOfRange, message).into());
+            }
+        }
+    }
+    Ok(((matching, review), miss))
+}
+
+fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
+    v1::Tenant {
+        name: format!("tenants/{}", facts.id),
+        purposes: convert::to_purposes(&facts.purposes),
+        create_time: Some(to_timestamp(facts.created_at)),
+    }
+}
+
+fn to_issued(tenant: &TenantId, issued: Issued) -> v1::IssuedCredential {
+    let api_key = issued.api_key.as_ref().map(|key| key.reveal().to_string());
+    v1::IssuedCredential {
+        credential: Some(to_credential(tenant, &issued.credential)),
+        already_shown: api_key.is_none(),
+        api_key: api_key.unwrap_or_default(),
+    }
+}
+
+fn to_credential(tenant: &TenantId, credential: &Credential) -> v1::Credential {
+    let principal = &credential.principal;
+    let expired = principal.expires.is_some_and(|end| end <= Timestamp::now());
+    let state = match (credential.revoked_at, expired) {
+        (Some(_), _) => v1::CredentialState::Revoked,
+        (None, true) => v1::CredentialState::Expired,
+        (None, false) => v1::CredentialState::Active,
+    };
+    v1::Credential {
+        name: format!("tenants/{tenant}/credentials/{}", principal.credential),
+        roles: convert::to_roles(principal.roles),
+        expire_time: principal.expires.map(to_timestamp),
+        create_time: Some(to_timestamp(credential.created_at)),
+        revoke_time: credential.revoked_at.map(to_timestamp),
+        state: state.into(),
+    }
+}
+
+fn to_profile(tenant: &TenantId, facts: &ProfileFacts) -> v1::ModelProfile {
+    let profile = &facts.profile;
+    let thresholds = profile.thresholds();
+    v1::ModelProfile {
+        name: format!("tenants/{tenant}/modelProfiles/{}", profile.model()),
+        model: Some(convert::to_model(profile.model())),
+        dimension: i32::try_from(profile.dimension()).unwrap_or(i32::MAX),
+        centre: profile.centre().map(<[f32]>::to_vec).unwrap_or_default(),
+        thresholds: Some(v1::Thresholds { r#match: thresholds.matching(), review: thresholds.review() }),
+        miss_probability: Some(profile.miss_probability()),
+        policy_version: profile.policy_version().into(),
+        create_time: Some(to_timestamp(facts.created_at)),
+        update_time: Some(to_timestamp(facts.updated_at)),
+    }
+}

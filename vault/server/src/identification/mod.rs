@@ -1,0 +1,112 @@
+//! 1:N: has this client met this face before? Complete, and saying how complete (O8).
+
+mod rerank;
+
+use std::sync::Arc;
+
+use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId, Timestamp};
+use lethe_index::OperatingPoint;
+use lethe_policy::Authorized;
+use lethe_policy::operation::Search;
+
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::store::Change;
+use crate::templates::Capture;
+use crate::vault::Vault;
+
+/// A 1:N search.
+pub struct Query {
+    /// The probe.
+    pub probe: Capture,
+    /// Cosine at and above which templates are wanted; the tenant's review threshold if `None`.
+    pub threshold: Option<f32>,
+    /// Probability of missing a mate exactly at the threshold; the profile's if `None`.
+    pub miss_probability: Option<f64>,
+    /// The most matches to give; 0 for all.
+    pub limit: usize,
+}
+
+/// A template at or above the threshold.
+pub struct Match {
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// Which.
+    pub template: TemplateId,
+    /// Its exact cosine to the probe.
+    pub score: f32,
+    /// The band, by the tenant's thresholds.
+    pub band: Band,
+}
+
+/// What an answer covers.
+#[derive(Debug, Clone, Copy)]
+pub struct Completeness {
+    /// Templates of this model in the gallery.
+    pub gallery_size: usize,
+    /// Templates whose sketch was compared. The same, or there is no answer.
+    pub searched: usize,
+    /// Templates whose estimate reached the cut.
+    pub candidates: usize,
+    /// Candidates that were opened and compared exactly.
+    pub re_ranked: usize,
+    /// Templates at or above the threshold; more than were given if the call limited them.
+    pub matched: usize,
+    /// The threshold, cosine.
+    pub threshold: f32,
+    /// How far below it the cut lay.
+    pub margin: f32,
+    /// Probability that a template exactly at the threshold was missed; less above it.
+    pub miss_probability: f64,
+    /// Every change up to this one was seen.
+    pub sequence: u64,
+}
+
+/// The answer.
+pub struct Found {
+    /// Best first.
+    pub matches: Vec<Match>,
+    /// What it covers.
+    pub completeness: Completeness,
+    /// The version of the thresholds that judged.
+    pub policy_version: u32,
+}
+
+/// Searches the tenant's own gallery, and no other (O4, O8): every template at or above the threshold, best
+/// first.
+///
+/// # Errors
+/// `GalleryNotReady` and `SearchIncomplete`: there is no partial answer.
+pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Query) -> Result<Found> {
+    let silo = vault.silo(&call)?;
+    let model = silo.model(&query.probe.model, "probe.model")?;
+    let received = std::mem::take(&mut query.probe.embedding);
+    let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
+    let threshold = query.threshold.unwrap_or_else(|| model.profile.thresholds().review());
+    if !(-1.0..=1.0).contains(&threshold) {
+        let message = "a cosine between -1 and 1 is needed";
+        return Err(Invalid::new("threshold", Reason::FieldOutOfRange, message).into());
+    }
+    let miss = query.miss_probability.unwrap_or_else(|| model.profile.miss_probability());
+    if !(1e-12..=0.1).contains(&miss) {
+        return Err(Invalid::new("miss_probability", Reason::FieldOutOfRange, "must be 1e-12 to 0.1").into());
+    }
+    let point = OperatingPoint::new(threshold, miss)?;
+
+    let searcher = rerank::Searcher { vault: Arc::clone(vault), silo: Arc::clone(&silo), model: model.clone() };
+    let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let asked = rerank::Asked::new();
+    let stop = asked.stop_flag();
+    vault.pool.spawn(move || {
+        let found = searcher.search(&embedding, point, limit, &stop);
+        drop(answer.send(found));
+    });
+    let found = answered.await.map_err(|_| Error::TaskLost)??;
+    asked.answered();
+
+    let mut change = Change::audit_of_read();
+    change.log(silo.tree, audit::done(&call, Timestamp::now())?);
+    vault.store.commit(change).await?;
+    Ok(found)
+}

@@ -1,0 +1,144 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lethe_domain::{Band, Embedding, Reason};
+use lethe_index::{Candidate, OperatingPoint, cosine};
+use rayon::prelude::*;
+
+use super::{Completeness, Found, Match};
+use crate::error::{Error, Result};
+use crate::records::SubjectRecord;
+use crate::silo::{Model, Silo};
+use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
+use crate::templates;
+use crate::vault::Vault;
+
+/// Templates that are read together.
+const BATCH: usize = 64;
+
+/// Ends a search whose caller has gone: dropped before [`Asked::answered`], it sets the flag.
+pub(super) struct Asked {
+    gone: Arc<AtomicBool>,
+    answered: bool,
+}
+
+impl Asked {
+    pub(super) fn new() -> Self {
+        Self { gone: Arc::new(AtomicBool::new(false)), answered: false }
+    }
+
+    pub(super) fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.gone)
+    }
+
+    pub(super) fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.gone.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// One search on the scanning threads.
+pub(super) struct Searcher {
+    pub(super) vault: Arc<Vault>,
+    pub(super) silo: Arc<Silo>,
+    pub(super) model: Model,
+}
+
+/// A template at or above the threshold, before it is known whose it is.
+struct Hit {
+    at: TemplateAt,
+    template: lethe_domain::TemplateId,
+    score: f32,
+}
+
+impl Searcher {
+    pub(super) fn search(
+        &self,
+        probe: &Embedding,
+        point: OperatingPoint,
+        limit: usize,
+        stop: &AtomicBool,
+    ) -> Result<Found> {
+        let sequence = self.vault.store.sequence();
+        let gallery = self.model.gallery()?;
+        let tables = self.model.probe(probe.components())?;
+        let candidates = gallery.candidates(&tables, point, &|| stop.load(Ordering::Relaxed))?;
+        let reranked: Vec<Vec<Option<Hit>>> = candidates
+            .items
+            .par_chunks(BATCH)
+            .map(|batch| self.rerank(batch, probe, point.threshold()))
+            .collect::<Result<_>>()?;
+        let mut hits: Vec<Hit> = reranked.into_iter().flatten().flatten().collect();
+        // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
+        let completeness = Completeness {
+            gallery_size: candidates.scanned,
+            searched: candidates.scanned,
+            candidates: candidates.items.len(),
+            re_ranked: candidates.items.len(),
+            matched: hits.len(),
+            threshold: candidates.threshold,
+            margin: candidates.margin,
+            miss_probability: candidates.miss,
+            sequence,
+        };
+        hits.truncate(limit);
+        let matches = hits.into_iter().map(|hit| self.name(hit)).collect::<Result<Vec<_>>>()?;
+        let matches = matches.into_iter().flatten().collect();
+        Ok(Found { matches, completeness, policy_version: self.model.profile.policy_version() })
+    }
+
+    /// Opens candidates and keeps those at or above the threshold. What is opened is wiped at once.
+    fn rerank(&self, batch: &[Candidate<TemplateAt>], probe: &Embedding, threshold: f32) -> Result<Vec<Option<Hit>>> {
+        let (tree, gallery, profile) = (self.silo.tree, SUBJECTS, self.model.number);
+        let keys: Vec<Key> =
+            batch.iter().map(|candidate| Key::Template { tree, gallery, at: candidate.key, profile }).collect();
+        let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
+        let mut hits = Vec::new();
+        for ((candidate, key), sealed) in batch.iter().zip(&keys).zip(rows) {
+            let opened = match sealed {
+                Some(sealed) => templates::open(&self.vault.keys, &self.silo, key, profile, &sealed)?,
+                None => None,
+            };
+            match opened {
+                Some(record) => {
+                    let score = cosine(record.embedding.components(), probe.components());
+                    if score >= threshold {
+                        hits.push(Some(Hit { at: candidate.key, template: record.facts.id, score }));
+                    }
+                }
+                None => self.excuse(candidate.key)?,
+            }
+        }
+        Ok(hits)
+    }
+
+    /// A candidate without a row: erased while the search ran, or the search is not complete.
+    fn excuse(&self, at: TemplateAt) -> Result<()> {
+        if self.model.gallery()?.contains(&at) {
+            let message = format!("the template in {} cannot be read", at.thing);
+            return Err(Error::Unavailable(Reason::SearchIncomplete, message));
+        }
+        Ok(())
+    }
+
+    /// Says whose a hit is; `None` if the subject was erased meanwhile.
+    fn name(&self, hit: Hit) -> Result<Option<Match>> {
+        let key = Key::Subject { tree: self.silo.tree, subject: hit.at.subject };
+        let Some(sealed) = self.vault.store.get(&key)? else {
+            self.excuse(hit.at)?;
+            return Ok(None);
+        };
+        let Some(opened) = self.vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
+        let record = SubjectRecord::decode(&opened).map_err(|_| StoreError::corrupt("subject record", "in a search"))?;
+        let band = Band::of(hit.score, self.model.profile.thresholds());
+        Ok(Some(Match { subject: record.id, template: hit.template, score: hit.score, band }))
+    }
+}

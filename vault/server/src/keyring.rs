@@ -1,0 +1,203 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lethe_crypto::record::{self, RecordContext, RecordKeys, RecordKind};
+use lethe_crypto::secret::SlotKey;
+use lethe_crypto::tree::{Lease, SlotAllocator, SlotRef, TreeId, View, WeakView};
+use parking_lot::{Mutex, RwLock};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::store::{Change, GalleryId, Key, RowKind, SUBJECTS, Store, StoreError};
+
+/// Version of the sealed rows.
+const RECORD_VERSION: u32 = 1;
+
+/// Slots made durable at a time. A crash burns those that were not used; they are redrawn by the next epoch.
+const RESERVED_AT_ONCE: u64 = 1024;
+
+/// The slot of a tree that is its owner's own.
+const OWN: SlotRef = SlotRef::first(0);
+
+/// The keys of the current epoch: looks slots up, seals rows, opens rows, and hands out slots.
+pub struct Keyring {
+    store: Arc<Store>,
+    view: RwLock<View>,
+    allocators: Mutex<HashMap<TreeId, SlotAllocator>>,
+    /// One reservation at a time: two would raise the same mark.
+    reserving: tokio::sync::Mutex<()>,
+}
+
+/// Whose keys a row is sealed under.
+struct Home {
+    tree: TreeId,
+    gallery: GalleryId,
+    subject: SlotRef,
+    thing: Option<SlotRef>,
+    kind: RowKind,
+}
+
+impl Keyring {
+    /// The keyring of an opened vault.
+    pub fn new(store: Arc<Store>, view: View) -> Self {
+        let reserving = tokio::sync::Mutex::new(());
+        Self { store, view: RwLock::new(view), allocators: Mutex::new(HashMap::new()), reserving }
+    }
+
+    /// The tree of the current epoch. Hold it briefly: an epoch is destroyed only after its readers are gone.
+    pub fn view(&self) -> View {
+        self.view.read().clone()
+    }
+
+    /// Serves the next epoch's tree. What is returned tells when the last reader of the old one is gone.
+    pub fn replace(&self, view: View) -> WeakView {
+        let old = std::mem::replace(&mut *self.view.write(), view);
+        old.downgrade()
+    }
+
+    /// The key of a slot; `None` if it was erased.
+    pub fn slot(&self, tree: TreeId, slot: SlotRef) -> Result<Option<SlotKey>> {
+        self.view().open_slot(self.store.pages(), tree, slot).map_err(Error::crypto("look a key up"))
+    }
+
+    /// The key of a tree's own slot.
+    pub fn own(&self, tree: TreeId) -> Result<SlotKey> {
+        let slot = self.view().slot_key(self.store.pages(), tree, OWN.slot);
+        slot.map(|slot| slot.key).map_err(Error::crypto("look a key up"))
+    }
+
+    /// Seals what a row holds, bound to the row's key: nothing sealed for one row opens as another.
+    ///
+    /// # Errors
+    /// A row whose keys were erased cannot be written any more.
+    pub fn seal(&self, key: &Key, model: &str, plaintext: &[u8]) -> Result<Vec<u8>> {
+        let home = Home::of(key)?;
+        let id = key.encode();
+        let (subject, thing) = self.keys(&home)?.ok_or_else(|| {
+            Error::NotFound(lethe_domain::Reason::SubjectNotFound, "the subject was erased meanwhile".to_owned())
+        })?;
+        let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
+        let sealed = record::seal(keys, &home.context(&id, model), plaintext).map_err(Error::crypto("seal a row"))?;
+        Ok(sealed.into_bytes())
+    }
+
+    /// Opens a row; `None` if its keys were erased.
+    ///
+    /// # Errors
+    /// `Crypto` for a row that is not authentic in its place: damaged, or put there from elsewhere.
+    pub fn open(&self, key: &Key, model: &str, sealed: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let home = Home::of(key)?;
+        let id = key.encode();
+        let Some((subject, thing)) = self.keys(&home)? else { return Ok(None) };
+        let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
+        record::open_bytes(keys, &home.context(&id, model), sealed)
+            .map(Some)
+            .map_err(Error::crypto("open a row"))
+    }
+
+    /// Hands out `count` slots of a tree that were never used (rule 3). A lease that is dropped uncommitted
+    /// burns its slot.
+    pub async fn allocate(&self, tree: TreeId, count: usize) -> Result<Vec<Lease>> {
+        let mut leases = Vec::with_capacity(count);
+        while leases.len() < count {
+            let allocator = self.allocator(tree)?;
+            match allocator.allocate() {
+                Some(lease) => leases.push(lease),
+                None => self.reserve(tree, &allocator).await?,
+            }
+        }
+        Ok(leases)
+    }
+
+    /// The allocator of a tree, resumed at its durable mark. Slot 0 is the tree's own and never handed out.
+    pub fn allocator(&self, tree: TreeId) -> Result<SlotAllocator> {
+        let mut allocators = self.allocators.lock();
+        if let Some(allocator) = allocators.get(&tree) {
+            return Ok(allocator.clone());
+        }
+        let allocator = SlotAllocator::resume(self.durable_mark(tree)?);
+        allocators.insert(tree, allocator.clone());
+        Ok(allocator)
+    }
+
+    /// Every allocator in use.
+    pub fn allocators(&self) -> Vec<(TreeId, SlotAllocator)> {
+        self.allocators.lock().iter().map(|(tree, allocator)| (*tree, allocator.clone())).collect()
+    }
+
+    fn durable_mark(&self, tree: TreeId) -> Result<u64> {
+        let Some(bytes) = self.store.get(&Key::HighWater { tree })? else { return Ok(OWN.slot + 1) };
+        let bytes: [u8; 8] = bytes.try_into().map_err(|_| StoreError::corrupt("high-water mark", format!("{tree}")))?;
+        Ok(u64::from_be_bytes(bytes))
+    }
+
+    async fn reserve(&self, tree: TreeId, allocator: &SlotAllocator) -> Result<()> {
+        let before = allocator.mark();
+        let _one = self.reserving.lock().await;
+        if allocator.mark() > before {
+            return Ok(());
+        }
+        let reservation = allocator.reservation(RESERVED_AT_ONCE).map_err(Error::crypto("reserve slots"))?;
+        let mut change = Change::new();
+        change.put(Key::HighWater { tree }, reservation.mark().to_be_bytes().to_vec());
+        self.store.commit(change).await?;
+        allocator.reserved(reservation);
+        Ok(())
+    }
+
+    fn keys(&self, home: &Home) -> Result<Option<(SlotKey, Option<SlotKey>)>> {
+        let Some(subject) = self.slot(home.tree, home.subject)? else { return Ok(None) };
+        match home.thing {
+            None => Ok(Some((subject, None))),
+            Some(thing) => Ok(self.slot(home.tree, thing)?.map(|thing| (subject, Some(thing)))),
+        }
+    }
+}
+
+impl Home {
+    fn of(key: &Key) -> Result<Self> {
+        let own = |tree| Ok(Self { tree, gallery: SUBJECTS, subject: OWN, thing: None, kind: key.kind() });
+        match *key {
+            Key::Tenant { tenant } => own(tree_of(tenant)?),
+            Key::Credential { tree, .. }
+            | Key::Profile { tree, .. }
+            | Key::TenantRequest { tree, .. }
+            | Key::LogKey { tree } => own(tree),
+            Key::Subject { tree, subject } | Key::SubjectRequest { tree, subject, .. } => {
+                Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })
+            }
+            Key::Template { tree, gallery, at, .. } | Key::Sketch { tree, gallery, at, .. } => {
+                Ok(Self { tree, gallery, subject: at.subject, thing: Some(at.thing), kind: key.kind() })
+            }
+            Key::Format
+            | Key::Epoch
+            | Key::HighWater { .. }
+            | Key::Page(_)
+            | Key::Intent { .. }
+            | Key::EpochEnd { .. }
+            | Key::Receipt { .. }
+            | Key::LogHead { .. }
+            | Key::LogEntry { .. }
+            | Key::LogNode { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),
+        }
+    }
+
+    fn context<'a>(&self, id: &'a [u8], model: &'a str) -> RecordContext<'a> {
+        RecordContext {
+            tenant: self.tree.as_tenant().unwrap_or_default(),
+            gallery: self.gallery,
+            subject: self.subject,
+            other: None,
+            thing: self.thing,
+            kind: RecordKind(self.kind as u8),
+            id,
+            version: RECORD_VERSION,
+            model,
+        }
+    }
+}
+
+/// The tree of a tenant.
+pub(crate) fn tree_of(tenant: SlotRef) -> Result<TreeId> {
+    TreeId::tenant(tenant).map_err(Error::crypto("name a tenant's tree"))
+}

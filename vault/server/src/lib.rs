@@ -1,0 +1,31 @@
+//! The vault: use cases over one store, and the gRPC server and command line in front of them.
+//!
+//! Read top-down: [`server`] binds and serves; `grpc` turns messages into calls; each use case has a folder
+//! of its own and takes a witness from the gate ([`vault::Vault::admit`]); a use case builds one
+//! [`store::Change`]; [`silo`] follows from what was committed; [`erasure`] drives epochs.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod access;
+pub mod audit;
+pub mod authentication;
+pub mod cli;
+pub mod config;
+pub mod enrollment;
+pub mod erasure;
+mod error;
+mod grpc;
+mod idempotency;
+pub mod identification;
+pub mod keyring;
+pub mod opening;
+pub mod records;
+pub mod server;
+pub mod silo;
+pub mod store;
+pub mod subject;
+pub mod templates;
+pub mod tenant;
+pub mod vault;
+
+pub use error::{Error, Result};

@@ -1,0 +1,160 @@
+//! Opening a vault: from a data directory and its root store to something that serves, after whatever ended
+//! the last run.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_crypto::epoch::{EpochWriter, Takeover};
+use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, RootStore};
+use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
+use lethe_domain::{Role, Roles, Timestamp};
+use lethe_index::{Pool, cpu};
+
+use crate::access::{ApiKey, Attempts};
+use crate::audit;
+use crate::config::Config;
+use crate::erasure::{self, Eraser, StoreJournal};
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::silo::{Loaded, Silos};
+use crate::store::{Change, Key, Store, StoreError, StoreOptions};
+use crate::tenant::put_credential;
+use crate::vault::Vault;
+
+/// Leaf pages of the key trees kept in memory: about 3 KiB each.
+const LEAF_PAGES: usize = 16_384;
+
+/// What keeps a vault from opening.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The CPU lacks what the index is built for.
+    #[error(transparent)]
+    Cpu(lethe_index::Error),
+    /// A folder cannot be made.
+    #[error("cannot create {path}: {cause}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The root store, or the key tree under it.
+    #[error("{0}")]
+    Keys(#[from] lethe_crypto::Error),
+    /// The store, or a row of it.
+    #[error("{0}")]
+    Vault(#[from] Error),
+}
+
+impl From<StoreError> for OpenError {
+    fn from(fault: StoreError) -> Self {
+        Self::Vault(fault.into())
+    }
+}
+
+/// A vault that is ready.
+pub struct Opened {
+    /// The vault.
+    pub vault: Arc<Vault>,
+    /// The operator's key, where this opening created the vault: it can be shown this once.
+    pub operator_key: Option<ApiKey>,
+}
+
+/// Opens the vault of a configuration, creating it if there is none.
+///
+/// # Errors
+/// Says the way out, and leaves everything as it was.
+pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
+    cpu::require().map_err(OpenError::Cpu)?;
+    let roots = open_roots(config)?;
+    let options = StoreOptions {
+        cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
+        reserve_bytes: config.storage.reserve_mib << 20,
+        queue: config.limits.queue,
+    };
+    let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
+    let journal = Arc::new(StoreJournal::new(Arc::clone(&store), Vec::new()));
+    let cache = Arc::new(PageCache::new(LEAF_PAGES));
+    let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
+
+    let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
+    journal.publish_to(Arc::clone(&keys));
+    let pool = Pool::new(config.search.threads).map_err(Error::from)?;
+    let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
+    let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
+    store.follow_with(Arc::clone(&silos) as _);
+    let burnt = find_burnt(&store, &keys, &loaded)?;
+    let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
+    let vault = Arc::new(Vault {
+        id: writer.vault(),
+        store,
+        keys: Arc::clone(&keys),
+        silos,
+        eraser: Arc::clone(&eraser),
+        pool,
+        attempts: Attempts::default(),
+        administration: tokio::sync::Mutex::new(()),
+    });
+    let operator_key = found(&vault).await?;
+    let window = Duration::from_millis(config.erasure.window_ms);
+    erasure::start(eraser, writer, journal, roots, keys, window)?;
+    Ok(Opened { vault, operator_key })
+}
+
+fn open_roots(config: &Config) -> std::result::Result<Arc<dyn RootStore>, OpenError> {
+    create_folder(&config.data_dir)?;
+    let replicas = config.root_replicas();
+    for replica in &replicas {
+        replica.parent().map_or(Ok(()), create_folder)?;
+    }
+    let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
+    options.replicas = replicas;
+    Ok(Arc::new(FileRootStore::open(options)?))
+}
+
+/// Makes a folder that only its owner may enter.
+fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| OpenError::Folder { path: path.to_owned(), cause })
+}
+
+/// Gives a new vault its log and its first operator.
+async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
+    let tree = TreeId::VAULT;
+    if vault.store.get(&Key::LogHead { tree })?.is_some() {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    let mut change = Change::new();
+    audit::create_log(&vault.keys, tree, vault.origin_of(tree)?, &mut change)?;
+    let api_key = ApiKey::generate();
+    put_credential(&vault.keys, tree, &api_key, Roles::only(Role::Operator), None, now, &mut change)?;
+    let entry = audit::by_the_vault("vault.found", now)?;
+    change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);
+    vault.store.commit(change).await?;
+    Ok(Some(api_key))
+}
+
+/// Slots that were handed out and never committed: torn bytes may be sealed under them, so the next epoch
+/// redraws them (02, rule 3).
+fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
+    let view = keys.view();
+    let mut burnt = Redraw::new();
+    store.scan(crate::store::RowKind::HighWater, &Key::prefix(crate::store::RowKind::HighWater), |key, _| {
+        if let Key::HighWater { tree } = key {
+            let mark = keys.allocator(tree)?.mark();
+            let owned = loaded.owned.get(&tree).map(Vec::as_slice).unwrap_or_default();
+            let slots = burnt_slots(&view, store.pages(), tree, mark, owned.iter().copied());
+            for slot in slots.map_err(Error::crypto("look for burnt slots"))? {
+                burnt.erase(tree, SlotRef::first(slot));
+            }
+        }
+        Ok::<_, Error>(())
+    })?;
+    if !burnt.is_empty() {
+        tracing::info!(slots = burnt.len(), "slots that were never committed are redrawn by the next erasure");
+    }
+    Ok(burnt)
+}

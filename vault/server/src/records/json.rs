@@ -1,0 +1,205 @@
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{
+    CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Roles, TenantId, Thresholds, Timestamp,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::store::StoreError;
+
+/// Writes a record.
+pub fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    serde_json::to_vec(record).map(Zeroizing::new).map_err(|_| StoreError::corrupt(what, "memory"))
+}
+
+/// Reads a record; unknown fields are refused.
+pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|fault| StoreError::corrupt(what, format!("line {}", fault.line())))
+}
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRecord {
+    id: String,
+    /// Purpose and basis, by number.
+    purposes: Vec<(u8, u8)>,
+    created_at: i64,
+}
+
+impl TenantRecord {
+    /// What a tenant's creation records.
+    pub fn new(id: &TenantId, purposes: &[PurposeBasis], created_at: Timestamp) -> Self {
+        let purposes = purposes.iter().map(|entry| (entry.purpose.number(), entry.basis.number())).collect();
+        Self { id: id.as_str().to_owned(), purposes, created_at: created_at.millis() }
+    }
+
+    /// The tenant, its purposes, and when it was created.
+    pub fn parse(&self) -> Result<(TenantId, Vec<PurposeBasis>, Timestamp), StoreError> {
+        let wrong = || StoreError::corrupt("tenant record", "purposes");
+        let id = TenantId::parse(&self.id).map_err(|_| StoreError::corrupt("tenant record", "id"))?;
+        let purposes = self
+            .purposes
+            .iter()
+            .map(|&(purpose, basis)| {
+                let purpose = Purpose::from_number(purpose)?;
+                Some(PurposeBasis { purpose, basis: LawfulBasis::from_number(basis)? })
+            })
+            .collect::<Option<_>>()
+            .ok_or_else(wrong)?;
+        Ok((id, purposes, Timestamp::from_millis(self.created_at)))
+    }
+}
+
+/// A credential: SHA-256 of its secret, never the secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRecord {
+    roles: u16,
+    /// SHA-256 of the 32 secret bytes, hexadecimal. The secret has 256 bits of entropy: a slow hash would
+    /// add nothing.
+    pub secret_sha256: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// Milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+    /// Milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<i64>,
+}
+
+impl CredentialRecord {
+    /// What a credential's creation records.
+    pub fn new(roles: Roles, secret_sha256: [u8; 32], created_at: Timestamp, expires_at: Option<Timestamp>) -> Self {
+        Self {
+            roles: roles.bits(),
+            secret_sha256: hex::encode(secret_sha256),
+            created_at: created_at.millis(),
+            expires_at: expires_at.map(Timestamp::millis),
+            revoked_at: None,
+        }
+    }
+
+    /// Its roles.
+    pub fn roles(&self) -> Result<Roles, StoreError> {
+        Roles::from_bits(self.roles).ok_or_else(|| StoreError::corrupt("credential record", "roles"))
+    }
+}
+
+/// A model profile.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileRecord {
+    model: String,
+    version: String,
+    dimension: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    centre: Option<Vec<f32>>,
+    #[serde(rename = "match")]
+    matching: f32,
+    review: f32,
+    miss_probability: f64,
+    policy_version: u32,
+    /// Milliseconds since the Unix epoch.
+    pub created_at: i64,
+    /// Milliseconds since the Unix epoch.
+    pub updated_at: i64,
+}
+
+impl ProfileRecord {
+    /// Records a profile.
+    pub fn new(profile: &ModelProfile, created_at: Timestamp, updated_at: Timestamp) -> Self {
+        Self {
+            model: profile.model().id().to_owned(),
+            version: profile.model().version().to_owned(),
+            // At most 4096 by construction.
+            dimension: profile.dimension() as u32,
+            centre: profile.centre().map(<[f32]>::to_vec),
+            matching: profile.thresholds().matching(),
+            review: profile.thresholds().review(),
+            miss_probability: profile.miss_probability(),
+            policy_version: profile.policy_version(),
+            created_at: created_at.millis(),
+            updated_at: updated_at.millis(),
+        }
+    }
+
+    /// The profile.
+    pub fn parse(&self) -> Result<ModelProfile, StoreError> {
+        let wrong = |refusal: lethe_domain::Invalid| StoreError::corrupt("profile record", refusal.field);
+        let model = ModelId::parse(&self.model, &self.version).map_err(wrong)?;
+        let thresholds = Thresholds::new(self.matching, self.review).map_err(wrong)?;
+        let profile = ModelProfile::new(model, self.dimension, self.centre.clone(), thresholds, self.miss_probability)
+            .map_err(wrong)?;
+        Ok(profile.at_version(self.policy_version))
+    }
+}
+
+/// A remembered answer: what was asked (by digest), and what was answered.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remembered<A> {
+    /// SHA-256 over the request's canonical bytes, hexadecimal.
+    pub request_sha256: String,
+    /// The first answer.
+    pub answer: A,
+}
+
+/// An accepted erasure whose epoch is not committed yet. In clear: it names slots, nothing else.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntentRecord {
+    /// `subject` or `template`.
+    pub scope: String,
+    /// Slot and generation of each key that must go.
+    pub slots: Vec<(u64, u32)>,
+    /// When it was accepted, in milliseconds since the Unix epoch.
+    pub accepted_at: i64,
+}
+
+impl IntentRecord {
+    /// The slots that must be redrawn.
+    pub fn slots(&self) -> impl Iterator<Item = SlotRef> + '_ {
+        self.slots.iter().map(|&(slot, generation)| SlotRef { slot, generation })
+    }
+}
+
+/// The state of an erasure. In clear: the link from it to a person is only in the hands of who asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptRecord {
+    /// When it was accepted, in milliseconds since the Unix epoch.
+    pub accepted_at: i64,
+    /// The leaf of `ERASURE_COMMITTED` in the vault's log, and the epoch that must be destroyed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<CommittedErasure>,
+}
+
+/// Where an erasure's first entry is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommittedErasure {
+    /// Leaf index in the vault's log.
+    pub leaf: u64,
+    /// Number of the epoch whose root must be destroyed.
+    pub leaves_epoch: u64,
+}
+
+/// Renders a credential id for JSON answers.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CredentialRef(#[serde(with = "hex::serde")] [u8; 16]);
+
+impl From<CredentialId> for CredentialRef {
+    fn from(id: CredentialId) -> Self {
+        Self(*id.as_bytes())
+    }
+}
+
+impl From<CredentialRef> for CredentialId {
+    fn from(reference: CredentialRef) -> Self {
+        Self::from_bytes(reference.0)
+    }
+}

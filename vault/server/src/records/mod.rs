@@ -1,0 +1,10 @@
+//! What is inside sealed rows: plaintexts, with their codecs. `docs/FORMAT.md` gives every byte.
+//!
+//! Rows that exist once a tenant, a credential or a profile are JSON; rows that exist once a subject or
+//! a template are fixed binary, so that their lengths tell nothing.
+
+mod binary;
+mod json;
+
+pub use binary::{SubjectRecord, TemplateRecord};
+pub use json::{CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, TenantRecord, decode, encode};

@@ -1,0 +1,190 @@
+//! Binding, serving, draining.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_proto::v1;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use zeroize::Zeroizing;
+
+pub use crate::config::Config;
+use crate::config::ConfigError;
+use crate::grpc::{EdgeLayer, Node};
+use crate::opening::{self, OpenError};
+use crate::vault::Vault;
+
+mod connection;
+mod listener;
+
+/// How long calls in flight may take to end once a shutdown began.
+const DRAIN: Duration = Duration::from_secs(25);
+/// How often health looks for galleries that cannot answer.
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
+/// The service whose health follows the galleries.
+const IDENTIFICATION: &str = "lethe.v1.IdentificationService";
+/// The others, healthy when the vault is open.
+const SERVICES: [&str; 6] = [
+    "",
+    "lethe.v1.TenantService",
+    "lethe.v1.EnrollmentService",
+    "lethe.v1.AuthenticationService",
+    "lethe.v1.SubjectService",
+    "lethe.v1.AuditService",
+];
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {cause}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// A TLS file cannot be used.
+    #[error("{path}: {reason}", path = path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The vault does not open.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The reflection service cannot be made.
+    #[error("cannot serve reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A server at work.
+pub struct Running {
+    address: SocketAddr,
+    operator_key: Option<Zeroizing<String>>,
+    vault: Arc<Vault>,
+    health: HealthReporter,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    watching: JoinHandle<()>,
+}
+
+/// Binds, opens the vault (or creates it), and serves. While the vault loads, health says so and calls are
+/// refused as `UNAVAILABLE`.
+///
+/// # Errors
+/// Nothing is served then, and nothing was changed on the disk that a next start would not find.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    config.validate()?;
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(|cause| StartError::Bind { address: config.listen, cause })?;
+    let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.listen, cause })?;
+    let incoming = listener::incoming(listener, config.tls.as_ref())?;
+
+    let deadline = Duration::from_millis(config.limits.deadline_ms);
+    let node = Node::new(config.limits.batch_in_flight, deadline);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    for service in SERVICES.iter().chain([&IDENTIFICATION]) {
+        health.set_service_status(*service, ServingStatus::NotServing).await;
+    }
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(lethe_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let (stop, mut stopped) = watch::channel(false);
+    let limit = config.limits.message_bytes;
+    macro_rules! service {
+        ($server:path) => {
+            <$server>::new(node.clone()).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX)
+        };
+    }
+    let router = Server::builder()
+        .timeout(deadline)
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .layer(EdgeLayer)
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(service!(v1::tenant_service_server::TenantServiceServer<Node>))
+        .add_service(service!(v1::enrollment_service_server::EnrollmentServiceServer<Node>))
+        .add_service(service!(v1::authentication_service_server::AuthenticationServiceServer<Node>))
+        .add_service(service!(v1::identification_service_server::IdentificationServiceServer<Node>))
+        .add_service(service!(v1::subject_service_server::SubjectServiceServer<Node>))
+        .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>));
+    let serving = tokio::spawn(async move {
+        let until = async move { drop(stopped.wait_for(|stop| *stop).await) };
+        if let Err(failure) = router.serve_with_incoming_shutdown(incoming, until).await {
+            tracing::error!(%failure, "the server ended");
+        }
+    });
+
+    let opened = match opening::open(&config).await {
+        Ok(opened) => opened,
+        Err(failure) => {
+            serving.abort();
+            return Err(failure.into());
+        }
+    };
+    node.serve(Arc::clone(&opened.vault));
+    for service in SERVICES.iter().chain([&IDENTIFICATION]) {
+        health.set_service_status(*service, ServingStatus::Serving).await;
+    }
+    let watching = tokio::spawn(watch_galleries(Arc::clone(&opened.vault), health.clone()));
+    let operator_key = opened.operator_key.map(|key| key.reveal());
+    tracing::info!(%address, vault = %opened.vault.id, "serving");
+    Ok(Running { address, operator_key, vault: opened.vault, health, stop, serving, watching })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The operator's API key, where this start created the vault. It is given once.
+    pub fn take_operator_key(&mut self) -> Option<Zeroizing<String>> {
+        self.operator_key.take()
+    }
+
+    /// Stops taking calls, lets those in flight end, finishes erasures, syncs, and closes.
+    pub async fn shutdown(self) {
+        tracing::info!("shutting down");
+        for service in SERVICES.iter().chain([&IDENTIFICATION]) {
+            self.health.set_service_status(*service, ServingStatus::NotServing).await;
+        }
+        self.watching.abort();
+        self.stop.send_replace(true);
+        let mut serving = self.serving;
+        if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
+            tracing::warn!("calls in flight did not end in time");
+            serving.abort();
+        }
+        self.vault.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Says through health when a gallery cannot answer.
+async fn watch_galleries(vault: Arc<Vault>, health: HealthReporter) {
+    let mut was = ServingStatus::Serving;
+    loop {
+        tokio::time::sleep(HEALTH_EVERY).await;
+        let whole = vault.silos.all().iter().all(|silo| silo.models().iter().all(|model| model.fault().is_none()));
+        let is = if whole { ServingStatus::Serving } else { ServingStatus::NotServing };
+        if is != was {
+            health.set_service_status(IDENTIFICATION, is).await;
+            was = is;
+        }
+    }
+}

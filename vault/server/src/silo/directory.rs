@@ -1,0 +1,219 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lethe_crypto::secret::TransformSeed;
+use lethe_crypto::transform::KeyedTransform;
+use lethe_crypto::tree::{SlotRef, TreeId};
+use lethe_domain::{CredentialId, TenantId, Timestamp};
+use lethe_index::Pool;
+use lethe_policy::{Owner, Principal};
+use parking_lot::RwLock;
+
+use super::{Model, Silo, corrupt};
+use crate::access::SecretDigest;
+use crate::error::{Error, Result};
+use crate::keyring::{Keyring, tree_of};
+use crate::records::{CredentialRecord, ProfileRecord, SubjectRecord, TenantRecord, decode};
+use crate::store::{Follow, Key, ProfileNumber, Row};
+
+/// A credential, in memory.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Who it says the caller is.
+    pub principal: Principal,
+    /// What its key's secret must hash to.
+    pub digest: SecretDigest,
+    /// The tree it belongs to.
+    pub tree: TreeId,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// All silos and credentials: the fold of the committed rows, at start and ever after.
+pub struct Silos {
+    keys: Arc<Keyring>,
+    pool: Pool,
+    /// Calls of one tenant at work at the same time.
+    concurrency: usize,
+    by_tree: RwLock<HashMap<TreeId, Arc<Silo>>>,
+    by_id: RwLock<HashMap<TenantId, Arc<Silo>>>,
+    credentials: RwLock<HashMap<CredentialId, Arc<Credential>>>,
+}
+
+impl Silos {
+    /// No silo yet.
+    pub fn new(keys: Arc<Keyring>, pool: Pool, concurrency: usize) -> Self {
+        let (by_tree, by_id, credentials) = (RwLock::default(), RwLock::default(), RwLock::default());
+        Self { keys, pool, concurrency, by_tree, by_id, credentials }
+    }
+
+    /// The silo of a tenant.
+    pub fn find(&self, tenant: &TenantId) -> Option<Arc<Silo>> {
+        self.by_id.read().get(tenant).cloned()
+    }
+
+    /// The silo of a tree.
+    pub fn of_tree(&self, tree: TreeId) -> Option<Arc<Silo>> {
+        self.by_tree.read().get(&tree).cloned()
+    }
+
+    /// All silos.
+    pub fn all(&self) -> Vec<Arc<Silo>> {
+        self.by_tree.read().values().cloned().collect()
+    }
+
+    /// A credential, revoked or not.
+    pub fn credential(&self, id: CredentialId) -> Option<Arc<Credential>> {
+        self.credentials.read().get(&id).cloned()
+    }
+
+    /// The credentials of a tree, oldest first.
+    pub fn credentials_of(&self, tree: TreeId) -> Vec<Arc<Credential>> {
+        let all = self.credentials.read();
+        let mut found: Vec<_> = all.values().filter(|credential| credential.tree == tree).cloned().collect();
+        found.sort_by_key(|credential| (credential.created_at, credential.principal.credential));
+        found
+    }
+
+    /// Takes one row into memory.
+    pub(super) fn put(&self, key: &Key, value: &[u8]) -> Result<()> {
+        match key {
+            Key::Tenant { tenant } => self.put_tenant(key, *tenant, value),
+            Key::Credential { tree, credential } => self.put_credential(key, *tree, *credential, value),
+            Key::Profile { tree, number } => self.put_profile(key, *tree, *number, value),
+            Key::Subject { tree, subject } => self.put_subject(key, *tree, *subject, value),
+            Key::Sketch { tree, profile, at, .. } => {
+                let model = self.model(*tree, *profile)?;
+                let sketch = self.open(key, &model.profile.model().to_string(), value)?;
+                model.add(*at, &sketch);
+                Ok(())
+            }
+            Key::Format
+            | Key::Epoch
+            | Key::HighWater { .. }
+            | Key::Page(_)
+            | Key::Intent { .. }
+            | Key::EpochEnd { .. }
+            | Key::Receipt { .. }
+            | Key::TenantRequest { .. }
+            | Key::LogKey { .. }
+            | Key::Template { .. }
+            | Key::SubjectRequest { .. }
+            | Key::LogHead { .. }
+            | Key::LogEntry { .. }
+            | Key::LogNode { .. } => Ok(()),
+        }
+    }
+
+    /// Forgets one row.
+    fn delete(&self, key: &Key) -> Result<()> {
+        if let Key::Sketch { tree, profile, at, .. } = key {
+            self.model(*tree, *profile)?.remove(*at);
+        }
+        if let Key::Subject { tree, subject } = key {
+            self.silo(*tree)?.subjects.write().remove(*subject);
+        }
+        Ok(())
+    }
+
+    fn put_tenant(&self, key: &Key, tenant: SlotRef, value: &[u8]) -> Result<()> {
+        let record: TenantRecord = decode("tenant record", &self.open(key, "", value)?)?;
+        let (id, purposes, created_at) = record.parse()?;
+        let tree = tree_of(tenant)?;
+        let silo = Arc::new(Silo::new(id.clone(), tree, purposes, created_at, self.concurrency));
+        self.by_tree.write().insert(tree, Arc::clone(&silo));
+        self.by_id.write().insert(id, silo);
+        Ok(())
+    }
+
+    fn put_credential(&self, key: &Key, tree: TreeId, id: CredentialId, value: &[u8]) -> Result<()> {
+        let record: CredentialRecord = decode("credential record", &self.open(key, "", value)?)?;
+        let owner = match tree.as_tenant() {
+            None => Owner::Vault,
+            Some(_) => Owner::Tenant(self.silo(tree)?.id.clone()),
+        };
+        let digest = hex::decode(&record.secret_sha256).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        let digest = digest.ok_or_else(|| corrupt("credential record", id.to_string()))?;
+        let expires = record.expires_at.map(Timestamp::from_millis);
+        let credential = Credential {
+            principal: Principal { credential: id, owner, roles: record.roles()?, expires },
+            digest: SecretDigest::from_bytes(digest),
+            tree,
+            created_at: Timestamp::from_millis(record.created_at),
+            revoked_at: record.revoked_at.map(Timestamp::from_millis),
+        };
+        self.credentials.write().insert(id, Arc::new(credential));
+        Ok(())
+    }
+
+    fn put_profile(&self, key: &Key, tree: TreeId, number: ProfileNumber, value: &[u8]) -> Result<()> {
+        let record: ProfileRecord = decode("profile record", &self.open(key, "", value)?)?;
+        let profile = record.parse()?;
+        let silo = self.silo(tree)?;
+        let mut models = silo.models.write();
+        let updated_at = Timestamp::from_millis(record.updated_at);
+        let model = match models.get(&number) {
+            Some(known) => known.amended(profile, updated_at),
+            None => {
+                let seed = TransformSeed::derive(&self.keys.own(tree)?, 0);
+                let transform = KeyedTransform::new(&seed, profile.dimension());
+                let transform = transform.map_err(Error::crypto("make a keyed transform"))?;
+                let times = (Timestamp::from_millis(record.created_at), updated_at);
+                Model::new(number, profile, times, transform, &self.pool)?
+            }
+        };
+        models.insert(number, model);
+        Ok(())
+    }
+
+    fn put_subject(&self, key: &Key, tree: TreeId, slot: SlotRef, value: &[u8]) -> Result<()> {
+        let record = SubjectRecord::decode(&self.open(key, "", value)?)?;
+        let added = self.silo(tree)?.subjects.write().add(&record.id, slot);
+        if added { Ok(()) } else { Err(corrupt("subject row", format!("{slot} has an applicant id that another slot has"))) }
+    }
+
+    fn open(&self, key: &Key, model: &str, value: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+        self.keys.open(key, model, value)?.ok_or_else(|| corrupt("row", format!("{:?} outlived its key", key.kind())))
+    }
+
+    fn silo(&self, tree: TreeId) -> Result<Arc<Silo>> {
+        self.of_tree(tree).ok_or_else(|| corrupt("row", format!("{tree} has rows but no tenant")))
+    }
+
+    fn model(&self, tree: TreeId, number: ProfileNumber) -> Result<Model> {
+        let model = self.silo(tree)?.model_numbered(number);
+        model.ok_or_else(|| corrupt("row", format!("{tree} has templates of a model without a profile")))
+    }
+
+    /// Takes what a bad row belongs to out of service; the rest goes on.
+    pub(super) fn quarantine(&self, key: &Key, fault: &Error) {
+        let fault = format!("{:?} row: {fault}", key.kind());
+        match key {
+            Key::Sketch { tree, profile, .. } => match self.model(*tree, *profile) {
+                Ok(model) => model.fail(&fault),
+                Err(_) => tracing::error!(fault, "a sketch without a model"),
+            },
+            Key::Subject { tree, .. } | Key::Profile { tree, .. } => match self.of_tree(*tree) {
+                Some(silo) => silo.fail(&fault),
+                None => tracing::error!(fault, "a row without a tenant"),
+            },
+            _ => tracing::error!(fault, "a row cannot be used"),
+        }
+    }
+}
+
+impl Follow for Silos {
+    fn follow(&self, rows: &[Row]) {
+        for row in rows {
+            let followed = match row {
+                Row::Put(key, value) => self.put(key, value),
+                Row::Delete(key) => self.delete(key),
+            };
+            if let Err(fault) = followed {
+                self.quarantine(row.key(), &fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use std::collections::HashMap;
+use std::time::Instant;
+
+use lethe_crypto::tree::TreeId;
+use rayon::prelude::*;
+
+use super::Silos;
+use crate::error::{Error, Result};
+use crate::store::{Key, RowKind, Store};
+
+/// Rows that are opened together.
+const CHUNK: usize = 8192;
+
+/// What a load found.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The slots that live rows own, by tree, in ascending order.
+    pub owned: HashMap<TreeId, Vec<u64>>,
+}
+
+impl Silos {
+    /// Rebuilds everything in memory from the rows on the disk, opening them in parallel.
+    ///
+    /// A row that cannot be opened takes its gallery out of service, by name. A tenant or a credential that
+    /// cannot be opened fails the load: nobody could tell who may do what.
+    pub fn load(&self, store: &Store) -> Result<Loaded> {
+        let started = Instant::now();
+        let mut loaded = Loaded::default();
+        let mut rows = 0;
+        for kind in [RowKind::Tenant, RowKind::Credential, RowKind::Profile, RowKind::Subject, RowKind::Sketch] {
+            rows += self.load_kind(store, kind, &mut loaded)?;
+        }
+        for slots in loaded.owned.values_mut() {
+            slots.sort_unstable();
+            slots.dedup();
+        }
+        tracing::info!(rows, tenants = self.all().len(), took = ?started.elapsed(), "loaded");
+        Ok(loaded)
+    }
+
+    fn load_kind(&self, store: &Store, kind: RowKind, loaded: &mut Loaded) -> Result<usize> {
+        let mut chunk: Vec<(Key, Vec<u8>)> = Vec::new();
+        let mut rows = 0;
+        store.scan(kind, &Key::prefix(kind), |key, value| {
+            loaded.own(&key);
+            chunk.push((key, value.to_vec()));
+            if chunk.len() == CHUNK {
+                rows += chunk.len();
+                self.take_in(kind, &mut chunk)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        rows += chunk.len();
+        self.take_in(kind, &mut chunk)?;
+        Ok(rows)
+    }
+
+    fn take_in(&self, kind: RowKind, chunk: &mut Vec<(Key, Vec<u8>)>) -> Result<()> {
+        let indispensable = matches!(kind, RowKind::Tenant | RowKind::Credential);
+        let taken = chunk.par_drain(..).map(|(key, value)| match self.put(&key, &value) {
+            Err(fault) if !indispensable => {
+                self.quarantine(&key, &fault);
+                Ok(())
+            }
+            outcome => outcome,
+        });
+        taken.collect()
+    }
+}
+
+impl Loaded {
+    fn own(&mut self, key: &Key) {
+        match key {
+            Key::Tenant { tenant } => self.owned.entry(TreeId::VAULT).or_default().push(tenant.slot),
+            Key::Subject { tree, subject } => self.owned.entry(*tree).or_default().push(subject.slot),
+            Key::Sketch { tree, at, .. } => self.owned.entry(*tree).or_default().push(at.thing.slot),
+            _ => {}
+        }
+    }
+}

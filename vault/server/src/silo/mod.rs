@@ -1,0 +1,133 @@
+//! Silos: what each tenant has in memory. All of it follows from committed rows; see [`Silos`].
+
+mod directory;
+mod load;
+mod model;
+mod subjects;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lethe_crypto::tree::{SlotRef, TreeId};
+use lethe_domain::{ModelId, PurposeBasis, Reason, SubjectId, TenantId, Timestamp};
+use parking_lot::RwLock;
+use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result};
+use crate::store::ProfileNumber;
+
+pub use directory::{Credential, Silos};
+pub use load::Loaded;
+pub use model::Model;
+use subjects::Subjects;
+
+/// Locks that changes of one subject share.
+const STRIPES: usize = 256;
+
+/// One tenant: its tree, its models with their galleries, and which slot each subject has (O4).
+pub struct Silo {
+    /// The tenant.
+    pub id: TenantId,
+    /// Its key tree, which also names its log and the prefix of its rows.
+    pub tree: TreeId,
+    /// The purposes it declared, each with its basis (O1, O2).
+    pub purposes: Vec<PurposeBasis>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    models: RwLock<BTreeMap<ProfileNumber, Model>>,
+    subjects: RwLock<Subjects>,
+    stripes: Vec<Mutex<()>>,
+    administration: Mutex<()>,
+    calls: Arc<Semaphore>,
+}
+
+impl Silo {
+    fn new(
+        id: TenantId,
+        tree: TreeId,
+        purposes: Vec<PurposeBasis>,
+        created_at: Timestamp,
+        concurrency: usize,
+    ) -> Self {
+        Self {
+            id,
+            tree,
+            purposes,
+            created_at,
+            models: RwLock::default(),
+            subjects: RwLock::default(),
+            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
+            administration: Mutex::new(()),
+            calls: Arc::new(Semaphore::new(concurrency)),
+        }
+    }
+
+    /// The model a caller named.
+    pub fn model(&self, model: &ModelId, field: &str) -> Result<Model> {
+        let models = self.models.read();
+        models.values().find(|known| known.profile.model() == model).cloned().ok_or_else(|| {
+            lethe_domain::Invalid::new(field, Reason::ModelUnknown, format!("the tenant has no profile of {model}")).into()
+        })
+    }
+
+    /// The model rows name by number.
+    pub fn model_numbered(&self, number: ProfileNumber) -> Option<Model> {
+        self.models.read().get(&number).cloned()
+    }
+
+    /// All models, by number.
+    pub fn models(&self) -> Vec<Model> {
+        self.models.read().values().cloned().collect()
+    }
+
+    /// The slot of a subject.
+    pub fn subject(&self, id: &SubjectId) -> Option<SlotRef> {
+        self.subjects.read().find(id)
+    }
+
+    /// Subjects in the silo.
+    pub fn subject_count(&self) -> usize {
+        self.subjects.read().len()
+    }
+
+    /// Excludes other changes of the same subject for as long as the guard lives. Commits of different subjects
+    /// run side by side and share their syncs.
+    pub async fn lock_subject(&self, id: &SubjectId) -> MutexGuard<'_, ()> {
+        let digest = self.subjects.read().digest(id);
+        let stripe = (digest % STRIPES as u128) as usize;
+        self.stripes[stripe].lock().await
+    }
+
+    /// Excludes other changes of the tenant's models and credentials.
+    pub async fn lock_administration(&self) -> MutexGuard<'_, ()> {
+        self.administration.lock().await
+    }
+
+    /// A place among the tenant's calls at work. There is none to wait for: overload sheds.
+    pub fn enter(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| Error::Limited {
+            reason: Reason::Overloaded,
+            retry_after: std::time::Duration::from_millis(100),
+            message: "the tenant has as many calls at work as it may".to_owned(),
+        })
+    }
+
+    /// Tells tenants apart where a name in memory is enough.
+    pub fn tree_number(&self) -> u64 {
+        self.tree.as_tenant().map_or(0, |tenant| tenant.slot)
+    }
+
+    /// Takes every gallery of the tenant out of service.
+    fn fail(&self, fault: &str) {
+        for model in self.models.read().values() {
+            model.fail(fault);
+        }
+    }
+}
+
+/// Shared by everything that serves a tenant.
+pub type SiloRef = Arc<Silo>;
+
+fn corrupt(what: &'static str, place: String) -> Error {
+    crate::store::StoreError::corrupt(what, place).into()
+}

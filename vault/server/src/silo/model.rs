@@ -1,0 +1,137 @@
+use std::sync::{Arc, OnceLock};
+
+use lethe_crypto::transform::KeyedTransform;
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{CaptureKind, ModelProfile, Quality, Reason, TemplateFacts, TemplateId, Timestamp};
+use lethe_index::{Gallery, Pool, Probe, Quantizer, Sketch};
+use parking_lot::RwLock;
+use zeroize::Zeroizing;
+
+use super::Silo;
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::records::TemplateRecord;
+use crate::store::{GalleryId, Key, ProfileNumber, StoreError, TemplateAt};
+
+/// A tenant's model, with the gallery of the templates it made.
+#[derive(Clone)]
+pub struct Model {
+    /// Its number within the tenant: what rows say.
+    pub number: ProfileNumber,
+    /// The profile.
+    pub profile: Arc<ModelProfile>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When its thresholds last changed.
+    pub updated_at: Timestamp,
+    shared: Arc<Shared>,
+}
+
+/// What a change of thresholds does not touch.
+struct Shared {
+    transform: KeyedTransform,
+    gallery: Gallery<TemplateAt>,
+    /// Why the gallery cannot answer, if it cannot.
+    fault: RwLock<Option<String>>,
+    /// What is opened in place of a template that is not there; sealed like one.
+    decoy: OnceLock<Vec<u8>>,
+}
+
+impl Model {
+    /// A model with an empty gallery.
+    pub(super) fn new(
+        number: ProfileNumber,
+        profile: ModelProfile,
+        times: (Timestamp, Timestamp),
+        transform: KeyedTransform,
+        pool: &Pool,
+    ) -> Result<Self> {
+        let centre = profile.centre().map(|centre| transform.rotate(centre)).transpose();
+        let centre = centre.map_err(Error::crypto("rotate a model's centre"))?;
+        let quantizer = Quantizer::new(transform.padded_dimension(), centre.as_ref().map(|centre| centre.as_slice()))?;
+        let gallery = Gallery::new(Arc::new(quantizer), pool.clone());
+        let shared = Arc::new(Shared { transform, gallery, fault: RwLock::new(None), decoy: OnceLock::new() });
+        Ok(Self { number, profile: Arc::new(profile), created_at: times.0, updated_at: times.1, shared })
+    }
+
+    /// The same model and gallery under other thresholds.
+    pub(super) fn amended(&self, profile: ModelProfile, updated_at: Timestamp) -> Self {
+        Self { profile: Arc::new(profile), updated_at, ..self.clone() }
+    }
+
+    /// The gallery, if it is whole. A search never answers from half a gallery.
+    pub fn gallery(&self) -> Result<&Gallery<TemplateAt>> {
+        match &*self.shared.fault.read() {
+            None => Ok(&self.shared.gallery),
+            Some(fault) => {
+                let message = format!("the gallery of {} cannot answer: {fault}", self.profile.model());
+                Err(Error::Unavailable(Reason::GalleryNotReady, message))
+            }
+        }
+    }
+
+    /// Why the gallery cannot answer, if it cannot.
+    pub fn fault(&self) -> Option<String> {
+        self.shared.fault.read().clone()
+    }
+
+    /// Takes the gallery out of service, by name, until a restart finds it whole.
+    pub(super) fn fail(&self, fault: &str) {
+        tracing::error!(model = %self.profile.model(), fault, "a gallery cannot answer");
+        self.shared.fault.write().get_or_insert_with(|| fault.to_owned());
+    }
+
+    /// The sketch of an embedding in this tenant's space.
+    pub fn sketch(&self, embedding: &[f32]) -> Result<Sketch> {
+        let rotated = self.shared.transform.rotate(embedding).map_err(Error::crypto("rotate an embedding"))?;
+        Ok(self.shared.gallery.quantizer().sketch(&rotated)?)
+    }
+
+    /// The probe's look-up tables in this tenant's space.
+    pub fn probe(&self, embedding: &[f32]) -> Result<Probe> {
+        let rotated = self.shared.transform.rotate(embedding).map_err(Error::crypto("rotate a probe"))?;
+        Ok(self.shared.gallery.quantizer().probe(&rotated)?)
+    }
+
+    /// A template of nobody, opened with the work that opening somebody's takes.
+    pub(crate) fn decoy(&self, keys: &Keyring, silo: &Silo) -> Result<TemplateRecord> {
+        let own = SlotRef::first(0);
+        let at = TemplateAt { subject: own, thing: own };
+        let key = Key::Template { tree: silo.tree, gallery: GalleryId::MAX, at, profile: self.number };
+        let name = self.profile.model().to_string();
+        let sealed = match self.shared.decoy.get() {
+            Some(sealed) => sealed,
+            None => {
+                let sealed = keys.seal(&key, &name, &self.nobody())?;
+                self.shared.decoy.get_or_init(|| sealed)
+            }
+        };
+        let missing = || StoreError::corrupt("decoy", "its key is gone");
+        let opened = keys.open(&key, &name, sealed)?.ok_or_else(missing)?;
+        Ok(TemplateRecord::decode(&opened, self.profile.model())?)
+    }
+
+    fn nobody(&self) -> Zeroizing<Vec<u8>> {
+        let facts = TemplateFacts {
+            id: TemplateId::from_bytes([0; 16]),
+            model: self.profile.model().clone(),
+            kind: CaptureKind::Selfie,
+            quality: Quality::default(),
+            captured_at: self.created_at,
+            enrolled_at: self.created_at,
+        };
+        let dimension = self.profile.dimension();
+        TemplateRecord::encode(&facts, &vec![(dimension as f32).sqrt().recip(); dimension])
+    }
+
+    pub(super) fn add(&self, at: TemplateAt, sketch: &[u8]) {
+        let added = Sketch::from_bytes(sketch).and_then(|sketch| self.shared.gallery.insert(at, &sketch));
+        if let Err(fault) = added {
+            self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
+        }
+    }
+
+    pub(super) fn remove(&self, at: TemplateAt) {
+        self.shared.gallery.remove(&at);
+    }
+}

@@ -1,0 +1,127 @@
+use lethe_crypto::log::entry::EntryDraft;
+use lethe_crypto::log::text::Origin;
+use lethe_crypto::tree::TreeId;
+
+use super::keys::Key;
+
+/// One row of a change.
+#[derive(Debug)]
+pub enum Row {
+    /// Writes a row.
+    Put(Key, Vec<u8>),
+    /// Removes a row.
+    Delete(Key),
+}
+
+impl Row {
+    /// The row's key.
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => key,
+        }
+    }
+}
+
+/// When a change is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Once it is synced to the disk. Every change of state is.
+    #[default]
+    Synced,
+    /// Once the operating system has it; synced within 50 ms. A crash of the process cannot lose it, a
+    /// power cut may. For the audit of reads alone.
+    Buffered,
+}
+
+/// Everything one operation changes, of one tenant or several: rows, and entries of logs. It is
+/// committed whole or not at all.
+///
+/// A gallery's change is not said twice: it follows from the sealed sketch rows in `rows`.
+#[derive(Debug, Default)]
+pub struct Change {
+    pub(super) rows: Vec<Row>,
+    pub(super) logs: Vec<(TreeId, Origin)>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) durability: Durability,
+    pub(super) erases: bool,
+}
+
+/// A log entry of a change, and the row that says where it went.
+pub(super) struct Entry {
+    pub(super) tree: TreeId,
+    pub(super) draft: EntryDraft,
+    pub(super) located: Option<Located>,
+}
+
+/// Makes the row that says where an entry went, once its leaf index is known.
+type Located = Box<dyn FnOnce(u64) -> Row + Send>;
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("tree", &self.tree).field("draft", &self.draft).finish_non_exhaustive()
+    }
+}
+
+impl Change {
+    /// An empty change, answered once synced.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A change that is only the audit of a read.
+    pub fn audit_of_read() -> Self {
+        Self { durability: Durability::Buffered, ..Self::default() }
+    }
+
+    /// Marks the change as part of an erasure: it may use the disk's reserve.
+    #[must_use]
+    pub fn erasing(mut self) -> Self {
+        self.erases = true;
+        self
+    }
+
+    /// Writes a row.
+    pub fn put(&mut self, key: Key, value: Vec<u8>) -> &mut Self {
+        self.rows.push(Row::Put(key, value));
+        self
+    }
+
+    /// Removes a row.
+    pub fn delete(&mut self, key: Key) -> &mut Self {
+        self.rows.push(Row::Delete(key));
+        self
+    }
+
+    /// Opens the log of a tree, before its first entry.
+    pub fn open_log(&mut self, tree: TreeId, origin: Origin) -> &mut Self {
+        self.logs.push((tree, origin));
+        self
+    }
+
+    /// Appends to the log of a tree.
+    pub fn log(&mut self, tree: TreeId, entry: EntryDraft) -> &mut Self {
+        self.entries.push(Entry { tree, draft: entry, located: None });
+        self
+    }
+
+    /// Appends to the log of a tree, and writes a row that depends on the entry's leaf index: it is known only
+    /// when the change takes its place in the order of all.
+    pub fn log_at(
+        &mut self,
+        tree: TreeId,
+        entry: EntryDraft,
+        row: impl FnOnce(u64) -> Row + Send + 'static,
+    ) -> &mut Self {
+        self.entries.push(Entry { tree, draft: entry, located: Some(Box::new(row)) });
+        self
+    }
+}
+
+/// What a committed change got.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// Its place in the order of all changes. A later search or change has a higher one.
+    pub sequence: u64,
+    /// The leaf index of each of its log entries, in their order.
+    pub leaves: Vec<u64>,
+}

@@ -1,0 +1,319 @@
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use lethe_crypto::log::merkle::NodeSource;
+use lethe_crypto::tree::{PageSource, TreeId};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use super::StoreError;
+use super::book::Book;
+use super::change::{Change, Committed, Durability, Row};
+use super::db::{Database, Nodes, Reach};
+use super::keys::{Key, RowKind};
+
+/// How long the audit of a read may stay unsynced.
+const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
+
+/// Changes that share one write.
+const GROUP: usize = 512;
+
+/// What memory follows from committed rows: galleries, id maps, caches.
+pub trait Follow: Send + Sync {
+    /// Called once for every committed change, in commit order, before the change is answered. At start it is
+    /// called with the rows that are on the disk.
+    fn follow(&self, rows: &[Row]);
+}
+
+/// How the store is opened.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// Bytes of RocksDB's block cache.
+    pub cache_bytes: usize,
+    /// Bytes of the disk that must stay free. Erasures may use half of it: forgetting must work when
+    /// nothing else does.
+    pub reserve_bytes: u64,
+    /// Changes that may wait before more are refused.
+    pub queue: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { cache_bytes: 256 << 20, reserve_bytes: 64 << 20, queue: 4096 }
+    }
+}
+
+/// Reads rows, and commits changes in one order.
+pub struct Store {
+    db: Arc<Database>,
+    follower: Arc<OnceLock<Arc<dyn Follow>>>,
+    queue: Mutex<Option<SyncSender<Pending>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Pending {
+    change: Change,
+    answer: Answer,
+}
+
+type Answer = oneshot::Sender<Result<Committed, StoreError>>;
+
+impl Store {
+    /// Opens the store in `path`, creating it if need be.
+    pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
+        let db = Arc::new(Database::open(path, options.cache_bytes)?);
+        let (sender, receiver) = sync_channel(options.queue);
+        let syncer = Arc::new(Syncer::default());
+        let follower = Arc::new(OnceLock::new());
+        let committer = Committer {
+            db: Arc::clone(&db),
+            book: Book::load(&db)?,
+            follower: Arc::clone(&follower),
+            syncer: Arc::clone(&syncer),
+            reserve: options.reserve_bytes,
+        };
+        let synced = Arc::clone(&db);
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|_| StoreError::Closed)
+        };
+        let threads = vec![
+            spawn("lethe-commit", Box::new(move || committer.run(&receiver)))?,
+            spawn("lethe-sync", Box::new(move || syncer.run(&synced)))?,
+        ];
+        Ok(Self { db, follower, queue: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
+    }
+
+    /// Has `follower` see every change that is committed from here on. It has taken in what is on the
+    /// disk before. Only the first one counts.
+    pub fn follow_with(&self, follower: Arc<dyn Follow>) {
+        drop(self.follower.set(follower));
+    }
+
+    /// Commits a change: whole, in one batch, in one order with all others. Concurrent changes share
+    /// a write and a sync.
+    ///
+    /// # Errors
+    /// `Full`, `Overloaded`, `Closed` and `Entry` leave everything as it was. Where the database itself fails, the
+    /// process ends: what is on the disk is not known any more, and recovery finds out.
+    pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let sender = self.queue.lock().clone().ok_or(StoreError::Closed)?;
+        sender.try_send(Pending { change, answer }).map_err(|refused| match refused {
+            TrySendError::Full(_) => StoreError::Overloaded,
+            TrySendError::Disconnected(_) => StoreError::Closed,
+        })?;
+        drop(sender);
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Commits what is waiting, syncs, and refuses everything after.
+    pub fn close(&self) {
+        drop(self.queue.lock().take());
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+
+    /// Reads a row.
+    pub fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get(key)
+    }
+
+    /// Reads rows of one kind, in the order asked.
+    pub fn multi_get(&self, kind: RowKind, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.db.multi_get(kind, keys)
+    }
+
+    /// Gives the rows whose key starts with `prefix`, in order, where they are a handful.
+    pub fn few<E: From<StoreError>>(
+        &self,
+        kind: RowKind,
+        prefix: &[u8],
+        each: impl FnMut(Key, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.db.scan(kind, prefix, Reach::Short, each)
+    }
+
+    /// Gives the rows whose key starts with `prefix`, in order, where they may be millions.
+    pub fn scan<E: From<StoreError>>(
+        &self,
+        kind: RowKind,
+        prefix: &[u8],
+        each: impl FnMut(Key, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.db.scan(kind, prefix, Reach::Long, each)
+    }
+
+    /// The sequence of the newest committed change.
+    pub fn sequence(&self) -> u64 {
+        self.db.sequence()
+    }
+
+    /// Written pages of the key trees.
+    pub fn pages(&self) -> &dyn PageSource {
+        &*self.db
+    }
+
+    /// The Merkle tree of a log.
+    pub fn nodes(&self, tree: TreeId) -> impl NodeSource + '_ {
+        Nodes(&self.db, tree)
+    }
+}
+
+struct Committer {
+    db: Arc<Database>,
+    book: Book,
+    follower: Arc<OnceLock<Arc<dyn Follow>>>,
+    syncer: Arc<Syncer>,
+    reserve: u64,
+}
+
+impl Committer {
+    fn run(mut self, queue: &Receiver<Pending>) {
+        while let Ok(first) = queue.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(next) = queue.try_recv()
+            {
+                group.push(next);
+            }
+            self.commit(group);
+        }
+        self.syncer.close();
+    }
+
+    fn commit(&mut self, group: Vec<Pending>) {
+        let free = free_bytes(self.db.path());
+        let mut batch: Vec<Vec<Row>> = Vec::with_capacity(group.len());
+        let mut answers: Vec<(Answer, Durability, Vec<u64>)> = Vec::with_capacity(group.len());
+        for Pending { change, answer } in group {
+            let durability = change.durability;
+            match self.prepare(change, free) {
+                Ok((rows, leaves)) => {
+                    batch.push(rows);
+                    answers.push((answer, durability, leaves));
+                }
+                // Who asked may have gone away; the change was not made either way.
+                Err(refusal) => drop(answer.send(Err(refusal))),
+            }
+        }
+        if batch.is_empty() {
+            return;
+        }
+        fail::fail_point!("commit-before-write");
+        let slices: Vec<&[Row]> = batch.iter().map(Vec::as_slice).collect();
+        let sequence = match self.db.write(&slices) {
+            Ok(sequence) => sequence,
+            Err(failure) => end_process("cannot write to the store", &failure),
+        };
+        fail::fail_point!("commit-before-follow");
+        if let Some(follower) = self.follower.get() {
+            batch.iter().for_each(|rows| follower.follow(rows));
+        }
+        self.syncer.written(answers.into_iter().map(|(answer, durability, leaves)| {
+            let committed = Committed { sequence, leaves };
+            (answer, durability, committed)
+        }));
+    }
+
+    fn prepare(&mut self, change: Change, free: Option<u64>) -> Result<(Vec<Row>, Vec<u64>), StoreError> {
+        let reserve = if change.erases { self.reserve / 2 } else { self.reserve };
+        if let Some(free) = free.filter(|&free| free < reserve) {
+            return Err(StoreError::Full { path: self.db.path().to_owned(), free, reserve });
+        }
+        let Change { mut rows, logs, entries, .. } = change;
+        let leaves = self.book.write(logs, entries, &mut rows)?;
+        Ok((rows, leaves))
+    }
+}
+
+/// Makes what the committer wrote durable, and answers. It runs beside the committer, so that writing goes on
+/// while the disk syncs, and reads' audit never waits for a sync.
+#[derive(Default)]
+struct Syncer {
+    state: Mutex<Unsynced>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Unsynced {
+    waiting: Vec<(Answer, Committed)>,
+    /// Since when something buffered is not synced.
+    dirty: Option<Instant>,
+    closed: bool,
+}
+
+impl Syncer {
+    fn written(&self, answers: impl Iterator<Item = (Answer, Durability, Committed)>) {
+        let mut state = self.state.lock();
+        for (answer, durability, committed) in answers {
+            match durability {
+                Durability::Synced => state.waiting.push((answer, committed)),
+                Durability::Buffered => {
+                    state.dirty.get_or_insert_with(Instant::now);
+                    drop(answer.send(Ok(committed)));
+                }
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    fn close(&self) {
+        self.state.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    fn run(&self, db: &Database) {
+        loop {
+            let (waiting, closed) = self.wait();
+            fail::fail_point!("commit-before-sync");
+            if let Err(failure) = db.sync() {
+                // After a failed fsync nobody knows what is on the disk; only recovery does.
+                end_process("cannot sync the store", &failure);
+            }
+            for (answer, committed) in waiting {
+                drop(answer.send(Ok(committed)));
+            }
+            if closed {
+                return;
+            }
+        }
+    }
+
+    /// Waits until there is something to sync that can wait no longer.
+    fn wait(&self) -> (Vec<(Answer, Committed)>, bool) {
+        let mut state = self.state.lock();
+        loop {
+            if !state.waiting.is_empty() || state.closed {
+                break;
+            }
+            match state.dirty {
+                None => self.changed.wait(&mut state),
+                Some(since) => {
+                    let due = since + BUFFERED_AT_MOST / 2;
+                    if Instant::now() >= due || self.changed.wait_until(&mut state, due).timed_out() {
+                        break;
+                    }
+                }
+            }
+        }
+        state.dirty = None;
+        (std::mem::take(&mut state.waiting), state.closed)
+    }
+}
+
+/// Bytes the file system of `path` has free for us; `None` where it does not say.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let stats = rustix::fs::statvfs(path).ok()?;
+    stats.f_bavail.checked_mul(stats.f_frsize)
+}
+
+fn end_process(what: &str, failure: &StoreError) -> ! {
+    tracing::error!(error = %failure, cause = ?std::error::Error::source(failure), "{what}; the process ends, and recovers at its next start");
+    std::process::abort()
+}

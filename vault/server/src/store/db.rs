@@ -1,0 +1,198 @@
+use std::path::{Path, PathBuf};
+
+use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
+use lethe_crypto::BoxError;
+use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
+    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+};
+
+use super::StoreError;
+use super::change::Row;
+use super::keys::{Key, RowKind};
+
+/// The version of everything on the disk. `docs/FORMAT.md` describes it.
+const FORMAT: u32 = 1;
+
+const TREE: &str = "tree";
+const ROWS: &str = "rows";
+const LOG: &str = "log";
+
+/// How many rows a scan expects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// A handful, of one subject.
+    Short,
+    /// All of a kind.
+    Long,
+}
+
+/// RocksDB, reached by typed keys.
+pub(super) struct Database {
+    db: DB,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens the database in `path`, or creates it.
+    pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        let cache = Cache::new_lru_cache(cache_bytes);
+        let families = [TREE, ROWS, LOG].map(|name| ColumnFamilyDescriptor::new(name, family(&cache)));
+        let db = DB::open_cf_descriptors(&database(), path, families)
+            .map_err(StoreError::database("open the database"))?;
+        let opened = Self { db, path: path.to_owned() };
+        opened.check_format()?;
+        Ok(opened)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get_cf(self.family(key.kind()), key.encode()).map_err(StoreError::database("read a row"))
+    }
+
+    pub(super) fn multi_get(&self, kind: RowKind, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let encoded: Vec<_> = keys.iter().map(Key::encode).collect();
+        let rows = self.db.batched_multi_get_cf(self.family(kind), encoded.iter().map(Vec::as_slice), false);
+        rows.into_iter()
+            .map(|row| row.map(|slice| slice.map(|bytes| bytes.to_vec())).map_err(StoreError::database("read rows")))
+            .collect()
+    }
+
+    /// Gives every row whose key starts with `prefix`, in order.
+    pub(super) fn scan<E: From<StoreError>>(
+        &self,
+        kind: RowKind,
+        prefix: &[u8],
+        reach: Reach,
+        mut each: impl FnMut(Key, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut read = ReadOptions::default();
+        if reach == Reach::Long {
+            // It must not push the pages of logins out of the cache.
+            read.fill_cache(false);
+            read.set_readahead_size(2 << 20);
+        }
+        if let Some(end) = end_of(prefix) {
+            read.set_iterate_upper_bound(end);
+        }
+        let from = IteratorMode::From(prefix, Direction::Forward);
+        for row in self.db.iterator_cf_opt(self.family(kind), read, from) {
+            let (key, value) = row.map_err(StoreError::database("scan rows"))?;
+            each(Key::decode(&key)?, &value)?;
+        }
+        Ok(())
+    }
+
+    /// Hands rows to the operating system in one batch; [`Self::sync`] makes them durable.
+    pub(super) fn write(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
+        let mut batch = WriteBatch::default();
+        for row in rows.iter().copied().flatten() {
+            let family = self.family(row.key().kind());
+            match row {
+                Row::Put(key, value) => batch.put_cf(family, key.encode(), value),
+                Row::Delete(key) => batch.delete_cf(family, key.encode()),
+            }
+        }
+        self.db.write_opt(&batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
+        Ok(self.db.latest_sequence_number())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush_wal(true).map_err(StoreError::database("sync the write-ahead log"))
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.db.latest_sequence_number()
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        match self.get(&Key::Format)? {
+            None => {
+                self.write(&[&[Row::Put(Key::Format, FORMAT.to_be_bytes().to_vec())]])?;
+                self.sync()
+            }
+            Some(bytes) => {
+                let bytes: [u8; 4] =
+                    bytes.try_into().map_err(|_| StoreError::corrupt("format version", self.path.display().to_string()))?;
+                let found = u32::from_be_bytes(bytes);
+                if found == FORMAT { Ok(()) } else { Err(StoreError::Format { found, known: FORMAT }) }
+            }
+        }
+    }
+
+    #[allow(clippy::expect_used, reason = "every family is opened by name in `open`")]
+    fn family(&self, kind: RowKind) -> &ColumnFamily {
+        let name = match kind {
+            RowKind::Format | RowKind::Epoch | RowKind::HighWater | RowKind::Page | RowKind::Intent | RowKind::EpochEnd => TREE,
+            RowKind::Tenant
+            | RowKind::Credential
+            | RowKind::Profile
+            | RowKind::Receipt
+            | RowKind::TenantRequest
+            | RowKind::LogKey
+            | RowKind::Subject
+            | RowKind::Template
+            | RowKind::Sketch
+            | RowKind::SubjectRequest => ROWS,
+            RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode => LOG,
+        };
+        self.db.cf_handle(name).expect("the column family was opened")
+    }
+}
+
+impl PageSource for Database {
+    fn page(&self, address: &PageAddress) -> Result<Option<Vec<u8>>, BoxError> {
+        Ok(self.get(&Key::Page(*address))?)
+    }
+}
+
+/// The Merkle tree of one log.
+pub(super) struct Nodes<'a>(pub(super) &'a Database, pub(super) TreeId);
+
+impl NodeSource for Nodes<'_> {
+    fn node(&self, at: NodeAddress) -> Result<Hash, MerkleError> {
+        let key = Key::LogNode { tree: self.1, level: at.level, index: at.index };
+        let bytes = self.0.get(&key).map_err(|cause| MerkleError::Store { at, cause: Box::new(cause) })?;
+        let bytes = bytes.ok_or(MerkleError::Missing(at))?;
+        bytes.try_into().map(Hash).map_err(|_| MerkleError::Missing(at))
+    }
+}
+
+fn database() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_max_background_jobs(2);
+    options.set_keep_log_file_num(4);
+    options.set_max_total_wal_size(256 << 20);
+    // A torn or lost tail of the log never counts as committed, and what is before it is kept.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options
+}
+
+fn family(cache: &Cache) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_bloom_filter(10.0, false);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_block_size(16 << 10);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    // Ciphertext does not compress.
+    options.set_compression_type(DBCompressionType::None);
+    options.set_write_buffer_size(64 << 20);
+    options
+}
+
+/// The first key after all that start with `prefix`; `None` where there is no such key.
+fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}

@@ -1,0 +1,366 @@
+//! Row keys: one prefix byte, then big-endian fields, so that byte order is the order of the fields.
+//! Every key has a fixed length, checked when it is read.
+
+use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
+use lethe_domain::{CredentialId, ReceiptId};
+
+use super::StoreError;
+
+/// What a row is. The number is its key's first byte and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum RowKind {
+    /// The format version.
+    Format = 0x01,
+    /// The epoch's state: vault id, incarnation, root, wrapped vault key.
+    Epoch = 0x02,
+    /// A tree's durable high-water mark of slots.
+    HighWater = 0x03,
+    /// A written page of a tree.
+    Page = 0x04,
+    /// An accepted erasure whose epoch is not committed yet.
+    Intent = 0x05,
+    /// Where the log says that an epoch's root is destroyed.
+    EpochEnd = 0x06,
+    /// A tenant, sealed.
+    Tenant = 0x10,
+    /// A credential, sealed.
+    Credential = 0x11,
+    /// A model profile, sealed.
+    Profile = 0x12,
+    /// The state of an erasure.
+    Receipt = 0x13,
+    /// A remembered answer of tenant administration, sealed.
+    TenantRequest = 0x14,
+    /// The seed of a log's signing key, sealed.
+    LogKey = 0x15,
+    /// A subject's base row, sealed: the only place its applicant id is in.
+    Subject = 0x20,
+    /// A template, sealed.
+    Template = 0x21,
+    /// A template's sketch, sealed.
+    Sketch = 0x22,
+    /// A remembered answer about a subject, sealed.
+    SubjectRequest = 0x23,
+    /// A log's size.
+    LogHead = 0x30,
+    /// A log entry.
+    LogEntry = 0x31,
+    /// A node of a log's Merkle tree.
+    LogNode = 0x32,
+}
+
+impl RowKind {
+    const ALL: [Self; 19] = [
+        Self::Format,
+        Self::Epoch,
+        Self::HighWater,
+        Self::Page,
+        Self::Intent,
+        Self::EpochEnd,
+        Self::Tenant,
+        Self::Credential,
+        Self::Profile,
+        Self::Receipt,
+        Self::TenantRequest,
+        Self::LogKey,
+        Self::Subject,
+        Self::Template,
+        Self::Sketch,
+        Self::SubjectRequest,
+        Self::LogHead,
+        Self::LogEntry,
+        Self::LogNode,
+    ];
+
+    fn of(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// Where a template lies: enough to find its row and both its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TemplateAt {
+    /// The slot of its subject (`S`).
+    pub subject: SlotRef,
+    /// Its own slot (`T`).
+    pub thing: SlotRef,
+}
+
+/// A gallery of a tenant. Templates of different galleries never meet unless asked for.
+pub type GalleryId = u32;
+
+/// The gallery of a tenant's own subjects.
+pub const SUBJECTS: GalleryId = 0;
+
+/// The number of a model profile within its tenant.
+pub type ProfileNumber = u32;
+
+/// A row key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is documented by its `RowKind`; the fields are the parts of the key, in order")]
+pub enum Key {
+    Format,
+    Epoch,
+    HighWater { tree: TreeId },
+    Page(PageAddress),
+    Intent { tree: TreeId, receipt: ReceiptId },
+    EpochEnd { number: u64 },
+    Tenant { tenant: SlotRef },
+    Credential { tree: TreeId, credential: CredentialId },
+    Profile { tree: TreeId, number: ProfileNumber },
+    Receipt { tree: TreeId, receipt: ReceiptId },
+    TenantRequest { tree: TreeId, tag: [u8; 16] },
+    LogKey { tree: TreeId },
+    Subject { tree: TreeId, subject: SlotRef },
+    Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
+    Sketch { tree: TreeId, gallery: GalleryId, profile: ProfileNumber, at: TemplateAt },
+    SubjectRequest { tree: TreeId, subject: SlotRef, tag: [u8; 16] },
+    LogHead { tree: TreeId },
+    LogEntry { tree: TreeId, index: u64 },
+    LogNode { tree: TreeId, level: u8, index: u64 },
+}
+
+const TREE: usize = TreeId::LENGTH;
+const SLOT: usize = SlotRef::LENGTH;
+const PAGE: usize = PageAddress::LENGTH;
+// The format promises these lengths; a change of a part must not move the others unseen.
+const _: () = assert!(TREE == 12 && SLOT == 12);
+
+impl Key {
+    /// What the row is.
+    pub const fn kind(&self) -> RowKind {
+        match self {
+            Self::Format => RowKind::Format,
+            Self::Epoch => RowKind::Epoch,
+            Self::HighWater { .. } => RowKind::HighWater,
+            Self::Page(_) => RowKind::Page,
+            Self::Intent { .. } => RowKind::Intent,
+            Self::EpochEnd { .. } => RowKind::EpochEnd,
+            Self::Tenant { .. } => RowKind::Tenant,
+            Self::Credential { .. } => RowKind::Credential,
+            Self::Profile { .. } => RowKind::Profile,
+            Self::Receipt { .. } => RowKind::Receipt,
+            Self::TenantRequest { .. } => RowKind::TenantRequest,
+            Self::LogKey { .. } => RowKind::LogKey,
+            Self::Subject { .. } => RowKind::Subject,
+            Self::Template { .. } => RowKind::Template,
+            Self::Sketch { .. } => RowKind::Sketch,
+            Self::SubjectRequest { .. } => RowKind::SubjectRequest,
+            Self::LogHead { .. } => RowKind::LogHead,
+            Self::LogEntry { .. } => RowKind::LogEntry,
+            Self::LogNode { .. } => RowKind::LogNode,
+        }
+    }
+
+    /// The key's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let key = Writer::new(self.kind());
+        match self {
+            Self::Format | Self::Epoch => key,
+            Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
+            Self::Page(address) => key.bytes(&address.encode()),
+            Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => key.tree(*tree).bytes(receipt.as_bytes()),
+            Self::EpochEnd { number } => key.bytes(&number.to_be_bytes()),
+            Self::Tenant { tenant } => key.slot(*tenant),
+            Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),
+            Self::Profile { tree, number } => key.tree(*tree).bytes(&number.to_be_bytes()),
+            Self::TenantRequest { tree, tag } => key.tree(*tree).bytes(tag),
+            Self::Subject { tree, subject } => key.tree(*tree).slot(*subject),
+            Self::Template { tree, gallery, at, profile } => {
+                key.tree(*tree).bytes(&gallery.to_be_bytes()).at(*at).bytes(&profile.to_be_bytes())
+            }
+            Self::Sketch { tree, gallery, profile, at } => {
+                key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes()).at(*at)
+            }
+            Self::SubjectRequest { tree, subject, tag } => key.tree(*tree).slot(*subject).bytes(tag),
+            Self::LogEntry { tree, index } => key.tree(*tree).bytes(&index.to_be_bytes()),
+            Self::LogNode { tree, level, index } => key.tree(*tree).bytes(&[*level]).bytes(&index.to_be_bytes()),
+        }
+        .0
+    }
+
+    /// Reads a key back.
+    ///
+    /// # Errors
+    /// `Corrupt` for an unknown first byte or a wrong length.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let wrong = || StoreError::corrupt("row key", hex::encode(bytes));
+        let (&first, rest) = bytes.split_first().ok_or_else(wrong)?;
+        let kind = RowKind::of(first).ok_or_else(wrong)?;
+        let mut key = Reader(rest);
+        let decoded = key.read(kind).ok_or_else(wrong)?;
+        if key.0.is_empty() { Ok(decoded) } else { Err(wrong()) }
+    }
+
+    /// All rows of a kind.
+    pub fn prefix(kind: RowKind) -> Vec<u8> {
+        Writer::new(kind).0
+    }
+
+    /// All rows of a kind that belong to a tree.
+    pub fn prefix_of_tree(kind: RowKind, tree: TreeId) -> Vec<u8> {
+        Writer::new(kind).tree(tree).0
+    }
+
+    /// All templates of a subject in a gallery.
+    pub fn prefix_of_templates(tree: TreeId, gallery: GalleryId, subject: SlotRef) -> Vec<u8> {
+        Writer::new(RowKind::Template).tree(tree).bytes(&gallery.to_be_bytes()).slot(subject).0
+    }
+
+    /// All remembered answers about a subject.
+    pub fn prefix_of_requests(tree: TreeId, subject: SlotRef) -> Vec<u8> {
+        Writer::new(RowKind::SubjectRequest).tree(tree).slot(subject).0
+    }
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn new(kind: RowKind) -> Self {
+        let mut bytes = Vec::with_capacity(48);
+        bytes.push(kind as u8);
+        Self(bytes)
+    }
+
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn tree(self, tree: TreeId) -> Self {
+        self.bytes(&tree.encode())
+    }
+
+    fn slot(self, slot: SlotRef) -> Self {
+        self.bytes(&slot.encode())
+    }
+
+    fn at(self, at: TemplateAt) -> Self {
+        self.slot(at.subject).slot(at.thing)
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn read(&mut self, kind: RowKind) -> Option<Key> {
+        Some(match kind {
+            RowKind::Format => Key::Format,
+            RowKind::Epoch => Key::Epoch,
+            RowKind::HighWater => Key::HighWater { tree: self.tree()? },
+            RowKind::Page => Key::Page(PageAddress::decode(&self.array::<PAGE>()?).ok()?),
+            RowKind::Intent => Key::Intent { tree: self.tree()?, receipt: ReceiptId::from_bytes(self.array()?) },
+            RowKind::EpochEnd => Key::EpochEnd { number: u64::from_be_bytes(self.array()?) },
+            RowKind::Tenant => Key::Tenant { tenant: self.slot()? },
+            RowKind::Credential => {
+                Key::Credential { tree: self.tree()?, credential: CredentialId::from_bytes(self.array()?) }
+            }
+            RowKind::Profile => Key::Profile { tree: self.tree()?, number: self.u32()? },
+            RowKind::Receipt => Key::Receipt { tree: self.tree()?, receipt: ReceiptId::from_bytes(self.array()?) },
+            RowKind::TenantRequest => Key::TenantRequest { tree: self.tree()?, tag: self.array()? },
+            RowKind::LogKey => Key::LogKey { tree: self.tree()? },
+            RowKind::Subject => Key::Subject { tree: self.tree()?, subject: self.slot()? },
+            RowKind::Template => {
+                Key::Template { tree: self.tree()?, gallery: self.u32()?, at: self.at()?, profile: self.u32()? }
+            }
+            RowKind::Sketch => {
+                Key::Sketch { tree: self.tree()?, gallery: self.u32()?, profile: self.u32()?, at: self.at()? }
+            }
+            RowKind::SubjectRequest => {
+                Key::SubjectRequest { tree: self.tree()?, subject: self.slot()?, tag: self.array()? }
+            }
+            RowKind::LogHead => Key::LogHead { tree: self.tree()? },
+            RowKind::LogEntry => Key::LogEntry { tree: self.tree()?, index: u64::from_be_bytes(self.array()?) },
+            RowKind::LogNode => {
+                let tree = self.tree()?;
+                let [level] = self.array()?;
+                Key::LogNode { tree, level, index: u64::from_be_bytes(self.array()?) }
+            }
+        })
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn tree(&mut self) -> Option<TreeId> {
+        TreeId::decode(self.array::<TREE>()?).ok()
+    }
+
+    fn slot(&mut self) -> Option<SlotRef> {
+        self.array::<SLOT>().map(SlotRef::decode)
+    }
+
+    fn at(&mut self) -> Option<TemplateAt> {
+        Some(TemplateAt { subject: self.slot()?, thing: self.slot()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slots() -> impl Strategy<Value = SlotRef> {
+        (1_u64.., any::<u32>()).prop_map(|(slot, generation)| SlotRef { slot, generation })
+    }
+
+    fn keys() -> impl Strategy<Value = Key> {
+        let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
+        let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..13_u8).prop_map(
+            |(tree, at, id, number, index, level, which)| match which {
+                0 => Key::Format,
+                1 => Key::Epoch,
+                2 => Key::HighWater { tree },
+                3 => Key::Intent { tree, receipt: ReceiptId::from_bytes(id) },
+                4 => Key::EpochEnd { number: index },
+                5 => Key::Tenant { tenant: at.subject },
+                6 => Key::Credential { tree, credential: CredentialId::from_bytes(id) },
+                7 => Key::Profile { tree, number },
+                8 => Key::Subject { tree, subject: at.subject },
+                9 => Key::Template { tree, gallery: number, at, profile: level.into() },
+                10 => Key::Sketch { tree, gallery: number, profile: level.into(), at },
+                11 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
+                _ => Key::LogNode { tree, level, index },
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn keys_round_trip(key in keys()) {
+            prop_assert_eq!(Key::decode(&key.encode()).unwrap(), key);
+        }
+
+        #[test]
+        fn a_longer_or_shorter_key_is_none(key in keys()) {
+            let mut bytes = key.encode();
+            bytes.push(0);
+            prop_assert!(Key::decode(&bytes).is_err());
+            bytes.truncate(bytes.len() - 2);
+            prop_assert!(bytes.is_empty() || Key::decode(&bytes).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_a_key_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(key) = Key::decode(&bytes) {
+                prop_assert_eq!(key.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn templates_of_a_subject_share_its_prefix(key in keys()) {
+            if let Key::Template { tree, gallery, at, .. } = key {
+                prop_assert!(key.encode().starts_with(&Key::prefix_of_templates(tree, gallery, at.subject)));
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The store: RocksDB behind typed keys. Every change is one [`Change`], committed as one synced
+//! batch; galleries, id maps and caches follow from its rows, and nothing else writes.
+//!
+//! This is the only module that names RocksDB.
+
+mod book;
+mod change;
+mod commit;
+mod db;
+mod error;
+pub mod keys;
+
+pub use book::LogHead;
+pub use change::{Change, Committed, Durability, Row};
+pub use commit::{Follow, Store, StoreOptions};
+pub use error::StoreError;
+pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};

@@ -1,0 +1,91 @@
+//! What is held about a subject, and erasing it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use lethe_crypto::log::entry::Scope;
+use lethe_domain::{ModelId, Reason, RequestId, SubjectId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::{EraseSubject, GetSubject};
+
+use crate::audit;
+use crate::enrollment;
+use crate::erasure::{Erasure, Request, receipt_of};
+use crate::error::{Error, Result};
+use crate::records::SubjectRecord;
+use crate::store::{Change, Key, RowKind, StoreError};
+use crate::templates;
+use crate::vault::Vault;
+
+/// What is held about a subject, without embeddings.
+pub struct SubjectFacts {
+    /// When it was first enrolled.
+    pub created_at: Timestamp,
+    /// How many templates of each model.
+    pub templates: BTreeMap<ModelId, usize>,
+}
+
+/// Reads what is held about a subject.
+pub async fn get(vault: &Vault, call: Authorized<GetSubject>, subject: &SubjectId) -> Result<SubjectFacts> {
+    let silo = vault.silo(&call)?;
+    let slot = silo.subject(subject).ok_or_else(unknown)?;
+    let key = Key::Subject { tree: silo.tree, subject: slot };
+    let sealed = vault.store.get(&key)?.ok_or_else(unknown)?;
+    let opened = vault.keys.open(&key, "", &sealed)?.ok_or_else(unknown)?;
+    let record = SubjectRecord::decode(&opened)?;
+    let mut counts = BTreeMap::new();
+    for (_, profile) in templates::places(&vault.store, &silo, slot)? {
+        let model = silo.model_numbered(profile);
+        let model = model.ok_or_else(|| StoreError::corrupt("template row", "its model has no profile"))?;
+        *counts.entry(model.profile.model().clone()).or_default() += 1;
+    }
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let mut change = Change::audit_of_read();
+    change.log(silo.tree, audit::about(audit::done(&call, Timestamp::now())?, &owner));
+    vault.store.commit(change).await?;
+    Ok(SubjectFacts { created_at: record.created_at, templates: counts })
+}
+
+/// Erases a subject: everything of it, found by its applicant id (O18), so that nobody can bring it back (O19).
+///
+/// From the moment it is accepted nothing finds the subject. A repeat of the request gives the same receipt,
+/// also when the subject is forgotten.
+pub async fn erase(
+    vault: &Vault,
+    call: Authorized<EraseSubject>,
+    subject: &SubjectId,
+    request: RequestId,
+    wait: Option<Duration>,
+) -> Result<Erasure> {
+    let now = Timestamp::now();
+    let silo = vault.silo(&call)?;
+    let receipt = receipt_of(&vault.keys, silo.tree, request)?;
+    let alone = silo.lock_subject(subject).await;
+    if vault.eraser.state(silo.tree, receipt)?.is_none() {
+        let slot = silo.subject(subject).ok_or_else(unknown)?;
+        let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+        let mut change = Change::new();
+        let mut slots = vec![slot];
+        change.delete(Key::Subject { tree: silo.tree, subject: slot });
+        for (at, profile) in templates::places(&vault.store, &silo, slot)? {
+            // Redrawing S would do; with T gone too, a flaw in either is not enough.
+            slots.push(at.thing);
+            templates::delete(&silo, at, profile, &mut change);
+        }
+        vault.store.few(RowKind::SubjectRequest, &Key::prefix_of_requests(silo.tree, slot), |key, _| {
+            change.delete(key);
+            Ok::<_, Error>(())
+        })?;
+        let entry = audit::about(audit::done(&call, now)?, &owner);
+        let request = Request { scope: Scope::Subject, slots, receipt, now };
+        vault.eraser.accept(&silo, request, change, entry).await?;
+    } else {
+        enrollment::note_repeat(vault, &silo, &call, now).await?;
+    }
+    drop(alone);
+    Ok(Erasure { receipt, state: enrollment::wait(vault, &silo, receipt, wait).await? })
+}
+
+fn unknown() -> Error {
+    Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned())
+}

@@ -1,0 +1,77 @@
+use lethe_crypto::tree::{Lease, TreeId};
+use lethe_domain::{PurposeBasis, Reason, RequestId, Role, Roles, TenantId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::CreateTenant;
+
+use super::credentials::{Issued, issued, put_credential};
+use super::TenantFacts;
+use crate::access::ApiKey;
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::idempotency::{Fingerprint, recall, remember, request_tag};
+use crate::keyring::tree_of;
+use crate::records::{CredentialRef, TenantRecord, encode};
+use crate::store::{Change, Key};
+use crate::vault::Vault;
+
+/// A new tenant, and its first credential.
+pub struct Created {
+    /// The tenant.
+    pub tenant: TenantFacts,
+    /// A tenant administrator's credential.
+    pub administrator: Issued,
+}
+
+/// Creates a tenant: its slot in the vault tree, its log, and an administrator's credential, in one change.
+pub async fn create(
+    vault: &Vault,
+    call: Authorized<CreateTenant>,
+    id: TenantId,
+    purposes: Vec<PurposeBasis>,
+    request: Option<RequestId>,
+) -> Result<Created> {
+    let now = Timestamp::now();
+    let _alone = vault.administration.lock().await;
+    let fingerprint = purposes
+        .iter()
+        .fold(Fingerprint::of("tenant.create").with(id.as_str().as_bytes()), |print, entry| {
+            print.with(&[entry.purpose.number(), entry.basis.number()])
+        })
+        .finish();
+    let own = vault.keys.own(TreeId::VAULT)?;
+    let remembered = request.map(|id| Key::TenantRequest { tree: TreeId::VAULT, tag: request_tag(&own, id) });
+    if let Some(key) = &remembered
+        && let Some(answer) = recall::<CredentialRef>(&vault.store, &vault.keys, key, &fingerprint)?
+    {
+        let gone = || Error::NotFound(Reason::TenantNotFound, "the request's tenant is gone".to_owned());
+        let silo = vault.silos.find(&id).ok_or_else(gone)?;
+        return Ok(Created { tenant: TenantFacts::of(&silo), administrator: issued(vault, answer.into(), None)? });
+    }
+    if vault.silos.find(&id).is_some() {
+        return Err(Error::Exists(Reason::TenantExists, format!("there is a tenant {id} already")));
+    }
+
+    let mut leases = vault.keys.allocate(TreeId::VAULT, 1).await?;
+    let tenant = leases[0].slot();
+    let tree = tree_of(tenant)?;
+    let mut change = Change::new();
+    let record = encode("tenant record", &TenantRecord::new(&id, &purposes, now))?;
+    let key = Key::Tenant { tenant };
+    let sealed = vault.keys.seal(&key, "", &record)?;
+    change.put(key, sealed);
+    let origin = vault.origin_of(tree)?;
+    audit::create_log(&vault.keys, tree, origin, &mut change)?;
+    let api_key = ApiKey::generate();
+    put_credential(&vault.keys, tree, &api_key, Roles::only(Role::TenantAdmin), None, now, &mut change)?;
+    if let Some(key) = remembered {
+        remember(&vault.keys, &mut change, key, fingerprint, CredentialRef::from(api_key.credential()))?;
+    }
+    // In both logs: the operator's act, and the beginning of the tenant's own history.
+    change.log(TreeId::VAULT, audit::done(&call, now)?);
+    change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_CREATED", api_key.credential())?);
+    vault.store.commit(change).await?;
+    leases.drain(..).for_each(Lease::commit);
+    let tenant = TenantFacts { id, purposes, created_at: now };
+    let credential = api_key.credential();
+    Ok(Created { tenant, administrator: issued(vault, credential, Some(api_key))? })
+}

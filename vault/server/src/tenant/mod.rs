@@ -1,0 +1,51 @@
+//! Tenants, their credentials and their model profiles.
+
+mod create;
+mod credentials;
+mod profiles;
+
+use lethe_domain::{PurposeBasis, TenantId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::{GetTenant, Kind};
+
+use crate::audit;
+use crate::error::Result;
+use crate::silo::Silo;
+use crate::store::Change;
+use crate::vault::Vault;
+
+pub use create::{Created, create};
+pub(crate) use credentials::put_credential;
+pub use credentials::{Issued, create_credential, list_credentials, revoke_credential};
+pub use profiles::{ProfileFacts, create_profile, get_profile, list_profiles, update_profile};
+
+/// What is known of a tenant.
+pub struct TenantFacts {
+    /// The tenant.
+    pub id: TenantId,
+    /// Its purposes, each with its basis.
+    pub purposes: Vec<PurposeBasis>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl TenantFacts {
+    fn of(silo: &Silo) -> Self {
+        Self { id: silo.id.clone(), purposes: silo.purposes.clone(), created_at: silo.created_at }
+    }
+}
+
+/// Reads a tenant.
+pub async fn get(vault: &Vault, call: Authorized<GetTenant>) -> Result<TenantFacts> {
+    let silo = vault.silo(&call)?;
+    note(vault, &silo, &call).await?;
+    Ok(TenantFacts::of(&silo))
+}
+
+/// Logs a read of something that is about nobody.
+async fn note<O: Kind>(vault: &Vault, silo: &Silo, call: &Authorized<O>) -> Result<()> {
+    let mut change = Change::audit_of_read();
+    change.log(silo.tree, audit::done(call, Timestamp::now())?);
+    vault.store.commit(change).await?;
+    Ok(())
+}

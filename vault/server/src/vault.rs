@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_crypto::log::text::Origin;
+use lethe_crypto::root::VaultId;
+use lethe_crypto::tree::TreeId;
+use lethe_domain::{Purpose, Reason, TenantId, Timestamp};
+use lethe_index::Pool;
+use lethe_policy::operation::Kind;
+use lethe_policy::{Authorized, Owner, Principal, Target, authorize};
+
+use crate::access::{ApiKey, Attempts};
+use crate::audit;
+use crate::erasure::Eraser;
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::silo::{Silos, SiloRef};
+use crate::store::{Change, Store, StoreError};
+
+/// Everything use cases share. Made by [`crate::opening`], used by one process at a time.
+pub struct Vault {
+    /// The vault's name for its whole life.
+    pub id: VaultId,
+    /// Rows, and the one way to change them.
+    pub store: Arc<Store>,
+    /// The keys of the current epoch.
+    pub keys: Arc<Keyring>,
+    /// What follows from the rows, in memory.
+    pub silos: Arc<Silos>,
+    /// Erasures on their way.
+    pub eraser: Arc<Eraser>,
+    /// The threads that scan.
+    pub pool: Pool,
+    /// Failed 1:1 attempts.
+    pub attempts: Attempts,
+    /// Changes of the vault's own rows (tenants), one at a time.
+    pub administration: tokio::sync::Mutex<()>,
+}
+
+/// What a call is aimed at, as its resource name says.
+#[derive(Debug, Clone, Copy)]
+pub enum Aim<'a> {
+    /// The vault itself.
+    Vault,
+    /// A tenant.
+    Tenant(&'a TenantId),
+}
+
+impl Vault {
+    /// Who holds this key.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, the same for an unknown, a revoked and a wrong key.
+    pub fn authenticate(&self, key: &ApiKey) -> Result<Principal> {
+        let known = self.silos.credential(key.credential());
+        match known {
+            Some(credential) if credential.digest.admits(key) && credential.revoked_at.is_none() => {
+                Ok(credential.principal.clone())
+            }
+            _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
+        }
+    }
+
+    /// The one gate. What passes gets the witness that its use case asks for; what does not is audited, in
+    /// the log of whoever the credential belongs to, before it is answered (O1, O2, O4, O31).
+    pub async fn admit<O: Kind>(
+        &self,
+        principal: &Principal,
+        aim: Aim<'_>,
+        purpose: Option<Purpose>,
+    ) -> Result<Authorized<O>> {
+        let now = Timestamp::now();
+        let silo = match aim {
+            Aim::Vault => None,
+            Aim::Tenant(tenant) => self.silos.find(tenant),
+        };
+        let target = match aim {
+            Aim::Vault => Target::Vault,
+            Aim::Tenant(tenant) => Target::Tenant(tenant, silo.as_ref().map(|silo| silo.purposes.as_slice())),
+        };
+        match authorize::<O>(principal, target, purpose, now) {
+            Ok(witness) => Ok(witness),
+            Err(denial) => {
+                let mut change = Change::audit_of_read();
+                change.log(self.own_tree(principal), audit::denied(principal, O::OPERATION, &denial, now)?);
+                self.store.commit(change).await?;
+                Err(denial.into())
+            }
+        }
+    }
+
+    /// The silo a call was allowed on.
+    pub fn silo<O: Kind>(&self, call: &Authorized<O>) -> Result<SiloRef> {
+        let found = call.tenant().and_then(|tenant| self.silos.find(tenant));
+        found.ok_or_else(|| Error::NotFound(Reason::TenantNotFound, "there is no such tenant".to_owned()))
+    }
+
+    /// Finishes what was accepted, syncs, and stops. Erasures that are pending go on at the next start.
+    pub async fn close(&self) {
+        if !self.eraser.stop(Duration::from_secs(30)).await {
+            tracing::warn!("erasures are still pending; they go on at the next start");
+        }
+        self.store.close();
+    }
+
+    /// The name of a tree's log, and of the key that signs it: unique for ever.
+    pub(crate) fn origin_of(&self, tree: TreeId) -> Result<Origin> {
+        let name = match tree.as_tenant() {
+            None => format!("lethe/{}/vault", self.id),
+            Some(tenant) => format!("lethe/{}/tenants/{}.{}", self.id, tenant.slot, tenant.generation),
+        };
+        name.parse().map_err(|_| StoreError::corrupt("log origin", name).into())
+    }
+
+    fn own_tree(&self, principal: &Principal) -> TreeId {
+        match &principal.owner {
+            Owner::Vault => TreeId::VAULT,
+            Owner::Tenant(tenant) => self.silos.find(tenant).map_or(TreeId::VAULT, |silo| silo.tree),
+        }
+    }
+}
