@@ -111,15 +111,16 @@ where
     }
     let begin = Instant::now();
     let end = warm_up + duration;
-    let (sender, mut due) = mpsc::unbounded_channel();
+    let (sender, mut due) = mpsc::channel(4096);
     let clock = std::thread::spawn(move || {
         for number in 0_u64.. {
             let at = Duration::from_secs_f64(number as f64 / rate);
             if at >= end {
                 return;
             }
+            #[allow(clippy::disallowed_methods, reason = "a thread of its own, and the event is time")]
             std::thread::sleep(at.saturating_sub(begin.elapsed()));
-            if sender.send((number, at)).is_err() {
+            if sender.blocking_send((number, at)).is_err() {
                 return;
             }
         }

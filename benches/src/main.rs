@@ -92,9 +92,9 @@ struct Options {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
 
-    /// Where databases are made for the time of the measurement.
-    #[arg(long, value_name = "DIR")]
-    scratch: Option<PathBuf>,
+    /// Where databases are made for the time of the measurement; created if missing.
+    #[arg(long, value_name = "DIR", default_value = "lethe-data/bench")]
+    scratch: PathBuf,
 
     /// Further FAISS indexes to compare searches with.
     #[arg(long, value_enum)]
@@ -161,7 +161,8 @@ async fn echo() -> Result<(), Error> {
 
 async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error> {
     let host = Host::here();
-    let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = options.scratch.clone();
+    std::fs::create_dir_all(&scratch).map_err(|source| Error::Io { what: scratch.display().to_string(), source })?;
     preface(&host, &scratch)?;
     let mut faiss = vec![Kind::Flat];
     faiss.extend(options.peer.iter().map(|peer| match peer {

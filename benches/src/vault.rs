@@ -33,7 +33,6 @@ pub async fn serve(folder: &Path) -> Result<(), Error> {
     if let Some(key) = running.take_operator_key() {
         println!("{KEY}{}", *key);
     }
-    running.ready().await;
     println!("{READY}http://{}", running.address());
     terminate.recv().await;
     running.shutdown().await;

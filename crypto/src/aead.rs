@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::kdf::{self, Label};
-use crate::random::{Random, System};
+use crate::random::Random;
 use crate::secret::RecordKey;
 
 /// Length of the key commitment, bytes.
@@ -25,24 +25,13 @@ pub const TAG: usize = 16;
 pub const SALT: usize = 32;
 /// What sealing under a [`RecordKey`] adds to a plaintext, bytes.
 pub const OVERHEAD: usize = COMMITMENT + NONCE + TAG;
-/// What [`seal`] adds to a plaintext, bytes.
+/// What a salted message adds to its plaintext, bytes.
 pub const SALTED_OVERHEAD: usize = 1 + SALT + OVERHEAD;
 
 /// First byte of a salted message.
 const VERSION: u8 = 1;
 
-/// Seals `plaintext` under keys of 32 bytes each, all of which are needed to open it again.
-///
-/// Message: version (1) ‖ salt 32 ‖ commitment 32 ‖ nonce 12 ‖ ciphertext ‖ tag 16. The salt is drawn at
-/// every call, so no two messages share a cipher key, however many are sealed under `keys`.
-///
-/// # Errors
-/// If the system gives no random bytes.
-pub(crate) fn seal(keys: &[&[u8; 32]], label: Label, info: &[&[u8]], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
-    seal_with(&System, keys, label, info, aad, plaintext)
-}
-
-/// Opens what [`seal`] made.
+/// Opens what [`seal_with`] made.
 ///
 /// # Errors
 /// [`Error::Corrupt`] if `message` is too short or of another version; [`Error::NotAuthentic`] if keys,
@@ -58,11 +47,18 @@ pub(crate) fn open(
     RecordKey::derive(keys, salt, label, info).open(aad, sealed)
 }
 
-/// Is this, by its length and version, a message [`seal`] could have made?
+/// Is this, by its length and version, a message [`seal_with`] could have made?
 pub(crate) fn check(message: &[u8]) -> Result<()> {
     parse(message).map(|_| ())
 }
 
+/// Seals `plaintext` under keys of 32 bytes each, all of which are needed to open it again.
+///
+/// Message: version (1) ‖ salt 32 ‖ commitment 32 ‖ nonce 12 ‖ ciphertext ‖ tag 16. The salt is drawn at
+/// every call, so no two messages share a cipher key, however many are sealed under `keys`.
+///
+/// # Errors
+/// [`Error::Random`].
 pub(crate) fn seal_with(
     random: &impl Random,
     keys: &[&[u8; 32]],

@@ -51,7 +51,9 @@ pub enum Error {
     },
 
     /// Slot 0 of the vault tree is the vault's own: it is no tenant, and only it is a slot key.
-    #[error("slot {0} of the vault tree cannot be used so: slot 0 is the vault's own, others are roots of tenants' trees")]
+    #[error(
+        "slot {0} of the vault tree cannot be used so: slot 0 is the vault's own, others are roots of tenants' trees"
+    )]
     VaultSlot(u64),
 
     /// The tree belongs to a tenant that was erased.
@@ -90,7 +92,9 @@ pub enum Error {
     MustReopen,
 
     /// Another writer claimed the vault since: a clone, a restored snapshot, a second server.
-    #[error("fenced out: the root store was claimed by another incarnation of this vault. If that was a clone that is gone for good, take the vault over explicitly")]
+    #[error(
+        "fenced out: the root store was claimed by another incarnation of this vault. If that was a clone that is gone for good, take the vault over explicitly"
+    )]
     Fenced,
 
     /// The root store belongs to another vault.
@@ -98,7 +102,9 @@ pub enum Error {
     ForeignVault,
 
     /// The committed epoch's root is not in the store. Nothing was destroyed.
-    #[error("the root store does not hold root {root} of epoch {epoch}; nothing was destroyed. This data directory is older than the vault's last epoch, or the root store is not this vault's: attach the right root store, or adopt a mirror of the current tree")]
+    #[error(
+        "the root store does not hold root {root} of epoch {epoch}; nothing was destroyed. This data directory is older than the vault's last epoch, or the root store is not this vault's: attach the right root store, or adopt a mirror of the current tree"
+    )]
     RootMissing {
         /// The root that the committed state names.
         root: RootId,

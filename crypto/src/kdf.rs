@@ -68,8 +68,13 @@ const MAX_PARTS: usize = 7;
 /// If `out` is longer than [`MAX_OUTPUT`], or `info` has more than seven parts; both are written into
 /// this crate's code, never read from outside.
 pub(crate) fn expand(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    expand_with(&from_prk(key), label, info, out);
+    expand_in_row(key, label, info, out);
     wipe_stack();
+}
+
+/// As [`expand`], for callers that derive many keys in a row and call [`wipe_stack`] after the last.
+pub(crate) fn expand_in_row(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
+    expand_with(&from_prk(key), label, info, out);
 }
 
 /// HKDF with both steps: `out = HKDF(salt, ikm₀ ‖ ikm₁ ‖ …, label ‖ info…)`. The inputs are 32 bytes
@@ -123,8 +128,8 @@ pub(crate) fn wipe_stack() {
     std::hint::black_box(&mut [0u8; WIPED_STACK]);
 }
 
-/// Deeper than any call into a cipher or hash crate goes with optimisation on.
-const WIPED_STACK: usize = 4096;
+/// Twice as deep as any call into a cipher or hash crate was seen to go, with optimisation on, bytes.
+const WIPED_STACK: usize = 8192;
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,8 @@ pub mod kdf;
 pub mod log;
 mod random;
 pub mod record;
+#[cfg(test)]
+mod residue;
 pub mod root;
 pub mod secret;
 pub mod tag;

@@ -36,7 +36,7 @@ pub(super) fn bars(title: &str, records: &[&Record]) -> String {
         let _ =
             write!(svg, "<text x=\"{:.1}\" y=\"{:.1}\">{}×</text>", one.max(end) + 5.0, y + 13.0, Figure(record.ratio));
     }
-    let _ = write!(svg, "<path class=\"one\" d=\"M{one:.1} 34V{:.1}\"/></svg>\n", height - 24.0);
+    let _ = writeln!(svg, "<path class=\"one\" d=\"M{one:.1} 34V{:.1}\"/></svg>", height - 24.0);
     svg
 }
 

@@ -80,7 +80,7 @@ async fn scan(bench: &mut Bench<'_>) -> Result<(), Error> {
 
 /// The vector that a run's probe `number` is.
 fn probe(bench: &Bench<'_>, number: u64) -> Vec<f32> {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         bench.population.person(bench.person(number / 2)).capture(1)
     } else {
         bench.population.person((1 << 40) + number).capture(0)

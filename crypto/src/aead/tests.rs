@@ -1,10 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::random::dangerous::Counting;
+use crate::random::{System, dangerous::Counting};
 
 fn key(fill: u8) -> [u8; 32] {
     [fill; 32]
+}
+
+fn seal(keys: &[&[u8; 32]], label: Label, info: &[&[u8]], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+    seal_with(&System, keys, label, info, aad, plaintext)
 }
 
 fn gcm(key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> (Vec<u8>, Vec<u8>) {

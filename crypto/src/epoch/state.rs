@@ -39,6 +39,12 @@ pub struct Epoch {
 }
 
 impl Epoch {
+    /// What its root needs to unwrap its key.
+    #[must_use]
+    pub fn wrapping_context(&self, vault: &VaultId) -> Vec<u8> {
+        Self::context(vault, self.number, &self.root)
+    }
+
     /// What is bound to the wrapped key: no root unwraps it for another vault, epoch or root.
     pub(crate) fn context(vault: &VaultId, number: u64, root: &RootId) -> Vec<u8> {
         Canonical::new(Label::WRAP.as_str())
@@ -141,11 +147,7 @@ impl EpochState {
     }
 }
 
-fn put_option<T>(
-    out: &mut Vec<u8>,
-    value: Option<&T>,
-    put: impl FnOnce(&mut Vec<u8>, &T) -> Result<()>,
-) -> Result<()> {
+fn put_option<T>(out: &mut Vec<u8>, value: Option<&T>, put: impl FnOnce(&mut Vec<u8>, &T) -> Result<()>) -> Result<()> {
     out.push(u8::from(value.is_some()));
     value.map_or(Ok(()), |value| put(out, value))
 }
@@ -156,10 +158,7 @@ fn put_count(out: &mut Vec<u8>, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn get_option<'a, T>(
-    reader: &mut Reader<'a>,
-    get: impl FnOnce(&mut Reader<'a>) -> Result<T>,
-) -> Result<Option<T>> {
+fn get_option<'a, T>(reader: &mut Reader<'a>, get: impl FnOnce(&mut Reader<'a>) -> Result<T>) -> Result<Option<T>> {
     match reader.u8()? {
         0 => Ok(None),
         1 => get(reader).map(Some),

@@ -264,12 +264,16 @@ async fn begin<J: Journal>(journal: &J, roots: &dyn RootStore) -> Result<EpochSt
     Ok(state)
 }
 
-/// Founds epoch 0. Its keys are used only after the vault was opened under another incarnation, so a copy
-/// of the journal from before then is fenced out, and what it could destroy was never used.
+/// Founds epoch 0. Its keys are used only after the vault was claimed by another incarnation: whoever still
+/// founds holds no root that anything was sealed under, and a copy of the journal from this time is fenced
+/// out as soon as there is such a root.
 async fn found<J: Journal>(journal: &J, roots: &dyn RootStore, state: &mut EpochState) -> Result<Epoch> {
     roots.claim(state.vault, None, state.incarnation).await?;
     fail_point!("epoch-founding-claimed");
     let claim = Claim { vault: state.vault, incarnation: state.incarnation };
+    for root in roots.epochs().await? {
+        roots.destroy(&claim, root).await?;
+    }
     let root = roots.create(&claim).await?;
     fail_point!("epoch-founding-root-created");
     let key = VaultKey::random(&System)?;

@@ -1,6 +1,6 @@
 //! Entries of the log: what happened, when, why it was allowed; never to whom (rule 7, O29).
 //!
-//! An entry is one line of canonical [`json`](super::json), without its newline; the line is the leaf of
+//! An entry is one line of canonical [`json`], without its newline; the line is the leaf of
 //! the Merkle tree. Operation, outcome and time stay readable for ever. The subject appears as a
 //! pseudonym that is different in every entry, and what else concerns the subject is sealed; both
 //! need `K_audit(S)`, which dies with the subject's slot.
@@ -253,10 +253,7 @@ fn read<T: FromStr<Err = TextError>>(field: &'static str, text: &str) -> Result<
     text.parse().map_err(|cause| EntryError::Field { field, cause })
 }
 
-fn read_if<T: FromStr<Err = TextError>>(
-    field: &'static str,
-    text: Option<String>,
-) -> Result<Option<T>, EntryError> {
+fn read_if<T: FromStr<Err = TextError>>(field: &'static str, text: Option<String>) -> Result<Option<T>, EntryError> {
     text.map(|text| read(field, &text)).transpose()
 }
 

@@ -67,8 +67,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     if bytes.len() > MAX_DOCUMENT {
         return Err(JsonError::TooLong(bytes.len()));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| JsonError::Syntax { at: e.valid_up_to(), expected: "UTF-8" })?;
+    let text = std::str::from_utf8(bytes).map_err(|e| JsonError::Syntax { at: e.valid_up_to(), expected: "UTF-8" })?;
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(0)?;
     if reader.at == text.len() { Ok(value) } else { Err(reader.expected("the end of the document")) }

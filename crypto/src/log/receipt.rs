@@ -94,7 +94,9 @@ pub enum ReceiptError {
         found: ReceiptId,
     },
     /// The destroyed epoch is not the one that the commit left.
-    #[error("the commit left epoch {left} with root {left_root}, but epoch {destroyed} with root {destroyed_root} was destroyed")]
+    #[error(
+        "the commit left epoch {left} with root {left_root}, but epoch {destroyed} with root {destroyed_root} was destroyed"
+    )]
     Epoch {
         /// The epoch that the commit left.
         left: u64,

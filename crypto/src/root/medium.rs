@@ -23,14 +23,8 @@ pub enum MediumStatement {
 
 impl MediumStatement {
     /// Every statement.
-    pub const ALL: [Self; 6] = [
-        Self::NotSeparate,
-        Self::WearLevelling,
-        Self::CopyOnWrite,
-        Self::Abandoned,
-        Self::KeepsBackups,
-        Self::Virtual,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::NotSeparate, Self::WearLevelling, Self::CopyOnWrite, Self::Abandoned, Self::KeepsBackups, Self::Virtual];
 
     /// The code.
     #[must_use]

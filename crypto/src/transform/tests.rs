@@ -51,9 +51,8 @@ proptest! {
 #[test]
 fn two_seeds_give_unrelated_images() {
     let vector: Vec<f32> = (0..512).map(|i| ((i * 37 % 101) as f32 - 50.0) / 700.0).collect();
-    let images: Vec<_> = (0..8u8)
-        .map(|n| KeyedTransform::new(&seed(|_| n), 512).unwrap().rotate(&vector).unwrap())
-        .collect();
+    let images: Vec<_> =
+        (0..8u8).map(|n| KeyedTransform::new(&seed(|_| n), 512).unwrap().rotate(&vector).unwrap()).collect();
     let norm = dot(&vector, &vector);
     for a in 0..images.len() {
         for b in 0..a {
@@ -100,9 +99,22 @@ fn images_are_fixed() {
 }
 
 const TWELVE: &[u32] = &[
-    0x3f00_0000, 0x3f00_0000, 0xc080_0000, 0xc080_0000, 0x4120_0000, 0xc060_0000, 0xc118_0000, 0x3f80_0000,
-    0xc100_0000, 0xbf00_0000, 0x4128_0000, 0xc170_0000, 0x3fc0_0000, 0x4060_0000, 0x0000_0000, 0x0000_0000,
+    0x3f00_0000,
+    0x3f00_0000,
+    0xc080_0000,
+    0xc080_0000,
+    0x4120_0000,
+    0xc060_0000,
+    0xc118_0000,
+    0x3f80_0000,
+    0xc100_0000,
+    0xbf00_0000,
+    0x4128_0000,
+    0xc170_0000,
+    0x3fc0_0000,
+    0x4060_0000,
+    0x0000_0000,
+    0x0000_0000,
 ];
-const FIVE: &[u32] = &[
-    0xbeb5_04f9, 0xc01e_6453, 0x404b_a591, 0xbf87_c3b6, 0x40a9_b4a2, 0xbfe2_462e, 0x3fe2_4631, 0xbfe2_4630,
-];
+const FIVE: &[u32] =
+    &[0xbeb5_04f9, 0xc01e_6453, 0x404b_a591, 0xbf87_c3b6, 0x40a9_b4a2, 0xbfe2_462e, 0x3fe2_4631, 0xbfe2_4630];

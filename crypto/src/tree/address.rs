@@ -367,7 +367,7 @@ mod tests {
         #[test]
         fn decoding_never_panics_and_is_strict(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             if let Ok(address) = PageAddress::decode(&bytes) {
-                prop_assert_eq!(address.encode().as_slice(), bytes.as_slice());
+                prop_assert_eq!(&address.encode()[..], bytes.as_slice());
             }
         }
     }

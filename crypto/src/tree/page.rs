@@ -45,6 +45,7 @@ impl Page {
         for (digit, entry) in keys.iter_mut().enumerate() {
             derive_entry(key, place, digit, entry);
         }
+        kdf::wipe_stack();
         Self { draws: vec![Draw::default(); keys.len()].into_boxed_slice(), keys }
     }
 
@@ -100,8 +101,10 @@ impl Page {
         let plaintext =
             sealing_key(key, address).open(&aad(address), sealed).map_err(|error| corrupt(&error.to_string()))?;
         let count = address.place.entries();
-        let mut page =
-            Self { keys: vec![[0; 32]; count].into_boxed_slice(), draws: vec![Draw::default(); count].into_boxed_slice() };
+        let mut page = Self {
+            keys: vec![[0; 32]; count].into_boxed_slice(),
+            draws: vec![Draw::default(); count].into_boxed_slice(),
+        };
         let mut reader = Reader::new("page of the key tree", &plaintext);
         for (key, draw) in page.keys.iter_mut().zip(&mut page.draws) {
             key.copy_from_slice(reader.take(32)?);
@@ -144,7 +147,8 @@ impl fmt::Debug for Page {
     }
 }
 
-/// The key of an entry that was never drawn: of the page or slot below an unwritten page.
+/// The key of an entry that was never drawn: of the page below an unwritten page. Whoever walks down wipes
+/// the stack at the end.
 pub(crate) fn derived_page_key(key: &PageKey, place: Place, digit: usize) -> PageKey {
     infallible(|| {
         PageKey::fill_with(|out| {
@@ -167,7 +171,7 @@ pub(crate) fn derived_slot_key(key: &PageKey, place: Place, digit: usize) -> Slo
 fn derive_entry(key: &PageKey, place: Place, digit: usize, out: &mut [u8; 32]) {
     // A digit is below 64.
     let digit = [digit as u8];
-    kdf::expand(key.expose(), Label::ENTRY, &[&place.encode(), &digit], out);
+    kdf::expand_in_row(key.expose(), Label::ENTRY, &[&place.encode(), &digit], out);
 }
 
 fn sealing_key(key: &PageKey, address: &PageAddress) -> RecordKey {

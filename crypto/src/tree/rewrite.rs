@@ -258,10 +258,7 @@ impl<R: Random> Pass<'_, R> {
 }
 
 /// Changes by the entry of `place` they lie below, and the page that is.
-fn grouped(
-    place: Place,
-    changes: BTreeMap<u64, Change>,
-) -> BTreeMap<usize, (Place, BTreeMap<u64, Change>)> {
+fn grouped(place: Place, changes: BTreeMap<u64, Change>) -> BTreeMap<usize, (Place, BTreeMap<u64, Change>)> {
     let mut groups = BTreeMap::new();
     for (slot, change) in changes {
         if let Some(below) = place.towards(slot) {

@@ -10,6 +10,7 @@ use super::address::{PageAddress, Place, SlotRef, TreeId};
 use super::cache::PageCache;
 use super::page::{Draw, Page, derived_page_key, derived_slot_key};
 use crate::error::{BoxError, Error, Result};
+use crate::kdf;
 use crate::secret::{PageKey, SlotKey, VaultKey};
 
 /// Where sealed pages are kept. Called from many threads at once.
@@ -125,6 +126,7 @@ impl View {
             Some(page) => page.slot_key(digit),
             None => derived_slot_key(&leaf.key, leaf.place, digit),
         };
+        kdf::wipe_stack();
         Ok(Slot { key, generation: leaf.draw(digit).generation })
     }
 
@@ -240,6 +242,7 @@ impl View {
         let leaf = self.descend(pages, self.head(pages, TreeId::VAULT)?, slot)?;
         let digit = leaf.place.digit(slot);
         let root = Arc::new(Root { key: leaf.entry_key(digit), draw: leaf.draw(digit) });
+        kdf::wipe_stack();
         self.0.roots.write().insert(slot, Arc::clone(&root));
         Ok(root)
     }

@@ -20,6 +20,7 @@ use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
 
 use self::segment::Segment;
+use crate::pq4::PAGE_BYTES;
 use crate::{Error, Pool, Quantizer, Sketch};
 
 pub use self::search::{Candidate, Candidates, Stop};
@@ -51,9 +52,6 @@ struct Directory {
 /// Segment number times capacity plus position.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place(u32);
-
-/// Bytes of codes in a full segment.
-const SEGMENT_BYTES: usize = 2 << 20;
 
 impl<K> fmt::Debug for Gallery<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,7 +168,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
 
     /// Templates a segment has room for.
     fn capacity(&self) -> usize {
-        SEGMENT_BYTES / self.width()
+        PAGE_BYTES / self.width()
     }
 
     /// Bytes of a code.

@@ -99,4 +99,4 @@ impl From<Denial> for Error {
 }
 
 /// A use case's answer.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

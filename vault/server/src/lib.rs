@@ -20,6 +20,7 @@ pub mod identification;
 pub mod keyring;
 pub mod opening;
 pub mod records;
+mod root_check;
 pub mod server;
 pub mod silo;
 pub mod store;
@@ -29,3 +30,4 @@ pub mod tenant;
 pub mod vault;
 
 pub use error::{Error, Result};
+pub use root_check::{ReplicaReport, RootReport, root_check};

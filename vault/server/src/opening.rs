@@ -39,6 +39,14 @@ pub enum OpenError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// Something that should be there is not.
+    #[error("{path}: {cause}", path = path.display())]
+    Missing {
+        /// What.
+        path: PathBuf,
+        /// Why it counts as missing.
+        cause: std::io::Error,
+    },
     /// The root store, or the key tree under it.
     #[error("{0}")]
     Keys(#[from] lethe_crypto::Error),

@@ -100,12 +100,7 @@ impl EntryDraft {
         self.finish_with(&System, index, origin)
     }
 
-    pub(crate) fn finish_with(
-        self,
-        random: &impl Random,
-        index: u64,
-        origin: &Origin,
-    ) -> Result<Entry, EntryError> {
+    pub(crate) fn finish_with(self, random: &impl Random, index: u64, origin: &Origin) -> Result<Entry, EntryError> {
         let Self { entry, subject, details } = self;
         let blind = Blind::generate(random)?;
         let sealed = match (&subject, details) {
@@ -118,19 +113,8 @@ impl EntryDraft {
         };
         let Open { time, operation, credential, purpose, basis, outcome, reason, event } = entry;
         let pseudonym = subject.map(|key| pseudonym(index, &key));
-        let entry = Entry {
-            time,
-            operation,
-            credential,
-            purpose,
-            basis,
-            outcome,
-            reason,
-            pseudonym,
-            sealed,
-            blind,
-            event,
-        };
+        let entry =
+            Entry { time, operation, credential, purpose, basis, outcome, reason, pseudonym, sealed, blind, event };
         // What no reader would accept must not become a leaf: a log cannot take anything back.
         let line = entry.encode();
         if line.len() > MAX_ENTRY {

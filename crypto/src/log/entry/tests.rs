@@ -168,7 +168,10 @@ fn malformed_entries_are_refused() {
         ("no time", with(&enrolment, r#""time":1760000000123,"#, "")),
         ("time with fraction", with(&enrolment, "1760000000123", "1760000000.123")),
         ("time beyond 2^53", with(&enrolment, "1760000000123", "9007199254740992")),
-        ("fields in another order", with(&enrolment, r#""version":1,"time":1760000000123"#, r#""time":1760000000123,"version":1"#)),
+        (
+            "fields in another order",
+            with(&enrolment, r#""version":1,"time":1760000000123"#, r#""time":1760000000123,"version":1"#),
+        ),
         ("repeated field", with(&enrolment, r#""basis":"#, r#""basis":"consent","basis":"#)),
         ("unknown field", with(&enrolment, r#""basis":"#, r#""applicant":"x","basis":"#)),
         ("unknown field at the end", with(&enrolment, r#""}"#, r#"","applicant":"x"}"#)),
@@ -206,7 +209,9 @@ fn malformed_entries_are_refused() {
 #[test]
 fn an_unknown_event_is_kept_as_it_is_and_not_interpreted() {
     let known = line(&finished()[4]);
-    let future = known.replace("MIRROR_DROPPED", "SOMETHING_NEW").replace(r#""approved_by":"#, r#""by":{"a":1,"b":[]},"approved_by":"#);
+    let future = known
+        .replace("MIRROR_DROPPED", "SOMETHING_NEW")
+        .replace(r#""approved_by":"#, r#""by":{"a":1,"b":[]},"approved_by":"#);
     let entry = Entry::decode(future.as_bytes()).unwrap();
     assert_eq!(line(&entry), future);
     let Some(Event::Other(event)) = entry.event else { panic!("an event of another type") };

@@ -78,10 +78,8 @@ fn fields_are_taken_in_order_and_none_may_be_left() {
 }
 
 fn values() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        "[ !#-\\[\\]-~\n—é]{0,12}".prop_map(Value::String),
-        (0..=MAX_NUMBER).prop_map(Value::Number),
-    ];
+    let leaf =
+        prop_oneof!["[ !#-\\[\\]-~\n—é]{0,12}".prop_map(Value::String), (0..=MAX_NUMBER).prop_map(Value::Number),];
     leaf.prop_recursive(4, 32, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::List),

@@ -57,13 +57,7 @@ pub fn prove_consistency(source: &dyn NodeSource, old: u64, new: u64) -> Result<
 }
 
 /// Checks that `leaf` is at `index` in the tree with `size` leaves and this root.
-pub fn verify_inclusion(
-    leaf: &Hash,
-    index: u64,
-    size: u64,
-    proof: &[Hash],
-    root: &Hash,
-) -> Result<(), MerkleError> {
+pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash], root: &Hash) -> Result<(), MerkleError> {
     if index >= checked(size)? {
         return Err(MerkleError::OutOfRange { index, size });
     }

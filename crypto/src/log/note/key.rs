@@ -78,8 +78,8 @@ pub struct SigningKey {
 impl SigningKey {
     /// The key of log `name` with this seed.
     pub fn from_seed(name: Origin, seed: &Seed) -> std::result::Result<Self, NoteError> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose())
-            .map_err(|_| NoteError::Key("not an Ed25519 seed"))?;
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(seed.expose()).map_err(|_| NoteError::Key("not an Ed25519 seed"))?;
         let public = pair.public_key().as_ref().try_into();
         let public = public.map_err(|_| NoteError::Key("an Ed25519 key has 32 bytes"))?;
         Ok(Self { pair, verifier: VerifierKey::new(name, public) })

@@ -5,12 +5,15 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::merkle::Hash;
 
 /// The note, keys and signature that the Go implementation of signed notes tests itself with.
-const TEXT: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+const TEXT: &str =
+    "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
 const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 const PETER_SECRET: &str = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
-const PETER_LINE: &str = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+const PETER_LINE: &str =
+    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 const ENOCH: &str = "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop";
-const ENOCH_LINE: &str = "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n";
+const ENOCH_LINE: &str =
+    "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n";
 
 fn seed(byte: u8) -> Seed {
     Seed::from_slice(&[byte; 32]).unwrap()
@@ -104,7 +107,11 @@ fn wrong_signatures_are_refused_and_not_ignored() {
     let open = |note: String| open(note.as_bytes(), &peter()).map(str::to_owned);
 
     assert_eq!(open(format!("{TEXT}\n{ENOCH_LINE}")), unsigned, "another key");
-    assert_eq!(open(format!("{TEXT}\n{}", PETER_LINE.replace("PeterNeumann", "PeterNeuman"))), unsigned, "another name");
+    assert_eq!(
+        open(format!("{TEXT}\n{}", PETER_LINE.replace("PeterNeumann", "PeterNeuman"))),
+        unsigned,
+        "another name"
+    );
     assert_eq!(open(format!("{TEXT}\n{}", PETER_LINE.replace("x08g", "x08h"))), unsigned, "another id");
     assert_eq!(open(format!("{TEXT}\n{}", PETER_LINE.replace("ZJku", "ZJkv"))), wrong, "another signature");
     assert_eq!(open(format!("{TEXT}\n{}", PETER_LINE.replace("AM=\n", "AMA\n"))), wrong, "a longer signature");
@@ -115,7 +122,8 @@ fn wrong_signatures_are_refused_and_not_ignored() {
 
 #[test]
 fn malformed_keys_are_refused() {
-    let (type_2, too_long) = ("ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==");
+    let (type_2, too_long) =
+        ("ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==");
     for (case, text) in [
         ("empty", String::new()),
         ("name alone", "PeterNeumann".into()),

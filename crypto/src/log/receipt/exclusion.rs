@@ -16,10 +16,13 @@ pub const ALWAYS_EXCLUDED: [(&str, &str); 6] = [
 ];
 
 /// Words for what stores and the vault state of their medium and memory.
-const STATEMENTS: [(&str, &str); 4] = [
+const STATEMENTS: [(&str, &str); 7] = [
     ("MEDIUM_NOT_SEPARATE", "the root store was on the same device as the data"),
     ("WEAR_LEVELLING_POSSIBLE", "the device may have kept overwritten blocks (wear levelling of flash storage)"),
     ("COPY_ON_WRITE_POSSIBLE", "the file system may have kept overwritten blocks (copy on write, snapshots)"),
+    ("ROOT_REPLICA_ABANDONED", "a replica of the root store was abandoned with roots in it"),
+    ("ROOT_STORE_KEEPS_BACKUPS", "the root store keeps backups or snapshots of its own"),
+    ("ROOT_DEVICE_VIRTUAL", "the root store's device is emulated: its state is a file of somebody else's"),
     ("MEMORY_NOT_LOCKED", "memory was not locked: the system may have written keys to swap"),
 ];
 
@@ -39,6 +42,14 @@ pub fn explain(code: &Token) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::MediumStatement;
+
+    #[test]
+    fn every_statement_of_a_medium_has_words() {
+        for statement in MediumStatement::ALL {
+            assert!(explain(&statement.as_str().parse().unwrap()).is_some(), "{statement}");
+        }
+    }
 
     #[test]
     fn every_code_is_a_token_with_words() {

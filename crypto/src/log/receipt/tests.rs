@@ -292,8 +292,14 @@ fn entries_outside_the_checkpoint_are_refused() {
     let early = Checkpoint { size: 8, ..log.checkpoint() };
     assert!(refused(issue(&c, &Logged { proof: vec![], ..d.clone() }, early), Part::Committed), "earlier checkpoint");
     assert!(refused(issue(&Logged { index: 5, ..c.clone() }, &d, log.checkpoint()), Part::Committed), "another index");
-    assert!(refused(issue(&c, &Logged { index: 11, ..d.clone() }, log.checkpoint()), Part::Destroyed), "beyond the end");
-    assert!(refused(issue(&c, &Logged { proof: c.proof.clone(), ..d.clone() }, log.checkpoint()), Part::Destroyed), "another proof");
+    assert!(
+        refused(issue(&c, &Logged { index: 11, ..d.clone() }, log.checkpoint()), Part::Destroyed),
+        "beyond the end"
+    );
+    assert!(
+        refused(issue(&c, &Logged { proof: c.proof.clone(), ..d.clone() }, log.checkpoint()), Part::Destroyed),
+        "another proof"
+    );
 
     // An entry that says the right thing but was never appended.
     let mut forged = Entry::decode(d.entry).unwrap();
@@ -314,7 +320,10 @@ fn what_the_checkpoint_does_not_sign_cannot_be_exchanged_either() {
     assert!(matches!(with(&id, &"44".repeat(16)), Err(ReceiptError::Receipt { .. })), "the receipt's id");
     assert!(matches!(with(r#","MEDIUM_NOT_SEPARATE"]}"#, "]}"), Err(ReceiptError::Exclusions)), "an exclusion less");
     assert!(matches!(with(r#""MEDIUM_PHYSICS","#, ""), Err(ReceiptError::Exclusions)), "a standing exclusion less");
-    assert!(matches!(with(r#""MEDIUM_PHYSICS""#, r#""MEDIUM_PHYSICS","X""#), Err(ReceiptError::Exclusions)), "one more");
+    assert!(
+        matches!(with(r#""MEDIUM_PHYSICS""#, r#""MEDIUM_PHYSICS","X""#), Err(ReceiptError::Exclusions)),
+        "one more"
+    );
     assert!(matches!(with(r#""version":1"#, r#""version":2"#), Err(ReceiptError::Version)), "a version to come");
     assert!(matches!(with("lethe-erasure-receipt", "lethe-export"), Err(ReceiptError::Version)), "another document");
     assert!(matches!(with(r#"{"index":4"#, r#"{"more":1,"index":4"#), Err(ReceiptError::Json(_))), "an unknown field");

@@ -47,7 +47,11 @@ impl fmt::Display for Verified {
         writeln!(f, "             epoch {} (root {})", erasure.from, erasure.from_root)?;
         writeln!(f, "             was left for epoch {} (root {})", erasure.to, erasure.to_root)?;
         writeln!(f, "  destroyed  {} as entry {}", Utc(self.destroyed_at), self.destroyed_index)?;
-        writeln!(f, "             root {} of epoch {}, in a root store of kind {}", destruction.root, destruction.epoch, destruction.store)?;
+        writeln!(
+            f,
+            "             root {} of epoch {}, in a root store of kind {}",
+            destruction.root, destruction.epoch, destruction.store
+        )?;
         writeln!(f, "  checkpoint {} entries, root {}", self.checkpoint.size, self.checkpoint.root)?;
         write!(f, "Not attested:")?;
         for code in &self.excludes {

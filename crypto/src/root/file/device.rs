@@ -26,7 +26,8 @@ pub(super) fn statements(replica: &Replica, data: &Path) -> Result<Vec<MediumSta
     if rotational(device) != Some(true) {
         statements.push(MediumStatement::WearLevelling);
     }
-    if !fstatfs(replica.file()).is_ok_and(|stat| overwrites_in_place(&stat)) {
+    let in_place = fstatfs(replica.file()).is_ok_and(|stat| overwrites_in_place(&stat));
+    if !in_place || journals_data(device) {
         statements.push(MediumStatement::CopyOnWrite);
     }
     Ok(statements)
@@ -34,6 +35,16 @@ pub(super) fn statements(replica: &Replica, data: &Path) -> Result<Vec<MediumSta
 
 fn overwrites_in_place(stat: &StatFs) -> bool {
     u64::try_from(stat.f_type).is_ok_and(|kind| IN_PLACE.contains(&kind))
+}
+
+/// Does the file system write data into its journal first (ext4 `data=journal`)? What cannot be known is
+/// taken for a yes.
+fn journals_data(device: u64) -> bool {
+    let number = format!("{}:{}", major(device), minor(device));
+    let Ok(mounts) = fs::read_to_string("/proc/self/mountinfo") else { return true };
+    // proc(5): the third field is the device; the options of the file system come last.
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&number));
+    mount.is_none_or(|line| line.rsplit(' ').next().is_none_or(|options| options.contains("data=journal")))
 }
 
 /// Two partitions of one disk are one device: whoever images it has both.

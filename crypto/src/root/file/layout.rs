@@ -80,8 +80,10 @@ impl Header {
         let (flags, replicas) = (reader.u8()?, reader.u8()?);
         reader.take(5)?;
         let store = reader.array()?;
-        let claim =
-            Claim { vault: VaultId::from_bytes(reader.array()?), incarnation: Incarnation::from_bytes(reader.array()?) };
+        let claim = Claim {
+            vault: VaultId::from_bytes(reader.array()?),
+            incarnation: Incarnation::from_bytes(reader.array()?),
+        };
         let (sequence, credential) = (reader.u64()?, reader.array()?);
         reader.end()?;
         Ok(Some(Self {
@@ -208,10 +210,7 @@ mod tests {
         Header {
             store: [1; 16],
             sequence: 7,
-            claim: Some(Claim {
-                vault: VaultId::from_bytes([2; 16]),
-                incarnation: Incarnation::from_bytes([3; 16]),
-            }),
+            claim: Some(Claim { vault: VaultId::from_bytes([2; 16]), incarnation: Incarnation::from_bytes([3; 16]) }),
             replicas: 2,
             credential: Some([4; 32]),
             abandoned: true,

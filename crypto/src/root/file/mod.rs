@@ -40,6 +40,9 @@ pub struct FileRootStore {
 struct Inner {
     replicas: Vec<Replica>,
     header: Header,
+    /// A slot could not be wiped. What is read of the slots from then on may be the system's memory of a
+    /// write that never reached the device.
+    in_doubt: bool,
 }
 
 impl FileRootStore {
@@ -59,7 +62,7 @@ impl FileRootStore {
             statements.push(MediumStatement::Abandoned);
         }
         Ok(Self {
-            inner: Mutex::new(Inner { replicas, header }),
+            inner: Mutex::new(Inner { replicas, header, in_doubt: false }),
             credential: options.credential,
             medium: statements.into_iter().collect(),
         })
@@ -112,7 +115,12 @@ impl RootStore for FileRootStore {
         let used = Root { id: root, used: Use::Wrapped, key: found.key.duplicate() };
         inner.write_root(slot, &used)?;
         let mut wrapped = vec![VERSION];
-        self.wrapping_key(&inner.header.store, &used, context).seal_onto(&mut wrapped, &System, context, key.expose())?;
+        self.wrapping_key(&inner.header.store, &used, context).seal_onto(
+            &mut wrapped,
+            &System,
+            context,
+            key.expose(),
+        )?;
         Ok(wrapped)
     }
 
@@ -138,28 +146,17 @@ impl RootStore for FileRootStore {
     }
 
     async fn destroy(&self, claim: &Claim, root: RootId) -> Result<Evidence> {
-        let inner = self.inner.lock();
+        let mut inner = self.inner.lock();
         inner.expect(claim)?;
-        let images = inner.read()?;
-        let was_absent = find(&images, root).is_none();
-        for slot in 0..SLOTS {
-            if inner.holds_remains(&images, slot, root) {
-                for replica in &inner.replicas {
-                    replica.wipe(slot)?;
-                    fail::fail_point!("root-file-replica-wiped");
-                }
-            }
-        }
+        let was_absent = !inner.in_doubt && find(&inner.read()?, root).is_none();
+        let wiped = inner.wipe(root);
+        inner.in_doubt = wiped.is_err();
+        wiped?;
         if find(&inner.read()?, root).is_some() {
             return Err(Error::RootsRemain(1));
         }
-        Ok(Evidence {
-            store: StoreKind::File,
-            root,
-            replicas: u32::from(inner.header.replicas),
-            was_absent,
-            medium: self.medium.clone(),
-        })
+        let replicas = u32::from(inner.header.replicas);
+        Ok(Evidence { store: StoreKind::File, root, replicas, was_absent, medium: self.medium.clone() })
     }
 
     async fn epochs(&self) -> Result<Vec<RootId>> {
@@ -217,12 +214,24 @@ impl Inner {
         Ok(())
     }
 
+    /// Wipes `root` in every replica, and whatever may be left of it.
+    fn wipe(&self, root: RootId) -> Result<()> {
+        let images = self.read()?;
+        for slot in (0..SLOTS).filter(|slot| self.may_hold(&images, *slot, root)) {
+            for replica in &self.replicas {
+                replica.wipe(slot)?;
+                fail::fail_point!("root-file-replica-wiped");
+            }
+        }
+        Ok(())
+    }
+
     /// May this slot hold anything of `root`? It does if any replica says so. A damaged slot may, too,
-    /// unless another replica shows that it belongs to another root.
-    fn holds_remains(&self, images: &[Image], slot: usize, root: RootId) -> bool {
+    /// unless another replica shows that it belongs to another root; and so may a free one, in doubt.
+    fn may_hold(&self, images: &[Image], slot: usize, root: RootId) -> bool {
         let owners = || images.iter().filter_map(|image| image.slots[slot].root()).map(|owner| owner.id);
         let damaged = images.iter().any(|image| matches!(image.slots[slot], Slot::Damaged));
-        owners().any(|owner| owner == root) || (damaged && owners().next().is_none())
+        owners().any(|owner| owner == root) || ((damaged || self.in_doubt) && owners().next().is_none())
     }
 
     /// Gives a root back to replicas that have it damaged or not at all. A replica that cannot take it

@@ -118,8 +118,7 @@ fn newest(found: &[(Image, Replica)]) -> Result<Option<Header>> {
 
 /// Has nobody claimed the store, nor put a root in it?
 fn unused(header: &Header, found: &[(Image, Replica)]) -> bool {
-    header.claim.is_none()
-        && found.iter().all(|(image, _)| image.slots.iter().all(|slot| matches!(slot, Slot::Free)))
+    header.claim.is_none() && found.iter().all(|(image, _)| image.slots.iter().all(|slot| matches!(slot, Slot::Free)))
 }
 
 fn fresh(replicas: u8, credential: Option<&RootCredential>) -> Result<Header> {

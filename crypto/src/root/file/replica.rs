@@ -88,6 +88,7 @@ impl Replica {
     /// Reads everything.
     pub(super) fn read(&self) -> Result<Image> {
         let mut bytes = Zeroizing::new(vec![0; FILE]);
+        self.let_go(0, FILE);
         self.file.read_exact_at(&mut bytes, 0).map_err(self.fail("reading"))?;
         let mut blocks = bytes.chunks_exact(BLOCK);
         let mut header: Option<Header> = None;
@@ -126,16 +127,15 @@ impl Replica {
 
     fn write(&self, offset: u64, block: &Block) -> Result<()> {
         self.file.write_all_at(block.as_slice(), offset).map_err(self.fail("writing"))?;
-        // A failed sync may have dropped what was written: whoever gets this error must not go on as if
-        // the block were there, and does not: nothing is reported until every replica succeeded.
+        // A failed sync may have dropped what was written, and the next one would not say so again: whoever
+        // repeats the call writes the block again.
         self.file.sync_data().map_err(self.fail("syncing"))
     }
 
-    /// Reads a slot from the device, as far as the system lets go of its own copy.
+    /// Reads a slot back.
     fn expect(&self, slot: usize, block: &Block) -> Result<()> {
         let offset = layout::offset(slot);
-        // Advice: where it is not taken, the read is answered from the page cache.
-        let _ = fadvise(&self.file, offset, std::num::NonZeroU64::new(BLOCK as u64), Advice::DontNeed);
+        self.let_go(offset, BLOCK);
         let mut read: Block = Zeroizing::new([0; BLOCK]);
         self.file.read_exact_at(read.as_mut_slice(), offset).map_err(self.fail("reading back"))?;
         if bool::from(read.as_slice().ct_eq(block.as_slice())) {
@@ -143,6 +143,12 @@ impl Replica {
         } else {
             Err(Error::corrupt("root store slot", format!("{}: not what was written", self.path.display())))
         }
+    }
+
+    /// Has the next read answered by the device. After a failed sync the system's copy may say what the
+    /// device does not. This is advice: where it is not taken, the copy answers.
+    fn let_go(&self, offset: u64, length: usize) {
+        let _ = fadvise(&self.file, offset, std::num::NonZeroU64::new(length as u64), Advice::DontNeed);
     }
 
     fn lock(&self) -> Result<()> {

@@ -9,9 +9,9 @@ use std::collections::{HashMap, HashSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::secret::PageKey;
 use crate::tree::address::Place;
 use crate::tree::page::{Draw, Page};
-use crate::secret::PageKey;
 
 type Key = [u8; 32];
 
@@ -77,8 +77,11 @@ impl Adversary {
     /// The entries of this page that lead to what is looked for.
     fn digits(&self, place: &PlaceBytes) -> HashSet<u8> {
         let (tree, height, level, index) = parse(place);
-        let wanted: Vec<u64> =
-            if tree == (0, 0) { self.tenants.iter().map(|(slot, _)| *slot).chain([0]).collect() } else { self.slots.clone() };
+        let wanted: Vec<u64> = if tree == (0, 0) {
+            self.tenants.iter().map(|(slot, _)| *slot).chain([0]).collect()
+        } else {
+            self.slots.clone()
+        };
         let mut digits = HashSet::new();
         for slot in wanted {
             let digits_of = base64_digits(slot);
@@ -184,13 +187,8 @@ struct History {
 impl History {
     fn new() -> Self {
         let (disk, view) = founded();
-        let mut history = Self {
-            disk,
-            views: vec![view],
-            live: HashMap::new(),
-            erased: HashSet::new(),
-            tenants: BTreeSet::new(),
-        };
+        let mut history =
+            Self { disk, views: vec![view], live: HashMap::new(), erased: HashSet::new(), tenants: BTreeSet::new() };
         (1..=TENANTS).for_each(|slot| history.take_in(slot));
         history
     }

@@ -66,7 +66,38 @@ fn rewritten_pages_are_fixed() {
     assert_eq!(hex::encode(key(&rewrite.view, &disk, tenant(1), 5)), REDRAWN);
 }
 
-const VAULT_KEY: &str = "";
-const REDRAWN: &str = "";
+const VAULT_KEY: &str = "ea4436c827cd193e8bc58a7d88ca5984f2feeddc9dba218c1d20335e1e3f3e96";
+const REDRAWN: &str = "ae32f381f587b274530d46fbbc085d07e9b36027eb42aa3492b9fb2183f5e9bc";
 /// (address, length, SHA-256 of the sealed page)
-const PAGES: &[(&str, usize, &str)] = &[];
+const PAGES: [(&str, usize, &str); 6] = [
+    (
+        "000000000000000000000000000000000000000000000000000000000001",
+        556,
+        "cd31c19978f0e07cd0d63299089b47280758f9ccb3e5ed7a619286daeefacbcc",
+    ),
+    (
+        "000000000000000000000000010000000000000000000000000000000001",
+        2941,
+        "63928737c615d418ac2f188283502be337e48d895d649c3e8587be9a032e6c70",
+    ),
+    (
+        "000000000000000100000000000000000000000000000000000000000001",
+        556,
+        "60d78a558be73cd2bab963c5e1b6988964055d43045aa57f6f5cb6bf00e7ae37",
+    ),
+    (
+        "000000000000000100000000010000000000000000000000000000000001",
+        2941,
+        "c5d2a7777180ece74dc76096bdcbf9cd30fa76e4781e1a35f7d49f7c0bfb6288",
+    ),
+    (
+        "000000000000000100000000020000000000000000010000000000000001",
+        2941,
+        "167a2a6deeb8bee8ff7af475f96c26c2c892b72d78b7e47a2ef1251efdad5258",
+    ),
+    (
+        "000000000000000100000000020100000000000000000000000000000001",
+        2941,
+        "6c17895975b2c8b34e888ae36009544823bb24cbb2d79594bb4e863b4e9f0891",
+    ),
+];

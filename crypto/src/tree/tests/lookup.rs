@@ -131,7 +131,8 @@ fn a_missing_or_changed_page_is_corrupt_by_name() {
     let view = erase(&disk, &view, &[(tree, SlotRef::first(7))]);
     for address in disk.addresses() {
         let page = disk.page(&address).unwrap().unwrap();
-        for damaged in [None, Some(page[..page.len() - 1].to_vec()), Some(flipped(&page, 200)), Some(flipped(&page, 0))] {
+        for damaged in [None, Some(page[..page.len() - 1].to_vec()), Some(flipped(&page, 200)), Some(flipped(&page, 0))]
+        {
             let broken = Disk::default();
             for other in disk.addresses() {
                 broken.put(other, disk.page(&other).unwrap().unwrap());

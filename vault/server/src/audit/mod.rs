@@ -16,7 +16,8 @@ use lethe_policy::{Authorized, Denial, Operation, Principal};
 use crate::error::Result;
 use crate::store::StoreError;
 
-pub use proof::{LogProof, SignedCheckpoint, checkpoint, create_log, log_of, prove};
+pub(crate) use proof::create_log;
+pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove};
 pub use receipt::{ReceiptState, get_receipt};
 
 /// A word of the log's vocabulary.

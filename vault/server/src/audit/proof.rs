@@ -4,7 +4,6 @@ use lethe_crypto::log::note::{Seed, SigningKey, VerifierKey};
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Invalid, Reason};
-use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
@@ -47,7 +46,7 @@ pub fn checkpoint(vault: &Vault, tree: TreeId) -> Result<SignedCheckpoint> {
     let checkpoint = Checkpoint { origin: log.origin.clone(), size: log.size, root: frontier.root() };
     let signing = signing_key(vault, tree, log.origin)?;
     let note = checkpoint.sign(&signing).map_err(|fault| StoreError::corrupt("checkpoint", fault.to_string()))?;
-    Ok(SignedCheckpoint { size: log.size, note, verifier: signing.verifier() })
+    Ok(SignedCheckpoint { size: log.size, note, verifier: signing.verifier().clone() })
 }
 
 /// Gives entry `index` of a log and its proof in the tree of the first `size` entries (0: all).
@@ -83,10 +82,6 @@ fn signing_key(vault: &Vault, tree: TreeId, origin: Origin) -> Result<SigningKey
     let missing = || StoreError::corrupt("log key", format!("of {tree}"));
     let sealed = vault.store.get(&key)?.ok_or_else(missing)?;
     let opened = vault.keys.open(&key, "", &sealed)?.ok_or_else(missing)?;
-    let mut bytes = Zeroizing::new([0; 32]);
-    if opened.len() != bytes.len() {
-        return Err(missing().into());
-    }
-    bytes.copy_from_slice(&opened);
-    SigningKey::from_seed(origin, &Seed::from_bytes(bytes)).map_err(|_| missing().into())
+    let seed = Seed::from_slice(&opened).map_err(|_| missing())?;
+    SigningKey::from_seed(origin, &seed).map_err(|_| missing().into())
 }

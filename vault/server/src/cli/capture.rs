@@ -106,10 +106,7 @@ fn json(source: &str) -> Result<Vec<f32>, Failure> {
 
 fn bounded(name: &str, source: impl Read) -> Result<String, Failure> {
     let mut text = String::new();
-    source
-        .take(MAX_JSON + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| unreadable(name, &error))?;
+    source.take(MAX_JSON + 1).read_to_string(&mut text).map_err(|error| unreadable(name, &error))?;
     if text.len() as u64 > MAX_JSON {
         return Err(Failure::usage(format!("{name} is too long for one embedding")));
     }
@@ -172,8 +169,7 @@ mod tests {
         let path = folder.path().join("e.json");
         std::fs::write(&path, "[0.25, -1, 2e3]").unwrap();
         let source = format!("@{}", path.display());
-        let capture =
-            read(&["--embedding", &source, "--kind", "DOCUMENT_PORTRAIT"]).unwrap();
+        let capture = read(&["--embedding", &source, "--kind", "DOCUMENT_PORTRAIT"]).unwrap();
         assert_eq!(capture.embedding, [0.25, -1.0, 2000.0]);
         assert_eq!(capture.kind(), CaptureKind::DocumentPortrait);
         for text in ["[0.25", "[\"s3cret\"]", "{}", "", "[[1]]"] {

@@ -1,12 +1,7 @@
-//! The way to a server: where it is, who calls, what for.
+//! Clients of all services over one connection.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-use http::Uri;
-use lethe_proto::names::{SubjectName, TenantName};
-use lethe_proto::v1::Purpose;
 use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
@@ -16,140 +11,14 @@ use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::exit::{Exit, Failure, causes};
-use super::secret::{ApiKey, KEY_VARIABLE};
-use super::values;
+use super::exit::Failure;
+use super::secret::ApiKey;
 
 /// Largest answer accepted; a search may find many.
 const MAX_ANSWER: usize = 256 << 20;
-
-/// How to reach a server, and as whom.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
-    /// Where the server is. Plain http is for loopback alone.
-    #[arg(long, global = true, env = "LETHE_ENDPOINT", default_value = "http://127.0.0.1:7443")]
-    #[arg(value_name = "URL")]
-    pub(super) endpoint: String,
-
-    /// API key. Other users of this machine can see arguments: better --key-file, or LETHE_KEY in the
-    /// environment, which is used if neither is given.
-    #[arg(long, global = true, value_name = "KEY", conflicts_with = "key_file")]
-    pub(super) key: Option<ApiKey>,
-
-    /// File that holds the API key.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) key_file: Option<PathBuf>,
-
-    /// Tenant, such as acme.
-    #[arg(long, global = true, env = "LETHE_TENANT", value_name = "ID")]
-    pub(super) tenant: Option<String>,
-
-    /// What the call is for; each command says what it takes by default.
-    #[arg(long, global = true, value_parser = values::purpose(), ignore_case = true)]
-    #[arg(value_name = "PURPOSE", hide_possible_values = true)]
-    pub(super) purpose: Option<Purpose>,
-
-    /// Authorities to trust the server's certificate by, PEM. Needed with https: the system's are not
-    /// used.
-    #[arg(long, global = true, env = "LETHE_CA_CERT", value_name = "FILE")]
-    pub(super) ca_cert: Option<PathBuf>,
-
-    /// Client certificate, PEM, for a server that asks for one.
-    #[arg(long, global = true, value_name = "FILE", requires = "client_key")]
-    pub(super) client_cert: Option<PathBuf>,
-
-    /// Private key of the client certificate, PEM.
-    #[arg(long, global = true, value_name = "FILE", requires = "client_cert")]
-    pub(super) client_key: Option<PathBuf>,
-
-    /// Seconds to wait for an answer.
-    #[arg(long, global = true, default_value_t = 60, value_name = "SECONDS")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(super) timeout: u64,
-}
-
-impl Connection {
-    /// Opens the connection.
-    pub(super) async fn open(&self) -> Result<Client, Failure> {
-        let channel = self.endpoint()?.connect().await.map_err(|error| {
-            let why = causes(&error);
-            Failure::new(Exit::NotNow, format!("cannot reach {}: {why}", self.endpoint))
-        })?;
-        Client::new(channel, self.api_key()?.as_ref(), Duration::from_secs(self.timeout))
-    }
-
-    /// The tenant that was named.
-    pub(super) fn tenant(&self) -> Result<TenantName, Failure> {
-        let Some(tenant) = &self.tenant else {
-            return Err(Failure::usage("name the tenant with --tenant, or set LETHE_TENANT"));
-        };
-        // The whole name is what other commands print.
-        let id = tenant.strip_prefix("tenants/").unwrap_or(tenant);
-        TenantName::new(id).map_err(|error| Failure::usage(error.to_string()))
-    }
-
-    /// A subject of that tenant.
-    pub(super) fn subject(&self, id: &str) -> Result<SubjectName, Failure> {
-        if id.starts_with("tenants/") {
-            return id.parse().map_err(|error| Failure::usage(format!("{error}")));
-        }
-        SubjectName::new(self.tenant()?.tenant(), id)
-            .map_err(|error| Failure::usage(error.to_string()))
-    }
-
-    /// The purpose that was named, or this one.
-    pub(super) fn purpose(&self, default: Purpose) -> i32 {
-        self.purpose.unwrap_or(default).into()
-    }
-
-    fn api_key(&self) -> Result<Option<ApiKey>, Failure> {
-        if let Some(path) = &self.key_file {
-            return ApiKey::read(path).map(Some);
-        }
-        let variable = || std::env::var(KEY_VARIABLE).ok().map(|text| ApiKey::new(&text));
-        Ok(self.key.clone().or_else(variable).filter(|key| !key.expose().is_empty()))
-    }
-
-    fn endpoint(&self) -> Result<Endpoint, Failure> {
-        let refuse = |why: &str| Failure::usage(format!("the endpoint {}: {why}", self.endpoint));
-        let uri: Uri = self.endpoint.parse().map_err(|_| refuse("is no URL"))?;
-        let endpoint = Endpoint::from(uri.clone()).connect_timeout(Duration::from_secs(10));
-        match uri.scheme_str() {
-            Some("http") if is_loopback(&uri) => Ok(endpoint),
-            // O30: keys and templates do not cross a network in the clear.
-            Some("http") => Err(refuse("http is for loopback alone; use https and --ca-cert")),
-            Some("https") => endpoint
-                .tls_config(self.tls()?)
-                .map_err(|error| Failure::usage(format!("TLS: {}", causes(&error)))),
-            Some(_) | None => Err(refuse("write http://… or https://…")),
-        }
-    }
-
-    fn tls(&self) -> Result<ClientTlsConfig, Failure> {
-        let Some(authorities) = &self.ca_cert else {
-            return Err(Failure::usage("https needs --ca-cert FILE: which authorities to trust"));
-        };
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem(authorities)?));
-        match (&self.client_cert, &self.client_key) {
-            (Some(cert), Some(key)) => Ok(tls.identity(Identity::from_pem(pem(cert)?, pem(key)?))),
-            (Some(_), None) | (None, Some(_)) | (None, None) => Ok(tls),
-        }
-    }
-}
-
-fn pem(path: &PathBuf) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))
-}
-
-fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
 
 /// Clients of all services over one connection, under one key.
 #[derive(Debug, Clone)]
@@ -164,11 +33,7 @@ pub(super) type Wire = InterceptedService<Channel, Attach>;
 
 impl Client {
     /// Clients over a channel.
-    pub(super) fn new(
-        channel: Channel,
-        key: Option<&ApiKey>,
-        timeout: Duration,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(channel: Channel, key: Option<&ApiKey>, timeout: Duration) -> Result<Self, Failure> {
         let authorization = key
             .map(|key| {
                 let mut value: MetadataValue<Ascii> = format!("Bearer {}", key.expose())
@@ -205,8 +70,7 @@ impl Client {
 
     /// 1:N.
     pub(super) fn identification(&self) -> IdentificationServiceClient<Wire> {
-        IdentificationServiceClient::new(self.wire(&self.unary))
-            .max_decoding_message_size(MAX_ANSWER)
+        IdentificationServiceClient::new(self.wire(&self.unary)).max_decoding_message_size(MAX_ANSWER)
     }
 
     /// Subjects.
@@ -247,56 +111,9 @@ impl Interceptor for Attach {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use clap::Parser;
+    use tonic::transport::Endpoint;
 
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        connection: Connection,
-    }
-
-    fn connection(arguments: &[&str]) -> Connection {
-        Line::parse_from(["lethe"].iter().chain(arguments)).connection
-    }
-
-    #[test]
-    fn plain_http_is_for_loopback_alone() {
-        for url in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
-            connection(&["--endpoint", url]).endpoint().unwrap();
-        }
-        for url in ["http://10.0.0.1:1", "http://example.org", "ftp://localhost", "localhost", ""] {
-            let failure = connection(&["--endpoint", url]).endpoint().unwrap_err();
-            assert_eq!(failure.exit, Exit::Usage, "{url}");
-        }
-    }
-
-    #[test]
-    fn https_needs_authorities() {
-        let failure = connection(&["--endpoint", "https://vault.example"]).endpoint().unwrap_err();
-        assert!(failure.message.contains("--ca-cert"), "{failure}");
-    }
-
-    #[test]
-    fn names_are_of_the_tenant_or_whole() {
-        let connection = connection(&["--tenant", "acme"]);
-        assert_eq!(connection.subject("p-1").unwrap().to_string(), "tenants/acme/subjects/p-1");
-        let whole = "tenants/globex/subjects/p-1";
-        assert_eq!(connection.subject(whole).unwrap().to_string(), whole);
-        assert!(connection.subject("a/b").is_err());
-        assert!(self::connection(&["--tenant", "Not A Tenant"]).tenant().is_err());
-        let whole = self::connection(&["--tenant", "tenants/acme"]);
-        assert_eq!(whole.tenant().unwrap().tenant(), "acme");
-    }
-
-    #[test]
-    fn a_key_is_not_shown_by_debug() {
-        let connection = connection(&["--key", "s3cret"]);
-        assert!(!format!("{connection:?}").contains("s3cret"));
-        let key = connection.api_key().unwrap().unwrap();
-        assert_eq!(key.expose(), "s3cret");
-    }
 
     #[test]
     fn a_key_that_cannot_be_sent_is_refused_without_showing_it() {
@@ -306,8 +123,7 @@ mod tests {
         let key = ApiKey::new("with\nbreak");
         let failure = Client::new(channel(), Some(&key), Duration::from_secs(1)).unwrap_err();
         assert!(!failure.to_string().contains("break"));
-        let client =
-            Client::new(channel(), Some(&ApiKey::new("s3cret")), Duration::from_secs(1)).unwrap();
+        let client = Client::new(channel(), Some(&ApiKey::new("s3cret")), Duration::from_secs(1)).unwrap();
         assert!(!format!("{client:?}").contains("s3cret"));
     }
 }

@@ -62,16 +62,15 @@ impl Configuration {
         };
         let mut loader = loader.environment(std::env::vars_os());
         for assignment in &self.set {
-            let (key, value) = assignment
-                .split_once('=')
-                .ok_or_else(|| Failure::usage("--set: write KEY=VALUE"))?;
+            let (key, value) = assignment.split_once('=').ok_or_else(|| Failure::usage("--set: write KEY=VALUE"))?;
             loader = loader.set("--set", key, OsStr::new(value));
         }
         let replicas = match self.root_replica.as_slice() {
             [] => None,
-            replicas => Some(std::env::join_paths(replicas).map_err(|_| {
-                Failure::usage("--root-replica: a path with a colon can only stand in a file")
-            })?),
+            replicas => Some(
+                std::env::join_paths(replicas)
+                    .map_err(|_| Failure::usage("--root-replica: a path with a colon can only stand in a file"))?,
+            ),
         };
         let flags = [
             ("--listen", "listen", &self.listen),
@@ -122,8 +121,16 @@ mod tests {
         std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[limits]\nqueue = 1\nconcurrency = 1").unwrap();
         let file = file.to_str().unwrap();
         let config = load(&[
-            "--config", file, "--listen", "[::1]:2", "--set", "limits.queue=2", "--root-replica", "a",
-            "--root-replica", "b",
+            "--config",
+            file,
+            "--listen",
+            "[::1]:2",
+            "--set",
+            "limits.queue=2",
+            "--root-replica",
+            "a",
+            "--root-replica",
+            "b",
         ])
         .unwrap();
         assert_eq!(config.listen, "[::1]:2".parse().unwrap());

@@ -144,33 +144,20 @@ mod tests {
             .detail("reason", "ROLE_REQUIRED")
             .detail("retry after", "1 s");
         let text = failure.to_string();
-        assert_eq!(
-            text,
-            "refused: no\u{fffd}[2J\n  reason       ROLE_REQUIRED\n  retry after  1 s"
-        );
+        assert_eq!(text, "refused: no\u{fffd}[2J\n  reason       ROLE_REQUIRED\n  retry after  1 s");
     }
 
     #[test]
     fn json_gathers_details_of_one_name() {
         let failure = Failure::usage("x").detail("field", "a").detail("field", "b").detail("r s", "c");
-        assert_eq!(
-            failure.json(),
-            json!({"error": {"exit": 2, "message": "x", "field": ["a", "b"], "r_s": "c"}})
-        );
+        assert_eq!(failure.json(), json!({"error": {"exit": 2, "message": "x", "field": ["a", "b"], "r_s": "c"}}));
     }
 
     #[test]
     fn every_exit_code_is_documented() {
-        for exit in [
-            Exit::Done,
-            Exit::Failed,
-            Exit::Usage,
-            Exit::Refused,
-            Exit::NotFound,
-            Exit::No,
-            Exit::Review,
-            Exit::NotNow,
-        ] {
+        for exit in
+            [Exit::Done, Exit::Failed, Exit::Usage, Exit::Refused, Exit::NotFound, Exit::No, Exit::Review, Exit::NotNow]
+        {
             assert!(EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
         }
     }

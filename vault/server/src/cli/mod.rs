@@ -8,6 +8,7 @@ mod capture;
 mod client;
 mod command;
 mod configuration;
+mod connection;
 mod demo;
 mod exit;
 mod import;
@@ -29,8 +30,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use client::Connection;
 use command::Context;
+use connection::Connection;
 use exit::{EXIT_CODES, Exit, Failure};
 use output::Output;
 
@@ -39,7 +40,7 @@ use output::Output;
 /// It stores face embeddings, answers "is this the same person?" (verify) and "have we met this person
 /// before?" (search), and forgets a person for good (erase), with a receipt that anyone can verify.
 #[derive(Debug, Parser)]
-#[command(name = "lethe", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "lethe", version, after_help = EXIT_CODES)]
 struct Line {
     /// Show results as JSON, one object a line; failures too, on standard error.
     #[arg(long, global = true)]

@@ -147,10 +147,7 @@ mod tests {
 
     #[test]
     fn a_card_is_aligned_and_plain_without_colours() {
-        let card = Card::new("tenants/acme")
-            .row("a", 1)
-            .maybe("none", None::<u32>)
-            .row("longer", "x\u{7}y");
+        let card = Card::new("tenants/acme").row("a", 1).maybe("none", None::<u32>).row("longer", "x\u{7}y");
         assert_eq!(card.render(Paint::PLAIN), "tenants/acme\n  a       1\n  longer  x\u{fffd}y");
     }
 

@@ -12,8 +12,7 @@ pub(super) fn protect_memory() -> Result<(), Failure> {
     };
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .map_err(|error| refuse("RLIMIT_CORE", error))?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|error| refuse("PR_SET_DUMPABLE", error))
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| refuse("PR_SET_DUMPABLE", error))
 }
 
 #[cfg(test)]

@@ -8,9 +8,7 @@ use super::exit::Failure;
 /// A new random request id.
 pub(super) fn random() -> Result<String, Failure> {
     let mut bytes = [0; 16];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| Failure::failed("the system gives no random bytes"))?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::failed("the system gives no random bytes"))?;
     Ok(format_v4(bytes))
 }
 
@@ -48,11 +46,7 @@ pub(super) fn is_v4(text: &str) -> bool {
 
 /// Reads a request id from the command line.
 pub(super) fn parse(text: &str) -> Result<String, String> {
-    if is_v4(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("not a UUID of version 4 in its 36-character form".into())
-    }
+    if is_v4(text) { Ok(text.to_owned()) } else { Err("not a UUID of version 4 in its 36-character form".into()) }
 }
 
 #[cfg(test)]
@@ -80,8 +74,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_ids() {
-        for text in ["", "x", "00000000-0000-1000-8000-000000000000", "00000000000040008000000000000000"]
-        {
+        for text in ["", "x", "00000000-0000-1000-8000-000000000000", "00000000000040008000000000000000"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

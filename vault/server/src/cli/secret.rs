@@ -36,9 +36,7 @@ impl ApiKey {
 
     /// Reads a file that holds a key and nothing else.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let refuse = |error: io::Error| {
-            Failure::usage(format!("cannot read the key file {}: {error}", path.display()))
-        };
+        let refuse = |error: io::Error| Failure::usage(format!("cannot read the key file {}: {error}", path.display()));
         let file = File::open(path).map_err(refuse)?;
         let mode = file.metadata().map_err(refuse)?.permissions().mode();
         if mode & 0o077 != 0 {

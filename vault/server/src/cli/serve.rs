@@ -95,8 +95,7 @@ fn announce(
 ) -> Result<(), Failure> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let endpoint = format!("{scheme}://{address}");
-    let replicas: Vec<_> =
-        config.root_replicas().iter().map(|path| path.display().to_string()).collect();
+    let replicas: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
     let mut json = json!({
         "event": "listening",
         "endpoint": endpoint,
@@ -160,9 +159,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::failed(format!("cannot await signals: {error}")))
-        };
+        let listen = |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot await signals: {error}")));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,

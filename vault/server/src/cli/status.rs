@@ -57,12 +57,8 @@ pub(super) fn exit(code: Code) -> Exit {
         | Code::Unimplemented
         | Code::Unauthenticated => Exit::Refused,
         Code::NotFound => Exit::NotFound,
-        Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Unavailable => {
-            Exit::NotNow
-        }
-        Code::Ok | Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => {
-            Exit::Failed
-        }
+        Code::DeadlineExceeded | Code::ResourceExhausted | Code::Aborted | Code::Unavailable => Exit::NotNow,
+        Code::Ok | Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => Exit::Failed,
     }
 }
 
@@ -118,8 +114,7 @@ mod tests {
         details.set_error_info("EMBEDDING_NAN", "lethe.v1", metadata);
         details.set_bad_request([FieldViolation::new("template.embedding", "component 3 is NaN")]);
         details.set_retry_info(Some(Duration::from_millis(250)));
-        let status =
-            Status::with_error_details(Code::InvalidArgument, "the embedding is bad", details);
+        let status = Status::with_error_details(Code::InvalidArgument, "the embedding is bad", details);
         let failure = Failure::from(status);
         assert_eq!(failure.exit, Exit::Refused);
         let text = failure.to_string();
@@ -145,8 +140,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_own_name() {
-        let names: std::collections::HashSet<_> =
-            (0..17).map(|code| name(Code::from_i32(code))).collect();
+        let names: std::collections::HashSet<_> = (0..17).map(|code| name(Code::from_i32(code))).collect();
         assert_eq!(names.len(), 17);
         assert_eq!(exit(Code::NotFound), Exit::NotFound);
         assert_eq!(exit(Code::Internal), Exit::Failed);

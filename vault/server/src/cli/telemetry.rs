@@ -11,8 +11,7 @@ use crate::config::{Log, LogFormat};
 
 /// Sends events to standard error, as the configuration says.
 pub(super) fn init(log: &Log) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&log.filter)
-        .map_err(|error| Failure::usage(format!("log.filter: {error}")))?;
+    let filter = EnvFilter::try_new(&log.filter).map_err(|error| Failure::usage(format!("log.filter: {error}")))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let result = match log.format {
         LogFormat::Text => subscriber.with_ansi(false).try_init(),

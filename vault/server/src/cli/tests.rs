@@ -23,10 +23,9 @@ fn help_documents_the_exit_codes_and_every_default_purpose() {
 
 #[test]
 fn global_flags_stand_anywhere() {
-    for arguments in [
-        ["lethe", "--tenant", "acme", "--json", "key", "list"],
-        ["lethe", "key", "list", "--json", "--tenant", "acme"],
-    ] {
+    for arguments in
+        [["lethe", "--tenant", "acme", "--json", "key", "list"], ["lethe", "key", "list", "--json", "--tenant", "acme"]]
+    {
         let line = Line::try_parse_from(arguments).unwrap();
         assert!(line.json);
         assert_eq!(line.connection.tenant.as_deref(), Some("acme"));

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
-    CaptureKind, CredentialState, DecisionBand, DecisionReason, ErasureState, LawfulBasis,
-    ModelVersion, Purpose, PurposeBasis, Role, SubjectState,
+    CaptureKind, CredentialState, DecisionBand, DecisionReason, ErasureState, LawfulBasis, ModelVersion, Purpose,
+    PurposeBasis, Role, SubjectState,
 };
 use prost_types::Timestamp;
 
@@ -38,8 +38,7 @@ pub(super) trait Coded: Copy + Send + Sync + 'static {
 
     /// The value of a code in any case.
     fn parse(code: &str) -> Result<Self, String> {
-        Self::of(&format!("{}{}", Self::PREFIX, code.to_uppercase()))
-            .ok_or_else(|| format!("there is no {code}"))
+        Self::of(&format!("{}{}", Self::PREFIX, code.to_uppercase())).ok_or_else(|| format!("there is no {code}"))
     }
 }
 
@@ -121,10 +120,7 @@ fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Val
 /// Reads `PURPOSE=BASIS`.
 pub(super) fn purpose_basis(text: &str) -> Result<PurposeBasis, String> {
     let (purpose, basis) = text.split_once('=').ok_or("write PURPOSE=BASIS")?;
-    Ok(PurposeBasis {
-        purpose: Purpose::parse(purpose)?.into(),
-        lawful_basis: LawfulBasis::parse(basis)?.into(),
-    })
+    Ok(PurposeBasis { purpose: Purpose::parse(purpose)?.into(), lawful_basis: LawfulBasis::parse(basis)?.into() })
 }
 
 /// A model and its version, `MODEL@VERSION`.
@@ -138,8 +134,7 @@ impl FromStr for ModelSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (id, version) =
-            text.split_once('@').ok_or("write MODEL@VERSION, such as edgeface-xs@1")?;
+        let (id, version) = text.split_once('@').ok_or("write MODEL@VERSION, such as edgeface-xs@1")?;
         // The name's grammar is the model's; the tenant stands for any.
         ModelProfileName::new("any", id, version)
             .map_err(|error| format!("the {} {}", error.part(), error.problem()))?;
@@ -184,9 +179,7 @@ pub(super) fn time_to_come(text: &str) -> Result<Timestamp, String> {
             .checked_add(Duration::from_secs(span))
             .map(Timestamp::from)
             .ok_or_else(|| "is too far away".to_owned()),
-        None => text
-            .parse()
-            .map_err(|_| "write a time as 2026-01-31T12:00:00Z, or a span as 90d, 12h or 5m".into()),
+        None => text.parse().map_err(|_| "write a time as 2026-01-31T12:00:00Z, or a span as 90d, 12h or 5m".into()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Answers of the API, as JSON and as cards for people.
 
 use lethe_proto::v1::{
-    Completeness, Credential, IssuedCredential, ModelProfile, ModelVersion, PurposeBasis,
-    SearchMatch, SearchResponse, Subject, Template, Tenant, VerifyResponse,
+    Completeness, Credential, IssuedCredential, ModelProfile, ModelVersion, PurposeBasis, SearchMatch, SearchResponse,
+    Subject, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -22,11 +22,6 @@ fn time(time: Option<&Timestamp>) -> Option<String> {
 
 fn model(model: Option<&ModelVersion>) -> String {
     model.map_or_else(String::new, |model| format!("{}@{}", model.id, model.version))
-}
-
-/// The last segment of a name.
-pub(super) fn last(name: &str) -> &str {
-    name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
 fn joined(words: impl Iterator<Item = String>) -> String {
@@ -55,9 +50,7 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         let (purpose, basis) = basis(entry);
         format!("{purpose}={basis}").to_lowercase()
     }));
-    let card = Card::new(&tenant.name)
-        .row("purposes", words)
-        .maybe("created", time(tenant.create_time.as_ref()));
+    let card = Card::new(&tenant.name).row("purposes", words).maybe("created", time(tenant.create_time.as_ref()));
     (json, card)
 }
 
@@ -147,10 +140,7 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
         "template_counts": counts,
     });
     let templates = joined(
-        subject
-            .template_counts
-            .iter()
-            .map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
+        subject.template_counts.iter().map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
     );
     let card = Card::new(&subject.name)
         .row("state", subject.state().words())
@@ -221,13 +211,7 @@ pub(super) fn statement(of: &Completeness) -> String {
     format!(
         "{} of {} templates, {} candidates scored exactly, {} at or above {}; a template exactly at \
          the threshold is missed with a probability of at most {:e} (margin {:.3}){cut}",
-        of.searched,
-        of.gallery_size,
-        of.re_ranked,
-        of.matched,
-        of.threshold,
-        of.miss_probability,
-        of.margin
+        of.searched, of.gallery_size, of.re_ranked, of.matched, of.threshold, of.miss_probability, of.margin
     )
 }
 
@@ -260,10 +244,7 @@ mod tests {
     #[test]
     fn a_new_key_is_in_neither_form() {
         let answer = IssuedCredential {
-            credential: Some(Credential {
-                roles: vec![Role::Auditor.into()],
-                ..Credential::default()
-            }),
+            credential: Some(Credential { roles: vec![Role::Auditor.into()], ..Credential::default() }),
             api_key: "s3cret".into(),
             already_shown: false,
         };

@@ -49,11 +49,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a key.
-    pub(super) fn of(
-        key: impl Into<String>,
-        origin: Origin,
-        reason: impl Into<String>,
-    ) -> Self {
+    pub(super) fn of(key: impl Into<String>, origin: Origin, reason: impl Into<String>) -> Self {
         Self { key: Some(key.into()), origin, reason: reason.into() }
     }
 

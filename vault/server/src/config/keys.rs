@@ -16,9 +16,10 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "listen",
         set: |config, value| {
-            config.listen = value.text()?.parse().map_err(|_| {
-                "expected an IP address and a port, such as 127.0.0.1:7443 or [::1]:7443"
-            })?;
+            config.listen = value
+                .text()?
+                .parse()
+                .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:7443 or [::1]:7443")?;
             Ok(())
         },
     },
@@ -34,56 +35,24 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
     },
-    Key {
-        name: "tls.cert",
-        set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v),
-    },
-    Key {
-        name: "tls.key",
-        set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().key = v),
-    },
+    Key { name: "tls.cert", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v) },
+    Key { name: "tls.key", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().key = v) },
     Key {
         name: "tls.client_ca",
-        set: |config, value| {
-            value.path().map(|v| config.tls.get_or_insert_default().client_ca = Some(v))
-        },
+        set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().client_ca = Some(v)),
     },
-    Key {
-        name: "limits.message_bytes",
-        set: |config, value| value.number().map(|v| config.limits.message_bytes = v),
-    },
-    Key {
-        name: "limits.concurrency",
-        set: |config, value| value.number().map(|v| config.limits.concurrency = v),
-    },
-    Key {
-        name: "limits.deadline_ms",
-        set: |config, value| value.number().map(|v| config.limits.deadline_ms = v),
-    },
+    Key { name: "limits.message_bytes", set: |config, value| value.number().map(|v| config.limits.message_bytes = v) },
+    Key { name: "limits.concurrency", set: |config, value| value.number().map(|v| config.limits.concurrency = v) },
+    Key { name: "limits.deadline_ms", set: |config, value| value.number().map(|v| config.limits.deadline_ms = v) },
     Key {
         name: "limits.batch_in_flight",
         set: |config, value| value.number().map(|v| config.limits.batch_in_flight = v),
     },
-    Key {
-        name: "limits.queue",
-        set: |config, value| value.number().map(|v| config.limits.queue = v),
-    },
-    Key {
-        name: "storage.cache_mib",
-        set: |config, value| value.number().map(|v| config.storage.cache_mib = v),
-    },
-    Key {
-        name: "storage.reserve_mib",
-        set: |config, value| value.number().map(|v| config.storage.reserve_mib = v),
-    },
-    Key {
-        name: "erasure.window_ms",
-        set: |config, value| value.number().map(|v| config.erasure.window_ms = v),
-    },
-    Key {
-        name: "search.threads",
-        set: |config, value| value.number().map(|v| config.search.threads = Some(v)),
-    },
+    Key { name: "limits.queue", set: |config, value| value.number().map(|v| config.limits.queue = v) },
+    Key { name: "storage.cache_mib", set: |config, value| value.number().map(|v| config.storage.cache_mib = v) },
+    Key { name: "storage.reserve_mib", set: |config, value| value.number().map(|v| config.storage.reserve_mib = v) },
+    Key { name: "erasure.window_ms", set: |config, value| value.number().map(|v| config.erasure.window_ms = v) },
+    Key { name: "search.threads", set: |config, value| value.number().map(|v| config.search.threads = Some(v)) },
     Key {
         name: "log.format",
         set: |config, value| {
@@ -95,10 +64,7 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
     },
-    Key {
-        name: "log.filter",
-        set: |config, value| value.text().map(|v| config.log.filter = v.to_owned()),
-    },
+    Key { name: "log.filter", set: |config, value| value.text().map(|v| config.log.filter = v.to_owned()) },
 ];
 
 /// The key of a name.
@@ -117,10 +83,8 @@ pub(super) fn unknown(name: &str) -> Reason {
     let known: Vec<_> = if is_section(near) {
         KEYS.iter().filter(|key| section(key.name) == near).map(|key| key.name).collect()
     } else {
-        let mut top: Vec<_> = KEYS
-            .iter()
-            .map(|key| key.name.split_once('.').map_or(key.name, |(section, _)| section))
-            .collect();
+        let mut top: Vec<_> =
+            KEYS.iter().map(|key| key.name.split_once('.').map_or(key.name, |(section, _)| section)).collect();
         top.dedup();
         top
     };

@@ -82,9 +82,9 @@ impl Loader {
         let sibling = || {
             let mut keys: Vec<_> = self.origins.keys().collect();
             keys.sort();
-            let found = keys.into_iter().find(|other| {
-                section.is_some() && other.split_once('.').map(|(section, _)| section) == section
-            });
+            let found = keys
+                .into_iter()
+                .find(|other| section.is_some() && other.split_once('.').map(|(section, _)| section) == section);
             found.and_then(|other| self.origins.get(other))
         };
         self.origins.get(key).or_else(sibling).cloned().unwrap_or(Origin::Default)
@@ -108,13 +108,7 @@ impl Loader {
         }
     }
 
-    fn table(
-        &mut self,
-        path: &Path,
-        section: &str,
-        table: &DeTable<'_>,
-        line: &impl Fn(usize) -> usize,
-    ) {
+    fn table(&mut self, path: &Path, section: &str, table: &DeTable<'_>, line: &impl Fn(usize) -> usize) {
         let folder = path.parent().unwrap_or(Path::new(""));
         for (name, value) in table {
             let key = match section {
@@ -122,15 +116,15 @@ impl Loader {
                 section => format!("{section}.{}", name.get_ref()),
             };
             let at = line(name.span().start);
-            match value.get_ref() {
-                DeValue::Table(inner) if section.is_empty() && keys::is_section(&key) => {
-                    self.table(path, &key, inner, line);
-                }
-                value => {
-                    let origin = Origin::File { path: path.to_owned(), line: Some(at) };
-                    self.assign(&key, &Value::Toml { value, folder }, origin);
-                }
+            if let DeValue::Table(inner) = value.get_ref()
+                && section.is_empty()
+                && keys::is_section(&key)
+            {
+                self.table(path, &key, inner, line);
+                continue;
             }
+            let origin = Origin::File { path: path.to_owned(), line: Some(at) };
+            self.assign(&key, &Value::Toml { value: value.get_ref(), folder }, origin);
         }
     }
 

@@ -145,13 +145,7 @@ impl Default for Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            message_bytes: 4 << 20,
-            concurrency: 256,
-            deadline_ms: 30_000,
-            batch_in_flight: 256,
-            queue: 4096,
-        }
+        Self { message_bytes: 4 << 20, concurrency: 256, deadline_ms: 30_000, batch_in_flight: 256, queue: 4096 }
     }
 }
 

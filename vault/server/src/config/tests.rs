@@ -19,9 +19,7 @@ fn load(text: &str) -> Result<Config, ConfigError> {
     Loader::new().file(&file).finish()
 }
 
-fn variables<'a>(
-    pairs: &'a [(&'a str, &'a str)],
-) -> impl Iterator<Item = (OsString, OsString)> + 'a {
+fn variables<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (OsString, OsString)> + 'a {
     pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)))
 }
 
@@ -87,13 +85,7 @@ fn every_key_can_stand_in_a_file() {
             key: "/etc/lethe/key.pem".into(),
             client_ca: Some("/etc/lethe/clients.pem".into()),
         }),
-        limits: Limits {
-            message_bytes: 1 << 20,
-            concurrency: 8,
-            deadline_ms: 1000,
-            batch_in_flight: 16,
-            queue: 32,
-        },
+        limits: Limits { message_bytes: 1 << 20, concurrency: 8, deadline_ms: 1000, batch_in_flight: 16, queue: 32 },
         storage: Storage { cache_mib: 64, reserve_mib: 128 },
         erasure: Erasure { window_ms: 0 },
         search: Search { threads: Some(2) },
@@ -104,10 +96,8 @@ fn every_key_can_stand_in_a_file() {
 
 #[test]
 fn layers_rank_defaults_file_environment_flags() {
-    let (_folder, file) =
-        folder("[limits]\nconcurrency = 1\nqueue = 1\nbatch_in_flight = 1\n[search]\nthreads = 1");
-    let environment =
-        [("LETHE__LIMITS__CONCURRENCY", "2"), ("LETHE__LIMITS__QUEUE", "2"), ("LETHE_KEY", "x")];
+    let (_folder, file) = folder("[limits]\nconcurrency = 1\nqueue = 1\nbatch_in_flight = 1\n[search]\nthreads = 1");
+    let environment = [("LETHE__LIMITS__CONCURRENCY", "2"), ("LETHE__LIMITS__QUEUE", "2"), ("LETHE_KEY", "x")];
     let config = Loader::new()
         .file(&file)
         .environment(variables(&environment))
@@ -228,8 +218,7 @@ fn bad_variables_are_named() {
 
 #[test]
 fn bad_flags_are_named() {
-    let error =
-        Loader::new().set("--listen", "listen", OsStr::new("nowhere")).finish().unwrap_err();
+    let error = Loader::new().set("--listen", "listen", OsStr::new("nowhere")).finish().unwrap_err();
     assert_eq!(error.problems()[0].origin, Origin::Flag("--listen".into()));
 }
 

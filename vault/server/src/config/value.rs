@@ -36,8 +36,7 @@ impl Value<'_> {
         let number = match self {
             Self::Text(text) => text.parse().map_err(|_| format!("expected {wanted}"))?,
             Self::Toml { value: DeValue::Integer(number), .. } => {
-                u64::from_str_radix(number.as_str(), number.radix())
-                    .map_err(|_| format!("expected {wanted}"))?
+                u64::from_str_radix(number.as_str(), number.radix()).map_err(|_| format!("expected {wanted}"))?
             }
             Self::Toml { value, .. } => return Err(unexpected(wanted, value)),
         };
@@ -56,10 +55,9 @@ impl Value<'_> {
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Reason> {
         match self {
             Self::Text(text) => Ok(std::env::split_paths(text).collect()),
-            Self::Toml { value: DeValue::Array(items), folder } => items
-                .iter()
-                .map(|item| Value::Toml { value: item.get_ref(), folder }.path())
-                .collect(),
+            Self::Toml { value: DeValue::Array(items), folder } => {
+                items.iter().map(|item| Value::Toml { value: item.get_ref(), folder }.path()).collect()
+            }
             Self::Toml { value, .. } => Err(unexpected("an array of strings", value)),
         }
     }

@@ -78,7 +78,7 @@ impl AuditService for Node {
             log: message.log,
             leaf_index: message.leaf_index,
             tree_size: convert::sequence(proof.size),
-            hashes: proof.hashes.iter().map(|hash| hash.0.to_vec()).collect(),
+            hashes: proof.hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect(),
             entry: proof.entry,
         }))
     }

@@ -66,7 +66,7 @@ impl Book {
             if let Some(tail) = self.logs.get_mut(&tree) {
                 for (at, hash) in tail.frontier.append(entry.leaf()) {
                     let key = Key::LogNode { tree, level: at.level, index: at.index };
-                    rows.push(Row::Put(key, hash.0.to_vec()));
+                    rows.push(Row::Put(key, hash.as_bytes().to_vec()));
                 }
             }
         }

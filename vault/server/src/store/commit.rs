@@ -86,6 +86,13 @@ impl Store {
         Ok(Self { db, follower, queue: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
     }
 
+    /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
+    pub fn read_only(path: &Path) -> Result<Self, StoreError> {
+        let db = Arc::new(Database::read_only(path)?);
+        let follower = Arc::new(OnceLock::new());
+        Ok(Self { db, follower, queue: Mutex::new(None), threads: Mutex::new(Vec::new()) })
+    }
+
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
     /// disk before. Only the first one counts.
     pub fn follow_with(&self, follower: Arc<dyn Follow>) {

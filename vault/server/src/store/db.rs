@@ -46,6 +46,15 @@ impl Database {
         Ok(opened)
     }
 
+    /// Opens a database that is there, to read only.
+    pub(super) fn read_only(path: &Path) -> Result<Self, StoreError> {
+        let mut options = database();
+        options.create_if_missing(false);
+        let db = DB::open_cf_for_read_only(&options, path, [TREE, ROWS, LOG], false)
+            .map_err(StoreError::database("open the database"))?;
+        Ok(Self { db, path: path.to_owned() })
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -97,7 +106,7 @@ impl Database {
                 Row::Delete(key) => batch.delete_cf(family, key.encode()),
             }
         }
-        self.db.write_opt(&batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
+        self.db.write_opt(batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
         Ok(self.db.latest_sequence_number())
     }
 
@@ -158,7 +167,7 @@ impl NodeSource for Nodes<'_> {
         let key = Key::LogNode { tree: self.1, level: at.level, index: at.index };
         let bytes = self.0.get(&key).map_err(|cause| MerkleError::Store { at, cause: Box::new(cause) })?;
         let bytes = bytes.ok_or(MerkleError::Missing(at))?;
-        bytes.try_into().map(Hash).map_err(|_| MerkleError::Missing(at))
+        <[u8; 32]>::try_from(bytes).map(Hash::from).map_err(|_| MerkleError::Missing(at))
     }
 }
 

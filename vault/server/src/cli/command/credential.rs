@@ -3,8 +3,7 @@
 use clap::Subcommand;
 use lethe_proto::names::CredentialName;
 use lethe_proto::v1::{
-    CreateCredentialRequest, Credential, ListCredentialsRequest, Purpose, RevokeCredentialRequest,
-    Role,
+    CreateCredentialRequest, Credential, ListCredentialsRequest, Purpose, RevokeCredentialRequest, Role,
 };
 use prost_types::Timestamp;
 
@@ -74,12 +73,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let mut client = connection.open().await?.tenants();
             let mut page_token = String::new();
             loop {
-                let request = ListCredentialsRequest {
-                    parent: parent.clone(),
-                    purpose,
-                    page_size: 1000,
-                    page_token,
-                };
+                let request = ListCredentialsRequest { parent: parent.clone(), purpose, page_size: 1000, page_token };
                 let page = client.list_credentials(request).await?.into_inner();
                 for credential in &page.credentials {
                     let (json, card) = view::credential(credential);
@@ -97,11 +91,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                 false => CredentialName::new(connection.tenant()?.tenant(), &credential),
             };
             let name = name.map_err(|error| Failure::usage(error.to_string()))?;
-            let request = RevokeCredentialRequest {
-                name: name.to_string(),
-                purpose,
-                request_id: request_id::random()?,
-            };
+            let request =
+                RevokeCredentialRequest { name: name.to_string(), purpose, request_id: request_id::random()? };
             let client = connection.open().await?;
             let revoked = client.tenants().revoke_credential(request).await?.into_inner();
             let (json, card) = view::credential(&revoked);

@@ -15,9 +15,6 @@ pub(crate) struct Command {
     /// The subject: your own opaque applicant id, 1 to 128 characters of [A-Za-z0-9._~-].
     subject: String,
 
-    #[command(flatten)]
-    capture: CaptureArgs,
-
     /// Quality by the capture service's own measure, 0 to 1.
     #[arg(long, value_name = "Q")]
     quality: f32,
@@ -25,6 +22,9 @@ pub(crate) struct Command {
     /// UUID of version 4; the same again gives the first answer.
     #[arg(long, value_parser = request_id::parse, value_name = "UUID")]
     request_id: Option<String>,
+
+    #[command(flatten)]
+    capture: CaptureArgs,
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {

@@ -72,9 +72,7 @@ pub(crate) fn check_new(path: &Path) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{path} exists; it is not overwritten")));
     }
     match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.is_dir() => {
-            Err(Failure::usage(format!("there is no folder {}", folder.display())))
-        }
+        Some(folder) if !folder.is_dir() => Err(Failure::usage(format!("there is no folder {}", folder.display()))),
         Some(_) | None => Ok(()),
     }
 }

@@ -81,7 +81,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             });
             let card = Card::new(&checkpoint.log)
                 .row("entries", checkpoint.tree_size)
-                .row("root", &head.root)
+                .row("root", head.root)
                 .row("verifier key", &checkpoint.verifier_key)
                 .row("signature", trust(pinned.is_some()));
             context.out.result(&json, &card)?;
@@ -91,12 +91,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let (name, pinned) = (log.name(context)?, log.pinned()?);
             let client = context.connection.open().await?;
             let (checkpoint, head) = newest(&client, &name, purpose, pinned.as_ref()).await?;
-            let request = GetInclusionProofRequest {
-                log: name,
-                purpose,
-                leaf_index: index,
-                tree_size: checkpoint.tree_size,
-            };
+            let request =
+                GetInclusionProofRequest { log: name, purpose, leaf_index: index, tree_size: checkpoint.tree_size };
             let proof = client.audit().get_inclusion_proof(request).await?.into_inner();
             let hashes = check(&proof.entry, index, &head, &proof.hashes)?;
             let entry = String::from_utf8_lossy(&proof.entry);
@@ -113,7 +109,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                 .row("entry", &entry)
                 .row("proof", format!("{} hashes lead to the root of the checkpoint", hashes.len()))
                 .row("entries", checkpoint.tree_size)
-                .row("root", &head.root)
+                .row("root", head.root)
                 .row("signature", trust(pinned.is_some()));
             context.out.result(&json, &card)?;
         }
@@ -150,15 +146,10 @@ async fn newest(
 }
 
 /// Verifies an audit path; its hashes in hexadecimal.
-fn check(
-    entry: &[u8],
-    index: i64,
-    head: &Head,
-    path: &[Vec<u8>],
-) -> Result<Vec<String>, Failure> {
+fn check(entry: &[u8], index: i64, head: &Head, path: &[Vec<u8>]) -> Result<Vec<String>, Failure> {
     let hashes: Vec<Hash> = path
         .iter()
-        .map(|hash| <[u8; 32]>::try_from(hash.as_slice()).map(Hash))
+        .map(|hash| <[u8; 32]>::try_from(hash.as_slice()).map(Hash::from_bytes))
         .collect::<Result<_, _>>()
         .map_err(|_| not_genuine("a hash of the proof has not 32 bytes".into()))?;
     let index = u64::try_from(index).unwrap_or(u64::MAX);

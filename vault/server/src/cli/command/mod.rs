@@ -14,7 +14,7 @@ pub(crate) mod template;
 pub(crate) mod tenant;
 pub(crate) mod verify;
 
-use super::client::Connection;
+use super::connection::Connection;
 use super::output::Output;
 
 /// What every command that calls a server has.

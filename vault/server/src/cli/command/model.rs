@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use lethe_dataset::npy::MatrixReader;
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
-    CreateModelProfileRequest, GetModelProfileRequest, ListModelProfilesRequest, ModelProfile,
-    Purpose, Thresholds, UpdateModelProfileRequest,
+    CreateModelProfileRequest, GetModelProfileRequest, ListModelProfilesRequest, ModelProfile, Purpose, Thresholds,
+    UpdateModelProfileRequest,
 };
 use prost_types::FieldMask;
 
@@ -153,8 +153,7 @@ async fn list(context: &Context, parent: String, purpose: i32) -> Result<Exit, F
     let mut client = context.connection.open().await?.tenants();
     let mut page_token = String::new();
     loop {
-        let request =
-            ListModelProfilesRequest { parent: parent.clone(), purpose, page_size: 1000, page_token };
+        let request = ListModelProfilesRequest { parent: parent.clone(), purpose, page_size: 1000, page_token };
         let page = client.list_model_profiles(request).await?.into_inner();
         for profile in &page.model_profiles {
             let (json, card) = view::profile(profile);
@@ -225,11 +224,7 @@ mod tests {
 
     #[test]
     fn a_change_names_just_what_it_changes() {
-        let changes = Changes {
-            match_from: None,
-            review_from: Some(0.3),
-            miss_probability: Some(Probability(None)),
-        };
+        let changes = Changes { match_from: None, review_from: Some(0.3), miss_probability: Some(Probability(None)) };
         let (profile, paths) = changes.profile("n".into());
         assert_eq!(paths, ["thresholds.review", "miss_probability"]);
         assert_eq!(profile.thresholds.map(|thresholds| thresholds.review), Some(0.3));

@@ -50,11 +50,7 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) async fn get(
-    context: &Context,
-    receipt: &str,
-    out: Option<&Path>,
-) -> Result<Exit, Failure> {
+pub(crate) async fn get(context: &Context, receipt: &str, out: Option<&Path>) -> Result<Exit, Failure> {
     let to_stdout = out == Some(Path::new("-"));
     if let Some(path) = out.filter(|_| !to_stdout) {
         check_new(path)?;
@@ -104,11 +100,7 @@ fn show(out: Output, receipt: &Receipt) -> Result<(), Failure> {
 }
 
 /// Asks the server for a receipt.
-pub(crate) async fn fetch(
-    context: &Context,
-    client: &Client,
-    name: &str,
-) -> Result<Receipt, Failure> {
+pub(crate) async fn fetch(context: &Context, client: &Client, name: &str) -> Result<Receipt, Failure> {
     let purpose = context.connection.purpose(Purpose::DataSubjectRequest);
     let request = GetReceiptRequest { name: name.to_owned(), purpose };
     Ok(client.audit().get_receipt(request).await?.into_inner())
@@ -117,9 +109,7 @@ pub(crate) async fn fetch(
 /// Writes a receipt as it is: one more byte, and it would not verify.
 pub(crate) fn write(path: &Path, document: &[u8]) -> Result<(), Failure> {
     let mut file = fs::File::create_new(path).map_err(|error| cannot("write", path, &error))?;
-    file.write_all(document)
-        .and_then(|()| file.sync_all())
-        .map_err(|error| cannot("write", path, &error))
+    file.write_all(document).and_then(|()| file.sync_all()).map_err(|error| cannot("write", path, &error))
 }
 
 /// Verifies a file.
@@ -132,9 +122,7 @@ pub(crate) fn verify(out: Output, file: &Path, verifier: &str) -> Result<Exit, F
             out.text(&format!("{}\n\n{verified}", out.paint().good("The receipt is genuine.")))?;
             Ok(Exit::Done)
         }
-        Err(error) => {
-            Err(Failure::new(Exit::No, format!("the receipt is not genuine: {error}")))
-        }
+        Err(error) => Err(Failure::new(Exit::No, format!("the receipt is not genuine: {error}"))),
     }
 }
 
@@ -161,12 +149,11 @@ pub(crate) fn verifier_key(text: &str) -> Result<VerifierKey, Failure> {
     };
     let path = Path::new(text);
     match read(path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).trim().parse().map_err(|error| {
-            Failure::usage(format!("{} holds no verifier key: {error}", path.display()))
-        }),
-        Err(error) => Err(Failure::usage(format!(
-            "the verifier is neither a key ({not_a_key}) nor a file ({error})"
-        ))),
+        Ok(bytes) => String::from_utf8_lossy(&bytes)
+            .trim()
+            .parse()
+            .map_err(|error| Failure::usage(format!("{} holds no verifier key: {error}", path.display()))),
+        Err(error) => Err(Failure::usage(format!("the verifier is neither a key ({not_a_key}) nor a file ({error})"))),
     }
 }
 

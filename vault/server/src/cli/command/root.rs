@@ -23,8 +23,7 @@ pub(crate) enum Command {
 pub(crate) fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
     let Command::Check { configuration } = command;
     let config = configuration.load()?;
-    let report = root_check(&config)
-        .map_err(|error| Failure::failed(format!("cannot check: {}", causes(&error))))?;
+    let report = root_check(&config).map_err(|error| Failure::failed(format!("cannot check: {}", causes(&error))))?;
     let sound = report.opens && report.replicas.iter().all(is_sound);
 
     let replicas: Vec<_> = report
@@ -38,8 +37,7 @@ pub(crate) fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
             })
         })
         .collect();
-    let retiring =
-        report.retiring.as_ref().map(|(epoch, root)| json!({ "epoch": epoch, "root": root }));
+    let retiring = report.retiring.as_ref().map(|(epoch, root)| json!({ "epoch": epoch, "root": root }));
     let json = json!({
         "sound": sound,
         "vault": report.vault,

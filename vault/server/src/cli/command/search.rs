@@ -11,9 +11,6 @@ use crate::cli::view;
 /// What to search for.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
-    #[command(flatten)]
-    capture: CaptureArgs,
-
     /// Quality by the capture service's own measure, 0 to 1.
     #[arg(long, value_name = "Q", default_value_t = 1.0)]
     quality: f32,
@@ -30,6 +27,9 @@ pub(crate) struct Command {
     /// Most matches wanted, best first; 0: all. The search covers the whole gallery all the same.
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_results: i32,
+
+    #[command(flatten)]
+    capture: CaptureArgs,
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {

@@ -2,9 +2,7 @@
 
 use clap::{Args, Subcommand};
 use lethe_proto::names::TemplateName;
-use lethe_proto::v1::{
-    CaptureKind, DeleteTemplateRequest, ListTemplatesRequest, Purpose, ReplaceTemplateRequest,
-};
+use lethe_proto::v1::{CaptureKind, DeleteTemplateRequest, ListTemplatesRequest, Purpose, ReplaceTemplateRequest};
 use serde_json::json;
 
 use super::Context;
@@ -119,8 +117,7 @@ async fn list(context: &Context, subject: &str, purpose: i32) -> Result<Exit, Fa
     let mut client = context.connection.open().await?.enrollment();
     let mut page_token = String::new();
     loop {
-        let request =
-            ListTemplatesRequest { parent: parent.clone(), purpose, page_size: 1000, page_token };
+        let request = ListTemplatesRequest { parent: parent.clone(), purpose, page_size: 1000, page_token };
         let page = client.list_templates(request).await?.into_inner();
         for template in &page.templates {
             let (json, card) = view::template(template);

@@ -1,9 +1,7 @@
 //! `lethe tenant`: controllers.
 
 use clap::Subcommand;
-use lethe_proto::v1::{
-    CreateTenantRequest, GetTenantRequest, Purpose, PurposeBasis, Tenant,
-};
+use lethe_proto::v1::{CreateTenantRequest, GetTenantRequest, Purpose, PurposeBasis, Tenant};
 use serde_json::json;
 
 use super::Context;

@@ -14,12 +14,12 @@ pub(crate) struct Command {
     /// The claimed identity.
     subject: String,
 
-    #[command(flatten)]
-    capture: CaptureArgs,
-
     /// Quality by the capture service's own measure, 0 to 1.
     #[arg(long, value_name = "Q", default_value_t = 1.0)]
     quality: f32,
+
+    #[command(flatten)]
+    capture: CaptureArgs,
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {

@@ -150,9 +150,7 @@ impl Expected {
     /// Whether `found` is what should be found.
     pub(super) fn agrees(&self, found: &[String]) -> bool {
         self.surely.iter().all(|subject| found.contains(subject))
-            && found
-                .iter()
-                .all(|subject| self.surely.contains(subject) || self.perhaps.contains(subject))
+            && found.iter().all(|subject| self.surely.contains(subject) || self.perhaps.contains(subject))
     }
 }
 
@@ -207,13 +205,9 @@ mod tests {
     #[test]
     fn only_rounding_excuses_a_difference() {
         let expected = Expected { surely: vec!["a".into()], perhaps: vec!["b".into()] };
-        for (found, agrees) in [
-            (vec!["a"], true),
-            (vec!["a", "b"], true),
-            (vec!["b"], false),
-            (vec!["a", "c"], false),
-            (vec![], false),
-        ] {
+        for (found, agrees) in
+            [(vec!["a"], true), (vec!["a", "b"], true), (vec!["b"], false), (vec!["a", "c"], false), (vec![], false)]
+        {
             let found: Vec<String> = found.into_iter().map(Into::into).collect();
             assert_eq!(expected.agrees(&found), agrees, "{found:?}");
         }

@@ -17,16 +17,10 @@ use crate::cli::request_id;
 const WINDOW: usize = 128;
 
 /// Enrolls both tenants' people; what the first one's gallery then holds.
-pub(super) async fn play(
-    story: &mut Story,
-    cast: &Cast,
-    tenants: &Tenants,
-) -> Result<Shadow, Failure> {
-    story.step(&format!("{} people are enrolled", grouped(cast.people())))?;
+pub(super) async fn play(story: &mut Story, cast: &Cast, tenants: &Tenants) -> Result<Shadow, Failure> {
+    story.step("enrolment", &format!("{} people are enrolled", grouped(cast.people())))?;
     let mut shadow = Shadow::default();
-    let faces: Vec<_> = (0..cast.people())
-        .map(|person| (Cast::applicant(person), cast.enrolment(person)))
-        .collect();
+    let faces: Vec<_> = (0..cast.people()).map(|person| (Cast::applicant(person), cast.enrolment(person))).collect();
     let began = Instant::now();
     let outcome = enroll(&tenants.acme, faces.clone()).await?;
     let elapsed = began.elapsed();
@@ -41,10 +35,7 @@ pub(super) async fn play(
         elapsed.as_secs_f64()
     ))?;
 
-    let others: Vec<_> = cast
-        .others()
-        .map(|person| (format!("client-{person:06}"), cast.enrolment(person)))
-        .collect();
+    let others: Vec<_> = cast.others().map(|person| (format!("client-{person:06}"), cast.enrolment(person))).collect();
     let count = others.len();
     enroll(&tenants.globex, others).await?;
     story.say(&format!("globex enrolls {count} others, whom acme never met."))?;
@@ -56,10 +47,7 @@ pub(super) async fn play(
 }
 
 /// Enrolls faces under applicant ids through one stream.
-pub(super) async fn enroll(
-    callers: &Callers,
-    faces: Vec<(String, Vec<f32>)>,
-) -> Result<Outcome, Failure> {
+pub(super) async fn enroll(callers: &Callers, faces: Vec<(String, Vec<f32>)>) -> Result<Outcome, Failure> {
     let wanted = faces.len() as u64;
     let (sender, receiver) = mpsc::channel(WINDOW);
     let (parent, import) = (callers.parent(), request_id::random()?);
@@ -78,8 +66,7 @@ pub(super) async fn enroll(
             }
         }
     };
-    let (outcome, ()) =
-        tokio::join!(enroll_all(&callers.enroller, receiver, WINDOW, |_| {}), feed);
+    let (outcome, ()) = tokio::join!(enroll_all(&callers.enroller, receiver, WINDOW, |_| {}), feed);
     if let Some(failure) = outcome.broken {
         return Err(failure);
     }

@@ -24,7 +24,7 @@ pub(super) fn play(
     command: &Command,
     proof: &Proof,
 ) -> Result<(), Failure> {
-    story.step("Everything held. Your turn")?;
+    story.step("end", "Everything held. Your turn")?;
     let commands = match folder.is_kept() {
         true => kept(cast, folder, command, proof)?,
         false => {
@@ -40,12 +40,7 @@ pub(super) fn play(
 }
 
 /// The commands to try on what was kept.
-fn kept(
-    cast: &Cast,
-    folder: &Folder,
-    command: &Command,
-    proof: &Proof,
-) -> Result<String, Failure> {
+fn kept(cast: &Cast, folder: &Folder, command: &Command, proof: &Proof) -> Result<String, Failure> {
     let base = folder.path().display();
     let (probes, row, person) = match &command.data {
         // Real faces stay where they are: the rows of the file itself will do.

@@ -21,9 +21,10 @@ impl Folder {
             Some(path) => path.to_owned(),
             None => std::env::temp_dir().join(format!("lethe-demo-{}", request_id::random()?)),
         };
-        DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
-            Failure::usage(format!("cannot create the folder {}: {error}", path.display()))
-        })?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::usage(format!("cannot create the folder {}: {error}", path.display())))?;
         Ok(Self { path, kept: keep.is_some() })
     }
 
@@ -43,9 +44,10 @@ impl Folder {
     /// A folder below it.
     pub(super) fn below(&self, name: &str) -> Result<PathBuf, Failure> {
         let path = self.path.join(name);
-        DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
-            Failure::failed(format!("cannot create {}: {error}", path.display()))
-        })?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::failed(format!("cannot create {}: {error}", path.display())))?;
         Ok(path)
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn play(
     acme: &Callers,
     shadow: &Shadow,
 ) -> Result<Forgotten, Failure> {
-    story.step("A person asks to be forgotten")?;
+    story.step("erasure", "A person asks to be forgotten")?;
     let person = somebody(cast)?;
     let probe = cast.latest(person);
     let id = Cast::applicant(person);

@@ -29,21 +29,18 @@ pub(super) struct House {
 impl House {
     /// Starts the server on a free port of loopback.
     pub(super) async fn open(story: &mut Story, folder: &Folder) -> Result<Self, Failure> {
-        story.step("A vault is founded")?;
+        story.step("vault", "A vault is founded")?;
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: folder.vault(),
             ..Config::default()
         };
-        let roots: Vec<_> =
-            config.root_replicas().iter().map(|path| path.display().to_string()).collect();
+        let roots: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
         let began = Instant::now();
         let mut running = server::start(config)
             .await
             .map_err(|error| Failure::failed(format!("cannot start: {}", causes(&error))))?;
-        let key = running
-            .take_operator_key()
-            .ok_or_else(|| Failure::failed("a new vault gave no operator key"))?;
+        let key = running.take_operator_key().ok_or_else(|| Failure::failed("a new vault gave no operator key"))?;
         let endpoint = format!("http://{}", running.address());
         let channel = connect(&endpoint).await?;
         let ready = began.elapsed();
@@ -73,9 +70,8 @@ impl House {
 }
 
 async fn connect(endpoint: &str) -> Result<Channel, Failure> {
-    let unreachable = |error: tonic::transport::Error| {
-        Failure::failed(format!("cannot reach {endpoint}: {}", causes(&error)))
-    };
+    let unreachable =
+        |error: tonic::transport::Error| Failure::failed(format!("cannot reach {endpoint}: {}", causes(&error)));
     let endpoint = Endpoint::from_shared(endpoint.to_owned()).map_err(unreachable)?;
     endpoint.connect().await.map_err(unreachable)
 }

@@ -74,12 +74,7 @@ pub(super) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-async fn play(
-    story: &mut Story,
-    cast: &Cast,
-    folder: &Folder,
-    house: &House,
-) -> Result<Proof, Failure> {
+async fn play(story: &mut Story, cast: &Cast, folder: &Folder, house: &House) -> Result<Proof, Failure> {
     let tenants = tenants::play(story, cast, house).await?;
     let mut shadow = enrolment::play(story, cast, &tenants).await?;
     login::play(story, cast, &tenants.acme).await?;

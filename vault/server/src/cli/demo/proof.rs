@@ -29,28 +29,19 @@ pub(super) async fn play(
     acme: &Callers,
     forgotten: Forgotten,
 ) -> Result<Proof, Failure> {
-    story.step("The receipt, verified by a stranger")?;
-    let request = GetReceiptRequest {
-        name: forgotten.receipt,
-        purpose: Purpose::DataSubjectRequest.into(),
-    };
+    story.step("receipt", "The receipt, verified by a stranger")?;
+    let request = GetReceiptRequest { name: forgotten.receipt, purpose: Purpose::DataSubjectRequest.into() };
     let document = acme.officer.audit().get_receipt(request).await?.into_inner().document;
-    let request = GetCheckpointRequest {
-        log: LogName::Vault.to_string(),
-        purpose: Purpose::Audit.into(),
-    };
+    let request = GetCheckpointRequest { log: LogName::Vault.to_string(), purpose: Purpose::Audit.into() };
     let key = acme.auditor.audit().get_checkpoint(request).await?.into_inner().verifier_key;
-    let proof = Proof {
-        document: folder.path().join("receipt.json"),
-        verifier: folder.path().join("vault.pub"),
-    };
+    let proof = Proof { document: folder.path().join("receipt.json"), verifier: folder.path().join("vault.pub") };
     receipt::write(&proof.document, &document)?;
     receipt::write(&proof.verifier, key.as_bytes())?;
 
     // From here on no server is asked: only the two files count.
     let key: VerifierKey = receipt::verifier_key(&proof.verifier.display().to_string())?;
-    let document = std::fs::read(&proof.document)
-        .map_err(|error| Failure::failed(format!("cannot read the receipt: {error}")))?;
+    let document =
+        std::fs::read(&proof.document).map_err(|error| Failure::failed(format!("cannot read the receipt: {error}")))?;
     let verified = Receipt::verify(&document, &key)
         .map_err(|error| Failure::failed(format!("the receipt is not genuine: {error}")))?;
     story.say(&format!("{} bytes, and the public key {key}. What they prove:", grouped(document.len() as u64)))?;
@@ -64,10 +55,7 @@ pub(super) async fn play(
     story.fact("receipt_bytes", document.len());
     story.fact("verifier_key", key.to_string());
     story.fact("tampered_and_refused", refused);
-    story.fact(
-        "excludes",
-        verified.excludes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    );
+    story.fact("excludes", verified.excludes.iter().map(ToString::to_string).collect::<Vec<_>>());
     story.end()?;
     Ok(proof)
 }

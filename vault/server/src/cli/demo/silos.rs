@@ -14,13 +14,8 @@ use crate::cli::exit::Failure;
 /// People that the other client looks for.
 const LOOKED_FOR: usize = 25;
 
-pub(super) async fn play(
-    story: &mut Story,
-    cast: &Cast,
-    tenants: &Tenants,
-    acme: &Shadow,
-) -> Result<(), Failure> {
-    story.step("Each client has a silo")?;
+pub(super) async fn play(story: &mut Story, cast: &Cast, tenants: &Tenants, acme: &Shadow) -> Result<(), Failure> {
+    story.step("silos", "Each client has a silo")?;
     let mut globex = Shadow::default();
     for person in cast.others() {
         let subject = tenants.globex.subject(&format!("client-{person:06}"));
@@ -41,9 +36,7 @@ pub(super) async fn play(
         looked_for += 1;
     }
     check(looked_for == LOOKED_FOR, || format!("there are {LOOKED_FOR} people to look for"))?;
-    story.held(&format!(
-        "globex looks for {looked_for} people whom acme knows, and finds none of them."
-    ))?;
+    story.held(&format!("globex looks for {looked_for} people whom acme knows, and finds none of them."))?;
 
     let probe = cast.enrolment(0);
     let refusal = search(&tenants.acme.analyst, tenants.globex.parent(), probe).await;
@@ -57,9 +50,7 @@ pub(super) async fn play(
 
     let refusal = wrong_purpose(&tenants.acme, cast.enrolment(0)).await;
     let reason = refused(refusal, Code::PermissionDenied, "PURPOSE_NOT_ALLOWED")?;
-    story.held(&format!(
-        "A search for a purpose that acme recorded no legal basis for is refused: {reason}."
-    ))?;
+    story.held(&format!("A search for a purpose that acme recorded no legal basis for is refused: {reason}."))?;
     story.fact("looked_for_elsewhere", looked_for);
     story.fact("found_elsewhere", 0);
     story.end()
@@ -82,11 +73,7 @@ async fn wrong_purpose(callers: &Callers, probe: Vec<f32>) -> Result<(), Status>
 }
 
 /// The reason of a refusal that must be this one.
-pub(super) fn refused(
-    answer: Result<(), Status>,
-    code: Code,
-    reason: &str,
-) -> Result<String, Failure> {
+pub(super) fn refused(answer: Result<(), Status>, code: Code, reason: &str) -> Result<String, Failure> {
     let Err(status) = answer else {
         return check(false, || format!("the call is refused with {reason}")).map(|()| String::new());
     };

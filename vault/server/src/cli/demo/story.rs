@@ -16,6 +16,7 @@ const WIDTH: usize = 92;
 pub(super) struct Story {
     out: Output,
     steps: u32,
+    id: &'static str,
     title: String,
     began: Instant,
     facts: Map<String, Value>,
@@ -24,7 +25,7 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(out: Output) -> Self {
         let facts = Map::new();
-        Self { out, steps: 0, title: "prologue".into(), began: Instant::now(), facts }
+        Self { out, steps: 0, id: "prologue", title: "prologue".into(), began: Instant::now(), facts }
     }
 
     /// The step it is at.
@@ -55,9 +56,10 @@ impl Story {
         self.end()
     }
 
-    /// Begins a step.
-    pub(super) fn step(&mut self, title: &str) -> Result<(), Failure> {
+    /// Begins a step; programs know it by its id.
+    pub(super) fn step(&mut self, id: &'static str, title: &str) -> Result<(), Failure> {
         self.steps += 1;
+        self.id = id;
         self.title = title.to_owned();
         self.began = Instant::now();
         let heading = format!("{:2}. {title}", self.steps);
@@ -83,7 +85,7 @@ impl Story {
     /// Ends a step.
     pub(super) fn end(&mut self) -> Result<(), Failure> {
         let mut step = Map::new();
-        step.insert("step".into(), json!(self.title));
+        step.insert("step".into(), json!(self.id));
         step.insert("seconds".into(), json!(rounded(self.began.elapsed())));
         step.append(&mut self.facts);
         self.out.json(&Value::Object(step))

@@ -3,9 +3,8 @@
 use std::time::SystemTime;
 
 use lethe_proto::v1::{
-    Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateTenantRequest,
-    Credential, IssuedCredential, LawfulBasis, ModelProfile, ModelVersion, Purpose, PurposeBasis,
-    Role, Tenant, Thresholds,
+    Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateTenantRequest, Credential,
+    IssuedCredential, LawfulBasis, ModelProfile, ModelVersion, Purpose, PurposeBasis, Role, Tenant, Thresholds,
 };
 use prost_types::Timestamp;
 
@@ -17,18 +16,13 @@ use crate::cli::exit::Failure;
 use crate::cli::request_id;
 use crate::cli::secret::ApiKey;
 use crate::cli::values::Coded as _;
+use crate::cli::view;
 
 /// The model's id and version.
 pub(super) const MODEL: (&str, &str) = ("edgeface-xs", "1");
 
 /// The roles that get a key each.
-const ROLES: [Role; 5] = [
-    Role::Enroller,
-    Role::Authenticator,
-    Role::FraudAnalyst,
-    Role::PrivacyOfficer,
-    Role::Auditor,
-];
+const ROLES: [Role; 5] = [Role::Enroller, Role::Authenticator, Role::FraudAnalyst, Role::PrivacyOfficer, Role::Auditor];
 
 /// Both clients.
 pub(super) struct Tenants {
@@ -70,12 +64,8 @@ pub(super) fn capture(embedding: Vec<f32>, kind: CaptureKind) -> Capture {
 }
 
 /// Creates them.
-pub(super) async fn play(
-    story: &mut Story,
-    cast: &Cast,
-    house: &House,
-) -> Result<Tenants, Failure> {
-    story.step("Two clients move in")?;
+pub(super) async fn play(story: &mut Story, cast: &Cast, house: &House) -> Result<Tenants, Failure> {
+    story.step("tenants", "Two clients move in")?;
     let acme = move_in(house, "acme", cast.dimension()).await?;
     let globex = move_in(house, "globex", cast.dimension()).await?;
     let roles: Vec<_> = ROLES.iter().map(|role| role.words()).collect();
@@ -92,8 +82,8 @@ pub(super) async fn play(
         cast.dimension()
     ))?;
     story.fact("tenants", vec![acme.tenant, globex.tenant]);
-    story.fact("match_threshold", f64::from(MATCH));
-    story.fact("review_threshold", f64::from(REVIEW));
+    story.fact("match_threshold", view::score(MATCH));
+    story.fact("review_threshold", view::score(REVIEW));
     story.end()?;
     Ok(Tenants { acme, globex })
 }
@@ -140,9 +130,8 @@ async fn move_in(house: &House, tenant: &'static str, dimension: usize) -> Resul
         let name = format!("{tenant}-{}", role.code().to_lowercase());
         clients.push(house.caller(&name, &key_of(issued)?)?);
     }
-    let [enroller, authenticator, analyst, officer, auditor]: [Client; 5] = clients
-        .try_into()
-        .map_err(|_| Failure::failed("a role is missing its key"))?;
+    let [enroller, authenticator, analyst, officer, auditor]: [Client; 5] =
+        clients.try_into().map_err(|_| Failure::failed("a role is missing its key"))?;
     Ok(Callers { tenant, enroller, authenticator, analyst, officer, auditor })
 }
 

@@ -116,9 +116,7 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        for (number, text) in
-            [(0, "0"), (999, "999"), (1000, "1,000"), (65_536, "65,536"), (1_234_567, "1,234,567")]
-        {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (65_536, "65,536"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
     }
@@ -126,13 +124,8 @@ mod tests {
     #[test]
     fn a_broken_import_tells_where_to_resume() {
         let broken = || Some(Failure::failed("gone"));
-        let outcome = Outcome {
-            first_unanswered: Some(7),
-            unanswered: 2,
-            next: Some(9),
-            broken: broken(),
-            ..Outcome::default()
-        };
+        let outcome =
+            Outcome { first_unanswered: Some(7), unanswered: 2, next: Some(9), broken: broken(), ..Outcome::default() };
         let json = report(outcome).json();
         assert_eq!(json["resume_at_row"], 7);
         assert_eq!(json["ended_early"], "gone");

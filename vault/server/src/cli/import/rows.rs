@@ -36,12 +36,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Opens a file and its labels.
-    pub(super) fn open(
-        file: &Path,
-        labels: Option<&Path>,
-        skip: u64,
-        limit: Option<u64>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open(file: &Path, labels: Option<&Path>, skip: u64, limit: Option<u64>) -> Result<Self, Failure> {
         let unreadable = |error: lethe_dataset::Error| Failure::usage(error.to_string());
         let reader = MatrixReader::open(file).map_err(unreadable)?;
         let rows = reader.rows();

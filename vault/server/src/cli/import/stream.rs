@@ -125,10 +125,9 @@ pub(in crate::cli) async fn enroll_all(
     let cut_off = reading || outcome.unanswered > 0;
     let ended = stream.close().await;
     if cut_off {
-        let failure = ended.err().map_or_else(
-            || Failure::failed("the server closed the stream before it was done"),
-            Failure::from,
-        );
+        let failure = ended
+            .err()
+            .map_or_else(|| Failure::failed("the server closed the stream before it was done"), Failure::from);
         outcome.broken.get_or_insert(failure);
     }
     outcome
@@ -219,10 +218,7 @@ impl Stream {
 
 /// Whether the same item may well be taken a moment later.
 fn passing(error: &ItemError) -> bool {
-    matches!(
-        Code::from_i32(error.code),
-        Code::ResourceExhausted | Code::Unavailable | Code::Aborted
-    )
+    matches!(Code::from_i32(error.code), Code::ResourceExhausted | Code::Unavailable | Code::Aborted)
 }
 
 impl Outcome {

@@ -8,15 +8,22 @@
 //! The only module with unsafe code. All memory that C++ reads or writes is owned here.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char};
+mod ffi;
+mod memory;
 
-use zeroize::{Zeroize, Zeroizing};
+use std::marker::PhantomData;
 
 // Brings the native libraries into the link; nothing is called through these crates.
 use faiss as _;
 use faiss_sys as _;
+use zeroize::Zeroizing;
 
+use self::ffi::{Message, Scan, outcome};
+use self::memory::{Buffer, Lane};
 use crate::{Error, MAX_DIM, Probe};
+
+pub(crate) use self::ffi::{Cut, Hit};
+pub(crate) use self::memory::{PAGE_BYTES, grow};
 
 /// Bytes of the longest code.
 const MAX_WIDTH: usize = MAX_DIM / 8;
@@ -36,106 +43,9 @@ pub(crate) const MAX_PROBES: usize = 11;
 /// Codes compared in one call, which bounds the room for hits.
 const CHUNK: usize = 64 * BLOCK;
 
-/// A SIMD register's worth of codes. Words, as wiping writes them one by one.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(32))]
-struct Lane([u64; 4]);
-
-impl Zeroize for Lane {
-    fn zeroize(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-/// Threshold of one probe on the integer sums of its quantised tables. Layout shared with the shim.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct Cut {
-    constant: u32,
-    over: f32,
-    times: f32,
-    plus: f32,
-}
-
-impl Cut {
-    /// Sums of at least `steps`; for codes without radii.
-    pub(crate) fn constant(steps: f64) -> Self {
-        // No sum is above 65,535, so what asks for more keeps at most that one.
-        let constant = steps.clamp(0.0, f64::from(u16::MAX)) as u32;
-        Self { constant, ..Self::default() }
-    }
-
-    /// Sums of at least `over / r + times · r + plus`; for codes with radii r.
-    pub(crate) fn curve(over: f64, times: f64, plus: f64) -> Self {
-        Self { constant: 0, over: over as f32, times: times as f32, plus: plus as f32 }
-    }
-}
-
-/// A code that reached its probe's cut. Layout shared with the shim.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct Hit {
-    /// Which code.
-    pub(crate) position: u32,
-    /// Its sum over the probe's exact tables.
-    pub(crate) sum: f32,
-}
-
-#[repr(C)]
-struct Scan {
-    codes: *const u8,
-    blocks: usize,
-    count: usize,
-    nsq: u32,
-    radii: *const f32,
-    queries: u32,
-    tables: *const u8,
-    exact: *const *const f32,
-    cuts: *const Cut,
-    hits: *mut Hit,
-    capacity: usize,
-    found: *mut usize,
-}
-
-/// Room for the reason of a refusal.
-type Message = [c_char; 256];
-
-unsafe extern "C" {
-    fn lethe_pq4_pack_tables(
-        queries: u32,
-        nsq: u32,
-        tables: *const u8,
-        packed: *mut u8,
-        message: *mut c_char,
-        message_len: usize,
-    ) -> i32;
-    fn lethe_pq4_scan(scan: *const Scan, message: *mut c_char, message_len: usize) -> i32;
-    fn lethe_pq4_write(codes: *mut u8, position: usize, nsq: u32, code: *const u8);
-    fn lethe_pq4_read(codes: *const u8, position: usize, nsq: u32, code: *mut u8);
-    #[cfg(test)]
-    fn lethe_pq4_pack_reference(
-        flat: *const u8,
-        count: usize,
-        nsq: u32,
-        codes: *mut u8,
-        message: *mut c_char,
-        message_len: usize,
-    ) -> i32;
-}
-
-/// Turns the shim's status into a result.
-fn outcome(status: i32, message: &Message) -> Result<(), Error> {
-    if status == 0 {
-        return Ok(());
-    }
-    // SAFETY: the shim ended the message with a NUL inside the buffer, which was zeroed before.
-    let message = unsafe { CStr::from_ptr(message.as_ptr()) };
-    Err(Error::Native { message: message.to_string_lossy().into_owned() })
-}
-
 /// Packed codes of equal length. Grows without leaving copies; wiped on drop.
 pub(crate) struct Codes {
-    lanes: Zeroizing<Vec<Lane>>,
+    buffer: Buffer,
     /// Bytes of one code.
     width: usize,
     len: usize,
@@ -144,20 +54,19 @@ pub(crate) struct Codes {
 impl Codes {
     /// No codes yet, each of `width` bytes.
     pub(crate) fn new(width: usize) -> Self {
-        Self { lanes: Zeroizing::new(Vec::new()), width, len: 0 }
+        Self { buffer: Buffer::new(), width, len: 0 }
     }
 
     /// Heap bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        self.lanes.capacity() * size_of::<Lane>()
+        self.buffer.bytes()
     }
 
     /// Appends a code.
     pub(crate) fn push(&mut self, code: &[u8]) {
         if self.len % BLOCK == 0 {
             // A block is as many lanes as a code has bytes: 32 codes, 32 bytes a lane.
-            let lanes = (self.len / BLOCK + 1) * self.width;
-            grow(&mut self.lanes, lanes);
+            self.buffer.grow((self.len / BLOCK + 1) * self.width);
         }
         self.len += 1;
         self.write(self.len - 1, code);
@@ -167,10 +76,10 @@ impl Codes {
     pub(crate) fn read(&self, position: usize) -> Zeroizing<Vec<u8>> {
         assert!(position < self.len);
         let mut code = Zeroizing::new(vec![0u8; self.width]);
-        // SAFETY: `position` is within the codes held, so its block lies within `lanes`; the function
+        // SAFETY: `position` is within the codes held, so its block lies within the buffer; the function
         // writes `width` = nsq / 2 bytes, the length of `code`.
         unsafe {
-            lethe_pq4_read(self.lanes.as_ptr().cast(), position, self.nsq(), code.as_mut_ptr());
+            ffi::lethe_pq4_read(self.buffer.lanes().as_ptr().cast(), position, self.nsq(), code.as_mut_ptr());
         }
         code
     }
@@ -192,7 +101,7 @@ impl Codes {
         // SAFETY: as in `read`; the function changes the nibbles of this code only, and reads
         // `width` bytes of `code`.
         unsafe {
-            lethe_pq4_write(self.lanes.as_mut_ptr().cast(), position, self.nsq(), code.as_ptr());
+            ffi::lethe_pq4_write(self.buffer.lanes_mut().as_mut_ptr().cast(), position, self.nsq(), code.as_ptr());
         }
     }
 
@@ -219,7 +128,7 @@ impl Codes {
             let count = CHUNK.min(self.len - start);
             let mut message: Message = [0; 256];
             let scan = Scan {
-                codes: self.lanes[start / BLOCK * self.width..].as_ptr().cast(),
+                codes: self.buffer.lanes()[start / BLOCK * self.width..].as_ptr().cast(),
                 blocks: count.div_ceil(BLOCK),
                 count,
                 nsq: self.nsq(),
@@ -233,11 +142,11 @@ impl Codes {
                 found: found.as_mut_ptr(),
             };
             // SAFETY: `start` is a multiple of 32, so `codes` points at the start of a block, 32-byte
-            // aligned as lanes are, with `blocks` whole blocks in `lanes`; `radii` was checked to cover
+            // aligned as lanes are, with `blocks` whole blocks in the buffer; `radii` was checked to cover
             // them. `Probes` holds tables, cuts and live borrows of exact tables for `queries` ≤ 11
             // probes of this width. A query keeps each of `count` ≤ `capacity` codes at most once,
             // and `found` has room for 11.
-            let status = unsafe { lethe_pq4_scan(&scan, message.as_mut_ptr(), message.len()) };
+            let status = unsafe { ffi::lethe_pq4_scan(&scan, message.as_mut_ptr(), message.len()) };
             outcome(status, &message)?;
             for (query, &found) in found[..queries].iter().enumerate() {
                 for hit in &hits[query * capacity..][..found] {
@@ -256,7 +165,7 @@ pub(crate) struct Probes<'a> {
     cuts: Vec<Cut>,
     width: usize,
     /// The pointers in `exact` borrow from these.
-    borrowed: std::marker::PhantomData<&'a Probe>,
+    borrowed: PhantomData<&'a Probe>,
 }
 
 // SAFETY: the pointers are shared borrows of `Probe`s, which are `Sync`.
@@ -279,7 +188,7 @@ impl<'a> Probes<'a> {
         // SAFETY: source and destination both have `probes.len()` × nsq × 16 bytes; the number of
         // sub-quantizers is even, as dimensions are multiples of 64.
         let status = unsafe {
-            lethe_pq4_pack_tables(
+            ffi::lethe_pq4_pack_tables(
                 probes.len() as u32,
                 nsq as u32,
                 flat.as_ptr(),
@@ -290,21 +199,7 @@ impl<'a> Probes<'a> {
         };
         outcome(status, &message)?;
         let exact = probes.iter().map(|probe| probe.exact().as_ptr()).collect();
-        Ok(Self { tables, exact, cuts, width: nsq / 2, borrowed: std::marker::PhantomData })
-    }
-}
-
-/// Makes room for `len` elements in all, the new ones zero, doubling the capacity where it must; the
-/// old buffer is wiped before it is freed, which `Vec`'s own growth does not do.
-pub(crate) fn grow<T: Copy + Default + Zeroize>(buffer: &mut Zeroizing<Vec<T>>, len: usize) {
-    if len > buffer.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(len.max(buffer.capacity() * 2)));
-        larger.extend_from_slice(buffer);
-        // The smaller buffer drops here, wiped.
-        *buffer = larger;
-    }
-    if len > buffer.len() {
-        buffer.resize(len, T::default());
+        Ok(Self { tables, exact, cuts, width: nsq / 2, borrowed: PhantomData })
     }
 }
 
@@ -332,7 +227,7 @@ mod tests {
     }
 
     fn words(codes: &Codes) -> Vec<[u64; 4]> {
-        codes.lanes.iter().map(|lane| lane.0).collect()
+        codes.buffer.lanes().iter().map(|lane| lane.0).collect()
     }
 
     #[test]
@@ -348,7 +243,7 @@ mod tests {
                 let mut message: Message = [0; 256];
                 // SAFETY: `flat` has `count` codes of nsq / 2 bytes, `theirs` the blocks for them.
                 let status = unsafe {
-                    lethe_pq4_pack_reference(
+                    ffi::lethe_pq4_pack_reference(
                         flat.as_ptr(),
                         count,
                         width as u32 * 2,
@@ -379,7 +274,7 @@ mod tests {
                 model.swap_remove(position);
                 codes.swap_remove(position);
                 let mut expected = words(&packed(&model, width));
-                expected.resize(codes.lanes.len(), [0; 4]);
+                expected.resize(codes.buffer.lanes().len(), [0; 4]);
                 assert_eq!(words(&codes), expected, "{} left", model.len());
             }
             // And the room is used again.
@@ -395,7 +290,7 @@ mod tests {
         let mut message: Message = [0; 256];
         // SAFETY: the call is refused for its first argument before it touches memory.
         let status = unsafe {
-            lethe_pq4_pack_tables(
+            ffi::lethe_pq4_pack_tables(
                 MAX_PROBES as u32 + 1,
                 2,
                 source.as_ptr(),
@@ -406,14 +301,5 @@ mod tests {
         };
         let error = outcome(status, &message).unwrap_err();
         assert!(matches!(&error, Error::Native { message } if message.contains("queries")), "{error}");
-    }
-
-    #[test]
-    fn growing_keeps_what_was_there_and_zeroes_the_rest() {
-        let mut buffer = Zeroizing::new(vec![7u8; 3]);
-        grow(&mut buffer, 5);
-        assert_eq!(*buffer, [7, 7, 7, 0, 0]);
-        grow(&mut buffer, 2);
-        assert_eq!(*buffer, [7, 7, 7, 0, 0]);
     }
 }
