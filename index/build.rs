@@ -2,15 +2,16 @@
 
 use std::env;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-fn main() {
+fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=shim/pq4.cpp");
     println!("cargo:rerun-if-changed=shim/pq4.h");
     println!("cargo:rerun-if-env-changed=DEP_FAISS_C_ROOT");
     let Some(root) = env::var_os("DEP_FAISS_C_ROOT").map(PathBuf::from) else {
         println!("cargo:warning=faiss-sys did not say where FAISS was built");
         println!("cargo:warning=(DEP_FAISS_C_ROOT is empty: its `static` feature must be on)");
-        std::process::exit(1);
+        return ExitCode::FAILURE;
     };
     // `cc` reads the same CXXFLAGS that FAISS was compiled with. This is more than speed: the SIMD
     // types cross the boundary between the two by value, so both sides must agree on what they are.
@@ -25,4 +26,5 @@ fn main() {
         .flag_if_supported("-Wno-unknown-pragmas")
         .opt_level(3)
         .compile("lethe_pq4");
+    ExitCode::SUCCESS
 }

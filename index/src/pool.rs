@@ -56,7 +56,7 @@ mod tests {
     fn jobs_run_on_threads_of_the_pool() {
         let pool = Pool::new(Some(2)).unwrap();
         assert_eq!(pool.threads(), 2);
-        let (send, receive) = mpsc::channel();
+        let (send, receive) = mpsc::sync_channel(1);
         pool.spawn(move || send.send(std::thread::current().name().map(str::to_owned)).unwrap());
         assert!(receive.recv().unwrap().unwrap().starts_with("lethe-scan-"));
         assert!(Pool::new(None).unwrap().threads() >= 1);

@@ -92,7 +92,8 @@ fn any_other_key_label_info_or_associated_data_is_refused() {
     let message = seal(&[&s, &t], Label::RECORD, &[b"a"], b"aad", b"x").unwrap();
     assert_eq!(open(&[&s, &t], Label::RECORD, &[b"a"], b"aad", &message).unwrap().as_slice(), b"x");
 
-    let refused: [(&[&[u8; 32]], Label, &[u8], &[u8]); 7] = [
+    type Other<'a> = (&'a [&'a [u8; 32]], Label, &'a [u8], &'a [u8]);
+    let refused: [Other<'_>; 7] = [
         (&[&s], Label::RECORD, b"a", b"aad"),
         (&[&t], Label::RECORD, b"a", b"aad"),
         (&[&t, &s], Label::RECORD, b"a", b"aad"),

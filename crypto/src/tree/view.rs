@@ -158,6 +158,7 @@ impl View {
             return Ok(self.vault_draw(pages, slot)?.generation);
         }
         let leaf = self.leaf(pages, tree, slot)?;
+        kdf::wipe_stack();
         Ok(leaf.draw(leaf.place.digit(slot)).generation)
     }
 

@@ -19,7 +19,7 @@ const PAGE_LANES: usize = PAGE_BYTES / size_of::<Lane>();
 
 /// As many lanes as a huge page holds, where a huge page may begin.
 #[repr(C, align(2097152))]
-struct Page([Lane; PAGE_LANES]);
+pub(super) struct Page([Lane; PAGE_LANES]);
 
 /// A zeroed buffer that grows up to [`PAGE_BYTES`] and is wiped wherever it leaves memory behind.
 ///

@@ -64,7 +64,7 @@ impl Codes {
 
     /// Appends a code.
     pub(crate) fn push(&mut self, code: &[u8]) {
-        if self.len % BLOCK == 0 {
+        if self.len.is_multiple_of(BLOCK) {
             // A block is as many lanes as a code has bytes: 32 codes, 32 bytes a lane.
             self.buffer.grow((self.len / BLOCK + 1) * self.width);
         }

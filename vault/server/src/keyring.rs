@@ -1,3 +1,5 @@
+//! The keys of the current epoch, and the slots they are in.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

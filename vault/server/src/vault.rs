@@ -1,3 +1,5 @@
+//! What use cases share, and the gate in front of them.
+
 use std::sync::Arc;
 use std::time::Duration;
 

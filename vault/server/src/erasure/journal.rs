@@ -30,10 +30,10 @@ pub struct StoreJournal {
 }
 
 /// What an epoch erases, beside the pages.
-pub(crate) struct Erasures {
-    pub(crate) accepted: Vec<Accepted>,
+pub struct Erasures {
+    pub(super) accepted: Vec<Accepted>,
     /// Slots that were burnt, in all trees.
-    pub(crate) burnt: u64,
+    pub(super) burnt: u64,
 }
 
 impl StoreJournal {
