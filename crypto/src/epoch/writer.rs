@@ -306,7 +306,7 @@ async fn claim<J: Journal>(
             Takeover::ClaimAnyway => warn!(vault = %state.vault, "taking the vault over from another incarnation"),
         }
     }
-    let next = state.claiming.unwrap_or(Incarnation::random()?);
+    let next = Incarnation::random()?;
     state.incarnation = held;
     state.claiming = Some(next);
     journal.save(state).await.map_err(journal_error("claiming in"))?;

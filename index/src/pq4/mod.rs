@@ -11,8 +11,6 @@
 mod ffi;
 mod memory;
 
-use std::marker::PhantomData;
-
 // Brings the native libraries into the link; nothing is called through these crates.
 use faiss as _;
 use faiss_sys as _;
@@ -124,6 +122,8 @@ impl Codes {
         let capacity = CHUNK.min(self.len);
         let mut hits = vec![Hit::default(); queries * capacity];
         let mut found = [0usize; MAX_PROBES];
+        let mut exact = [std::ptr::null(); MAX_PROBES];
+        exact.iter_mut().zip(&probes.exact).for_each(|(to, table)| *to = table.as_ptr());
         for start in (0..self.len).step_by(CHUNK) {
             let count = CHUNK.min(self.len - start);
             let mut message: Message = [0; 256];
@@ -135,7 +135,7 @@ impl Codes {
                 radii: radii.map_or(std::ptr::null(), |radii| radii[start..].as_ptr()),
                 queries: queries as u32,
                 tables: probes.tables.as_ptr().cast(),
-                exact: probes.exact.as_ptr(),
+                exact: exact.as_ptr(),
                 cuts: probes.cuts.as_ptr(),
                 hits: hits.as_mut_ptr(),
                 capacity,
@@ -161,17 +161,10 @@ impl Codes {
 /// Up to [`MAX_PROBES`] probes laid out for one pass.
 pub(crate) struct Probes<'a> {
     tables: Zeroizing<Vec<Lane>>,
-    exact: Vec<*const f32>,
+    exact: Vec<&'a [f32]>,
     cuts: Vec<Cut>,
     width: usize,
-    /// The pointers in `exact` borrow from these.
-    borrowed: PhantomData<&'a Probe>,
 }
-
-// SAFETY: the pointers are shared borrows of `Probe`s, which are `Sync`.
-unsafe impl Send for Probes<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Probes<'_> {}
 
 impl<'a> Probes<'a> {
     /// Lays out 1 to 11 probes of the same dimension, each with its cut.
@@ -198,8 +191,8 @@ impl<'a> Probes<'a> {
             )
         };
         outcome(status, &message)?;
-        let exact = probes.iter().map(|probe| probe.exact().as_ptr()).collect();
-        Ok(Self { tables, exact, cuts, width: nsq / 2, borrowed: PhantomData })
+        let exact = probes.iter().map(Probe::exact).collect();
+        Ok(Self { tables, exact, cuts, width: nsq / 2 })
     }
 }
 

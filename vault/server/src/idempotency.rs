@@ -50,7 +50,12 @@ pub(crate) fn request_tag(key: &SlotKey, request: RequestId) -> [u8; 16] {
 ///
 /// # Errors
 /// `RequestIdReused` where the id was used for another request.
-pub(crate) fn recall<A: DeserializeOwned>(store: &Store, keys: &Keyring, key: &Key, fingerprint: &str) -> Result<Option<A>> {
+pub(crate) fn recall<A: DeserializeOwned>(
+    store: &Store,
+    keys: &Keyring,
+    key: &Key,
+    fingerprint: &str,
+) -> Result<Option<A>> {
     let Some(sealed) = store.get(key)? else { return Ok(None) };
     let opened = keys.open(key, "", &sealed)?;
     let opened = opened.ok_or_else(|| StoreError::corrupt("remembered answer", "its key is gone"))?;

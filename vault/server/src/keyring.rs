@@ -92,9 +92,7 @@ impl Keyring {
         let id = key.encode();
         let Some((subject, thing)) = self.keys(&home)? else { return Ok(None) };
         let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
-        record::open_bytes(keys, &home.context(&id, model), sealed)
-            .map(Some)
-            .map_err(Error::crypto("open a row"))
+        record::open_bytes(keys, &home.context(&id, model), sealed).map(Some).map_err(Error::crypto("open a row"))
     }
 
     /// Hands out `count` slots of a tree that were never used (rule 3). A lease that is dropped uncommitted

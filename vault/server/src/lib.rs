@@ -29,5 +29,8 @@ pub mod templates;
 pub mod tenant;
 pub mod vault;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Error, Result};
 pub use root_check::{ReplicaReport, RootReport, root_check};

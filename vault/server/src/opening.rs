@@ -18,7 +18,7 @@ use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::silo::{Loaded, Silos};
-use crate::store::{Change, Key, Store, StoreError, StoreOptions};
+use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions};
 use crate::tenant::put_credential;
 use crate::vault::Vault;
 
@@ -91,9 +91,9 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
-    store.follow_with(Arc::clone(&silos) as _);
     let burnt = find_burnt(&store, &keys, &loaded)?;
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
+    store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
     let vault = Arc::new(Vault {
         id: writer.vault(),
         store,
@@ -108,6 +108,20 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
     Ok(Opened { vault, operator_key })
+}
+
+/// All that follows from committed rows.
+struct Memory {
+    silos: Arc<Silos>,
+    eraser: Arc<Eraser>,
+}
+
+impl Follow for Memory {
+    fn follow(&self, rows: &[Row]) {
+        // In this order: nothing finds a subject any more before its keys go.
+        self.silos.follow(rows);
+        self.eraser.follow(rows);
+    }
 }
 
 fn open_roots(config: &Config) -> std::result::Result<Arc<dyn RootStore>, OpenError> {
@@ -150,7 +164,7 @@ async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
 fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
     let view = keys.view();
     let mut burnt = Redraw::new();
-    store.scan(crate::store::RowKind::HighWater, &Key::prefix(crate::store::RowKind::HighWater), |key, _| {
+    store.scan(RowKind::HighWater, &Key::prefix(RowKind::HighWater), |key, _| {
         if let Key::HighWater { tree } = key {
             let mark = keys.allocator(tree)?.mark();
             let owned = loaded.owned.get(&tree).map(Vec::as_slice).unwrap_or_default();

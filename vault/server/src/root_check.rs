@@ -81,17 +81,16 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
     let fault = opened.as_ref().err().map(ToString::to_string);
     let retiring = state.retiring.as_ref();
     let holds_root = held.contains(&epoch.root);
-    let known = |root: &lethe_crypto::root::RootId| *root == epoch.root || retiring.is_some_and(|retiring| retiring.root == *root);
+    let known = |root: &lethe_crypto::root::RootId| {
+        *root == epoch.root || retiring.is_some_and(|retiring| retiring.root == *root)
+    };
     Ok(RootReport {
         vault: state.vault.to_string(),
         epoch: epoch.number,
         root: epoch.root.to_string(),
         opens: opened.is_ok(),
         retiring: retiring.map(|retiring| (retiring.number, retiring.root.to_string())),
-        replicas: replicas
-            .into_iter()
-            .map(|path| ReplicaReport { path, holds_root, fault: fault.clone() })
-            .collect(),
+        replicas: replicas.into_iter().map(|path| ReplicaReport { path, holds_root, fault: fault.clone() }).collect(),
         orphans: held.iter().filter(|root| !known(root)).map(ToString::to_string).collect(),
         medium: roots.medium().statements().map(|statement| statement.as_str().to_owned()).collect(),
     })

@@ -61,8 +61,8 @@ pub(crate) fn put(
     let sealed = keys.seal(&key, &name, &sketch.to_bytes())?;
     change.put(key, sealed);
     let key = Key::Template { tree, gallery, at, profile };
-    let template: Template<Sealed> = template
-        .seal(|facts, components| keys.seal(&key, &name, &TemplateRecord::encode(facts, components)))?;
+    let template: Template<Sealed> =
+        template.seal(|facts, components| keys.seal(&key, &name, &TemplateRecord::encode(facts, components)))?;
     let facts = template.facts().clone();
     change.put(key, template.into_record());
     Ok(facts)

@@ -16,7 +16,7 @@ use crate::audit;
 use crate::erasure::Eraser;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
-use crate::silo::{Silos, SiloRef};
+use crate::silo::{SiloRef, Silos};
 use crate::store::{Change, Store, StoreError};
 
 /// Everything use cases share. Made by [`crate::opening`], used by one process at a time.
@@ -59,6 +59,14 @@ impl Vault {
             Some(credential) if credential.digest.admits(key) && credential.revoked_at.is_none() => {
                 Ok(credential.principal.clone())
             }
+            _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
+        }
+    }
+
+    /// Who a credential says the caller is, now: for calls that last, whose credential may have been revoked since.
+    pub fn still(&self, principal: &Principal) -> Result<Principal> {
+        match self.silos.credential(principal.credential) {
+            Some(credential) if credential.revoked_at.is_none() => Ok(credential.principal.clone()),
             _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
         }
     }

@@ -14,7 +14,7 @@ const FREE: u32 = 10;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// Subjects remembered; beyond it those whose wait is over are dropped.
+/// Subjects remembered in one generation; there are two, so this bounds the memory.
 const REMEMBERED: usize = 100_000;
 
 /// Counts failed 1:1 attempts on each subject and makes callers wait, so that nobody can climb a band's
@@ -24,7 +24,28 @@ const REMEMBERED: usize = 100_000;
 /// counted like a known one: the wait tells nothing.
 pub struct Attempts {
     hasher: RandomState,
-    failures: Mutex<HashMap<u64, Failures>>,
+    failures: Mutex<Generations>,
+}
+
+/// What was touched lately, and what was touched before that: when the young are too many, they become the old,
+/// and the old are forgotten.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<u64, Failures>,
+    old: HashMap<u64, Failures>,
+}
+
+impl Generations {
+    fn take(&mut self, key: u64) -> Option<Failures> {
+        self.young.remove(&key).or_else(|| self.old.remove(&key))
+    }
+
+    fn put(&mut self, key: u64, failures: Failures) {
+        if self.young.len() >= REMEMBERED {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, failures);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -49,35 +70,36 @@ impl Failures {
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), failures: Mutex::new(HashMap::new()) }
+        Self { hasher: RandomState::new(), failures: Mutex::default() }
     }
 }
 
 impl Attempts {
-    /// How long a caller has to wait before it may try again; `None` where it may now.
-    pub fn wait(&self, tenant: u64, gallery: GalleryId, subject: &SubjectId, now: Instant) -> Option<Duration> {
-        let failures = *self.failures.lock().get(&self.key(tenant, gallery, subject))?;
-        failures.ready_at().checked_duration_since(now).filter(|wait| !wait.is_zero())
-    }
-
-    /// Records how an attempt ended.
-    pub fn record(&self, tenant: u64, gallery: GalleryId, subject: &SubjectId, matched: bool, now: Instant) {
+    /// Begins an attempt. It counts as failed until [`Self::matched`] says otherwise, so that attempts made side by
+    /// side count, too.
+    ///
+    /// # Errors
+    /// How long to wait, where too many failed.
+    pub fn begin(&self, tenant: u64, gallery: GalleryId, subject: &SubjectId, now: Instant) -> Result<(), Duration> {
         let key = self.key(tenant, gallery, subject);
         let mut all = self.failures.lock();
-        if matched {
-            all.remove(&key);
-            return;
+        let mut failures = all.take(key).unwrap_or(Failures { count: 0, last: now });
+        if let Some(wait) = failures.ready_at().checked_duration_since(now).filter(|wait| !wait.is_zero()) {
+            all.put(key, failures);
+            return Err(wait);
         }
-        if all.len() >= REMEMBERED {
-            all.retain(|_, failures| failures.ready_at() + LONGEST_WAIT > now);
-        }
-        let failures = all.entry(key).or_insert(Failures { count: 0, last: now });
         // A quarter of an hour without a failure is forgiven.
         if now.saturating_duration_since(failures.ready_at()) > LONGEST_WAIT {
             failures.count = 0;
         }
-        failures.count = failures.count.saturating_add(1);
-        failures.last = now;
+        failures = Failures { count: failures.count.saturating_add(1), last: now };
+        all.put(key, failures);
+        Ok(())
+    }
+
+    /// An attempt matched: what failed before is forgiven.
+    pub fn matched(&self, tenant: u64, gallery: GalleryId, subject: &SubjectId) {
+        self.failures.lock().take(self.key(tenant, gallery, subject));
     }
 
     fn key(&self, tenant: u64, gallery: GalleryId, subject: &SubjectId) -> u64 {
@@ -94,21 +116,32 @@ mod tests {
         let attempts = Attempts::default();
         let subject = SubjectId::parse("someone").unwrap();
         let start = Instant::now();
-        for _ in 0..FREE {
-            assert_eq!(attempts.wait(1, 0, &subject, start), None);
-            attempts.record(1, 0, &subject, false, start);
+        for _ in 0..=FREE {
+            assert_eq!(attempts.begin(1, 0, &subject, start), Ok(()));
         }
-        assert_eq!(attempts.wait(1, 0, &subject, start), None);
-        attempts.record(1, 0, &subject, false, start);
-        assert_eq!(attempts.wait(1, 0, &subject, start), Some(FIRST_WAIT));
-        attempts.record(1, 0, &subject, false, start);
-        assert_eq!(attempts.wait(1, 0, &subject, start), Some(FIRST_WAIT * 2));
-        assert_eq!(attempts.wait(2, 0, &subject, start), None, "another tenant's subject of that name");
+        assert_eq!(attempts.begin(1, 0, &subject, start), Err(FIRST_WAIT));
+        assert_eq!(attempts.begin(1, 0, &subject, start + FIRST_WAIT), Ok(()));
+        assert_eq!(attempts.begin(1, 0, &subject, start + FIRST_WAIT), Err(FIRST_WAIT * 2));
+        assert_eq!(attempts.begin(2, 0, &subject, start), Ok(()), "another tenant's subject of that name");
+        let mut now = start;
         for _ in 0..100 {
-            attempts.record(1, 0, &subject, false, start);
+            now += LONGEST_WAIT;
+            assert_eq!(attempts.begin(1, 0, &subject, now), Ok(()));
         }
-        assert_eq!(attempts.wait(1, 0, &subject, start), Some(LONGEST_WAIT));
-        attempts.record(1, 0, &subject, true, start);
-        assert_eq!(attempts.wait(1, 0, &subject, start), None);
+        assert_eq!(attempts.begin(1, 0, &subject, now), Err(LONGEST_WAIT));
+        attempts.matched(1, 0, &subject);
+        assert_eq!(attempts.begin(1, 0, &subject, now), Ok(()));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let attempts = Attempts::default();
+        let now = Instant::now();
+        for number in 0..3 * REMEMBERED {
+            let subject = SubjectId::parse(&format!("s{number}")).unwrap();
+            assert_eq!(attempts.begin(1, 0, &subject, now), Ok(()));
+        }
+        let all = attempts.failures.lock();
+        assert!(all.young.len() + all.old.len() <= 2 * REMEMBERED);
     }
 }

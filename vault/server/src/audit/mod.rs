@@ -38,7 +38,12 @@ pub(crate) fn done<O: Kind>(call: &Authorized<O>, now: Timestamp) -> Result<Entr
 }
 
 /// The entry of an operation that was refused at the gate.
-pub(crate) fn denied(principal: &Principal, operation: Operation, denial: &Denial, now: Timestamp) -> Result<EntryDraft> {
+pub(crate) fn denied(
+    principal: &Principal,
+    operation: Operation,
+    denial: &Denial,
+    now: Timestamp,
+) -> Result<EntryDraft> {
     Ok(EntryDraft::new(time(now), token(operation.rule().name)?, Outcome::Denied)
         .credential(token(&principal.credential.to_string())?)
         .reason(token(denial.reason.code())?))

@@ -5,6 +5,7 @@ use lethe_domain::{Reason, ReceiptId, Timestamp};
 use lethe_policy::{Authorized, operation::GetReceipt};
 
 use super::proof::checkpoint;
+use crate::erasure::ErasureState;
 use crate::error::{Error, Result};
 use crate::records::{ReceiptRecord, decode};
 use crate::store::{Change, Key, StoreError};
@@ -24,7 +25,10 @@ pub async fn get_receipt(vault: &Vault, call: Authorized<GetReceipt>, id: Receip
     let unknown = || Error::NotFound(Reason::ReceiptNotFound, format!("no receipt {id}"));
     let record = vault.store.get(&Key::Receipt { tree: silo.tree, receipt: id })?.ok_or_else(unknown)?;
     let record: ReceiptRecord = decode("receipt record", &record)?;
-    let shredded = issue(vault, &record)?;
+    let shredded = match vault.eraser.state(silo.tree, id)? {
+        Some(ErasureState::Shredded) => issue(vault, &record).await?,
+        Some(ErasureState::Pending) | None => None,
+    };
     let mut change = Change::audit_of_read();
     change.log(silo.tree, super::done(&call, Timestamp::now())?);
     vault.store.commit(change).await?;
@@ -32,13 +36,14 @@ pub async fn get_receipt(vault: &Vault, call: Authorized<GetReceipt>, id: Receip
 }
 
 /// The receipt, or `None` while the old root may still exist.
-fn issue(vault: &Vault, record: &ReceiptRecord) -> Result<Option<(Timestamp, Vec<u8>)>> {
+async fn issue(vault: &Vault, record: &ReceiptRecord) -> Result<Option<(Timestamp, Vec<u8>)>> {
     let Some(committed) = record.committed else { return Ok(None) };
     let Some(end) = vault.store.get(&Key::EpochEnd { number: committed.leaves_epoch })? else { return Ok(None) };
-    let end = <[u8; 8]>::try_from(end).map_err(|_| StoreError::corrupt("epoch end", committed.leaves_epoch.to_string()))?;
+    let end =
+        <[u8; 8]>::try_from(end).map_err(|_| StoreError::corrupt("epoch end", committed.leaves_epoch.to_string()))?;
     let destroyed = u64::from_be_bytes(end);
     // Signed first: every proof below leads to this very tree.
-    let checkpoint = checkpoint(vault, TreeId::VAULT)?;
+    let checkpoint = checkpoint(vault, TreeId::VAULT).await?;
     let entry = |index| {
         let bytes = vault.store.get(&Key::LogEntry { tree: TreeId::VAULT, index })?;
         bytes.ok_or_else(|| StoreError::corrupt("log", format!("entry {index} is missing")))

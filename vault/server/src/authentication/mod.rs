@@ -52,7 +52,7 @@ pub async fn verify(
     let received = std::mem::take(&mut probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let scored = sees_scores(call.roles());
-    if !scored && let Some(retry_after) = vault.attempts.wait(silo.tree_number(), SUBJECTS, subject, Instant::now()) {
+    if !scored && let Err(retry_after) = vault.attempts.begin(silo.tree_number(), SUBJECTS, subject, Instant::now()) {
         let message = "too many attempts failed on this subject".to_owned();
         return Err(Error::Limited { reason: Reason::AttemptsLimited, retry_after, message });
     }
@@ -61,7 +61,9 @@ pub async fn verify(
     let score = best_score(vault, &silo, &model, slot, &embedding)?;
     let band = score.map_or(Band::NoMatch, |score| Band::of(score, model.profile.thresholds()));
     record(vault, &call, &silo, slot, score, band, &probe).await?;
-    vault.attempts.record(silo.tree_number(), SUBJECTS, subject, band == Band::Match, Instant::now());
+    if band == Band::Match {
+        vault.attempts.matched(silo.tree_number(), SUBJECTS, subject);
+    }
     if scored && slot.is_none() {
         return Err(Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned()));
     }
@@ -84,8 +86,7 @@ fn best_score(
 ) -> Result<Option<f32>> {
     // No subject has slot 0: its scan finds nothing, as an unknown subject's must.
     let nobody = SlotRef::first(0);
-    let found =
-        templates::of_subject(&vault.store, &vault.keys, silo, slot.unwrap_or(nobody), Some(model.number))?;
+    let found = templates::of_subject(&vault.store, &vault.keys, silo, slot.unwrap_or(nobody), Some(model.number))?;
     let scores = found.iter().map(|found| cosine(found.record.embedding.components(), probe.components()));
     match scores.reduce(f32::max) {
         Some(score) => Ok(Some(score)),

@@ -165,7 +165,10 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
             command::receipt::verify(out, &file, &verifier)
         }
         Command::Log(command) => on_this_thread(command::log::run(&context, command)),
-        Command::Root(command) => command::root::run(out, &command),
+        Command::Root(command) => {
+            process::protect_memory()?;
+            command::root::run(out, &command)
+        }
         Command::Completions { shell, out } => completions(shell, out),
     }
 }

@@ -2,7 +2,6 @@ use lethe_crypto::tree::{Lease, SlotRef};
 use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::Enroll;
-use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::error::{Error, Result};
@@ -33,14 +32,6 @@ pub struct Enrolled {
     pub sequence: u64,
 }
 
-/// The remembered answer.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    template: String,
-    sequence: u64,
-}
-
 /// Adds a template. The answer means synced.
 pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enrolment) -> Result<Enrolled> {
     let now = Timestamp::now();
@@ -55,15 +46,15 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     let _alone = silo.lock_subject(&enrolment.subject).await;
     let known = silo.subject(&enrolment.subject);
     if let (Some(subject), Some(request)) = (known, enrolment.request)
-        && let Some(answer) = recall_template(vault, &silo, subject, request, &fingerprint)?
+        && let Some(facts) = recall_template(vault, &silo, subject, request, &fingerprint)?
     {
-        let (facts, sequence) = answer;
-        return Ok(Enrolled { facts, dimension, sequence });
+        return Ok(Enrolled { facts, dimension, sequence: vault.store.sequence() });
     }
 
     let mut change = Change::new();
     let (subject, leases) = slots(vault, &silo, known).await?;
     let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
+    change.own(leases);
     if known.is_none() {
         let key = Key::Subject { tree: silo.tree, subject };
         let record = SubjectRecord { id: enrolment.subject.clone(), created_at: now };
@@ -76,12 +67,10 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     let owner = owner.ok_or_else(|| Error::NotFound(Reason::SubjectNotFound, "erased meanwhile".to_owned()))?;
     if let Some(request) = enrolment.request {
         let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
-        let answer = Answer { template: facts.id.to_string(), sequence: vault.store.sequence() };
-        remember(&vault.keys, &mut change, key, fingerprint, answer)?;
+        remember(&vault.keys, &mut change, key, fingerprint, facts.id.to_string())?;
     }
     change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
     let committed = vault.store.commit(change).await?;
-    leases.into_iter().for_each(Lease::commit);
     Ok(Enrolled { facts, dimension, sequence: committed.sequence })
 }
 
@@ -97,15 +86,15 @@ fn recall_template(
     subject: SlotRef,
     request: RequestId,
     fingerprint: &str,
-) -> Result<Option<(TemplateFacts, u64)>> {
+) -> Result<Option<TemplateFacts>> {
     let Some(owner) = vault.keys.slot(silo.tree, subject)? else { return Ok(None) };
     let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
-    let Some(answer) = recall::<Answer>(&vault.store, &vault.keys, &key, fingerprint)? else { return Ok(None) };
-    let id = TemplateId::parse(&answer.template).ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
+    let Some(answer) = recall::<String>(&vault.store, &vault.keys, &key, fingerprint)? else { return Ok(None) };
+    let id = TemplateId::parse(&answer).ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
     let found = templates::of_subject(&vault.store, &vault.keys, silo, subject, None)?;
     let found = found.into_iter().find(|found| found.record.facts.id == id);
     let gone = || Error::NotFound(Reason::TemplateNotFound, "the request's template was deleted since".to_owned());
-    Ok(Some((found.ok_or_else(gone)?.record.facts, answer.sequence)))
+    Ok(Some(found.ok_or_else(gone)?.record.facts))
 }
 
 /// Digest of what a capture says.

@@ -1,17 +1,16 @@
 use std::time::Duration;
 
 use lethe_crypto::log::entry::Scope;
-use lethe_crypto::tree::{Lease, SlotRef};
-use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Embedding, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
-use serde::{Deserialize, Serialize};
 
 use super::enroll::fingerprint;
 use crate::audit;
 use crate::erasure::{Erasure, ErasureState, Request, receipt_of};
 use crate::error::{Error, Result};
-use crate::idempotency::{recall, remember, request_tag};
+use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, StoreError, TemplateAt};
 use crate::templates::{self, Capture, Found};
@@ -29,6 +28,13 @@ pub struct Target {
     pub wait: Option<Duration>,
 }
 
+impl Target {
+    fn receipt(&self, vault: &Vault, silo: &Silo, operation: &str) -> Result<ReceiptId> {
+        let what = Fingerprint::of(operation).with(self.subject.as_str().as_bytes()).with(self.template.as_bytes());
+        receipt_of(&vault.keys, silo.tree, self.request, what)
+    }
+}
+
 /// A replacement: the new template, and the old one's erasure.
 pub struct Replaced {
     /// The new template.
@@ -39,14 +45,6 @@ pub struct Replaced {
     pub erasure: Erasure,
     /// The change's place in the order of all.
     pub sequence: u64,
-}
-
-/// The remembered answer of a replacement.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Answer {
-    template: String,
-    sequence: u64,
 }
 
 /// Replaces a template by a new version, in one step, and shreds the old one (O24).
@@ -62,34 +60,32 @@ pub async fn replace_template(
     let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string(), &capture);
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
-    let receipt = receipt_of(&vault.keys, silo.tree, target.request)?;
+    let receipt = target.receipt(vault, &silo, "replace")?;
 
     let alone = silo.lock_subject(&target.subject).await;
     let subject = subject_of(&silo, &target.subject)?;
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
     let remembered = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, target.request) };
-    let known = recall::<Answer>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
+    let known = recall::<String>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
     let (facts, sequence) = match known {
         Some(answer) => {
-            let id = TemplateId::parse(&answer.template);
+            let id = TemplateId::parse(&answer);
             let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
-            (find(vault, &silo, subject, id)?.record.facts, answer.sequence)
+            (find(vault, &silo, subject, id)?.record.facts, vault.store.sequence())
         }
         None => {
-            refuse_reuse(vault, &silo, receipt)?;
             let old = find(vault, &silo, subject, target.template)?;
             let leases = vault.keys.allocate(silo.tree, 1).await?;
             let at = TemplateAt { subject, thing: leases[0].slot() };
             let mut change = Change::new();
+            change.own(leases);
             let template = templates::template(&capture, embedding, now);
             let facts = templates::put(&vault.keys, &silo, &model, at, template, &mut change)?;
-            let answer = Answer { template: facts.id.to_string(), sequence: vault.store.sequence() };
-            remember(&vault.keys, &mut change, remembered, fingerprint, answer)?;
+            remember(&vault.keys, &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(&silo, old.at, old.profile, &mut change);
             let entry = audit::about(audit::done(&call, now)?, &owner);
             let request = Request { scope: Scope::Template, slots: vec![old.at.thing], receipt, now };
             let sequence = vault.eraser.accept(&silo, request, change, entry).await?;
-            leases.into_iter().for_each(Lease::commit);
             (facts, sequence)
         }
     };
@@ -102,7 +98,7 @@ pub async fn replace_template(
 pub async fn delete_template(vault: &Vault, call: Authorized<DeleteTemplate>, target: Target) -> Result<Erasure> {
     let now = Timestamp::now();
     let silo = vault.silo(&call)?;
-    let receipt = receipt_of(&vault.keys, silo.tree, target.request)?;
+    let receipt = target.receipt(vault, &silo, "delete")?;
     let alone = silo.lock_subject(&target.subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let subject = subject_of(&silo, &target.subject)?;
@@ -137,19 +133,12 @@ pub(crate) async fn note_repeat<O: Kind>(
 pub(crate) async fn wait(
     vault: &Vault,
     silo: &Silo,
-    receipt: lethe_domain::ReceiptId,
+    receipt: ReceiptId,
     limit: Option<Duration>,
 ) -> Result<ErasureState> {
     match limit {
         Some(limit) => vault.eraser.wait(silo.tree, receipt, limit).await,
         None => Ok(vault.eraser.state(silo.tree, receipt)?.unwrap_or(ErasureState::Pending)),
-    }
-}
-
-fn refuse_reuse(vault: &Vault, silo: &Silo, receipt: lethe_domain::ReceiptId) -> Result<()> {
-    match vault.eraser.state(silo.tree, receipt)? {
-        None => Ok(()),
-        Some(_) => Err(Error::RequestIdReused),
     }
 }
 

@@ -155,9 +155,8 @@ impl Journal for StoreJournal {
             medium,
         });
         let entry = audit::by_the_vault("epoch.destroy", Timestamp::now())?.event(event);
-        change.log_at(TreeId::VAULT, entry, move |leaf| {
-            Row::Put(Key::EpochEnd { number }, leaf.to_be_bytes().to_vec())
-        });
+        change
+            .log_at(TreeId::VAULT, entry, move |leaf| Row::Put(Key::EpochEnd { number }, leaf.to_be_bytes().to_vec()));
         self.write_state(change, destruction.state).await
     }
 }

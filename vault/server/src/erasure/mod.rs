@@ -8,6 +8,7 @@ mod journal;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lethe_crypto::log::entry::EntryDraft;
@@ -19,10 +20,11 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
+use crate::idempotency::Fingerprint;
 use crate::keyring::Keyring;
 use crate::records::{IntentRecord, ReceiptRecord, decode, encode};
 use crate::silo::Silo;
-use crate::store::{Change, Key, RowKind, Store, StoreError};
+use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError};
 
 pub use journal::StoreJournal;
 pub(crate) use worker::start;
@@ -69,8 +71,10 @@ pub struct Eraser {
     store: Arc<Store>,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
-    /// Counts epochs that were destroyed.
-    destroyed: watch::Sender<u64>,
+    /// Every epoch before this one is destroyed, and that is logged and synced.
+    ended: AtomicU64,
+    /// Tells who waits that `ended` may have changed.
+    destroyed: watch::Sender<()>,
     stopped: watch::Sender<bool>,
 }
 
@@ -92,8 +96,15 @@ impl Eraser {
             Ok::<_, Error>(())
         })?;
         let inbox = Mutex::new(Inbox { accepted, burnt, stop: false });
-        let (destroyed, stopped) = (watch::Sender::new(0), watch::Sender::new(false));
-        Ok(Self { store, inbox, arrived: Condvar::new(), destroyed, stopped })
+        let mut ended = 0;
+        store.scan(RowKind::EpochEnd, &Key::prefix(RowKind::EpochEnd), |key, _| {
+            if let Key::EpochEnd { number } = key {
+                ended = ended.max(number + 1);
+            }
+            Ok::<_, Error>(())
+        })?;
+        let (destroyed, stopped) = (watch::Sender::new(()), watch::Sender::new(false));
+        Ok(Self { store, inbox, arrived: Condvar::new(), ended: AtomicU64::new(ended), destroyed, stopped })
     }
 
     /// The state of an erasure; `None` if there is none of that receipt.
@@ -102,7 +113,8 @@ impl Eraser {
         let record: ReceiptRecord = decode("receipt record", &record)?;
         let shredded = match record.committed {
             None => false,
-            Some(committed) => self.store.get(&Key::EpochEnd { number: committed.leaves_epoch })?.is_some(),
+            // Not the row, which can be read before it is synced: what the epoch writer saw synced.
+            Some(committed) => committed.leaves_epoch < self.ended.load(Ordering::Acquire),
         };
         Ok(Some(if shredded { ErasureState::Shredded } else { ErasureState::Pending }))
     }
@@ -144,10 +156,13 @@ impl Eraser {
         change.put(Key::Intent { tree, receipt }, encode("erasure intent", &intent)?.to_vec());
         change.put(Key::Receipt { tree, receipt }, encode("receipt record", &record)?.to_vec());
         change.log(tree, entry);
-        let committed = self.store.commit(change.erasing()).await?;
-        self.inbox.lock().accepted.push(Accepted { tree, receipt, intent });
-        self.arrived.notify_one();
-        Ok(committed.sequence)
+        Ok(self.store.commit(change.erasing()).await?.sequence)
+    }
+
+    /// The epochs before `number` are destroyed, for good.
+    fn end(&self, number: u64) {
+        self.ended.fetch_max(number, Ordering::AcqRel);
+        self.destroyed.send_replace(());
     }
 
     /// Asks the writer to end after what it has, and waits for it.
@@ -159,10 +174,28 @@ impl Eraser {
     }
 }
 
-/// The receipt of the erasure that a request asks for: whoever repeats the request gets the same one, also after
-/// the subject is forgotten, and only who has the request's id can tell whom it is about.
-pub(crate) fn receipt_of(keys: &Keyring, tree: TreeId, request: RequestId) -> Result<ReceiptId> {
-    Ok(ReceiptId::from_bytes(tag(&keys.own(tree)?, "receipt", request.as_bytes())))
+/// The receipt of an erasure: its id derives from the request's id and from what is to be erased. Whoever
+/// repeats the request gets the same one, also after the subject is forgotten; another target has another one;
+/// and only who has the request's id can tell whom a receipt is about.
+pub(crate) fn receipt_of(keys: &Keyring, tree: TreeId, request: RequestId, what: Fingerprint) -> Result<ReceiptId> {
+    let what = what.with(request.as_bytes()).finish();
+    Ok(ReceiptId::from_bytes(tag(&keys.own(tree)?, "receipt", what.as_bytes())))
+}
+
+impl Follow for Eraser {
+    /// A committed intent is work, whoever still waits for it.
+    fn follow(&self, rows: &[Row]) {
+        for row in rows {
+            let Row::Put(Key::Intent { tree, receipt }, value) = row else { continue };
+            match decode("erasure intent", value) {
+                Ok(intent) => {
+                    self.inbox.lock().accepted.push(Accepted { tree: *tree, receipt: *receipt, intent });
+                    self.arrived.notify_one();
+                }
+                Err(fault) => tracing::error!(%fault, "an intent cannot be read; the next start takes it up"),
+            }
+        }
+    }
 }
 
 fn scope_of(intent: &IntentRecord) -> Result<Scope> {

@@ -63,7 +63,10 @@ impl Worker {
             wait = RETRY.0;
             let Some(work) = self.next().await else { break };
             match self.writer.run(&work.redraw, &work.erasures).await {
-                Ok(Outcome::Destroyed(_)) => self.redrawn(&work),
+                Ok(Outcome::Destroyed(_)) => {
+                    self.redrawn(&work);
+                    self.eraser.end(self.writer.epoch().number);
+                }
                 Ok(Outcome::Pending(failure)) => {
                     self.redrawn(&work);
                     tracing::warn!(%failure, "an old root cannot be destroyed; erasures stay pending");
@@ -76,7 +79,6 @@ impl Worker {
                     }
                 }
             }
-            self.eraser.destroyed.send_modify(|epochs| *epochs += 1);
         }
         self.eraser.stopped.send_replace(true);
     }
@@ -85,7 +87,7 @@ impl Worker {
     async fn finish(&mut self) -> std::result::Result<(), lethe_crypto::Error> {
         match self.writer.finish().await {
             Ok(Some(_)) => {
-                self.eraser.destroyed.send_modify(|epochs| *epochs += 1);
+                self.eraser.end(self.writer.epoch().number);
                 Ok(())
             }
             Ok(None) => Ok(()),
@@ -93,7 +95,9 @@ impl Worker {
                 let (journal, roots) = (Arc::clone(&self.journal), Arc::clone(&self.roots));
                 let cache = Arc::clone(self.keys.view().cache());
                 self.writer = EpochWriter::open(journal, roots, cache, Takeover::Refuse).await?;
-                self.writer.finish().await.map(drop)
+                self.writer.finish().await?;
+                self.eraser.end(self.writer.epoch().number);
+                Ok(())
             }
             Err(failure) => Err(failure),
         }

@@ -40,7 +40,7 @@ impl AuditService for Node {
         let message = request.into_inner();
         let log = names::log("log", &message.log)?;
         let (call, tree) = self.admit_to_log::<op::GetCheckpoint>(&principal, log, message.purpose).await?;
-        let signed = audit::checkpoint(self.vault()?, tree)?;
+        let signed = audit::checkpoint(self.vault()?, tree).await?;
         self.note(&call, tree).await?;
         Ok(Response::new(v1::Checkpoint {
             log: message.log,

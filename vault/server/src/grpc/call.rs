@@ -49,6 +49,14 @@ impl Node {
     }
 }
 
+/// Runs a change to its end, whether or not its caller stays: locks, leases and answers stay together when a
+/// client hangs up or a deadline passes.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Status> {
+    Ok(tokio::spawn(change).await.map_err(|_| Error::TaskLost)??)
+}
+
 fn api_key(metadata: &MetadataMap) -> Result<ApiKey, Error> {
     let missing = || Error::Unauthenticated(Reason::CredentialMissing, "send `authorization: Bearer <API key>`");
     let header = metadata.get("authorization").ok_or_else(missing)?;

@@ -3,19 +3,19 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
 use lethe_domain::{Invalid, Reason, SubjectId, TenantId};
-use lethe_policy::Authorized;
 use lethe_policy::operation as op;
+use lethe_policy::{Authorized, Principal};
 use lethe_proto::v1;
 use lethe_proto::v1::enrollment_service_server::EnrollmentService;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 use tonic_types::StatusExt;
 
-use super::call::Admitted;
+use super::call::{Admitted, to_the_end};
 use super::{Node, convert, edge, names};
 use crate::enrollment::{self, Enrolment, Target};
 use crate::error::{Error, Result};
-use crate::vault::Vault;
+use crate::vault::{Aim, Vault};
 
 #[async_trait]
 impl EnrollmentService for Node {
@@ -29,7 +29,13 @@ impl EnrollmentService for Node {
             capture: convert::capture("template", message.template)?,
             request: convert::request_id(&message.request_id)?,
         };
-        Ok(Response::new(enroll(self.vault()?, &call.witness, &tenant, enrolment).await?))
+        let vault = Arc::clone(self.vault()?);
+        let enrolled = to_the_end(async move {
+            let call = call;
+            enroll(&vault, &call.witness, &tenant, enrolment).await
+        })
+        .await?;
+        Ok(Response::new(enrolled))
     }
 
     type BatchEnrollStream = Pin<Box<dyn Stream<Item = Result<v1::BatchEnrollResponse, Status>> + Send>>;
@@ -48,7 +54,8 @@ impl EnrollmentService for Node {
         };
         let tenant = names::tenant("parent", &first.parent)?;
         let call: Admitted<op::Enroll> = self.admit(&principal, &tenant, first.purpose).await?;
-        let batch = Arc::new(Batch { tenant, parent: first.parent.clone(), purpose: first.purpose, call });
+        let (parent, purpose) = (first.parent.clone(), first.purpose);
+        let batch = Arc::new(Batch { principal, tenant, parent, purpose, _place: call });
         tokio::spawn(async move {
             let in_flight = node.batch_in_flight;
             let stream = futures::stream::iter([Ok(first)]).chain(items);
@@ -88,7 +95,12 @@ impl EnrollmentService for Node {
         let wait = (!message.no_wait).then_some(self.erasure_wait);
         let capture = convert::capture("template", message.template)?;
         let target = Target { subject: subject.clone(), template, request, wait };
-        let replaced = enrollment::replace_template(self.vault()?, call.witness, target, capture).await?;
+        let vault = Arc::clone(self.vault()?);
+        let replaced = to_the_end(async move {
+            let call = call;
+            enrollment::replace_template(&vault, call.witness, target, capture).await
+        })
+        .await?;
         Ok(Response::new(v1::ReplaceTemplateResponse {
             template: Some(convert::to_template(&tenant, &subject, &replaced.facts, replaced.dimension)),
             erasure: Some(convert::to_erasure(&tenant, replaced.erasure)),
@@ -107,7 +119,12 @@ impl EnrollmentService for Node {
         let request = convert::required_request_id(&message.request_id)?;
         let wait = (!message.no_wait).then_some(self.erasure_wait);
         let target = Target { subject, template, request, wait };
-        let erasure = enrollment::delete_template(self.vault()?, call.witness, target).await?;
+        let vault = Arc::clone(self.vault()?);
+        let erasure = to_the_end(async move {
+            let call = call;
+            enrollment::delete_template(&vault, call.witness, target).await
+        })
+        .await?;
         Ok(Response::new(convert::to_erasure(&tenant, erasure)))
     }
 
@@ -132,10 +149,12 @@ impl EnrollmentService for Node {
 
 /// What the items of a stream share.
 struct Batch {
+    principal: Principal,
     tenant: TenantId,
     parent: String,
     purpose: i32,
-    call: Admitted<op::Enroll>,
+    /// The stream holds one of its tenant's places as long as it lasts.
+    _place: Admitted<op::Enroll>,
 }
 
 impl Batch {
@@ -156,7 +175,12 @@ impl Batch {
             capture: convert::capture("template", item.template)?,
             request: convert::request_id(&item.request_id)?,
         };
-        Ok(enroll(node.vault()?, &self.call.witness, &self.tenant, enrolment).await?)
+        // Each item passes the gate: a credential may be revoked, or expire, while a stream lasts.
+        let vault = node.vault()?;
+        let principal = vault.still(&self.principal)?;
+        let purpose = convert::purpose(self.purpose);
+        let witness = vault.admit::<op::Enroll>(&principal, Aim::Tenant(&self.tenant), purpose).await?;
+        Ok(enroll(vault, &witness, &self.tenant, enrolment).await?)
     }
 
     fn same(&self, field: &str, same: bool) -> Result<()> {

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::subject_service_server::SubjectService;
 use tonic::{Request, Response, Status, async_trait};
 
+use super::call::to_the_end;
 use super::{Node, convert, names};
 use crate::error::Result;
 use crate::subject;
@@ -34,7 +37,12 @@ impl SubjectService for Node {
         let call = self.admit::<op::EraseSubject>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
         let wait = (!message.no_wait).then_some(self.erasure_wait);
-        let erasure = subject::erase(self.vault()?, call.witness, &id, request, wait).await?;
+        let vault = Arc::clone(self.vault()?);
+        let erasure = to_the_end(async move {
+            let call = call;
+            subject::erase(&vault, call.witness, &id, request, wait).await
+        })
+        .await?;
         Ok(Response::new(convert::to_erasure(&tenant, erasure)))
     }
 }

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
 use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, TenantId, Thresholds, Timestamp};
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::tenant_service_server::TenantService;
 use tonic::{Request, Response, Status, async_trait};
 
+use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
 use super::{Node, names};
 use crate::error::{Error, Result};
@@ -23,7 +26,12 @@ impl TenantService for Node {
         let declared = message.tenant.unwrap_or_default().purposes;
         let purposes = convert::purposes("tenant.purposes", &declared)?;
         let request = convert::required_request_id(&message.request_id)?;
-        let created = tenant::create(self.vault()?, call.witness, id.clone(), purposes, Some(request)).await?;
+        let (vault, new) = (Arc::clone(self.vault()?), id.clone());
+        let created = to_the_end(async move {
+            let call = call;
+            tenant::create(&vault, call.witness, new, purposes, Some(request)).await
+        })
+        .await?;
         Ok(Response::new(v1::CreateTenantResponse {
             tenant: Some(to_tenant(&created.tenant)),
             credential: Some(to_issued(&id, created.administrator)),
@@ -51,7 +59,12 @@ impl TenantService for Node {
         let roles = convert::roles("credential.roles", &wanted.roles)?;
         let expires = expiry(wanted.expire_time)?;
         let request = convert::required_request_id(&message.request_id)?;
-        let issued = tenant::create_credential(self.vault()?, call.witness, roles, expires, Some(request)).await?;
+        let vault = Arc::clone(self.vault()?);
+        let issued = to_the_end(async move {
+            let call = call;
+            tenant::create_credential(&vault, call.witness, roles, expires, Some(request)).await
+        })
+        .await?;
         Ok(Response::new(to_issued(&id, issued)))
     }
 
@@ -81,7 +94,12 @@ impl TenantService for Node {
         let call = self.admit::<op::RevokeCredential>(&principal, &id, message.purpose).await?;
         // Revoking is the same however often it is asked for; the id is checked all the same.
         convert::request_id(&message.request_id)?;
-        let revoked = tenant::revoke_credential(self.vault()?, call.witness, credential).await?;
+        let vault = Arc::clone(self.vault()?);
+        let revoked = to_the_end(async move {
+            let call = call;
+            tenant::revoke_credential(&vault, call.witness, credential).await
+        })
+        .await?;
         Ok(Response::new(to_credential(&id, &revoked)))
     }
 
@@ -95,7 +113,12 @@ impl TenantService for Node {
         let call = self.admit::<op::CreateModelProfile>(&principal, &id, message.purpose).await?;
         let profile = profile(message.model_profile)?;
         let request = convert::request_id(&message.request_id)?;
-        let facts = tenant::create_profile(self.vault()?, call.witness, profile, request).await?;
+        let vault = Arc::clone(self.vault()?);
+        let facts = to_the_end(async move {
+            let call = call;
+            tenant::create_profile(&vault, call.witness, profile, request).await
+        })
+        .await?;
         Ok(Response::new(to_profile(&id, &facts)))
     }
 
@@ -138,8 +161,12 @@ impl TenantService for Node {
         let call = self.admit::<op::UpdateModelProfile>(&principal, &id, message.purpose).await?;
         let request: Option<RequestId> = convert::request_id(&message.request_id)?;
         let (thresholds, miss) = amendments(&wanted, message.update_mask)?;
-        let facts =
-            tenant::update_profile(self.vault()?, call.witness, &model, thresholds, miss, request).await?;
+        let vault = Arc::clone(self.vault()?);
+        let facts = to_the_end(async move {
+            let call = call;
+            tenant::update_profile(&vault, call.witness, &model, thresholds, miss, request).await
+        })
+        .await?;
         Ok(Response::new(to_profile(&id, &facts)))
     }
 }

@@ -137,7 +137,8 @@ impl Searcher {
             return Ok(None);
         };
         let Some(opened) = self.vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
-        let record = SubjectRecord::decode(&opened).map_err(|_| StoreError::corrupt("subject record", "in a search"))?;
+        let record =
+            SubjectRecord::decode(&opened).map_err(|_| StoreError::corrupt("subject record", "in a search"))?;
         let band = Band::of(hit.score, self.model.profile.thresholds());
         Ok(Some(Match { subject: record.id, template: hit.template, score: hit.score, band }))
     }

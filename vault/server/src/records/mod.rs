@@ -7,4 +7,7 @@ mod binary;
 mod json;
 
 pub use binary::{SubjectRecord, TemplateRecord};
-pub use json::{CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, TenantRecord, decode, encode};
+pub use json::{
+    CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
+    TenantRecord, decode, encode,
+};

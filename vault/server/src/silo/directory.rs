@@ -171,7 +171,11 @@ impl Silos {
     fn put_subject(&self, key: &Key, tree: TreeId, slot: SlotRef, value: &[u8]) -> Result<()> {
         let record = SubjectRecord::decode(&self.open(key, "", value)?)?;
         let added = self.silo(tree)?.subjects.write().add(&record.id, slot);
-        if added { Ok(()) } else { Err(corrupt("subject row", format!("{slot} has an applicant id that another slot has"))) }
+        if added {
+            Ok(())
+        } else {
+            Err(corrupt("subject row", format!("{slot} has an applicant id that another slot has")))
+        }
     }
 
     fn open(&self, key: &Key, model: &str, value: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>> {

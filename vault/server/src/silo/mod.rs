@@ -42,13 +42,7 @@ pub struct Silo {
 }
 
 impl Silo {
-    fn new(
-        id: TenantId,
-        tree: TreeId,
-        purposes: Vec<PurposeBasis>,
-        created_at: Timestamp,
-        concurrency: usize,
-    ) -> Self {
+    fn new(id: TenantId, tree: TreeId, purposes: Vec<PurposeBasis>, created_at: Timestamp, concurrency: usize) -> Self {
         Self {
             id,
             tree,
@@ -66,7 +60,8 @@ impl Silo {
     pub fn model(&self, model: &ModelId, field: &str) -> Result<Model> {
         let models = self.models.read();
         models.values().find(|known| known.profile.model() == model).cloned().ok_or_else(|| {
-            lethe_domain::Invalid::new(field, Reason::ModelUnknown, format!("the tenant has no profile of {model}")).into()
+            lethe_domain::Invalid::new(field, Reason::ModelUnknown, format!("the tenant has no profile of {model}"))
+                .into()
         })
     }
 

@@ -1,6 +1,6 @@
 use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
-use lethe_crypto::tree::TreeId;
+use lethe_crypto::tree::{Lease, TreeId};
 
 use super::keys::Key;
 
@@ -44,6 +44,7 @@ pub struct Change {
     pub(super) entries: Vec<Entry>,
     pub(super) durability: Durability,
     pub(super) erases: bool,
+    pub(super) leases: Vec<Lease>,
 }
 
 /// A log entry of a change, and the row that says where it went.
@@ -77,6 +78,13 @@ impl Change {
     #[must_use]
     pub fn erasing(mut self) -> Self {
         self.erases = true;
+        self
+    }
+
+    /// Ties slots to the change that first uses them: they have an owner once it is written, and are burnt
+    /// if it is not, whatever becomes of who asked (02, rule 3).
+    pub fn own(&mut self, leases: Vec<Lease>) -> &mut Self {
+        self.leases.extend(leases);
         self
     }
 

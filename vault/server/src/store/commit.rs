@@ -1,11 +1,12 @@
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use lethe_crypto::log::merkle::NodeSource;
-use lethe_crypto::tree::{PageSource, TreeId};
+use lethe_crypto::tree::{Lease, PageSource, TreeId};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
@@ -50,6 +51,8 @@ impl Default for StoreOptions {
 pub struct Store {
     db: Arc<Database>,
     follower: Arc<OnceLock<Arc<dyn Follow>>>,
+    /// The newest change that memory has followed.
+    followed: Arc<AtomicU64>,
     queue: Mutex<Option<SyncSender<Pending>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -68,10 +71,12 @@ impl Store {
         let (sender, receiver) = sync_channel(options.queue);
         let syncer = Arc::new(Syncer::default());
         let follower = Arc::new(OnceLock::new());
+        let followed = Arc::new(AtomicU64::new(db.sequence()));
         let committer = Committer {
             db: Arc::clone(&db),
             book: Book::load(&db)?,
             follower: Arc::clone(&follower),
+            followed: Arc::clone(&followed),
             syncer: Arc::clone(&syncer),
             reserve: options.reserve_bytes,
         };
@@ -83,14 +88,15 @@ impl Store {
             spawn("lethe-commit", Box::new(move || committer.run(&receiver)))?,
             spawn("lethe-sync", Box::new(move || syncer.run(&synced)))?,
         ];
-        Ok(Self { db, follower, queue: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
+        Ok(Self { db, follower, followed, queue: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
     }
 
     /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
     pub fn read_only(path: &Path) -> Result<Self, StoreError> {
         let db = Arc::new(Database::read_only(path)?);
         let follower = Arc::new(OnceLock::new());
-        Ok(Self { db, follower, queue: Mutex::new(None), threads: Mutex::new(Vec::new()) })
+        let followed = Arc::new(AtomicU64::new(db.sequence()));
+        Ok(Self { db, follower, followed, queue: Mutex::new(None), threads: Mutex::new(Vec::new()) })
     }
 
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
@@ -156,9 +162,15 @@ impl Store {
         self.db.scan(kind, prefix, Reach::Long, each)
     }
 
-    /// The sequence of the newest committed change.
+    /// The sequence of the newest change that memory has followed: what is searched from here on has seen it.
     pub fn sequence(&self) -> u64 {
-        self.db.sequence()
+        self.followed.load(Ordering::Acquire)
+    }
+
+    /// Returns once everything that was readable when it was called is synced. What is signed must not be lost at
+    /// a power cut, and rows can be read a little before they are durable.
+    pub async fn barrier(&self) -> Result<(), StoreError> {
+        self.commit(Change::new()).await.map(drop)
     }
 
     /// Written pages of the key trees.
@@ -176,6 +188,7 @@ struct Committer {
     db: Arc<Database>,
     book: Book,
     follower: Arc<OnceLock<Arc<dyn Follow>>>,
+    followed: Arc<AtomicU64>,
     syncer: Arc<Syncer>,
     reserve: u64,
 }
@@ -198,11 +211,14 @@ impl Committer {
         let free = free_bytes(self.db.path());
         let mut batch: Vec<Vec<Row>> = Vec::with_capacity(group.len());
         let mut answers: Vec<(Answer, Durability, Vec<u64>)> = Vec::with_capacity(group.len());
-        for Pending { change, answer } in group {
+        let mut leases = Vec::new();
+        for Pending { mut change, answer } in group {
             let durability = change.durability;
+            let owned = std::mem::take(&mut change.leases);
             match self.prepare(change, free) {
                 Ok((rows, leaves)) => {
                     batch.push(rows);
+                    leases.extend(owned);
                     answers.push((answer, durability, leaves));
                 }
                 // Who asked may have gone away; the change was not made either way.
@@ -218,10 +234,12 @@ impl Committer {
             Ok(sequence) => sequence,
             Err(failure) => end_process("cannot write to the store", &failure),
         };
+        leases.into_iter().for_each(Lease::commit);
         fail::fail_point!("commit-before-follow");
         if let Some(follower) = self.follower.get() {
             batch.iter().for_each(|rows| follower.follow(rows));
         }
+        self.followed.store(sequence, Ordering::Release);
         self.syncer.written(answers.into_iter().map(|(answer, durability, leaves)| {
             let committed = Committed { sequence, leaves };
             (answer, durability, committed)

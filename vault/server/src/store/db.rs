@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
 use lethe_crypto::BoxError;
+use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
 use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
@@ -39,8 +39,8 @@ impl Database {
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         let cache = Cache::new_lru_cache(cache_bytes);
         let families = [TREE, ROWS, LOG].map(|name| ColumnFamilyDescriptor::new(name, family(&cache)));
-        let db = DB::open_cf_descriptors(&database(), path, families)
-            .map_err(StoreError::database("open the database"))?;
+        let db =
+            DB::open_cf_descriptors(&database(), path, families).map_err(StoreError::database("open the database"))?;
         let opened = Self { db, path: path.to_owned() };
         opened.check_format()?;
         Ok(opened)
@@ -125,8 +125,9 @@ impl Database {
                 self.sync()
             }
             Some(bytes) => {
-                let bytes: [u8; 4] =
-                    bytes.try_into().map_err(|_| StoreError::corrupt("format version", self.path.display().to_string()))?;
+                let bytes: [u8; 4] = bytes
+                    .try_into()
+                    .map_err(|_| StoreError::corrupt("format version", self.path.display().to_string()))?;
                 let found = u32::from_be_bytes(bytes);
                 if found == FORMAT { Ok(()) } else { Err(StoreError::Format { found, known: FORMAT }) }
             }
@@ -136,7 +137,12 @@ impl Database {
     #[allow(clippy::expect_used, reason = "every family is opened by name in `open`")]
     fn family(&self, kind: RowKind) -> &ColumnFamily {
         let name = match kind {
-            RowKind::Format | RowKind::Epoch | RowKind::HighWater | RowKind::Page | RowKind::Intent | RowKind::EpochEnd => TREE,
+            RowKind::Format
+            | RowKind::Epoch
+            | RowKind::HighWater
+            | RowKind::Page
+            | RowKind::Intent
+            | RowKind::EpochEnd => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile

@@ -160,7 +160,9 @@ impl Key {
             Self::Format | Self::Epoch => key,
             Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
             Self::Page(address) => key.bytes(&address.encode()),
-            Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => key.tree(*tree).bytes(receipt.as_bytes()),
+            Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
+                key.tree(*tree).bytes(receipt.as_bytes())
+            }
             Self::EpochEnd { number } => key.bytes(&number.to_be_bytes()),
             Self::Tenant { tenant } => key.slot(*tenant),
             Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),

@@ -12,6 +12,7 @@ use crate::audit;
 use crate::enrollment;
 use crate::erasure::{Erasure, Request, receipt_of};
 use crate::error::{Error, Result};
+use crate::idempotency::Fingerprint;
 use crate::records::SubjectRecord;
 use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
@@ -59,7 +60,8 @@ pub async fn erase(
 ) -> Result<Erasure> {
     let now = Timestamp::now();
     let silo = vault.silo(&call)?;
-    let receipt = receipt_of(&vault.keys, silo.tree, request)?;
+    let what = Fingerprint::of("erase").with(subject.as_str().as_bytes());
+    let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
     let alone = silo.lock_subject(subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let slot = silo.subject(subject).ok_or_else(unknown)?;

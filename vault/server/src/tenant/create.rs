@@ -1,10 +1,10 @@
-use lethe_crypto::tree::{Lease, TreeId};
+use lethe_crypto::tree::TreeId;
 use lethe_domain::{PurposeBasis, Reason, RequestId, Role, Roles, TenantId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::CreateTenant;
 
-use super::credentials::{Issued, issued, put_credential};
 use super::TenantFacts;
+use super::credentials::{Issued, issued, put_credential};
 use crate::access::ApiKey;
 use crate::audit;
 use crate::error::{Error, Result};
@@ -51,10 +51,11 @@ pub async fn create(
         return Err(Error::Exists(Reason::TenantExists, format!("there is a tenant {id} already")));
     }
 
-    let mut leases = vault.keys.allocate(TreeId::VAULT, 1).await?;
+    let leases = vault.keys.allocate(TreeId::VAULT, 1).await?;
     let tenant = leases[0].slot();
     let tree = tree_of(tenant)?;
     let mut change = Change::new();
+    change.own(leases);
     let record = encode("tenant record", &TenantRecord::new(&id, &purposes, now))?;
     let key = Key::Tenant { tenant };
     let sealed = vault.keys.seal(&key, "", &record)?;
@@ -70,7 +71,6 @@ pub async fn create(
     change.log(TreeId::VAULT, audit::done(&call, now)?);
     change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;
-    leases.drain(..).for_each(Lease::commit);
     let tenant = TenantFacts { id, purposes, created_at: now };
     let credential = api_key.credential();
     Ok(Created { tenant, administrator: issued(vault, credential, Some(api_key))? })

@@ -104,13 +104,13 @@ struct Searches<'a> {
     comparisons: u64,
     /// How many of these reached the threshold.
     false_matches: usize,
-    last: Completeness,
+    /// What the first answer says of itself.
+    first: Option<Completeness>,
 }
 
 impl<'a> Searches<'a> {
     fn new(shadow: &'a Shadow, acme: &'a Callers) -> Self {
-        let last = Completeness::default();
-        Self { shadow, acme, times: Vec::new(), comparisons: 0, false_matches: 0, last }
+        Self { shadow, acme, times: Vec::new(), comparisons: 0, false_matches: 0, first: None }
     }
 
     /// Searches for a face; which of the person's own subjects were found.
@@ -122,7 +122,7 @@ impl<'a> Searches<'a> {
         let (mates, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|subject| own.contains(subject));
         self.comparisons += (self.shadow.len() - own.len()) as u64;
         self.false_matches += others.len();
-        self.last = answer.completeness.unwrap_or_default();
+        self.first = self.first.or(answer.completeness);
         Ok(mates)
     }
 
@@ -131,12 +131,12 @@ impl<'a> Searches<'a> {
         let p50 = percentile(&mut self.times, 0.5);
         let p95 = percentile(&mut self.times, 0.95);
         story.say(&format!(
-            "A search of {} templates takes {} (median; 95 % within {}). What the last answer says of \
-             itself: {}.",
+            "A search of {} templates takes {} (median; 95 % within {}). The first answer says of itself: \
+             {}.",
             grouped(self.shadow.len() as u64),
             milliseconds(p50),
             milliseconds(p95),
-            view::statement(&self.last)
+            self.first.as_ref().map(view::statement).unwrap_or_default()
         ))?;
         story.held(&format!(
             "All {} answers are those of an exhaustive comparison outside the vault: nobody is missing, \

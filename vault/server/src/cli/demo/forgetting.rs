@@ -7,7 +7,9 @@ use tonic::Code;
 
 use super::cast::{Cast, MATCH, Shadow, score};
 use super::duplicates::{checked, returning, search};
+use super::folder::Folder;
 use super::login::verify;
+use super::residue;
 use super::silos::{get, refused};
 use super::story::{Story, check, milliseconds};
 use super::tenants::Callers;
@@ -23,6 +25,7 @@ pub(super) struct Forgotten {
 pub(super) async fn play(
     story: &mut Story,
     cast: &Cast,
+    folder: &Folder,
     acme: &Callers,
     shadow: &Shadow,
 ) -> Result<Forgotten, Failure> {
@@ -73,6 +76,15 @@ pub(super) async fn play(
         shadow.len() - 1,
         shadow.len() - 1
     ))?;
+    let looked = residue::look(&folder.vault(), &residue::needles(&id, &cast.enrolment(person)))?;
+    check(looked.hits == 0, || "no file of the vault holds the person in clear".into())?;
+    story.held(&format!(
+        "The {} files that the vault wrote ({:.1} MiB): neither the applicant id nor the face is in any \
+         of them, and what is there is sealed under a key that is gone.",
+        looked.files,
+        looked.bytes as f64 / f64::from(1 << 20)
+    ))?;
+    story.fact("files_looked_through", looked.files);
     story.fact("erasure_ms", elapsed.as_secs_f64() * 1e3);
     story.fact("receipt", erasure.receipt.as_str());
     story.end()?;

@@ -1,0 +1,41 @@
+use lethe_proto::v1;
+
+/// A request of a method that takes one message and gives one.
+pub trait Call: prost::Message + Send + Sync + 'static {
+    /// What is answered.
+    type Response: prost::Message + Default + Send + 'static;
+    /// The method's path on the wire.
+    const PATH: &'static str;
+}
+
+macro_rules! calls {
+    ($( $request:ident -> $response:ident = $path:literal; )+) => { $(
+        impl Call for v1::$request {
+            type Response = v1::$response;
+            const PATH: &'static str = concat!("/lethe.v1.", $path);
+        }
+    )+ };
+}
+
+calls! {
+    CreateTenantRequest -> CreateTenantResponse = "TenantService/Create";
+    GetTenantRequest -> Tenant = "TenantService/Get";
+    CreateCredentialRequest -> IssuedCredential = "TenantService/CreateCredential";
+    ListCredentialsRequest -> ListCredentialsResponse = "TenantService/ListCredentials";
+    RevokeCredentialRequest -> Credential = "TenantService/RevokeCredential";
+    CreateModelProfileRequest -> ModelProfile = "TenantService/CreateModelProfile";
+    GetModelProfileRequest -> ModelProfile = "TenantService/GetModelProfile";
+    ListModelProfilesRequest -> ListModelProfilesResponse = "TenantService/ListModelProfiles";
+    UpdateModelProfileRequest -> ModelProfile = "TenantService/UpdateModelProfile";
+    EnrollRequest -> EnrollResponse = "EnrollmentService/Enroll";
+    ReplaceTemplateRequest -> ReplaceTemplateResponse = "EnrollmentService/ReplaceTemplate";
+    DeleteTemplateRequest -> Erasure = "EnrollmentService/DeleteTemplate";
+    ListTemplatesRequest -> ListTemplatesResponse = "EnrollmentService/ListTemplates";
+    VerifyRequest -> VerifyResponse = "AuthenticationService/Verify";
+    SearchRequest -> SearchResponse = "IdentificationService/Search";
+    GetSubjectRequest -> Subject = "SubjectService/Get";
+    EraseSubjectRequest -> Erasure = "SubjectService/Erase";
+    GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
+    GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
+    GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";
+}

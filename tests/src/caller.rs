@@ -1,0 +1,349 @@
+use std::sync::Arc;
+
+use futures::{Stream, TryStreamExt};
+use http::uri::PathAndQuery;
+use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
+use lethe_proto::v1::{self, Purpose};
+use tonic::client::Grpc;
+use tonic::transport::Channel;
+use tonic::{Request, Streaming};
+use tonic_prost::ProstCodec;
+
+use crate::call::Call;
+use crate::raw::Bytes;
+use crate::refusal::{Answer, Refusal};
+use crate::requests::{capture, request_id};
+use crate::wire::Wire;
+
+/// Largest answer taken.
+const LARGEST: usize = 64 << 20;
+
+/// Somebody who calls the vault, on behalf of a tenant, with one API key or none.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    wire: Arc<Wire>,
+    key: Option<String>,
+    tenant: String,
+    dimension: usize,
+}
+
+impl Caller {
+    pub(crate) fn new(wire: Arc<Wire>, key: Option<String>, tenant: &str, dimension: usize) -> Self {
+        Self { wire, key, tenant: tenant.to_owned(), dimension }
+    }
+
+    /// The same caller with another API key, or none.
+    #[must_use]
+    pub fn with_key(&self, key: Option<&str>) -> Self {
+        Self { key: key.map(str::to_owned), ..self.clone() }
+    }
+
+    /// The same caller, calling on another tenant.
+    #[must_use]
+    pub fn on(&self, tenant: &str) -> Self {
+        Self { tenant: tenant.to_owned(), ..self.clone() }
+    }
+
+    /// The API key.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    // ── any call ────────────────────────────────────────────────────────────────────────────────────
+
+    /// Sends a request and gives what is answered.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn ask<C: Call>(&self, request: C) -> Answer<C::Response> {
+        let mut grpc = self.grpc().await?;
+        let path = PathAndQuery::from_static(C::PATH);
+        let codec = ProstCodec::<C, C::Response>::default();
+        Ok(grpc.unary(self.sign(Request::new(request)), path, codec).await?.into_inner())
+    }
+
+    /// Sends bytes to a method, such as `/lethe.v1.SubjectService/Get`, and gives the bytes of all it
+    /// answers: one message to a plain method, any number to a streaming one.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn ask_raw(&self, path: &str, message: Vec<u8>) -> Answer<Vec<Vec<u8>>> {
+        let mut grpc = self.grpc().await?;
+        let request = self.sign(Request::new(tokio_stream::once(message)));
+        let answers = grpc.streaming(request, path.parse().unwrap(), Bytes).await?;
+        Ok(answers.into_inner().try_collect().await?)
+    }
+
+    /// Opens a stream of enrolments.
+    ///
+    /// # Errors
+    /// The refusal of the stream as such.
+    pub async fn batch(
+        &self,
+        items: impl Stream<Item = v1::BatchEnrollRequest> + Send + 'static,
+    ) -> Answer<Streaming<v1::BatchEnrollResponse>> {
+        let mut client = EnrollmentServiceClient::new(self.wire.channel()).max_decoding_message_size(LARGEST);
+        Ok(client.batch_enroll(self.sign(Request::new(items))).await?.into_inner())
+    }
+
+    async fn grpc(&self) -> Answer<Grpc<Channel>> {
+        let mut grpc = Grpc::new(self.wire.channel()).max_decoding_message_size(LARGEST);
+        let ready = grpc.ready().await;
+        ready.map_err(|failure| Refusal::from(tonic::Status::unavailable(failure.to_string())))?;
+        Ok(grpc)
+    }
+
+    fn sign<T>(&self, mut request: Request<T>) -> Request<T> {
+        if let Some(key) = &self.key {
+            // Whatever the test wants to send; a header value cannot hold everything.
+            let value = format!("Bearer {key}").parse().expect("an API key of visible characters");
+            request.metadata_mut().insert("authorization", value);
+        }
+        request
+    }
+
+    // ── enrolment ───────────────────────────────────────────────────────────────────────────────────
+
+    /// Enrolls a face.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn enroll(&self, subject: &str, face: &[f32]) -> Answer<v1::EnrollResponse> {
+        self.ask(self.enrolment(subject, face)).await
+    }
+
+    /// A valid enrolment with a fresh request id.
+    #[must_use]
+    pub fn enrolment(&self, subject: &str, face: &[f32]) -> v1::EnrollRequest {
+        v1::EnrollRequest {
+            parent: self.tenant_name(),
+            purpose: Purpose::DuplicateDetection.into(),
+            request_id: request_id(),
+            subject_id: subject.to_owned(),
+            template: Some(capture(face)),
+        }
+    }
+
+    /// A valid item of a batch; its `item_id` is the subject's id.
+    #[must_use]
+    pub fn item(&self, subject: &str, face: &[f32]) -> v1::BatchEnrollRequest {
+        v1::BatchEnrollRequest {
+            parent: self.tenant_name(),
+            purpose: Purpose::DuplicateDetection.into(),
+            request_id: request_id(),
+            subject_id: subject.to_owned(),
+            template: Some(capture(face)),
+            item_id: subject.to_owned(),
+        }
+    }
+
+    /// Sends a whole batch and gives all answers, in the order they came.
+    ///
+    /// # Errors
+    /// The refusal of the stream as such.
+    pub async fn enroll_all(&self, items: Vec<v1::BatchEnrollRequest>) -> Answer<Vec<v1::BatchEnrollResponse>> {
+        Ok(self.batch(tokio_stream::iter(items)).await?.try_collect().await?)
+    }
+
+    /// Replaces a template, by name, and waits for the old one's shredding.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn replace(&self, template: &str, face: &[f32]) -> Answer<v1::ReplaceTemplateResponse> {
+        self.ask(self.replacement(template, face)).await
+    }
+
+    /// A valid replacement with a fresh request id.
+    #[must_use]
+    pub fn replacement(&self, template: &str, face: &[f32]) -> v1::ReplaceTemplateRequest {
+        v1::ReplaceTemplateRequest {
+            name: template.to_owned(),
+            purpose: Purpose::DuplicateDetection.into(),
+            request_id: request_id(),
+            template: Some(capture(face)),
+            no_wait: false,
+        }
+    }
+
+    /// Deletes a template, by name, and waits for its shredding.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn delete(&self, template: &str) -> Answer<v1::Erasure> {
+        self.ask(self.deletion(template)).await
+    }
+
+    /// A valid deletion with a fresh request id.
+    #[must_use]
+    pub fn deletion(&self, template: &str) -> v1::DeleteTemplateRequest {
+        v1::DeleteTemplateRequest {
+            name: template.to_owned(),
+            purpose: Purpose::DuplicateDetection.into(),
+            request_id: request_id(),
+            no_wait: false,
+        }
+    }
+
+    /// A subject's templates, all pages.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn templates(&self, subject: &str) -> Answer<Vec<v1::Template>> {
+        let mut all = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let page = self
+                .ask(v1::ListTemplatesRequest {
+                    parent: self.subject_name(subject),
+                    purpose: Purpose::DataSubjectRequest.into(),
+                    page_size: 0,
+                    page_token,
+                })
+                .await?;
+            all.extend(page.templates);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    // ── comparing ───────────────────────────────────────────────────────────────────────────────────
+
+    /// Asks whether a face is the subject's.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn verify(&self, subject: &str, face: &[f32]) -> Answer<v1::VerifyResponse> {
+        self.ask(self.verification(subject, face)).await
+    }
+
+    /// A valid verification.
+    #[must_use]
+    pub fn verification(&self, subject: &str, face: &[f32]) -> v1::VerifyRequest {
+        let probe = v1::Capture { kind: v1::CaptureKind::AuthenticationCapture.into(), ..capture(face) };
+        v1::VerifyRequest {
+            name: self.subject_name(subject),
+            purpose: Purpose::Authentication.into(),
+            request_id: request_id(),
+            probe: Some(probe),
+        }
+    }
+
+    /// Asks who looks like a face.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn search(&self, face: &[f32]) -> Answer<v1::SearchResponse> {
+        self.ask(self.query(face)).await
+    }
+
+    /// A valid search: the profile's thresholds, all matches.
+    #[must_use]
+    pub fn query(&self, face: &[f32]) -> v1::SearchRequest {
+        v1::SearchRequest {
+            parent: self.tenant_name(),
+            purpose: Purpose::DuplicateDetection.into(),
+            probe: Some(capture(face)),
+            threshold: None,
+            miss_probability: None,
+            max_results: 0,
+        }
+    }
+
+    /// The ids of all subjects that look like a face, best first.
+    ///
+    /// # Panics
+    /// When the search is refused, or not complete.
+    pub async fn found(&self, face: &[f32]) -> Vec<String> {
+        let found = self.search(face).await.unwrap();
+        assert!(found.completeness.unwrap().complete, "the search was not complete");
+        found.matches.iter().map(|hit| hit.subject.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    /// Whether a subject is among those who look like a face.
+    ///
+    /// # Panics
+    /// When the search is refused, or not complete.
+    pub async fn finds(&self, subject: &str, face: &[f32]) -> bool {
+        self.found(face).await.iter().any(|found| found == subject)
+    }
+
+    // ── subjects' rights ────────────────────────────────────────────────────────────────────────────
+
+    /// Reads what is held about a subject.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn subject(&self, subject: &str) -> Answer<v1::Subject> {
+        let (name, purpose) = (self.subject_name(subject), Purpose::DataSubjectRequest.into());
+        self.ask(v1::GetSubjectRequest { name, purpose }).await
+    }
+
+    /// Erases a subject and waits for the shredding.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn erase(&self, subject: &str) -> Answer<v1::Erasure> {
+        self.ask(self.erasure(subject)).await
+    }
+
+    /// A valid erasure with a fresh request id.
+    #[must_use]
+    pub fn erasure(&self, subject: &str) -> v1::EraseSubjectRequest {
+        v1::EraseSubjectRequest {
+            name: self.subject_name(subject),
+            purpose: Purpose::DataSubjectRequest.into(),
+            request_id: request_id(),
+            no_wait: false,
+        }
+    }
+
+    // ── proofs ──────────────────────────────────────────────────────────────────────────────────────
+
+    /// Reads a receipt, by name.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn receipt(&self, name: &str) -> Answer<v1::Receipt> {
+        self.ask(v1::GetReceiptRequest { name: name.to_owned(), purpose: Purpose::Audit.into() }).await
+    }
+
+    /// Reads the newest checkpoint of a log, by name.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn checkpoint(&self, log: &str) -> Answer<v1::Checkpoint> {
+        self.ask(v1::GetCheckpointRequest { log: log.to_owned(), purpose: Purpose::Audit.into() }).await
+    }
+
+    /// Reads an entry of a log with the proof that the tree of that size contains it; 0 is the newest.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn proof(&self, log: &str, leaf_index: i64, tree_size: i64) -> Answer<v1::InclusionProof> {
+        let (log, purpose) = (log.to_owned(), Purpose::Audit.into());
+        self.ask(v1::GetInclusionProofRequest { log, purpose, leaf_index, tree_size }).await
+    }
+
+    // ── names ───────────────────────────────────────────────────────────────────────────────────────
+
+    /// `tenants/{tenant}`.
+    #[must_use]
+    pub fn tenant_name(&self) -> String {
+        format!("tenants/{}", self.tenant)
+    }
+
+    /// `tenants/{tenant}/subjects/{subject}`.
+    #[must_use]
+    pub fn subject_name(&self, subject: &str) -> String {
+        format!("tenants/{}/subjects/{subject}", self.tenant)
+    }
+
+    /// Components of the tenant's usual model.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+}

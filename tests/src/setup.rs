@@ -1,0 +1,162 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::binary::lethe;
+use crate::home::Home;
+use crate::process::{Exited, Process};
+use crate::vault::Vault;
+
+/// How a server is to be started.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    settings: Vec<(String, String)>,
+    flags: Vec<String>,
+    environment: Vec<(String, String)>,
+    listen: String,
+    log_filter: String,
+    replicas: usize,
+    tls: Option<Tls>,
+}
+
+#[derive(Debug, Clone)]
+struct Tls {
+    certificate: String,
+    key: String,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        // Small, so that many servers fit beside each other.
+        let settings = [("storage.cache_mib", "16"), ("storage.reserve_mib", "16")];
+        Self {
+            settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            flags: Vec::new(),
+            environment: Vec::new(),
+            listen: "127.0.0.1:0".to_owned(),
+            log_filter: "info".to_owned(),
+            replicas: 1,
+            tls: None,
+        }
+    }
+}
+
+impl Setup {
+    /// Sets a key of the configuration, such as `limits.concurrency`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a flag of `lethe serve`.
+    #[must_use]
+    pub fn flag(mut self, flag: impl Into<String>) -> Self {
+        self.flags.push(flag.into());
+        self
+    }
+
+    /// Sets a variable of the server's environment, which is empty otherwise.
+    #[must_use]
+    pub fn env(mut self, variable: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != variable);
+        self.environment.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Takes a variable out of the server's environment again.
+    #[must_use]
+    pub fn without_env(mut self, variable: &str) -> Self {
+        self.environment.retain(|(known, _)| known != variable);
+        self
+    }
+
+    /// Listens elsewhere than on a free loopback port.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
+        self
+    }
+
+    /// Logs other events, such as `info,lethe_vault=trace`.
+    #[must_use]
+    pub fn log(mut self, filter: &str) -> Self {
+        filter.clone_into(&mut self.log_filter);
+        self
+    }
+
+    /// Keeps root keys in so many files.
+    #[must_use]
+    pub fn replicas(mut self, number: usize) -> Self {
+        self.replicas = number;
+        self
+    }
+
+    /// Speaks TLS with this certificate, for `localhost`, which clients trust as their authority. PEM.
+    #[must_use]
+    pub fn tls(mut self, certificate: &str, key: &str) -> Self {
+        self.tls = Some(Tls { certificate: certificate.to_owned(), key: key.to_owned() });
+        self
+    }
+
+    /// Starts it in a new folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(self) -> Vault {
+        self.start_in(Home::new()).await
+    }
+
+    /// Starts it on a copy of another vault's folder ([`Vault::home`]).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on_copy_of(self, home: &Path) -> Vault {
+        self.start_in(Home::copy_of(home)).await
+    }
+
+    /// Starts it in a folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_in(self, home: Home) -> Vault {
+        let vault = Vault::new(self, home);
+        vault.start().await;
+        vault
+    }
+
+    /// Runs it in a folder where it must refuse to start.
+    ///
+    /// # Panics
+    /// When it starts.
+    pub async fn refuses_to_start_in(self, home: Home) -> Exited {
+        let vault = Vault::new(self, home);
+        vault.refuses_to_start().await
+    }
+
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.tls.as_ref().map(|tls| tls.certificate.as_str())
+    }
+
+    pub(crate) fn spawn(&self, home: &Home) -> Process {
+        let mut command = Command::new(lethe());
+        command.env_clear().env("RUST_BACKTRACE", "1").envs(self.environment.iter().map(|(k, v)| (k, v)));
+        command.current_dir(home.path()).args(["--json", "serve", "--listen", &self.listen]);
+        command.arg("--data-dir").arg(home.data()).arg("--operator-key-file").arg(home.operator_key());
+        for number in 0..self.replicas {
+            command.arg("--root-replica").arg(home.root(number));
+        }
+        command.args(["--log-filter", &self.log_filter]);
+        if let Some(tls) = &self.tls {
+            let (certificate, key) = (home.path().join("tls.cert"), home.path().join("tls.key"));
+            std::fs::write(&certificate, &tls.certificate).unwrap();
+            std::fs::write(&key, &tls.key).unwrap();
+            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+        }
+        for (key, value) in &self.settings {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        command.args(&self.flags);
+        Process::spawn(&mut command, &home.log())
+    }
+}

@@ -1,0 +1,100 @@
+//! Tests that look inside: the production code on a real store, without the wire in between.
+
+mod faces;
+mod swap;
+
+use std::sync::Arc;
+
+use lethe_domain::{
+    CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, Role, Roles, SubjectId, TenantId,
+    Thresholds, Timestamp,
+};
+use lethe_policy::operation::{CreateModelProfile, CreateTenant, Enroll, Kind};
+use lethe_policy::{Authorized, Owner, Principal};
+
+use crate::config::Config;
+use crate::enrollment::{Enrolled, Enrolment, enroll};
+use crate::opening;
+use crate::templates::Capture;
+use crate::vault::{Aim, Vault};
+use crate::{silo::Silo, tenant};
+
+/// A vault in a folder that goes with it.
+struct Open {
+    vault: Arc<Vault>,
+    folder: tempfile::TempDir,
+}
+
+impl Open {
+    async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = open(folder.path()).await;
+        Self { vault, folder }
+    }
+
+    async fn reopen(self) -> Self {
+        self.vault.close().await;
+        drop(self.vault);
+        let vault = open(self.folder.path()).await;
+        Self { vault, folder: self.folder }
+    }
+
+    async fn tenant(&self, id: &str) -> TenantId {
+        let id = TenantId::parse(id).unwrap();
+        let owner = Owner::Vault;
+        let operator = principal(owner, Roles::only(Role::Operator));
+        let purposes = [Purpose::Authentication, Purpose::DuplicateDetection];
+        let purposes = purposes.map(|purpose| PurposeBasis { purpose, basis: LawfulBasis::ExplicitConsent });
+        let call = self.vault.admit::<CreateTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
+        tenant::create(&self.vault, call.unwrap(), id.clone(), purposes.to_vec(), None).await.unwrap();
+        id
+    }
+
+    async fn model(&self, tenant: &TenantId, name: &str, dimension: usize, centre: Option<Vec<f32>>) -> ModelId {
+        let model = ModelId::parse(name, "1").unwrap();
+        let thresholds = Thresholds::new(0.5, 0.4).unwrap();
+        let profile = ModelProfile::new(model.clone(), dimension as u32, centre, thresholds, 1e-4).unwrap();
+        let call = self.may::<CreateModelProfile>(tenant, Role::TenantAdmin, Purpose::Administration).await;
+        tenant::create_profile(&self.vault, call, profile, None).await.unwrap();
+        model
+    }
+
+    async fn enroll(&self, tenant: &TenantId, subject: &str, model: &ModelId, embedding: &[f32]) -> Enrolled {
+        let call = self.may::<Enroll>(tenant, Role::Enroller, Purpose::Authentication).await;
+        let subject = SubjectId::parse(subject).unwrap();
+        let request = Some(lethe_domain::RequestId::random());
+        let enrolment = Enrolment { subject, capture: capture(model, embedding), request };
+        enroll(&self.vault, &call, enrolment).await.unwrap()
+    }
+
+    async fn may<O: Kind>(&self, tenant: &TenantId, role: Role, purpose: Purpose) -> Authorized<O> {
+        let who = principal(Owner::Tenant(tenant.clone()), Roles::only(role));
+        let Ok(call) = self.vault.admit::<O>(&who, Aim::Tenant(tenant), Some(purpose)).await else {
+            panic!("{role} may not");
+        };
+        call
+    }
+
+    fn silo(&self, tenant: &TenantId) -> Arc<Silo> {
+        self.vault.silos.find(tenant).unwrap()
+    }
+}
+
+async fn open(folder: &std::path::Path) -> Arc<Vault> {
+    let config = Config { data_dir: folder.to_owned(), ..Config::default() };
+    opening::open(&config).await.unwrap().vault
+}
+
+fn principal(owner: Owner, roles: Roles) -> Principal {
+    Principal { credential: lethe_domain::CredentialId::random(), owner, roles, expires: None }
+}
+
+fn capture(model: &ModelId, embedding: &[f32]) -> Capture {
+    Capture {
+        model: model.clone(),
+        embedding: embedding.to_vec(),
+        kind: CaptureKind::Selfie,
+        quality: Quality::parse("quality", 0.9).unwrap(),
+        captured_at: Timestamp::from_millis(1_700_000_000_000),
+    }
+}

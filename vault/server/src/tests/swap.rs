@@ -1,0 +1,149 @@
+//! The swap matrix: no sealed row opens in another's place (02, "What must be shown", 5).
+
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::ModelId;
+
+use super::Open;
+use crate::store::keys::TemplateAt;
+use crate::store::{Key, RowKind};
+
+const SEALED: [RowKind; 9] = [
+    RowKind::Tenant,
+    RowKind::Credential,
+    RowKind::Profile,
+    RowKind::TenantRequest,
+    RowKind::LogKey,
+    RowKind::Subject,
+    RowKind::Template,
+    RowKind::Sketch,
+    RowKind::SubjectRequest,
+];
+
+/// Two tenants, each with two models, two subjects, and two templates of each model.
+async fn populated() -> Open {
+    let open = Open::fresh().await;
+    for id in ["bank", "shop"] {
+        let tenant = open.tenant(id).await;
+        for name in ["one", "two"] {
+            let model: ModelId = open.model(&tenant, name, 64, None).await;
+            for (subject, seed) in [("ann", 1), ("ann", 2), ("bob", 3), ("bob", 4)] {
+                let face: Vec<f32> = (0..64).map(|i| ((i * seed) as f32).sin() + 0.1).collect();
+                open.enroll(&tenant, subject, &model, &face).await;
+            }
+        }
+    }
+    open
+}
+
+fn rows(open: &Open) -> Vec<(Key, String, Vec<u8>)> {
+    let mut rows = Vec::new();
+    for kind in SEALED {
+        open.vault
+            .store
+            .scan(kind, &Key::prefix(kind), |key, value| {
+                rows.push((key.clone(), model_of(open, &key), value.to_vec()));
+                Ok::<_, crate::Error>(())
+            })
+            .unwrap();
+    }
+    rows
+}
+
+fn model_of(open: &Open, key: &Key) -> String {
+    match key {
+        Key::Template { tree, profile, .. } | Key::Sketch { tree, profile, .. } => {
+            let silo = open.vault.silos.of_tree(*tree).unwrap();
+            silo.model_numbered(*profile).unwrap().profile.model().to_string()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The same key with one of its fields changed, each in turn.
+fn neighbours(key: &Key) -> Vec<Key> {
+    let other = |slot: SlotRef| SlotRef { slot: slot.slot + 1, ..slot };
+    let mut changed = Vec::new();
+    match *key {
+        Key::Template { tree, gallery, at, profile } => {
+            for at in [TemplateAt { subject: other(at.subject), ..at }, TemplateAt { thing: other(at.thing), ..at }] {
+                changed.push(Key::Template { tree, gallery, at, profile });
+            }
+            changed.push(Key::Template { tree, gallery: gallery + 1, at, profile });
+            changed.push(Key::Template { tree, gallery, at, profile: profile + 1 });
+            changed.push(Key::Sketch { tree, gallery, profile, at });
+        }
+        Key::Sketch { tree, gallery, profile, at } => {
+            changed.push(Key::Sketch { tree, gallery: gallery + 1, profile, at });
+            changed.push(Key::Sketch { tree, gallery, profile: profile + 1, at });
+            changed.push(Key::Template { tree, gallery, at, profile });
+        }
+        Key::Subject { tree, subject } => {
+            changed.push(Key::Subject { tree, subject: other(subject) });
+            changed.push(Key::SubjectRequest { tree, subject, tag: [0; 16] });
+        }
+        Key::SubjectRequest { tree, subject, tag } => {
+            changed.push(Key::SubjectRequest { tree, subject: other(subject), tag });
+            changed.push(Key::SubjectRequest { tree, subject, tag: [0; 16] });
+        }
+        Key::Profile { tree, number } => changed.push(Key::Profile { tree, number: number + 1 }),
+        _ => {}
+    }
+    changed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_opens_in_anothers_place() {
+    let open = populated().await;
+    let rows = rows(&open);
+    let keys = &open.vault.keys;
+    for kind in SEALED.iter().filter(|kind| **kind != RowKind::TenantRequest) {
+        assert!(rows.iter().filter(|(key, ..)| key.kind() == *kind).count() >= 2, "{kind:?}");
+    }
+    let mut refused = 0;
+    for (key, model, value) in &rows {
+        assert!(keys.open(key, model, value).unwrap().is_some(), "{key:?} opens in its own place");
+        for (place, its_model, _) in rows.iter().filter(|(place, ..)| place != key) {
+            assert!(keys.open(place, its_model, value).is_err(), "{key:?} opens as {place:?}");
+            refused += 1;
+        }
+        for place in neighbours(key) {
+            assert!(keys.open(&place, model, value).is_err(), "{key:?} opens as {place:?}");
+            refused += 1;
+        }
+        assert!(keys.open(key, "three@1", value).is_err(), "{key:?} opens under another model");
+    }
+    println!("{} rows, {refused} swaps refused", rows.len());
+    assert!(refused > rows.len() * (rows.len() - 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_generation_is_not_opened_and_not_invented() {
+    let open = populated().await;
+    for (key, model, value) in rows(&open) {
+        let later = |slot: SlotRef| SlotRef { generation: slot.generation + 1, ..slot };
+        let place = match key {
+            Key::Subject { tree, subject } => Key::Subject { tree, subject: later(subject) },
+            Key::Template { tree, gallery, at, profile } => {
+                Key::Template { tree, gallery, at: TemplateAt { thing: later(at.thing), ..at }, profile }
+            }
+            _ => continue,
+        };
+        assert!(open.vault.keys.open(&place, &model, &value).is_err(), "{place:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_put_in_anothers_place_takes_its_gallery_out_of_service_by_name() {
+    let open = populated().await;
+    let tenant = lethe_domain::TenantId::parse("bank").unwrap();
+    let sketches: Vec<_> = rows(&open).into_iter().filter(|(key, ..)| key.kind() == RowKind::Sketch).collect();
+    let mut change = crate::store::Change::new();
+    change.put(sketches[0].0.clone(), sketches[1].2.clone());
+    open.vault.store.commit(change).await.unwrap();
+    let open = open.reopen().await;
+    let faults: Vec<_> = open.silo(&tenant).models().iter().filter_map(crate::silo::Model::fault).collect();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("Sketch"), "{faults:?}");
+    let model = open.silo(&tenant).models().into_iter().find(|model| model.fault().is_some()).unwrap();
+    assert!(model.gallery().is_err());
+}
