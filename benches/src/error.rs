@@ -61,6 +61,12 @@ impl Error {
         move |source| Self::Io { what, source }
     }
 
+    /// Whether a server turned a call away because it has too much to do.
+    #[must_use]
+    pub fn is_shed(&self) -> bool {
+        matches!(self, Self::Call(status) if status.code() == tonic::Code::ResourceExhausted)
+    }
+
     pub(crate) fn invalid(what: impl Into<String>) -> Self {
         Self::Invalid(what.into())
     }

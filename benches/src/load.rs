@@ -11,6 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::Error;
 
+/// Beyond the range of [`Latencies`].
+const NEVER: Duration = Duration::MAX;
+
 /// Latencies of calls.
 #[derive(Debug, Clone)]
 pub struct Latencies(Histogram<u64>);
@@ -94,7 +97,8 @@ where
 
 /// Makes calls on a schedule, `rate` per second for `warm_up` and then `duration`, whether or not earlier
 /// ones have answered, and counts each latency of the latter from its *scheduled* time: a stall delays
-/// everything behind it and shows.
+/// everything behind it and shows. A call that the server sheds because it is overloaded counts as never
+/// answered, the worst latency there is.
 ///
 /// The schedule is kept by a thread of its own, since the runtime's timer ticks only once a
 /// millisecond, which would be the figure.
@@ -130,8 +134,11 @@ where
     while let Some((number, at)) = due.recv().await {
         let call = call(number);
         tasks.spawn(async move {
-            call.await?;
-            Ok((at, begin.elapsed().saturating_sub(at)))
+            match call.await {
+                Ok(()) => Ok((at, begin.elapsed().saturating_sub(at))),
+                Err(error) if error.is_shed() => Ok((at, NEVER)),
+                Err(error) => Err(error),
+            }
         });
     }
     clock.join().map_err(|_| Error::invalid("the clock thread panicked"))?;
@@ -180,6 +187,16 @@ mod tests {
         let latencies = latencies.await.unwrap();
         assert_eq!(latencies.count(), 40, "the ten of the warm-up are not counted");
         assert!(latencies.quantile_ms(1.0) >= 190.0, "latency counts from the scheduled time");
+    }
+
+    #[tokio::test]
+    async fn shed_calls_are_the_worst_latency() {
+        let shed = |number| async move {
+            if number % 2 == 0 { Ok(()) } else { Err(tonic::Status::resource_exhausted("later").into()) }
+        };
+        let latencies = on_schedule(500.0, Duration::ZERO, Duration::from_millis(40), shed).await.unwrap();
+        assert_eq!(latencies.count(), 20);
+        assert!(latencies.quantile_ms(0.6) > 59_000.0 && latencies.quantile_ms(0.4) < 59_000.0);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! keyed rotation. A search compares a probe with all of them and returns each template whose
 //! estimated similarity reaches the threshold less a margin; the margin follows from the wanted
 //! probability of missing a mate. Exact scores, computed elsewhere from the sealed templates with
-//! [`cosine`], decide.
+//! [`cosine`], decide (O8).
 //!
 //! * [`Quantizer`] turns rotated vectors into [`Sketch`]es and [`Probe`]s.
 //! * [`Gallery`] holds sketches under keys and answers with [`Candidates`].

@@ -17,6 +17,9 @@ static FREED: AtomicUsize = AtomicUsize::new(0);
 
 const DIM: usize = 512;
 
+/// Enough that the buffer grows through all its sizes, to a huge page.
+const TEMPLATES: u64 = 18_000;
+
 /// A byte of signs that occurs eight times over in each sketch of this test, …
 const SIGNS: [u8; 8] = [0x5a; 8];
 /// … and the same where 32 like it are packed: their even sub-quantizers, and their odd ones.
@@ -85,20 +88,20 @@ fn nothing_is_freed_unwiped() {
         let centre = centred.then_some(centre);
         let (blocks, unwiped) = freed(|| {
             let gallery = gallery(DIM, centre.as_deref(), 1);
-            for key in 0..1000 {
+            for key in 0..TEMPLATES {
                 let sketch = gallery.quantizer().sketch(&template).unwrap();
                 gallery.insert(key, &sketch).unwrap();
             }
             let probe = gallery.quantizer().probe(&template).unwrap();
             let found = gallery.candidates(&probe, at(0.5, 1e-4), &|| false).unwrap();
-            assert_eq!(found.items.len(), 1000);
+            assert_eq!(found.items.len() as u64, TEMPLATES);
             let probes: Vec<_> = (0..12).map(|_| gallery.quantizer().probe(&template).unwrap()).collect();
             let batch = gallery.candidates_batch(&probes, at(0.5, 1e-4), &|| false).unwrap();
-            assert!(batch.iter().all(|found| found.items.len() == 1000));
+            assert!(batch.iter().all(|found| found.items.len() as u64 == TEMPLATES));
             drop(gallery.sketch(&3).unwrap().to_bytes());
             (0..500).for_each(|key| assert!(gallery.remove(&key)));
         });
-        assert!(blocks > 1500, "{blocks}");
+        assert!(blocks as u64 > TEMPLATES, "{blocks}");
         assert_eq!(unwiped, 0, "centre: {centred}");
     }
 }

@@ -31,12 +31,14 @@
 mod binary;
 mod call;
 mod caller;
+pub mod crash;
 mod faces;
 mod home;
 mod process;
 mod raw;
 mod refusal;
 mod requests;
+pub mod residue;
 mod setup;
 mod tenant;
 mod vault;

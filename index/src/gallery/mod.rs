@@ -25,10 +25,11 @@ use crate::{Error, Pool, Quantizer, Sketch};
 
 pub use self::search::{Candidate, Candidates, Stop};
 
-/// The searchable templates of one gallery of one tenant and model.
+/// The searchable templates of one gallery of one tenant and model: what is compared with whom is
+/// decided by which gallery is asked (O4).
 ///
 /// Keys name templates to the caller and are not secret. Sketches are: memory that held one is
-/// overwritten when it is removed, when a buffer grows, and when the gallery is dropped.
+/// overwritten when it is removed, when a buffer grows, and when the gallery is dropped (O18, O19).
 pub struct Gallery<K> {
     quantizer: Arc<Quantizer>,
     pool: Pool,

@@ -69,13 +69,8 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
 
     fn search(&self, probes: &[Probe], at: OperatingPoint, stop: &Stop<'_>) -> Result<Vec<Candidates<K>>, Error> {
         probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
-        let groups = probes
-            .chunks(MAX_PROBES)
-            .map(|group| {
-                let cuts = group.iter().map(|probe| probe.coarse(at)).collect();
-                Ok((group, Probes::new(group, cuts)?))
-            })
-            .collect::<Result<Vec<_>, Error>>()?;
+        let groups: Vec<Group<'_>> =
+            probes.chunks(MAX_PROBES).map(|probes| Group::new(probes, at)).collect::<Result<_, Error>>()?;
         let segments = self.segments.read().clone();
         let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
 
@@ -98,12 +93,28 @@ impl<K> Candidates<K> {
     }
 }
 
+/// Probes that pass over a segment together.
+struct Group<'a> {
+    probes: &'a [Probe],
+    tables: Probes<'a>,
+    /// The cut of each; none around a centre, where templates have their own.
+    cuts: Vec<Option<f32>>,
+}
+
+impl<'a> Group<'a> {
+    fn new(probes: &'a [Probe], at: OperatingPoint) -> Result<Self, Error> {
+        let coarse = probes.iter().map(|probe| probe.coarse(at)).collect();
+        let cuts = probes.iter().map(|p| (!p.has_centre()).then(|| p.cut(1.0, at))).collect();
+        Ok(Self { probes, tables: Probes::new(probes, coarse)?, cuts })
+    }
+}
+
 /// One segment's candidates for each probe, and how many templates it compared with it.
 type Part<K> = Vec<(Vec<Candidate<K>>, usize)>;
 
 fn scan<K: Copy + Send + Sync>(
     segments: &Segments<K>,
-    groups: &[(&[Probe], Probes<'_>)],
+    groups: &[Group<'_>],
     at: OperatingPoint,
     stop: &Stop<'_>,
 ) -> Result<Vec<Part<K>>, Error> {
@@ -111,7 +122,7 @@ fn scan<K: Copy + Send + Sync>(
         .par_iter()
         .map(|segment| {
             let mut part = Part::new();
-            for (probes, tables) in groups {
+            for Group { probes, tables, cuts } in groups {
                 if stop() {
                     return Err(Error::Stopped);
                 }
@@ -120,7 +131,7 @@ fn scan<K: Copy + Send + Sync>(
                 let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
                 segment.scan(tables, |i, key, radius, sum| {
                     let estimate = probes[i].estimate(radius, sum);
-                    if estimate >= probes[i].cut(radius, at) {
+                    if estimate >= cuts[i].unwrap_or_else(|| probes[i].cut(radius, at)) {
                         found[i].push(Candidate { key, estimate });
                     }
                 })?;

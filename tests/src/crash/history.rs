@@ -1,14 +1,14 @@
 use std::collections::BTreeSet;
 
 /// A face of the test: number of the vector that a template holds. Each is enrolled under one request.
-pub type Face = u32;
+pub(super) type Face = u32;
 
 /// Number of a request that erases.
-pub type RequestNumber = u32;
+pub(super) type RequestNumber = u32;
 
 /// What a client asks about one subject. A repeat of the request is the same operation again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Op {
+pub(super) enum Op {
     /// Stores a face; makes the subject if there is none.
     Enroll(Face),
     /// Stores `new` in place of `old`.
@@ -28,7 +28,7 @@ pub enum Op {
 
 /// What was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub(super) enum Answer {
     /// It is done.
     Done,
     /// There is no such subject or template, or the request belongs to what is gone.
@@ -39,43 +39,43 @@ pub enum Answer {
 
 /// A call, between two moments of one clock.
 #[derive(Debug, Clone, Copy)]
-pub struct Call {
+pub(super) struct Call {
     /// What was asked.
-    pub op: Op,
+    pub(super) op: Op,
     /// When.
-    pub begun: u64,
+    pub(super) begun: u64,
     /// When what was answered. `None`: nobody knows what became of it; it may have happened at any time after
     /// it began, or never.
-    pub ended: Option<(u64, Answer)>,
+    pub(super) ended: Option<(u64, Answer)>,
 }
 
 /// What the vault knows about one applicant id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct State {
+pub(super) struct State {
     /// The subject, if there is one.
-    pub subject: Option<Subject>,
+    pub(super) subject: Option<Subject>,
     /// Erasing requests that were accepted: they have a receipt, whatever came after.
-    pub accepted: BTreeSet<RequestNumber>,
+    pub(super) accepted: BTreeSet<RequestNumber>,
 }
 
 /// What the vault knows about a subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Subject {
+pub(super) struct Subject {
     /// Faces that are found.
-    pub live: BTreeSet<Face>,
+    pub(super) live: BTreeSet<Face>,
     /// Faces whose request is remembered: those of this life of the subject.
-    pub remembered: BTreeSet<Face>,
+    pub(super) remembered: BTreeSet<Face>,
 }
 
 impl State {
     /// The faces that are found.
-    pub fn live(&self) -> impl Iterator<Item = Face> + '_ {
+    pub(super) fn live(&self) -> impl Iterator<Item = Face> + '_ {
         self.subject.iter().flat_map(|subject| subject.live.iter().copied())
     }
 
     /// What the contract of the API makes of a call: the answer, and the state after it.
     #[must_use]
-    pub fn apply(&self, op: Op) -> (Answer, Self) {
+    pub(super) fn apply(&self, op: Op) -> (Answer, Self) {
         let mut after = self.clone();
         let answer = after.change(op);
         (answer, after)

@@ -5,15 +5,15 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use super::history::{Answer, Call, Op, State};
+use super::history::{Call, Op, State};
 
 /// An answer that no order explains.
 #[derive(Debug)]
-pub struct Unexplained {
+pub(super) struct Unexplained {
     /// The call, by its place in the history.
-    pub call: usize,
+    pub(super) call: usize,
     /// What could have been known when it was answered.
-    pub states: BTreeSet<State>,
+    pub(super) states: BTreeSet<State>,
 }
 
 impl fmt::Display for Unexplained {
@@ -36,7 +36,7 @@ struct Branch {
 ///
 /// # Errors
 /// The first answer that nothing explains.
-pub fn outcomes(before: &BTreeSet<State>, calls: &[Call]) -> Result<BTreeSet<State>, Unexplained> {
+pub(super) fn outcomes(before: &BTreeSet<State>, calls: &[Call]) -> Result<BTreeSet<State>, Unexplained> {
     let mut branches: HashSet<Branch> = before
         .iter()
         .map(|state| Branch { state: state.clone(), waiting: Vec::new(), happened: Vec::new() })
@@ -125,31 +125,27 @@ impl Branch {
 
 /// What is certain and what is possible of faces, after a history.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// Found in every outcome: not to find one is to have lost it.
-    pub certain: BTreeSet<u32>,
+    pub(super) certain: BTreeSet<u32>,
     /// Found in some outcome: to find any other is to have brought it back.
-    pub possible: BTreeSet<u32>,
+    pub(super) possible: BTreeSet<u32>,
 }
 
 impl Bounds {
     /// Of a set of outcomes.
     #[must_use]
-    pub fn of(outcomes: &BTreeSet<State>) -> Self {
+    pub(super) fn of(outcomes: &BTreeSet<State>) -> Self {
         let possible: BTreeSet<u32> = outcomes.iter().flat_map(State::live).collect();
         let everywhere = |face: &u32| outcomes.iter().all(|state| state.live().any(|live| live == *face));
         Self { certain: possible.iter().copied().filter(everywhere).collect(), possible }
     }
 }
 
-/// Whether an answer tells that a change was acknowledged.
-#[must_use]
-pub fn is_acknowledged(call: &Call) -> bool {
-    matches!(call.ended, Some((_, Answer::Done)))
-}
 
 #[cfg(test)]
 mod tests {
+    use super::super::history::Answer;
     use super::*;
 
     fn call(op: Op, begun: u64, ended: u64, answer: Answer) -> Call {

@@ -25,6 +25,9 @@ use crate::vault::Vault;
 /// Leaf pages of the key trees kept in memory: about 3 KiB each.
 const LEAF_PAGES: usize = 16_384;
 
+/// What this process cannot promise, said on every receipt: its memory may reach the disk as swap.
+const PROCESS: &[&str] = &["MEMORY_NOT_LOCKED"];
+
 /// What keeps a vault from opening.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -82,7 +85,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
         queue: config.limits.queue,
     };
     let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
-    let journal = Arc::new(StoreJournal::new(Arc::clone(&store), Vec::new()));
+    let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
     let cache = Arc::new(PageCache::new(LEAF_PAGES));
     let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
 

@@ -5,6 +5,8 @@ use lethe_domain::{
     CaptureKind, Embedding, ModelId, Plain, Quality, Sealed, Template, TemplateFacts, TemplateId, Timestamp,
 };
 
+use zeroize::Zeroize;
+
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::records::TemplateRecord;
@@ -23,6 +25,12 @@ pub struct Capture {
     pub quality: Quality,
     /// When it was captured.
     pub captured_at: Timestamp,
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.embedding.zeroize();
+    }
 }
 
 /// A template's row: where it is, and what is in it.

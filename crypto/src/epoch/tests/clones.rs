@@ -153,3 +153,31 @@ fn a_clone_of_any_moment_started_at_once() {
         }
     });
 }
+
+/// A copy of what the disk was at any step of a start, among them the one at which the next incarnation is
+/// announced and not yet claimed: it may win, but then the one that was starting is fenced out.
+#[test]
+fn a_clone_of_any_moment_of_a_start() {
+    wait(async {
+        for moment in 0.. {
+            let world = World::new();
+            drop(world.open().await.unwrap());
+            world.disk.keep_snapshots();
+            let mut original = world.open().await.unwrap();
+            let Some(snapshot) = world.disk.snapshots().into_iter().nth(moment) else {
+                return assert!(moment > 8, "a start has {moment} steps");
+            };
+            let clone = world.clone_from(snapshot);
+            match clone.open().await {
+                Ok(mut copy) => {
+                    assert!(matches!(can_commit(&mut original).await, Err(Error::Fenced)), "moment {moment}");
+                    can_commit(&mut copy).await.unwrap();
+                }
+                Err(error) => {
+                    assert!(matches!(error, Error::Fenced), "moment {moment}: {error}");
+                    can_commit(&mut original).await.unwrap();
+                }
+            }
+        }
+    });
+}

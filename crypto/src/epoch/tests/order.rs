@@ -3,7 +3,7 @@
 use super::super::*;
 use super::world::*;
 use crate::error::Error;
-use crate::root::RootId;
+use crate::root::{RootId, RootStore as _};
 use crate::tree::Redraw;
 
 #[test]
@@ -103,7 +103,7 @@ fn a_root_that_the_store_does_not_hold_refuses_the_start_and_destroys_nothing() 
         let world = World::new();
         live(&world, &mut Values::default()).await.unwrap();
         let roots = world.roots().await;
-        let claimed = crate::root::RootStore::claimed(&*world.store).await.unwrap();
+        let claimed = world.store.claimed().await.unwrap();
         {
             let mut content = world.disk.content.lock();
             let mut state = content.state().unwrap();
@@ -117,7 +117,7 @@ fn a_root_that_the_store_does_not_hold_refuses_the_start_and_destroys_nothing() 
             assert!(error.to_string().contains("adopt a mirror"), "the way out is named");
         }
         assert_eq!(world.roots().await, roots);
-        assert_eq!(crate::root::RootStore::claimed(&*world.store).await.unwrap(), claimed);
+        assert_eq!(world.store.claimed().await.unwrap(), claimed);
     });
 }
 
@@ -160,5 +160,23 @@ fn superseded_pages_leave_the_cache() {
         values.check(&world, writer.view());
         let (inner, leaves) = writer.view().cache().len();
         assert!(inner + leaves <= world.disk.content.lock().pages.len());
+    });
+}
+
+/// A replica that comes back from the past brings roots along: nothing is shredded before they are gone.
+#[test]
+fn roots_that_turn_up_are_destroyed_before_anything_is_shredded() {
+    wait(async {
+        let world = World::new();
+        let mut writer = world.open().await.unwrap();
+        *world.disk.faults.mirror.lock() = true;
+        writer.run(&redraw(ERASURES[0]), &ERASURES[0]).await.unwrap();
+        *world.disk.faults.mirror.lock() = false;
+        let claim = world.store.claimed().await.unwrap().unwrap();
+        world.store.create(&claim).await.unwrap();
+        assert_eq!(world.roots().await.len(), 3);
+
+        assert!(writer.finish().await.unwrap().is_some());
+        assert_eq!(world.roots().await, [writer.epoch().root]);
     });
 }

@@ -9,7 +9,7 @@ mod receipt;
 use lethe_crypto::log::entry::{EntryDraft, Outcome};
 use lethe_crypto::log::text::Token;
 use lethe_crypto::secret::{AuditKey, SlotKey};
-use lethe_domain::{CredentialId, Timestamp};
+use lethe_domain::{CredentialId, Reason, Timestamp};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Denial, Operation, Principal};
 
@@ -35,6 +35,15 @@ pub(crate) fn done<O: Kind>(call: &Authorized<O>, now: Timestamp) -> Result<Entr
         entry = entry.basis(token(basis.name())?);
     }
     Ok(entry)
+}
+
+/// The entry of an operation that the gate let pass and a limit refused.
+pub(crate) fn refused<O: Kind>(call: &Authorized<O>, reason: Reason, now: Timestamp) -> Result<EntryDraft> {
+    let rule = call.operation().rule();
+    Ok(EntryDraft::new(time(now), token(rule.name)?, Outcome::Denied)
+        .credential(token(&call.credential().to_string())?)
+        .purpose(token(call.purpose().name())?)
+        .reason(token(reason.code())?))
 }
 
 /// The entry of an operation that was refused at the gate.

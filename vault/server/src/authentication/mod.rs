@@ -53,6 +53,9 @@ pub async fn verify(
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let scored = sees_scores(call.roles());
     if !scored && let Err(retry_after) = vault.attempts.begin(silo.tree_number(), SUBJECTS, subject, Instant::now()) {
+        let mut change = Change::audit_of_read();
+        change.log(silo.tree, audit::refused(&call, Reason::AttemptsLimited, Timestamp::now())?);
+        vault.store.commit(change).await?;
         let message = "too many attempts failed on this subject".to_owned();
         return Err(Error::Limited { reason: Reason::AttemptsLimited, retry_after, message });
     }

@@ -9,20 +9,36 @@ use super::exit::{Failure, printable};
 /// Where results go.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
-    json: bool,
+    form: Form,
     paint: Paint,
+}
+
+/// What a result looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    /// For tests of whole commands.
+    #[cfg(test)]
+    Nothing,
 }
 
 impl Output {
     /// Colours only for people at a terminal who did not say no (<https://no-color.org>).
     pub(super) fn new(json: bool) -> Self {
         let wanted = !json && io::stdout().is_terminal() && colours_allowed();
-        Self { json, paint: Paint(wanted) }
+        Self { form: if json { Form::Json } else { Form::Text }, paint: Paint(wanted) }
+    }
+
+    /// Says nothing.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        Self { form: Form::Nothing, paint: Paint::PLAIN }
     }
 
     /// Whether results are JSON.
     pub(super) fn is_json(self) -> bool {
-        self.json
+        self.form == Form::Json
     }
 
     /// How to write text.
@@ -32,17 +48,18 @@ impl Output {
 
     /// A result in both forms; the one that was asked for is written.
     pub(super) fn result(self, json: &Value, text: &Card) -> Result<(), Failure> {
-        if self.json { self.line(&json.to_string()) } else { self.line(&text.render(self.paint)) }
+        self.json(json)?;
+        self.text(&text.render(self.paint))
     }
 
-    /// A line for people; nothing with `--json`.
+    /// A line for people; left out with `--json`.
     pub(super) fn text(self, line: &str) -> Result<(), Failure> {
-        if self.json { Ok(()) } else { self.line(line) }
+        if self.form == Form::Text { self.line(line) } else { Ok(()) }
     }
 
-    /// A JSON object; nothing without `--json`.
+    /// A JSON object; left out without `--json`.
     pub(super) fn json(self, value: &Value) -> Result<(), Failure> {
-        if self.json { self.line(&value.to_string()) } else { Ok(()) }
+        if self.is_json() { self.line(&value.to_string()) } else { Ok(()) }
     }
 
     /// A failure, on standard error in the form that was asked for.
@@ -50,7 +67,7 @@ impl Output {
         if failure.message.is_empty() {
             return;
         }
-        let text = if self.json { failure.json().to_string() } else { format!("lethe: {failure}") };
+        let text = if self.is_json() { failure.json().to_string() } else { format!("lethe: {failure}") };
         // Nothing is left to be told to if standard error is gone.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }

@@ -1,9 +1,11 @@
 //! What a gRPC status tells the user: what was refused, the reason, the fields, when to come back.
 
+use std::error::Error as _;
+
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, causes};
 
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
@@ -14,10 +16,14 @@ impl From<Status> for Failure {
             Exit::NotNow => "not now",
             Exit::Done | Exit::Failed | Exit::Usage | Exit::No | Exit::Review => "failed",
         };
-        let message = match status.message() {
+        let mut message = match status.message() {
             "" => status.code().description().to_owned(),
             message => message.to_owned(),
         };
+        // Of a failure on the way, `transport error` alone helps nobody.
+        if let Some(source) = status.source() {
+            message = format!("{message}: {}", causes(source));
+        }
         let mut failure = Self::new(exit, format!("{verb}: {message}"));
         let details = status.get_error_details();
         if let Some(info) = details.error_info() {
@@ -34,7 +40,9 @@ impl From<Status> for Failure {
                 "" => violation.field.clone(),
                 description => format!("{}: {description}", violation.field),
             };
-            failure = failure.detail("violation", text);
+            if !failure.message.contains(&text) {
+                failure = failure.detail("violation", text);
+            }
         }
         if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
             failure = failure.detail("retry after", format!("{} ms", delay.as_millis()));
@@ -128,6 +136,13 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }
+    }
+
+    #[test]
+    fn what_went_wrong_on_the_way_is_told() {
+        let status = Status::from_error("the other side hung up".into());
+        let failure = Failure::from(status);
+        assert!(failure.message.contains("the other side hung up"), "{failure}");
     }
 
     #[test]

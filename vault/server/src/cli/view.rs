@@ -142,6 +142,7 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
     let templates = joined(
         subject.template_counts.iter().map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
     );
+    let templates = if templates.is_empty() { "none".to_owned() } else { templates };
     let card = Card::new(&subject.name)
         .row("state", subject.state().words())
         .row("templates", templates)

@@ -9,6 +9,7 @@ mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use lethe_crypto::log::entry::EntryDraft;
@@ -76,6 +77,8 @@ pub struct Eraser {
     /// Tells who waits that `ended` may have changed.
     destroyed: watch::Sender<()>,
     stopped: watch::Sender<bool>,
+    /// The epoch writer's thread.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Inbox {
@@ -104,7 +107,15 @@ impl Eraser {
             Ok::<_, Error>(())
         })?;
         let (destroyed, stopped) = (watch::Sender::new(()), watch::Sender::new(false));
-        Ok(Self { store, inbox, arrived: Condvar::new(), ended: AtomicU64::new(ended), destroyed, stopped })
+        Ok(Self {
+            store,
+            inbox,
+            arrived: Condvar::new(),
+            ended: AtomicU64::new(ended),
+            destroyed,
+            stopped,
+            thread: Mutex::default(),
+        })
     }
 
     /// The state of an erasure; `None` if there is none of that receipt.
@@ -170,7 +181,10 @@ impl Eraser {
         let mut stopped = self.stopped.subscribe();
         self.inbox.lock().stop = true;
         self.arrived.notify_one();
-        matches!(tokio::time::timeout(limit, stopped.wait_for(|stopped| *stopped)).await, Ok(Ok(_)))
+        let ended = matches!(tokio::time::timeout(limit, stopped.wait_for(|stopped| *stopped)).await, Ok(Ok(_)));
+        let thread = self.thread.lock().take();
+        // It has said that it ends; what it holds is dropped when it has.
+        ended && thread.is_none_or(|thread| thread.join().is_ok())
     }
 }
 

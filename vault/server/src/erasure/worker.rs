@@ -11,6 +11,7 @@ use super::journal::{Erasures, StoreJournal};
 use super::{Accepted, Eraser};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
+use crate::store::EndWithPanic;
 
 /// The first and the longest wait between tries.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
@@ -42,14 +43,16 @@ pub(crate) fn start(
     window: Duration,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::TaskLost)?;
-    let worker = Worker { eraser, writer, journal, roots, keys, window };
+    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, window };
     let run = move || runtime.block_on(worker.run());
-    thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
+    let thread = thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
+    *eraser.thread.lock() = Some(thread);
     Ok(())
 }
 
 impl Worker {
     async fn run(mut self) {
+        let _whole = EndWithPanic;
         let mut wait = RETRY.0;
         loop {
             // What an earlier commit, or an earlier run, left to be destroyed comes first.

@@ -83,8 +83,10 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let threshold = query.threshold.unwrap_or_else(|| model.profile.thresholds().review());
-    if !(-1.0..=1.0).contains(&threshold) {
-        let message = "a cosine between -1 and 1 is needed";
+    let least = model.profile.thresholds().review();
+    if !(least..=1.0).contains(&threshold) {
+        // Below it, exact scores of strangers would be handed out: enough of them give a template away.
+        let message = format!("must be {least} (the profile's review threshold) to 1");
         return Err(Invalid::new("threshold", Reason::FieldOutOfRange, message).into());
     }
     let miss = query.miss_probability.unwrap_or_else(|| model.profile.miss_probability());

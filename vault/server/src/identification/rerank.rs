@@ -1,13 +1,15 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Band, Embedding, Reason};
 use lethe_index::{Candidate, OperatingPoint, cosine};
 use rayon::prelude::*;
 
 use super::{Completeness, Found, Match};
 use crate::error::{Error, Result};
-use crate::records::SubjectRecord;
+use crate::records::{SubjectRecord, TemplateRecord};
 use crate::silo::{Model, Silo};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
@@ -58,6 +60,19 @@ struct Hit {
     score: f32,
 }
 
+/// What became of a batch of candidates.
+#[derive(Default)]
+struct Reranked {
+    hits: Vec<Hit>,
+    /// Whose templates went while the search ran.
+    gone: Vec<SlotRef>,
+}
+
+fn hit(at: TemplateAt, record: &TemplateRecord, probe: &Embedding, threshold: f32) -> Option<Hit> {
+    let score = cosine(record.embedding.components(), probe.components());
+    (score >= threshold).then_some(Hit { at, template: record.facts.id, score })
+}
+
 impl Searcher {
     pub(super) fn search(
         &self,
@@ -69,17 +84,23 @@ impl Searcher {
         let sequence = self.vault.store.sequence();
         let gallery = self.model.gallery()?;
         let tables = self.model.probe(probe.components())?;
+        let before = self.model.rows();
         let candidates = gallery.candidates(&tables, point, &|| stop.load(Ordering::Relaxed))?;
-        let reranked: Vec<Vec<Option<Hit>>> = candidates
+        let gallery_size = before.min(self.model.rows());
+        if candidates.scanned < gallery_size {
+            let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
+            return Err(Error::Unavailable(Reason::SearchIncomplete, message));
+        }
+        let reranked: Vec<Reranked> = candidates
             .items
             .par_chunks(BATCH)
-            .map(|batch| self.rerank(batch, probe, point.threshold()))
+            .map(|batch| self.rerank(batch, probe, point.threshold(), stop))
             .collect::<Result<_>>()?;
-        let mut hits: Vec<Hit> = reranked.into_iter().flatten().flatten().collect();
+        let mut hits = self.follow_replacements(reranked, probe, point.threshold())?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
-            gallery_size: candidates.scanned,
+            gallery_size: gallery_size.max(candidates.scanned),
             searched: candidates.scanned,
             candidates: candidates.items.len(),
             re_ranked: candidates.items.len(),
@@ -96,25 +117,52 @@ impl Searcher {
     }
 
     /// Opens candidates and keeps those at or above the threshold. What is opened is wiped at once.
-    fn rerank(&self, batch: &[Candidate<TemplateAt>], probe: &Embedding, threshold: f32) -> Result<Vec<Option<Hit>>> {
+    fn rerank(
+        &self,
+        batch: &[Candidate<TemplateAt>],
+        probe: &Embedding,
+        threshold: f32,
+        stop: &AtomicBool,
+    ) -> Result<Reranked> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::TaskLost);
+        }
         let (tree, gallery, profile) = (self.silo.tree, SUBJECTS, self.model.number);
         let keys: Vec<Key> =
             batch.iter().map(|candidate| Key::Template { tree, gallery, at: candidate.key, profile }).collect();
         let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
-        let mut hits = Vec::new();
+        let mut reranked = Reranked::default();
         for ((candidate, key), sealed) in batch.iter().zip(&keys).zip(rows) {
             let opened = match sealed {
                 Some(sealed) => templates::open(&self.vault.keys, &self.silo, key, profile, &sealed)?,
                 None => None,
             };
             match opened {
-                Some(record) => {
-                    let score = cosine(record.embedding.components(), probe.components());
-                    if score >= threshold {
-                        hits.push(Some(Hit { at: candidate.key, template: record.facts.id, score }));
-                    }
+                Some(record) => reranked.hits.extend(hit(candidate.key, &record, probe, threshold)),
+                None => {
+                    self.excuse(candidate.key)?;
+                    reranked.gone.push(candidate.key.subject);
                 }
-                None => self.excuse(candidate.key)?,
+            }
+        }
+        Ok(reranked)
+    }
+
+    /// The hits of all batches. A candidate that went while the search ran may have been replaced by a template that
+    /// the scan had passed already: its subject's templates are scored as they are now.
+    fn follow_replacements(&self, reranked: Vec<Reranked>, probe: &Embedding, threshold: f32) -> Result<Vec<Hit>> {
+        let mut hits = Vec::new();
+        let mut gone = BTreeSet::new();
+        for batch in reranked {
+            hits.extend(batch.hits);
+            gone.extend(batch.gone);
+        }
+        for subject in gone {
+            let (store, keys) = (&self.vault.store, &self.vault.keys);
+            for found in templates::of_subject(store, keys, &self.silo, subject, Some(self.model.number))? {
+                if !hits.iter().any(|hit| hit.at == found.at) {
+                    hits.extend(hit(found.at, &found.record, probe, threshold));
+                }
             }
         }
         Ok(hits)

@@ -203,7 +203,22 @@ impl Silos {
                 Some(silo) => silo.fail(&fault),
                 None => tracing::error!(fault, "a row without a tenant"),
             },
-            _ => tracing::error!(fault, "a row cannot be used"),
+            Key::Format
+            | Key::Epoch
+            | Key::HighWater { .. }
+            | Key::Page(_)
+            | Key::Intent { .. }
+            | Key::EpochEnd { .. }
+            | Key::Tenant { .. }
+            | Key::Credential { .. }
+            | Key::Receipt { .. }
+            | Key::TenantRequest { .. }
+            | Key::LogKey { .. }
+            | Key::Template { .. }
+            | Key::SubjectRequest { .. }
+            | Key::LogHead { .. }
+            | Key::LogEntry { .. }
+            | Key::LogNode { .. } => tracing::error!(fault, "a row cannot be used"),
         }
     }
 }

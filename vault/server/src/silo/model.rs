@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use lethe_crypto::transform::KeyedTransform;
@@ -31,6 +32,8 @@ pub struct Model {
 struct Shared {
     transform: KeyedTransform,
     gallery: Gallery<TemplateAt>,
+    /// Sketch rows that were followed. The gallery has as many templates, or a search is not complete.
+    rows: AtomicUsize,
     /// Why the gallery cannot answer, if it cannot.
     fault: RwLock<Option<String>>,
     /// What is opened in place of a template that is not there; sealed like one.
@@ -50,7 +53,8 @@ impl Model {
         let centre = centre.map_err(Error::crypto("rotate a model's centre"))?;
         let quantizer = Quantizer::new(transform.padded_dimension(), centre.as_ref().map(|centre| centre.as_slice()))?;
         let gallery = Gallery::new(Arc::new(quantizer), pool.clone());
-        let shared = Arc::new(Shared { transform, gallery, fault: RwLock::new(None), decoy: OnceLock::new() });
+        let (rows, fault, decoy) = (AtomicUsize::new(0), RwLock::new(None), OnceLock::new());
+        let shared = Arc::new(Shared { transform, gallery, rows, fault, decoy });
         Ok(Self { number, profile: Arc::new(profile), created_at: times.0, updated_at: times.1, shared })
     }
 
@@ -68,6 +72,11 @@ impl Model {
                 Err(Error::Unavailable(Reason::GalleryNotReady, message))
             }
         }
+    }
+
+    /// Templates the gallery must have, by the rows that were followed.
+    pub fn rows(&self) -> usize {
+        self.shared.rows.load(Ordering::Acquire)
     }
 
     /// Why the gallery cannot answer, if it cannot.
@@ -129,9 +138,12 @@ impl Model {
         if let Err(fault) = added {
             self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
         }
+        self.shared.rows.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn remove(&self, at: TemplateAt) {
-        self.shared.gallery.remove(&at);
+        if self.shared.gallery.remove(&at) {
+            self.shared.rows.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }

@@ -1,13 +1,13 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use lethe_crypto::log::merkle::NodeSource;
 use lethe_crypto::tree::{Lease, PageSource, TreeId};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::oneshot;
 
 use super::StoreError;
@@ -50,7 +50,7 @@ impl Default for StoreOptions {
 /// Reads rows, and commits changes in one order.
 pub struct Store {
     db: Arc<Database>,
-    follower: Arc<OnceLock<Arc<dyn Follow>>>,
+    follower: Arc<RwLock<Option<Arc<dyn Follow>>>>,
     /// The newest change that memory has followed.
     followed: Arc<AtomicU64>,
     queue: Mutex<Option<SyncSender<Pending>>>,
@@ -70,7 +70,7 @@ impl Store {
         let db = Arc::new(Database::open(path, options.cache_bytes)?);
         let (sender, receiver) = sync_channel(options.queue);
         let syncer = Arc::new(Syncer::default());
-        let follower = Arc::new(OnceLock::new());
+        let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
         let committer = Committer {
             db: Arc::clone(&db),
@@ -94,7 +94,7 @@ impl Store {
     /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
     pub fn read_only(path: &Path) -> Result<Self, StoreError> {
         let db = Arc::new(Database::read_only(path)?);
-        let follower = Arc::new(OnceLock::new());
+        let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
         Ok(Self { db, follower, followed, queue: Mutex::new(None), threads: Mutex::new(Vec::new()) })
     }
@@ -102,7 +102,7 @@ impl Store {
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
     /// disk before. Only the first one counts.
     pub fn follow_with(&self, follower: Arc<dyn Follow>) {
-        drop(self.follower.set(follower));
+        *self.follower.write() = Some(follower);
     }
 
     /// Commits a change: whole, in one batch, in one order with all others. Concurrent changes share
@@ -130,6 +130,8 @@ impl Store {
                 tracing::error!("a thread of the store panicked");
             }
         }
+        // The follower reads from this store: without this neither would ever be dropped.
+        drop(self.follower.write().take());
     }
 
     /// Reads a row.
@@ -187,7 +189,7 @@ impl Store {
 struct Committer {
     db: Arc<Database>,
     book: Book,
-    follower: Arc<OnceLock<Arc<dyn Follow>>>,
+    follower: Arc<RwLock<Option<Arc<dyn Follow>>>>,
     followed: Arc<AtomicU64>,
     syncer: Arc<Syncer>,
     reserve: u64,
@@ -195,6 +197,7 @@ struct Committer {
 
 impl Committer {
     fn run(mut self, queue: &Receiver<Pending>) {
+        let _whole = EndWithPanic;
         while let Ok(first) = queue.recv() {
             let mut group = vec![first];
             while group.len() < GROUP
@@ -236,7 +239,7 @@ impl Committer {
         };
         leases.into_iter().for_each(Lease::commit);
         fail::fail_point!("commit-before-follow");
-        if let Some(follower) = self.follower.get() {
+        if let Some(follower) = &*self.follower.read() {
             batch.iter().for_each(|rows| follower.follow(rows));
         }
         self.followed.store(sequence, Ordering::Release);
@@ -294,6 +297,7 @@ impl Syncer {
     }
 
     fn run(&self, db: &Database) {
+        let _whole = EndWithPanic;
         loop {
             let (waiting, closed) = self.wait();
             fail::fail_point!("commit-before-sync");
@@ -329,6 +333,18 @@ impl Syncer {
         }
         state.dirty = None;
         (std::mem::take(&mut state.waiting), state.closed)
+    }
+}
+
+/// A panic on a thread that everything waits for ends the process: recovery is better than a server that says it
+/// serves and never answers.
+pub(crate) struct EndWithPanic;
+
+impl Drop for EndWithPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod keys;
 
 pub use book::LogHead;
 pub use change::{Change, Committed, Durability, Row};
+pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};

@@ -81,6 +81,9 @@ pub async fn erase(
         let entry = audit::about(audit::done(&call, now)?, &owner);
         let request = Request { scope: Scope::Subject, slots, receipt, now };
         vault.eraser.accept(&silo, request, change, entry).await?;
+    } else if silo.subject(subject).is_some() {
+        // Enrolled again since: the receipt is about the earlier person's data, not about this.
+        return Err(Error::RequestIdReused);
     } else {
         enrollment::note_repeat(vault, &silo, &call, now).await?;
     }

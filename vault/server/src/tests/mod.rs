@@ -52,7 +52,7 @@ impl Open {
 
     async fn model(&self, tenant: &TenantId, name: &str, dimension: usize, centre: Option<Vec<f32>>) -> ModelId {
         let model = ModelId::parse(name, "1").unwrap();
-        let thresholds = Thresholds::new(0.5, 0.4).unwrap();
+        let thresholds = Thresholds::new(0.5, 0.3).unwrap();
         let profile = ModelProfile::new(model.clone(), dimension as u32, centre, thresholds, 1e-4).unwrap();
         let call = self.may::<CreateModelProfile>(tenant, Role::TenantAdmin, Purpose::Administration).await;
         tenant::create_profile(&self.vault, call, profile, None).await.unwrap();

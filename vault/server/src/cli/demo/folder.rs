@@ -1,12 +1,12 @@
 //! The demo's folder: private, and gone afterwards unless it is kept.
 
 use std::fs::{self, DirBuilder};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::Failure;
 use crate::cli::output::remark;
-use crate::cli::request_id;
 
 /// A new folder that only its owner may enter.
 pub(super) struct Folder {
@@ -15,17 +15,14 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Creates the folder that is to be kept, or one in the system's place for temporary files.
-    pub(super) fn create(keep: Option<&Path>) -> Result<Self, Failure> {
-        let path = match keep {
-            Some(path) => path.to_owned(),
-            None => std::env::temp_dir().join(format!("lethe-demo-{}", request_id::random()?)),
-        };
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Failure::usage(format!("cannot create the folder {}: {error}", path.display())))?;
-        Ok(Self { path, kept: keep.is_some() })
+    /// Creates it; what is there already is never touched.
+    pub(super) fn create(path: &Path, kept: bool) -> Result<Self, Failure> {
+        DirBuilder::new().mode(0o700).create(path).map_err(|error| {
+            let exists = error.kind() == ErrorKind::AlreadyExists;
+            let hint = if exists { "; remove it, or name another with --folder" } else { "" };
+            Failure::usage(format!("cannot create the folder {}: {error}{hint}", path.display()))
+        })?;
+        Ok(Self { path: path.to_owned(), kept })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -70,17 +67,17 @@ mod tests {
 
     #[test]
     fn a_folder_goes_unless_it_is_kept() {
-        let folder = Folder::create(None).unwrap();
-        let path = folder.path().to_owned();
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("demo");
+        let folder = Folder::create(&path, false).unwrap();
         fs::write(folder.below("x").unwrap().join("y"), "z").unwrap();
         drop(folder);
         assert!(!path.exists());
 
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("kept");
-        drop(Folder::create(Some(&path)).unwrap());
+        drop(Folder::create(&path, true).unwrap());
         assert!(path.exists());
-        // What is there already is not touched.
-        assert!(Folder::create(Some(&path)).is_err());
+        let failure = Folder::create(&path, false).map(drop).unwrap_err();
+        assert!(failure.message.contains("--folder"), "{failure}");
+        assert!(path.exists());
     }
 }

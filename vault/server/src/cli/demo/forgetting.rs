@@ -79,8 +79,8 @@ pub(super) async fn play(
     let looked = residue::look(&folder.vault(), &residue::needles(&id, &cast.enrolment(person)))?;
     check(looked.hits == 0, || "no file of the vault holds the person in clear".into())?;
     story.held(&format!(
-        "The {} files that the vault wrote ({:.1} MiB): neither the applicant id nor the face is in any \
-         of them, and what is there is sealed under a key that is gone.",
+        "The {} files that the vault wrote ({:.1} MiB): neither the applicant id nor any of the embedding's \
+         first values stands in them in clear.",
         looked.files,
         looked.bytes as f64 / f64::from(1 << 20)
     ))?;

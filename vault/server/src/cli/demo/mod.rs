@@ -44,10 +44,13 @@ pub(super) struct Command {
     #[arg(value_parser = clap::value_parser!(u64).range(200..=100_000))]
     people: u64,
 
-    /// Keep the folder, with keys, a receipt and probes to go on by hand. A new folder, ./demo-data if
-    /// none is named.
-    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "./demo-data")]
-    keep: Option<PathBuf>,
+    /// New folder that everything is written below; removed at the end unless it is kept.
+    #[arg(long, value_name = "FOLDER", default_value = "./demo-data")]
+    folder: PathBuf,
+
+    /// Keep the folder, with keys, a receipt and probes to go on by hand.
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Plays it, and cleans up whatever happens.
@@ -55,7 +58,7 @@ pub(super) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
     let filter = std::env::var("LETHE__LOG__FILTER").unwrap_or_else(|_| "error".into());
     telemetry::init(&Log { format: LogFormat::Text, filter })?;
     let cast = Cast::gather(command.data.as_deref(), command.people)?;
-    let folder = Folder::create(command.keep.as_deref())?;
+    let folder = Folder::create(&command.folder, command.keep)?;
     let mut story = Story::new(out);
     // Whatever the exit code of a refusal would be elsewhere: here it is a failed check.
     let failed = |story: &Story, failure: Failure| Failure {
@@ -83,4 +86,25 @@ async fn play(story: &mut Story, cast: &Cast, folder: &Folder, house: &House) ->
     silos::play(story, cast, &tenants, &shadow).await?;
     let forgotten = forgetting::play(story, cast, folder, &tenants.acme, &shadow).await?;
     proof::play(story, folder, &tenants.acme, forgotten).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::command::receipt;
+
+    /// The demo checks itself; here it is enough that it ends well, and that what it leaves is genuine.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_story_holds() {
+        let place = tempfile::tempdir().unwrap();
+        let kept = place.path().join("kept");
+        let command = Command { data: None, people: 200, folder: kept.clone(), keep: true };
+        assert_eq!(run(Output::silent(), command).await.unwrap(), Exit::Done);
+        let verifier = kept.join("vault.pub").display().to_string();
+        let verified = receipt::verify(Output::silent(), &kept.join("receipt.json"), &verifier);
+        assert_eq!(verified.unwrap(), Exit::Done);
+        for left in ["probes.npy", "keys/operator", "keys/acme-privacy_officer", "vault/root/vault.root"] {
+            assert!(kept.join(left).exists(), "{left}");
+        }
+    }
 }

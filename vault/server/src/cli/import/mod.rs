@@ -110,7 +110,7 @@ fn progress_bar(out: output::Output, rows: u64) -> ProgressBar {
         true => ProgressDrawTarget::hidden(),
         false => ProgressDrawTarget::stderr(),
     };
-    let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} {per_sec} {eta}");
+    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len}, {eta} to go");
     let bar = ProgressBar::with_draw_target(Some(rows), target);
     match style {
         Ok(style) => bar.with_style(style),

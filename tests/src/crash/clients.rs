@@ -1,0 +1,296 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::StreamExt;
+use lethe_crypto::log::checkpoint::Checkpoint;
+use lethe_crypto::log::note::VerifierKey;
+use lethe_crypto::log::receipt::Receipt;
+use lethe_crypto::log::entry::Scope;
+use lethe_proto::v1::{self, DecisionBand, ErasureState, ErrorReason, batch_enroll_response};
+
+use super::history::{Answer, Face, Op, RequestNumber};
+use super::ledger::{Acknowledged, Held, Ledger, Message, Proof};
+use crate::{Caller, Refusal, Tenant, Vault};
+
+/// Who calls the vault, and what they know together.
+pub(super) struct Clients {
+    enroller: Caller,
+    officer: Caller,
+    pub(super) analyst: Caller,
+    pub(super) authenticator: Caller,
+    pub(super) auditor: Caller,
+    pub(super) operator: Caller,
+    pub(super) tenant_log: String,
+    tenant_key: VerifierKey,
+    vault_key: VerifierKey,
+    ledger: Mutex<Ledger>,
+    /// The server was killed, or is about to be.
+    pub(super) killed: AtomicBool,
+    seed: u64,
+}
+
+/// The server is gone.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// The vault's own log.
+pub(super) const VAULT_LOG: &str = "vault/log";
+
+impl Clients {
+    pub(super) async fn of(vault: &Vault, tenant: &Tenant, ledger: Ledger, seed: u64) -> Self {
+        let tenant_log = tenant.log();
+        let checkpoint = tenant.auditor().checkpoint(&tenant_log).await.unwrap();
+        Self {
+            enroller: tenant.enroller(),
+            officer: tenant.privacy_officer(),
+            analyst: tenant.analyst(),
+            authenticator: tenant.authenticator(),
+            auditor: tenant.auditor(),
+            operator: vault.operator(),
+            tenant_log,
+            tenant_key: checkpoint.verifier_key.parse().unwrap(),
+            vault_key: vault.verifier_key().await,
+            ledger: Mutex::new(ledger),
+            killed: AtomicBool::new(false),
+            seed,
+        }
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap()
+    }
+
+    /// The vector of a face: any two are far from alike.
+    pub(super) fn vector(&self, face: Face) -> Vec<f32> {
+        use rand::{Rng, SeedableRng};
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(u64::from(face));
+        (0..super::DIMENSION).map(|_| random.random_range(-1.0..1.0)).collect()
+    }
+
+    // ── requests ────────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn new_enrolment(&self, account: usize) -> RequestNumber {
+        let mut ledger = self.ledger();
+        let face = ledger.next();
+        let message = self.enroller.enrolment(&ledger.accounts[account].id, &self.vector(face));
+        ledger.add(account, Op::Enroll(face), Message::Enroll(message))
+    }
+
+    pub(super) fn new_replacement(&self, account: usize, old: Face, name: &str, no_wait: bool) -> RequestNumber {
+        let mut ledger = self.ledger();
+        let new = ledger.next();
+        let message = self.enroller.replacement(name, &self.vector(new));
+        let message = v1::ReplaceTemplateRequest { no_wait, ..message };
+        ledger.add(account, Op::Replace { old, new }, Message::Replace(message))
+    }
+
+    pub(super) fn new_deletion(&self, account: usize, face: Face, name: &str, no_wait: bool) -> RequestNumber {
+        let mut ledger = self.ledger();
+        let message = v1::DeleteTemplateRequest { no_wait, ..self.enroller.deletion(name) };
+        let number = ledger.next();
+        ledger.add(account, Op::Delete(number, face), Message::Delete(message))
+    }
+
+    pub(super) fn new_erasure(&self, account: usize, no_wait: bool) -> RequestNumber {
+        let mut ledger = self.ledger();
+        let message = v1::EraseSubjectRequest { no_wait, ..self.officer.erasure(&ledger.accounts[account].id) };
+        let number = ledger.next();
+        ledger.add(account, Op::Erase(number), Message::Erase(message))
+    }
+
+    /// Sends a request, or repeats it. With a `patience` the client hangs up after it.
+    pub(super) async fn send(&self, number: RequestNumber, patience: Option<Duration>) -> Result<(), Gone> {
+        let (call, message) = {
+            let mut ledger = self.ledger();
+            let request = &ledger.requests[number as usize];
+            let (account, op, message) = (request.account, request.op, request.message.clone());
+            (ledger.begin(account, op), message)
+        };
+        let answer = match patience {
+            None => self.ask(message).await,
+            Some(patience) => match tokio::time::timeout(patience, self.ask(message)).await {
+                Ok(answer) => answer,
+                Err(_) => return Ok(()),
+            },
+        };
+        match self.judge(answer)? {
+            Some(Ok(answer)) => {
+                let mut ledger = self.ledger();
+                ledger.end(call, Answer::Done);
+                ledger.acknowledge(number, answer);
+            }
+            Some(Err(())) => self.ledger().end(call, Answer::Refused),
+            None => {}
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, message: Message) -> Result<Acknowledged, Refusal> {
+        match message {
+            Message::Enroll(message) => self.enroller.ask(message).await.map(enrolled),
+            Message::Replace(message) => {
+                let waits = !message.no_wait;
+                let answer = self.enroller.ask(message).await?;
+                let receipt = Some(shredded(answer.erasure.unwrap(), waits));
+                Ok(Acknowledged { template: answer.template, receipt })
+            }
+            Message::Delete(message) => {
+                let waits = !message.no_wait;
+                let receipt = Some(shredded(self.enroller.ask(message).await?, waits));
+                Ok(Acknowledged { template: None, receipt })
+            }
+            Message::Erase(message) => {
+                let waits = !message.no_wait;
+                let receipt = Some(shredded(self.officer.ask(message).await?, waits));
+                Ok(Acknowledged { template: None, receipt })
+            }
+        }
+    }
+
+    /// Sends enrolments over one stream.
+    pub(super) async fn send_batch(&self, numbers: &[RequestNumber]) -> Result<(), Gone> {
+        let mut calls = std::collections::HashMap::new();
+        let mut items = Vec::new();
+        {
+            let mut ledger = self.ledger();
+            for &number in numbers {
+                let request = &ledger.requests[number as usize];
+                let Message::Enroll(message) = request.message.clone() else { panic!("only enrolments are batched") };
+                let (account, op) = (request.account, request.op);
+                calls.insert(number, ledger.begin(account, op));
+                items.push(v1::BatchEnrollRequest {
+                    parent: message.parent,
+                    purpose: message.purpose,
+                    request_id: message.request_id,
+                    subject_id: message.subject_id,
+                    template: message.template,
+                    item_id: number.to_string(),
+                });
+            }
+        }
+        let mut answers = match self.enroller.batch(tokio_stream::iter(items)).await {
+            Ok(answers) => answers,
+            Err(refusal) => return self.lost(&refusal),
+        };
+        while let Some(answer) = answers.next().await {
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(status) => return self.lost(&status.into()),
+            };
+            let number: RequestNumber = answer.item_id.parse().unwrap();
+            let call = calls.remove(&number).expect("an item is answered once");
+            match answer.result.unwrap() {
+                batch_enroll_response::Result::Enrolled(answer) => {
+                    let mut ledger = self.ledger();
+                    ledger.end(call, Answer::Done);
+                    ledger.acknowledge(number, enrolled(answer));
+                }
+                batch_enroll_response::Result::Error(error) => panic!("an item of a batch was refused: {error:?}"),
+            }
+        }
+        assert!(calls.is_empty() || self.is_killed(), "a batch ended with items unanswered");
+        if calls.is_empty() { Ok(()) } else { Err(Gone) }
+    }
+
+    /// Done; refused for a reason that the model knows; or, without an answer, neither.
+    fn judge<T>(&self, answer: Result<T, Refusal>) -> Result<Option<Result<T, ()>>, Gone> {
+        let refusal = match answer {
+            Ok(answer) => return Ok(Some(Ok(answer))),
+            Err(refusal) => refusal,
+        };
+        match refusal.reason() {
+            Some(ErrorReason::SubjectNotFound | ErrorReason::TemplateNotFound | ErrorReason::RequestIdReused) => {
+                Ok(Some(Err(())))
+            }
+            Some(ErrorReason::AttemptsLimited) => Ok(None),
+            Some(_) => panic!("refused: {refusal}"),
+            None => self.lost(&refusal).map(|()| None),
+        }
+    }
+
+    fn lost(&self, refusal: &Refusal) -> Result<(), Gone> {
+        assert!(self.is_killed() && refusal.reason().is_none(), "the server failed by itself: {refusal}");
+        Err(Gone)
+    }
+
+    fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::SeqCst)
+    }
+
+    // ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+    /// Asks whether a face is found, by a search or by a verification.
+    pub(super) async fn look(&self, account: usize, face: Face, by_search: bool) -> Result<(), Gone> {
+        let vector = self.vector(face);
+        let (call, id) = {
+            let mut ledger = self.ledger();
+            (ledger.begin(account, Op::Look(face)), ledger.accounts[account].id.clone())
+        };
+        let found = if by_search {
+            self.judge(self.analyst.search(&vector).await)?.map(|answer| !answer.unwrap().matches.is_empty())
+        } else {
+            let answer = self.judge(self.authenticator.verify(&id, &vector).await)?;
+            answer.map(|answer| answer.unwrap().band() == DecisionBand::Match)
+        };
+        if let Some(found) = found {
+            self.ledger().end(call, Answer::Found(found));
+        }
+        Ok(())
+    }
+
+    /// Takes a checkpoint and keeps it.
+    pub(super) async fn take_checkpoint(&self, of_vault: bool) -> Result<(), Gone> {
+        let (log, key) = match of_vault {
+            true => (VAULT_LOG, &self.vault_key),
+            false => (self.tenant_log.as_str(), &self.tenant_key),
+        };
+        let caller = if of_vault { &self.operator } else { &self.auditor };
+        if let Some(answer) = self.judge(caller.checkpoint(log).await)? {
+            let note = answer.unwrap().note;
+            let checkpoint = Checkpoint::open(note.as_bytes(), key).expect("a checkpoint is signed by its log");
+            self.ledger().hold(log, &checkpoint);
+        }
+        Ok(())
+    }
+
+    /// Reads a receipt; whether it is a proof by now.
+    pub(super) async fn read_receipt(&self, name: &str) -> Result<bool, Gone> {
+        let known = self.ledger().receipts[name].is_some();
+        let Some(answer) = self.judge(self.auditor.receipt(name).await)? else { return Ok(false) };
+        let receipt = answer.expect("an accepted erasure has a receipt");
+        if receipt.state() == ErasureState::Pending {
+            assert!(!known, "{name} was shredded and is pending again");
+            assert!(receipt.document.is_empty() && receipt.shred_time.is_none(), "{name} is a proof too early");
+            return Ok(false);
+        }
+        assert_eq!(receipt.state(), ErasureState::Shredded);
+        let verified = Receipt::verify(&receipt.document, &self.vault_key).expect("a receipt verifies");
+        assert!(name.ends_with(&format!("/{}", verified.erasure.receipt)), "{name} is another erasure's");
+        assert!(matches!(verified.erasure.scope, Scope::Subject | Scope::Template));
+        assert_eq!(verified.erasure.from_root, verified.destruction.root, "the root that was left is the destroyed one");
+        let mut ledger = self.ledger();
+        ledger.hold(VAULT_LOG, &verified.checkpoint);
+        let proof = Proof { root: *verified.destruction.root.as_bytes() };
+        if ledger.receipts.insert(name.to_owned(), Some(proof)).is_none_or(|before| before.is_none()) {
+            ledger.counts.receipts.0 += 1;
+        }
+        Ok(true)
+    }
+}
+
+impl Ledger {
+    fn hold(&mut self, log: &str, checkpoint: &Checkpoint) {
+        self.checkpoints.push(Held { log: log.to_owned(), size: checkpoint.size, root: checkpoint.root });
+    }
+}
+
+fn enrolled(answer: v1::EnrollResponse) -> Acknowledged {
+    Acknowledged { template: answer.template, receipt: None }
+}
+
+fn shredded(erasure: v1::Erasure, waits: bool) -> String {
+    assert!(!waits || erasure.state() == ErasureState::Shredded, "an erasure that was waited for is shredded");
+    erasure.receipt
+}

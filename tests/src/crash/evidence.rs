@@ -1,0 +1,79 @@
+//! What outlives a server: its root file, and the checkpoints and receipts it gave out.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Command;
+
+use lethe_crypto::log::merkle::{Hash, verify_inclusion};
+use rand::Rng;
+use rand::seq::IteratorRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::clients::{Clients, VAULT_LOG};
+use crate::{Caller, Home};
+
+/// Checkpoints that are kept for later.
+const KEPT: usize = 24;
+/// Leaves that are proved against each.
+const LEAVES: usize = 3;
+
+/// No receipt says of a root that it is destroyed while the root's file still holds it.
+pub(super) fn destroyed_roots_are_gone(clients: &Clients, home: &Home) {
+    let file = std::fs::read(home.root(0)).unwrap();
+    let held: HashSet<&[u8]> = file.windows(16).collect();
+    let ledger = clients.ledger();
+    for (name, proof) in &ledger.receipts {
+        if let Some(proof) = proof {
+            assert!(!held.contains(proof.root.as_slice()), "{name} says destroyed, but the root is in the file");
+        }
+    }
+}
+
+/// `lethe root check` finds that the root keys fit the data.
+pub(super) fn root_check(home: &Home) {
+    let mut command = Command::new(crate::lethe());
+    command.args(["--json", "root", "check"]).arg("--data-dir").arg(home.data());
+    command.arg("--root-replica").arg(home.root(0)).env_clear().current_dir(home.path());
+    let checked = command.output().unwrap();
+    let told = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{told}{}", String::from_utf8_lossy(&checked.stderr));
+    let report: serde_json::Value = serde_json::from_str(told.trim()).unwrap();
+    assert!(report["sound"] == true && report["opens"] == true, "{report}");
+}
+
+/// The logs grew: what earlier checkpoints were signed over is still there, entry by entry.
+pub(super) async fn logs_grew(clients: &Clients, random: &mut ChaCha8Rng) {
+    clients.take_checkpoint(true).await.expect("nobody kills the server now");
+    clients.take_checkpoint(false).await.expect("nobody kills the server now");
+    let held = clients.ledger().checkpoints.clone();
+    for log in [VAULT_LOG, clients.tenant_log.as_str()] {
+        let of_log = || held.iter().filter(|held| held.log == log);
+        let newest = of_log().next_back().expect("one was just taken").size;
+        let largest = of_log().map(|held| held.size).max();
+        assert_eq!(largest, Some(newest), "{log} lost entries that were signed over");
+        let caller: &Caller = if log == VAULT_LOG { &clients.operator } else { &clients.auditor };
+        for checkpoint in of_log().filter(|held| held.size > 0) {
+            let leaves: Vec<u64> = (1..LEAVES).map(|_| random.random_range(0..checkpoint.size)).collect();
+            for leaf in leaves.into_iter().chain([checkpoint.size - 1]) {
+                let (index, size) = (i64::try_from(leaf).unwrap(), i64::try_from(checkpoint.size).unwrap());
+                let proof = caller.proof(log, index, size).await.unwrap();
+                let hashes: Vec<Hash> = proof.hashes.iter().map(|hash| Hash::from_bytes(to_array(hash))).collect();
+                let proved = verify_inclusion(&Hash::leaf(&proof.entry), leaf, checkpoint.size, &hashes, &checkpoint.root);
+                assert!(proved.is_ok(), "{log}: entry {leaf} is not the one that was signed over: {proved:?}");
+            }
+            clients.ledger().counts.proofs += LEAVES;
+        }
+    }
+    // Some of every age.
+    let kept = held.into_iter().choose_multiple(random, KEPT);
+    clients.ledger().checkpoints = kept;
+}
+
+fn to_array(bytes: &[u8]) -> [u8; 32] {
+    bytes.try_into().expect("a hash of 32 bytes")
+}
+
+/// Whether the first start told the operator's key.
+pub(super) fn has_operator_key(path: &Path) -> bool {
+    std::fs::read_to_string(path).is_ok_and(|key| key.trim().starts_with("lethe_"))
+}

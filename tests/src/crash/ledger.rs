@@ -1,0 +1,186 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use lethe_crypto::log::merkle::Hash;
+use lethe_proto::v1;
+
+use super::history::{Answer, Call, Face, Op, RequestNumber, State};
+
+/// Everything the clients know: what they asked, what they were answered, and what they hold as proof.
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) accounts: Vec<Account>,
+    pub(super) requests: Vec<Request>,
+    /// Receipts by name; the proof of those that are shredded.
+    pub(super) receipts: BTreeMap<String, Option<Proof>>,
+    pub(super) checkpoints: Vec<Held>,
+    pub(super) counts: Counts,
+    /// The first request of this life.
+    pub(super) life: usize,
+    clock: u64,
+}
+
+/// One applicant id.
+#[derive(Default)]
+pub(super) struct Account {
+    pub(super) id: String,
+    /// What may have been known of it when this life began.
+    pub(super) before: BTreeSet<State>,
+    /// What was asked of it in this life.
+    pub(super) calls: Vec<Call>,
+}
+
+/// A request that changes something. The face that it enrolls has its number.
+pub(super) struct Request {
+    pub(super) account: usize,
+    pub(super) op: Op,
+    pub(super) message: Message,
+    /// The first answer.
+    pub(super) answer: Option<Acknowledged>,
+    /// The template's name, from whoever told it first.
+    pub(super) template: Option<String>,
+}
+
+/// What goes over the wire, and again at each repeat.
+#[derive(Clone)]
+pub(super) enum Message {
+    Enroll(v1::EnrollRequest),
+    Replace(v1::ReplaceTemplateRequest),
+    Delete(v1::DeleteTemplateRequest),
+    Erase(v1::EraseSubjectRequest),
+}
+
+/// What an acknowledgement promised for ever.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Acknowledged {
+    pub(super) template: Option<v1::Template>,
+    pub(super) receipt: Option<String>,
+}
+
+/// A verified receipt.
+pub(super) struct Proof {
+    /// The root that it says is destroyed.
+    pub(super) root: [u8; 16],
+}
+
+/// A checkpoint that was given out.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) log: String,
+    pub(super) size: u64,
+    pub(super) root: Hash,
+}
+
+/// What happened, in numbers.
+#[derive(Debug, Default, Clone)]
+pub struct Counts {
+    /// Processes killed at work.
+    pub kills: usize,
+    /// Processes killed while they recovered.
+    pub kills_in_recovery: usize,
+    /// Writes acknowledged: enrolments, replacements, deletions, erasures.
+    pub acknowledged: usize,
+    /// Writes of which nobody heard.
+    pub unknown: usize,
+    /// Acknowledged faces that were not found after a restart.
+    pub lost: usize,
+    /// Faces acknowledged as erased, replaced or deleted.
+    pub erased: usize,
+    /// Those of them that were found after a restart.
+    pub back: usize,
+    /// Receipts that were verified, and those whose erasure a crash interrupted.
+    pub receipts: (usize, usize),
+    /// Requests repeated after a restart.
+    pub repeated: usize,
+    /// Faces that were looked for after a restart.
+    pub looked: usize,
+    /// Inclusion proofs verified against checkpoints from before a crash.
+    pub proofs: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (receipts, interrupted) = self.receipts;
+        write!(
+            f,
+            "{} kills at work, {} in recovery; {} acknowledged writes, {} of unknown outcome; {} lost; {} faces erased, \
+             {} back; {receipts} receipts verified, {interrupted} of them of interrupted erasures; {} requests repeated, \
+             {} faces looked for, {} proofs against old checkpoints",
+            self.kills,
+            self.kills_in_recovery,
+            self.acknowledged,
+            self.unknown,
+            self.lost,
+            self.erased,
+            self.back,
+            self.repeated,
+            self.looked,
+            self.proofs
+        )
+    }
+}
+
+/// A call that was begun: its account, and its place there.
+#[derive(Clone, Copy)]
+pub(super) struct Begun(usize, usize);
+
+impl Ledger {
+    pub(super) fn of(ids: impl Iterator<Item = String>) -> Self {
+        let account = |id| Account { id, before: BTreeSet::from([State::default()]), calls: Vec::new() };
+        Self { accounts: ids.map(account).collect(), ..Self::default() }
+    }
+
+    /// The number the next request gets.
+    pub(super) fn next(&self) -> RequestNumber {
+        u32::try_from(self.requests.len()).unwrap()
+    }
+
+    pub(super) fn add(&mut self, account: usize, op: Op, message: Message) -> RequestNumber {
+        let number = self.next();
+        self.requests.push(Request { account, op, message, answer: None, template: None });
+        number
+    }
+
+    pub(super) fn begin(&mut self, account: usize, op: Op) -> Begun {
+        self.clock += 1;
+        let calls = &mut self.accounts[account].calls;
+        calls.push(Call { op, begun: self.clock, ended: None });
+        Begun(account, calls.len() - 1)
+    }
+
+    pub(super) fn end(&mut self, call: Begun, answer: Answer) {
+        self.clock += 1;
+        self.accounts[call.0].calls[call.1].ended = Some((self.clock, answer));
+    }
+
+    /// Takes in an acknowledgement: the same one each time.
+    pub(super) fn acknowledge(&mut self, number: RequestNumber, answer: Acknowledged) {
+        if let Some(receipt) = &answer.receipt {
+            self.receipts.entry(receipt.clone()).or_default();
+        }
+        let request = &mut self.requests[number as usize];
+        if let Some(template) = &answer.template {
+            let known = request.template.get_or_insert_with(|| template.name.clone());
+            assert_eq!(known, &template.name, "the template of a request has one name");
+        }
+        match &request.answer {
+            None => {
+                self.counts.acknowledged += 1;
+                request.answer = Some(answer);
+            }
+            Some(first) => assert_eq!(first, &answer, "a repeat gives the first answer"),
+        }
+    }
+
+    /// Faces of an account that have a name, newest first.
+    pub(super) fn named(&self, account: usize) -> impl Iterator<Item = (Face, &str)> {
+        let newest = (0..self.next()).zip(&self.requests).rev().take(400);
+        let of_account = newest.filter(move |(_, request)| request.account == account);
+        of_account.filter_map(|(face, request)| Some((face, request.template.as_deref()?)))
+    }
+
+    /// Requests of this life.
+    pub(super) fn of_this_life(&self) -> std::ops::Range<RequestNumber> {
+        u32::try_from(self.life).unwrap()..self.next()
+    }
+}
