@@ -70,6 +70,8 @@ clippy:
 
 .PHONY: unit
 unit:
+	$(call step,tests: the server that they start)
+	@$(CARGO) build $(BUILD) --workspace --bin lethe
 	$(call step,tests)
 	@$(CARGO) nextest run $(BUILD) --workspace --no-fail-fast
 	$(call step,examples in the documentation)

@@ -1,7 +1,6 @@
 //! What outlives a server: its root file, and the checkpoints and receipts it gave out.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::process::Command;
 
 use lethe_crypto::log::merkle::{Hash, verify_inclusion};
@@ -71,9 +70,4 @@ pub(super) async fn logs_grew(clients: &Clients, random: &mut ChaCha8Rng) {
 
 fn to_array(bytes: &[u8]) -> [u8; 32] {
     bytes.try_into().expect("a hash of 32 bytes")
-}
-
-/// Whether the first start told the operator's key.
-pub(super) fn has_operator_key(path: &Path) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|key| key.trim().starts_with("lethe_"))
 }

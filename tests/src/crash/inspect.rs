@@ -171,27 +171,27 @@ fn bounds_before(before: &BTreeSet<super::history::State>, calls: &[Call]) -> BT
 /// Repeats requests of the life that was cut short: those that were answered, which must be answered the same, and
 /// most of those that were not, as a client would.
 pub(super) async fn repeat(clients: &Clients, random: &mut ChaCha8Rng) {
-    let requests: Vec<_> = {
-        let ledger = clients.ledger();
+    let requests = {
+        let mut ledger = clients.ledger();
         let live: BTreeSet<Face> =
             ledger.accounts.iter().flat_map(|account| Bounds::of(&account.before).certain).collect();
-        let worth = |number: &u32| {
-            let request = &ledger.requests[*number as usize];
-            match (request.op, &request.answer) {
-                // A face that went would be enrolled again: a repeat of what is forgotten is new.
-                (Op::Enroll(face) | Op::Replace { new: face, .. }, Some(_)) => live.contains(&face),
-                (Op::Delete(..) | Op::Erase(_), Some(_)) => true,
-                (Op::Look(_), _) | (_, None) => false,
+        // First those whose repeat changes nothing. A face that went is not among them: what is forgotten is
+        // enrolled anew.
+        let (mut requests, mut rest) = (Vec::new(), Vec::new());
+        for number in ledger.of_this_life() {
+            let request = &ledger.requests[number as usize];
+            let is_live = matches!(request.op, Op::Enroll(_) | Op::Replace { .. }) && live.contains(&number);
+            let is_accepted = matches!(request.op, Op::Delete(..) | Op::Erase(_)) && request.answer.is_some();
+            if is_live || is_accepted {
+                requests.push(number);
+            } else if request.answer.is_none() && random.random_bool(0.7) {
+                rest.push(number);
             }
-        };
-        let answered: Vec<_> = ledger.of_this_life().filter(worth).collect();
-        let unanswered = ledger.of_this_life().filter(|number| ledger.requests[*number as usize].answer.is_none());
-        let mut requests: Vec<_> = unanswered.filter(|_| random.random_bool(0.7)).collect();
-        // First those whose repeat changes nothing.
-        requests.splice(0..0, answered);
+        }
+        requests.extend(rest);
+        ledger.counts.repeated += requests.len();
         requests
     };
-    clients.ledger().counts.repeated += requests.len();
     for request in requests {
         clients.send(request, None).await.expect("nobody kills the server now");
     }
