@@ -3,6 +3,8 @@
 
 mod forms;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::fmt;

@@ -75,17 +75,11 @@ pub fn evaluate(
     score: impl Fn(&[f32], &[f32]) -> f32 + Sync,
 ) -> Result<Accuracy, Error> {
     if let Some(bad) = fmrs.iter().find(|fmr| !(0.0..1.0).contains(*fmr)) {
-        return Err(Error::Evaluation(format!(
-            "a false-match rate lies between 0 and 1, not at {bad}"
-        )));
+        return Err(Error::Evaluation(format!("a false-match rate lies between 0 and 1, not at {bad}")));
     }
     let genuine = genuine_scores(faces, &score);
-    let first: Vec<&[f32]> = faces
-        .people()
-        .iter()
-        .filter_map(|person| person.images.first())
-        .map(|&i| faces.embedding(i))
-        .collect();
+    let first: Vec<&[f32]> =
+        faces.people().iter().filter_map(|person| person.images.first()).map(|&i| faces.embedding(i)).collect();
     let pairs = first.len() as u64 * (first.len() as u64).saturating_sub(1) / 2;
     if genuine.is_empty() || pairs == 0 {
         return Err(Error::Evaluation(format!(
@@ -101,9 +95,7 @@ pub fn evaluate(
     let mut moments = Moments::default();
     genuine.iter().for_each(|&score| moments.add(score));
     if moments.nan || impostor.moments.nan {
-        return Err(Error::Evaluation(
-            "the scoring function gave a score that is not a number".into(),
-        ));
+        return Err(Error::Evaluation("the scoring function gave a score that is not a number".into()));
     }
     let impostor_distribution = impostor.moments.distribution();
     let top = impostor.top();
@@ -123,9 +115,7 @@ fn genuine_scores(faces: &Faces, score: &impl Fn(&[f32], &[f32]) -> f32) -> Vec<
     for person in faces.people() {
         let images = &person.images[..person.images.len().min(IMAGES_PER_PERSON)];
         for (position, &a) in images.iter().enumerate() {
-            scores.extend(
-                images[..position].iter().map(|&b| score(faces.embedding(b), faces.embedding(a))),
-            );
+            scores.extend(images[..position].iter().map(|&b| score(faces.embedding(b), faces.embedding(a))));
         }
     }
     scores
@@ -218,12 +208,7 @@ struct Highest {
 
 impl Highest {
     fn new(keep: usize) -> Self {
-        Self {
-            keep,
-            heap: BinaryHeap::with_capacity(keep + 1),
-            floor: f32::NEG_INFINITY,
-            moments: Moments::default(),
-        }
+        Self { keep, heap: BinaryHeap::with_capacity(keep + 1), floor: f32::NEG_INFINITY, moments: Moments::default() }
     }
 
     #[inline]

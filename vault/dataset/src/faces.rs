@@ -36,13 +36,7 @@ impl Faces {
         let folder = folder.as_ref();
         let matrix = npy::read_matrix(folder.join(format!("{model}.npy")))?;
         let subjects = npy::read_labels(folder.join("subject.npy"))?;
-        Self::named(
-            &folder.display().to_string(),
-            model.to_owned(),
-            matrix.dimension,
-            matrix.values,
-            subjects,
-        )
+        Self::named(&folder.display().to_string(), model.to_owned(), matrix.dimension, matrix.values, subjects)
     }
 
     /// Faces from memory: `values` is row-major, one row of `dimension` values for each of `subjects`.

@@ -44,8 +44,7 @@ impl Source {
     pub fn captures(&self, person: u64) -> u32 {
         match self {
             Self::Real(faces) => {
-                let person =
-                    usize::try_from(person).ok().and_then(|person| faces.people().get(person));
+                let person = usize::try_from(person).ok().and_then(|person| faces.people().get(person));
                 person.map_or(0, |person| u32::try_from(person.images.len()).unwrap_or(u32::MAX))
             }
             Self::Synthetic(faces) if person < faces.people => faces.captures.of(person),
@@ -81,11 +80,7 @@ impl Source {
             ),
             Self::Synthetic(faces) => {
                 let model = faces.population.model();
-                let fit = if model.is_fitted() {
-                    "fitted to real embeddings"
-                } else {
-                    "not fitted to any network"
-                };
+                let fit = if model.is_fitted() { "fitted to real embeddings" } else { "not fitted to any network" };
                 format!(
                     "{} generated people, {} ({} values, {fit}), seed {}",
                     faces.people,
@@ -191,8 +186,7 @@ mod tests {
     #[test]
     fn nobody_beyond_the_last_person_has_a_capture() {
         let population = Population::new(crate::Model::unfitted_128(), 3);
-        let source =
-            Source::Synthetic(SyntheticFaces::new(population.clone(), 2, Captures::Fixed(2)));
+        let source = Source::Synthetic(SyntheticFaces::new(population.clone(), 2, Captures::Fixed(2)));
         assert_eq!(source.capture(1, 1), Some(population.person(1).capture(1)));
         assert_eq!(source.capture(1, 2), None);
         assert_eq!(source.capture(2, 0), None);

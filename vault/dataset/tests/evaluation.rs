@@ -18,9 +18,7 @@ fn naive(faces: &Faces, fmr: f64) -> (f32, f64) {
     let mut genuine = Vec::new();
     for a in 0..faces.images() {
         for b in 0..a {
-            let earlier = |image: usize| {
-                (0..image).filter(|&i| faces.subject(i) == faces.subject(image)).count()
-            };
+            let earlier = |image: usize| (0..image).filter(|&i| faces.subject(i) == faces.subject(image)).count();
             let score = cosine(faces.embedding(b), faces.embedding(a));
             if faces.subject(a) == faces.subject(b) {
                 if earlier(a) < 10 && earlier(b) < 10 {
@@ -89,11 +87,7 @@ fn what_cannot_be_answered_is_refused() {
     let three = Faces::new("three", 2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![5, 6, 6]).unwrap();
     assert!(refused(&one, 0.1, cosine), "no impostor pair");
     assert!(refused(&strangers, 0.1, cosine), "no genuine pair");
-    assert!(
-        refused(&three, 1.0, cosine)
-            && refused(&three, -0.1, cosine)
-            && refused(&three, f64::NAN, cosine)
-    );
+    assert!(refused(&three, 1.0, cosine) && refused(&three, -0.1, cosine) && refused(&three, f64::NAN, cosine));
     assert!(refused(&three, 0.1, |_, _| f32::NAN));
     assert!(evaluate(&three, &[0.1], 2, cosine).is_ok());
 }
@@ -111,8 +105,7 @@ fn a_folder_is_opened_and_renormalised() {
     let faces = Faces::open(folder.path(), "tiny").unwrap();
     assert_eq!(faces.embedding(0), [0.6, 0.8]);
     assert_eq!((faces.images(), faces.dimension(), faces.subject(2)), (3, 2, 8));
-    let people: Vec<_> =
-        faces.people().iter().map(|person| (person.subject, person.images.clone())).collect();
+    let people: Vec<_> = faces.people().iter().map(|person| (person.subject, person.images.clone())).collect();
     assert_eq!(people, [(8, vec![0, 2]), (3, vec![1])]);
 
     let source = Source::Real(faces);
@@ -128,10 +121,7 @@ fn a_folder_is_opened_and_renormalised() {
     ] {
         write(&rows, &labels);
         let error = Faces::open(folder.path(), "tiny").unwrap_err();
-        assert!(
-            matches!(error, Error::Faces { .. }) && error.to_string().contains(reason),
-            "{error}"
-        );
+        assert!(matches!(error, Error::Faces { .. }) && error.to_string().contains(reason), "{error}");
     }
 }
 
@@ -141,13 +131,10 @@ type Published = [(f64, f64); 4];
 #[test]
 fn real_faces_give_the_published_figures() {
     let Some(folder) = std::env::var_os("LETHE_REAL_DATA").map(PathBuf::from) else {
-        eprintln!(
-            "LETHE_REAL_DATA is not set: no real embeddings to check, only generated ones were"
-        );
+        eprintln!("LETHE_REAL_DATA is not set: no real embeddings to check, only generated ones were");
         return;
     };
-    let edgeface: Published =
-        [(0.1879, 0.9977), (0.2550, 0.9953), (0.3184, 0.9894), (0.3772, 0.9754)];
+    let edgeface: Published = [(0.1879, 0.9977), (0.2550, 0.9953), (0.3184, 0.9894), (0.3772, 0.9754)];
     let dlib: Published = [(0.9069, 0.9840), (0.9255, 0.9314), (0.9405, 0.7795), (0.9540, 0.4882)];
     for (model, genuine, impostor, rows) in [
         ("edgeface_xs_512", (0.6368, 0.1203), (0.0080, 0.0754), edgeface),
@@ -158,10 +145,7 @@ fn real_faces_give_the_published_figures() {
         eprintln!("{model}: {accuracy:#?}");
         assert_eq!((accuracy.genuine.count, accuracy.impostor.count), (7241, 4_085_511));
         let same = |what: &str, value: f64, published: f64| {
-            assert!(
-                (value - published).abs() < 1.5e-4,
-                "{model}: {what} is {value}, published {published}"
-            );
+            assert!((value - published).abs() < 1.5e-4, "{model}: {what} is {value}, published {published}");
         };
         same("genuine mean", accuracy.genuine.mean, genuine.0);
         same("genuine sd", accuracy.genuine.sd, genuine.1);

@@ -39,8 +39,7 @@ fn batches_threads_and_single_people_agree_bit_for_bit() {
             population.fill_parallel(40, 2, 3, &mut parallel);
             assert_eq!(batch, parallel);
         }
-        let streamed: Vec<f32> =
-            population.batches(40..141, 2, 17).flat_map(|(_, rows)| rows).collect();
+        let streamed: Vec<f32> = population.batches(40..141, 2, 17).flat_map(|(_, rows)| rows).collect();
         let mut whole = vec![0.0; 101 * d];
         population.fill(40, 2, &mut whole);
         assert_eq!(streamed, whole);
@@ -92,10 +91,7 @@ fn people_look_like_the_real_ones_they_were_fitted_to() {
     eprintln!("{accuracy:#?}");
 
     let near = |what: &str, value: f64, expected: f64, tolerance: f64| {
-        assert!(
-            (value - expected).abs() <= tolerance,
-            "{what} is {value}, expected {expected} ± {tolerance}"
-        );
+        assert!((value - expected).abs() <= tolerance, "{what} is {value}, expected {expected} ± {tolerance}");
     };
     assert!(accuracy.genuine.count > 10_000, "{} genuine pairs", accuracy.genuine.count);
     assert_eq!(accuracy.impostor.count, 5719 * 5718 / 2);
@@ -103,8 +99,7 @@ fn people_look_like_the_real_ones_they_were_fitted_to() {
     near("genuine sd", accuracy.genuine.sd, 0.117, 0.006);
     near("impostor mean", accuracy.impostor.mean, 0.010, 0.004);
     near("impostor sd", accuracy.impostor.sd, 0.077, 0.002);
-    for (fmr, threshold, tar) in [(1e-3, 0.254, 0.995), (1e-4, 0.319, 0.989), (1e-5, 0.386, 0.971)]
-    {
+    for (fmr, threshold, tar) in [(1e-3, 0.254, 0.995), (1e-4, 0.319, 0.989), (1e-5, 0.386, 0.971)] {
         let row = accuracy.at(fmr).unwrap();
         near("threshold", f64::from(row.threshold), threshold, 0.008);
         near("true-accept rate", row.tar, tar, 0.006);

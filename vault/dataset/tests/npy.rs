@@ -6,8 +6,7 @@ use std::io::Cursor;
 
 use half::f16;
 use lethe_dataset::npy::{
-    self, Element, MatrixReader, MatrixWriter, read_labels, read_labels_from, read_matrix,
-    write_labels,
+    self, Element, MatrixReader, MatrixWriter, read_labels, read_labels_from, read_matrix, write_labels,
 };
 use lethe_dataset::{Error, NpyFault};
 use npyz::WriterBuilder;
@@ -85,10 +84,7 @@ fn versions_2_and_3_are_read() {
 fn a_header_that_ends_early_is_malformed() {
     let bytes = file("<f4", "False", "(2, 3)", &[]);
     for length in 6..bytes.len() {
-        assert!(
-            matches!(matrix_fault(&bytes[..length]), NpyFault::MalformedHeader(_)),
-            "cut at {length}"
-        );
+        assert!(matches!(matrix_fault(&bytes[..length]), NpyFault::MalformedHeader(_)), "cut at {length}");
     }
 }
 
@@ -107,17 +103,10 @@ fn a_header_of_nested_brackets_is_not_parsed() {
 
 #[test]
 fn a_header_that_is_no_dictionary_is_malformed() {
-    for text in [
-        "",
-        "[1, 2]",
-        "{'descr': '<f4'}",
-        "{'descr': '<f4', 'fortran_order': 0, 'shape': (2, 3)}",
-        "\u{0}\u{1}",
-    ] {
-        assert!(
-            matches!(matrix_fault(&raw(&[1, 0], text, &[])), NpyFault::MalformedHeader(_)),
-            "{text}"
-        );
+    for text in
+        ["", "[1, 2]", "{'descr': '<f4'}", "{'descr': '<f4', 'fortran_order': 0, 'shape': (2, 3)}", "\u{0}\u{1}"]
+    {
+        assert!(matches!(matrix_fault(&raw(&[1, 0], text, &[])), NpyFault::MalformedHeader(_)), "{text}");
     }
 }
 
@@ -125,10 +114,7 @@ fn a_header_that_is_no_dictionary_is_malformed() {
 fn other_element_types_are_named() {
     for descr in ["<f8", "<i4", "|u1", "<c8", "|S16"] {
         let fault = matrix_fault(&file(descr, "False", "(2, 3)", &SIX_FLOATS));
-        assert_eq!(
-            fault,
-            NpyFault::WrongElement { found: descr.into(), expected: "float16 or float32" }
-        );
+        assert_eq!(fault, NpyFault::WrongElement { found: descr.into(), expected: "float16 or float32" });
     }
     let structured = "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2, 3), }";
     assert!(matches!(matrix_fault(&raw(&[1, 0], structured, &[])), NpyFault::WrongElement { .. }));
@@ -154,15 +140,9 @@ fn other_numbers_of_dimensions_are_refused() {
 #[test]
 fn impossible_rows_are_refused() {
     assert_eq!(matrix_fault(&file("<f4", "False", "(6, 0)", &[])), NpyFault::BadDimension(0));
-    assert_eq!(
-        matrix_fault(&file("<f4", "False", "(1, 65537)", &[])),
-        NpyFault::BadDimension(65_537)
-    );
+    assert_eq!(matrix_fault(&file("<f4", "False", "(1, 65537)", &[])), NpyFault::BadDimension(65_537));
     let overflow = "(18446744073709551615, 18446744073709551615)";
-    assert!(matches!(
-        matrix_fault(&file("<f4", "False", overflow, &[])),
-        NpyFault::MalformedHeader(_)
-    ));
+    assert!(matches!(matrix_fault(&file("<f4", "False", overflow, &[])), NpyFault::MalformedHeader(_)));
 }
 
 #[test]
@@ -179,10 +159,9 @@ fn a_truncated_stream_is_found_where_it_ends() {
 fn a_truncated_or_longer_file_is_refused_when_opened() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("a.npy");
-    for (data, fault) in [
-        (&SIX_FLOATS[..23], NpyFault::Truncated { expected: 24, found: 23 }),
-        (&[0; 25], NpyFault::TrailingBytes),
-    ] {
+    for (data, fault) in
+        [(&SIX_FLOATS[..23], NpyFault::Truncated { expected: 24, found: 23 }), (&[0; 25], NpyFault::TrailingBytes)]
+    {
         fs::write(&path, file("<f4", "False", "(2, 3)", data)).unwrap();
         let error = MatrixReader::open(&path).unwrap_err();
         assert!(error.to_string().contains("a.npy: "), "{error}");
@@ -230,9 +209,7 @@ fn big_endian_and_half_precision_are_converted() {
     let mut data = Vec::new();
     [1.5_f32, -2.0].iter().for_each(|x| data.extend_from_slice(&x.to_be_bytes()));
     assert_eq!(matrix_of(&file(">f4", "False", "(1, 2)", &data)).unwrap(), vec![vec![1.5, -2.0]]);
-    for (descr, order) in
-        [("<f2", f16::to_le_bytes as fn(f16) -> [u8; 2]), (">f2", f16::to_be_bytes)]
-    {
+    for (descr, order) in [("<f2", f16::to_le_bytes as fn(f16) -> [u8; 2]), (">f2", f16::to_be_bytes)] {
         let data: Vec<u8> = [0.5, 65504.0].iter().flat_map(|&x| order(f16::from_f32(x))).collect();
         let bytes = file(descr, "False", "(1, 2)", &data);
         let reader = MatrixReader::from_reader("half", bytes.as_slice()).unwrap();
@@ -245,14 +222,8 @@ fn big_endian_and_half_precision_are_converted() {
 fn labels_of_both_widths_and_orders_are_read() {
     let narrow: Vec<u8> = [7_i32, -1].iter().flat_map(|x| x.to_le_bytes()).collect();
     let wide: Vec<u8> = [7_i64, -1].iter().flat_map(|x| x.to_be_bytes()).collect();
-    assert_eq!(
-        read_labels_from("l", file("<i4", "False", "(2,)", &narrow).as_slice()).unwrap(),
-        [7, -1]
-    );
-    assert_eq!(
-        read_labels_from("l", file(">i8", "False", "(2,)", &wide).as_slice()).unwrap(),
-        [7, -1]
-    );
+    assert_eq!(read_labels_from("l", file("<i4", "False", "(2,)", &narrow).as_slice()).unwrap(), [7, -1]);
+    assert_eq!(read_labels_from("l", file(">i8", "False", "(2,)", &wide).as_slice()).unwrap(), [7, -1]);
 }
 
 #[test]
@@ -263,16 +234,10 @@ fn damaged_labels_are_refused() {
         };
         fault
     };
-    assert_eq!(
-        fault(file("<i4", "False", "(2,)", &[0; 7])),
-        NpyFault::Truncated { expected: 8, found: 7 }
-    );
+    assert_eq!(fault(file("<i4", "False", "(2,)", &[0; 7])), NpyFault::Truncated { expected: 8, found: 7 });
     assert_eq!(fault(file("<i4", "False", "(2,)", &[0; 9])), NpyFault::TrailingBytes);
     let claims_much = file("<i8", "False", "(1000000000000000000,)", &[0; 8]);
-    assert!(matches!(
-        fault(claims_much),
-        NpyFault::Truncated { found: 8, .. } | NpyFault::MalformedHeader(_)
-    ));
+    assert!(matches!(fault(claims_much), NpyFault::Truncated { found: 8, .. } | NpyFault::MalformedHeader(_)));
     assert!(matches!(fault(file("<f4", "False", "(2,)", &[0; 8])), NpyFault::WrongElement { .. }));
     assert!(matches!(fault(file("<i4", "False", "(2, 1)", &[0; 8])), NpyFault::WrongShape { .. }));
 }

@@ -91,7 +91,8 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
         opens: opened.is_ok(),
         retiring: retiring.map(|retiring| (retiring.number, retiring.root.to_string())),
         replicas: replicas.into_iter().map(|path| ReplicaReport { path, holds_root, fault: fault.clone() }).collect(),
-        orphans: held.iter().filter(|root| !known(root)).map(ToString::to_string).collect(),
+        // Where the data is older than the roots, none of them is an orphan: the next start refuses, and destroys nothing.
+        orphans: held.iter().filter(|root| holds_root && !known(root)).map(ToString::to_string).collect(),
         medium: roots.medium().statements().map(|statement| statement.as_str().to_owned()).collect(),
     })
 }

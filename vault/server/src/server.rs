@@ -23,6 +23,8 @@ use crate::vault::Vault;
 mod connection;
 mod listener;
 
+/// The largest answer, in bytes: some hundred thousand matches of a search.
+const LARGEST_ANSWER: usize = 64 << 20;
 /// How long calls in flight may take to end once a shutdown began.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How often health looks for galleries that cannot answer.
@@ -106,7 +108,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let limit = config.limits.message_bytes;
     macro_rules! service {
         ($server:path) => {
-            <$server>::new(node.clone()).max_decoding_message_size(limit).max_encoding_message_size(usize::MAX)
+            <$server>::new(node.clone()).max_decoding_message_size(limit).max_encoding_message_size(LARGEST_ANSWER)
         };
     }
     let router = Server::builder()

@@ -9,7 +9,7 @@ use lethe_crypto::tree::TreeId;
 use lethe_domain::{Purpose, Reason, TenantId, Timestamp};
 use lethe_index::Pool;
 use lethe_policy::operation::Kind;
-use lethe_policy::{Authorized, Owner, Principal, Target, authorize};
+use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Target, authorize};
 
 use crate::access::{ApiKey, Attempts};
 use crate::audit;
@@ -90,13 +90,21 @@ impl Vault {
         };
         match authorize::<O>(principal, target, purpose, now) {
             Ok(witness) => Ok(witness),
-            Err(denial) => {
-                let mut change = Change::audit_of_read();
-                change.log(self.own_tree(principal), audit::denied(principal, O::OPERATION, &denial, now)?);
-                self.store.commit(change).await?;
-                Err(denial.into())
-            }
+            Err(denial) => Err(self.refuse(principal, O::OPERATION, denial).await),
         }
+    }
+
+    /// Audits a refusal, in the log of whoever the credential belongs to, and gives what the caller is told.
+    pub(crate) async fn refuse(&self, principal: &Principal, operation: Operation, denial: Denial) -> Error {
+        let mut change = Change::audit_of_read();
+        let logged = match audit::denied(principal, operation, &denial, Timestamp::now()) {
+            Ok(entry) => {
+                change.log(self.own_tree(principal), entry);
+                self.store.commit(change).await.map(drop).map_err(Error::from)
+            }
+            Err(failure) => Err(failure),
+        };
+        logged.err().unwrap_or_else(|| denial.into())
     }
 
     /// The silo a call was allowed on.

@@ -45,9 +45,7 @@ pub(super) struct Header {
 impl Header {
     /// Bytes of data that follow the header, if they can be counted.
     pub(super) fn data_bytes(&self) -> Option<u64> {
-        self.shape
-            .iter()
-            .try_fold(self.element.size() as u64, |bytes, &length| bytes.checked_mul(length))
+        self.shape.iter().try_fold(self.element.size() as u64, |bytes, &length| bytes.checked_mul(length))
     }
 }
 
@@ -101,12 +99,7 @@ fn take(file: &str, reader: &mut impl Read) -> Result<Vec<u8>, Error> {
 }
 
 /// Appends up to `count` bytes of `reader`, fewer only at its end, and returns what was appended.
-fn extend<'a>(
-    file: &str,
-    reader: &mut impl Read,
-    bytes: &'a mut Vec<u8>,
-    count: u64,
-) -> Result<&'a [u8], Error> {
+fn extend<'a>(file: &str, reader: &mut impl Read, bytes: &'a mut Vec<u8>, count: u64) -> Result<&'a [u8], Error> {
     let before = bytes.len();
     reader.by_ref().take(count).read_to_end(bytes).map_err(|source| Error::io(file, source))?;
     Ok(bytes.get(before..).unwrap_or_default())
@@ -158,8 +151,7 @@ fn interpret(
         return Err(NpyFault::WrongShape { found: shape, expected: dimensions });
     }
     // A column, or one row, is contiguous whichever order the file claims.
-    if parsed.order() == Order::Fortran && dimensions > 1 && shape.iter().all(|&length| length > 1)
-    {
+    if parsed.order() == Order::Fortran && dimensions > 1 && shape.iter().all(|&length| length > 1) {
         return Err(NpyFault::FortranOrder);
     }
     Ok(Header { element, big_endian, shape })

@@ -26,9 +26,9 @@ pub fn read_labels_from(name: impl Into<String>, mut reader: impl Read) -> Resul
     let file = name.into();
     let accepted = [Element::Int32, Element::Int64];
     let header = header::read(&file, &mut reader, &accepted, "int32 or int64", 1)?;
-    let expected = header.data_bytes().ok_or_else(|| {
-        Error::npy(&file, NpyFault::MalformedHeader("the shape does not fit 64 bits".into()))
-    })?;
+    let expected = header
+        .data_bytes()
+        .ok_or_else(|| Error::npy(&file, NpyFault::MalformedHeader("the shape does not fit 64 bits".into())))?;
     // `take` bounds the memory by what the stream really holds, not by what its header claims.
     let mut bytes = Vec::new();
     reader

@@ -43,8 +43,7 @@ impl MatrixReader<BufReader<File>> {
 
     fn check_length(&mut self, length: u64) -> Result<(), Error> {
         use std::io::Seek;
-        let start =
-            self.reader.stream_position().map_err(|source| Error::io(&self.file, source))?;
+        let start = self.reader.stream_position().map_err(|source| Error::io(&self.file, source))?;
         let found = length.saturating_sub(start);
         let expected = self.rows.saturating_mul(self.row.len() as u64);
         match found.cmp(&expected) {
@@ -65,10 +64,7 @@ impl<R: Read> MatrixReader<R> {
         let accepted = [Element::Float16, Element::Float32];
         let header = header::read(&file, &mut reader, &accepted, "float16 or float32", 2)?;
         let &[rows, columns] = header.shape.as_slice() else {
-            return Err(Error::npy(
-                &file,
-                NpyFault::WrongShape { found: header.shape, expected: 2 },
-            ));
+            return Err(Error::npy(&file, NpyFault::WrongShape { found: header.shape, expected: 2 }));
         };
         if columns == 0 || columns > MAX_DIMENSION {
             return Err(Error::npy(&file, NpyFault::BadDimension(columns)));

@@ -52,8 +52,7 @@ impl Gaussian {
             if layer == 0 {
                 return tail(random, x.is_sign_negative());
             }
-            let y = self.height[layer]
-                + (self.height[layer + 1] - self.height[layer]) * uniform(random);
+            let y = self.height[layer] + (self.height[layer + 1] - self.height[layer]) * uniform(random);
             if y < libm::exp(-0.5 * f64::from(x) * f64::from(x)) {
                 return x;
             }
@@ -115,10 +114,7 @@ mod tests {
             }
         }
         let [mean, square, cube, fourth] = sums.map(|sum| sum / f64::from(n));
-        assert!(
-            mean.abs() < 0.0025 && (square - 1.0).abs() < 0.004,
-            "mean {mean}, variance {square}"
-        );
+        assert!(mean.abs() < 0.0025 && (square - 1.0).abs() < 0.004, "mean {mean}, variance {square}");
         assert!(cube.abs() < 0.01 && (fourth - 3.0).abs() < 0.03, "third {cube}, fourth {fourth}");
         // One-sided tails beyond 1, 2, 3, 4 sd, each within five standard errors.
         for (count, tail) in beyond.iter().zip([0.158_655, 0.022_750, 0.001_349_9, 0.000_031_67]) {

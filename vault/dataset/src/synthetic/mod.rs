@@ -71,12 +71,9 @@ impl Population {
         let gaussian = Gaussian::new();
         let mut random = stream(seed, Stream::World, 0, 0);
         let rank = model.rank;
-        let mut normals = |count: usize| -> Vec<f32> {
-            (0..count).map(|_| gaussian.sample(&mut random)).collect()
-        };
+        let mut normals = |count: usize| -> Vec<f32> { (0..count).map(|_| gaussian.sample(&mut random)).collect() };
 
-        let projection =
-            Projection::orthonormal(&normals(model.dimension * rank), model.dimension, rank);
+        let projection = Projection::orthonormal(&normals(model.dimension * rank), model.dimension, rank);
         let mut mean = normals(rank);
         vector::normalise(&mut mean);
         mean.iter_mut().for_each(|x| *x *= model.mean as f32);
@@ -87,10 +84,7 @@ impl Population {
         let total: f64 = spectrum.iter().sum();
         let spread = spectrum.iter().map(|&x| libm::sqrt(x / total) as f32).collect();
 
-        Self {
-            seed,
-            world: Arc::new(World { model, spread, mean, coarse, fine, gaussian, projection }),
-        }
+        Self { seed, world: Arc::new(World { model, spread, mean, coarse, fine, gaussian, projection }) }
     }
 
     /// The model people are drawn from.
@@ -157,12 +151,7 @@ impl Population {
     }
 
     /// One capture each of `people`, in batches of `rows` (the last may be smaller), each with its first identity.
-    pub fn batches(
-        &self,
-        people: Range<u64>,
-        session: u32,
-        rows: usize,
-    ) -> impl Iterator<Item = (u64, Vec<f32>)> + '_ {
+    pub fn batches(&self, people: Range<u64>, session: u32, rows: usize) -> impl Iterator<Item = (u64, Vec<f32>)> + '_ {
         let rows = rows.max(1);
         people.clone().step_by(rows).map(move |first| {
             let count = (people.end - first).min(rows as u64) as usize;
@@ -184,9 +173,7 @@ impl Population {
         let a = model.coarse_share.sqrt() as f32;
         let b = model.fine_share.sqrt() as f32;
         let cluster = coarse[k1 * rank..][..rank].iter().zip(&fine[k2 * rank..][..rank]);
-        for (((x, (&coarse, &fine)), &spread), &mean) in
-            row.iter_mut().zip(cluster).zip(spread).zip(mean)
-        {
+        for (((x, (&coarse, &fine)), &spread), &mean) in row.iter_mut().zip(cluster).zip(spread).zip(mean) {
             *x = (own * gaussian.sample(&mut random) + a * coarse + b * fine) * spread + mean;
         }
         temper
@@ -199,8 +186,7 @@ impl Population {
         let image = f64::from(gaussian.sample(&mut random)) * model.image_noise;
         let bad = f64::from(random.next_u32()) < model.bad_share * 4_294_967_296.0;
         let factor = if bad { model.bad_factor } else { 1.0 };
-        let noise =
-            libm::exp(model.log_noise + temper + image) * factor / libm::sqrt(model.rank as f64);
+        let noise = libm::exp(model.log_noise + temper + image) * factor / libm::sqrt(model.rank as f64);
         let noise = noise as f32;
         for x in row.iter_mut() {
             *x += noise * gaussian.sample(&mut random);

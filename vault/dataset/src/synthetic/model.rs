@@ -55,13 +55,7 @@ impl Model {
     /// particular not to dlib's, whose vectors share a mean that this model lacks.
     #[must_use]
     pub fn unfitted_128() -> Self {
-        Self {
-            name: "unfitted_128",
-            fitted: false,
-            dimension: 128,
-            rank: 128,
-            ..Self::edgeface_xs_512()
-        }
+        Self { name: "unfitted_128", fitted: false, dimension: 128, rank: 128, ..Self::edgeface_xs_512() }
     }
 
     /// 1,024-d, rank 192, the constants of [`Model::edgeface_xs_512`]: *not fitted* to any network.

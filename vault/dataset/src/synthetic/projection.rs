@@ -57,11 +57,9 @@ impl Projection {
         for (panel, basis) in self.panels.chunks_exact(rank).enumerate() {
             let mut person = 0;
             while person + ROWS <= people {
-                let rows: [&[f32]; ROWS] =
-                    std::array::from_fn(|i| &latent[(person + i) * rank..][..rank]);
+                let rows: [&[f32]; ROWS] = std::array::from_fn(|i| &latent[(person + i) * rank..][..rank]);
                 for (i, sums) in multiply(rows, basis).iter().enumerate() {
-                    out[(person + i) * self.dimension + panel * PANEL..][..PANEL]
-                        .copy_from_slice(sums);
+                    out[(person + i) * self.dimension + panel * PANEL..][..PANEL].copy_from_slice(sums);
                 }
                 person += ROWS;
             }
@@ -104,8 +102,7 @@ mod tests {
     fn lengths_and_cosines_are_kept() {
         let gaussian = Gaussian::new();
         let mut random = ChaCha8Rng::seed_from_u64(7);
-        let mut normals =
-            |n: usize| -> Vec<f32> { (0..n).map(|_| gaussian.sample(&mut random)).collect() };
+        let mut normals = |n: usize| -> Vec<f32> { (0..n).map(|_| gaussian.sample(&mut random)).collect() };
         for (dimension, rank) in [(512, 192), (128, 128), (1024, 192)] {
             let projection = Projection::orthonormal(&normals(dimension * rank), dimension, rank);
             let latent = normals(7 * rank);

@@ -84,7 +84,10 @@ impl Attempts {
         let key = self.key(tenant, gallery, subject);
         let mut all = self.failures.lock();
         let mut failures = all.take(key).unwrap_or(Failures { count: 0, last: now });
-        if let Some(wait) = failures.ready_at().checked_duration_since(now).filter(|wait| !wait.is_zero()) {
+        // Attempts side by side take their times before the lock: one that has nothing to wait for is let in, even if
+        // another's time is a little later.
+        let waits = !failures.wait().is_zero();
+        if waits && let Some(wait) = failures.ready_at().checked_duration_since(now).filter(|wait| !wait.is_zero()) {
             all.put(key, failures);
             return Err(wait);
         }

@@ -3,7 +3,7 @@ use lethe_crypto::log::merkle::{Frontier, Hash, prove_inclusion};
 use lethe_crypto::log::note::{Seed, SigningKey, VerifierKey};
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Invalid, Reason};
+use lethe_domain::Reason;
 
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
@@ -55,8 +55,7 @@ pub fn prove(vault: &Vault, tree: TreeId, index: u64, size: u64) -> Result<LogPr
     let log = log_of(vault, tree)?;
     let size = if size == 0 { log.size } else { size };
     if size > log.size {
-        let message = format!("the log has {} entries", log.size);
-        return Err(Invalid::new("tree_size", Reason::FieldOutOfRange, message).into());
+        return Err(Error::NotFound(Reason::LogNotFound, format!("the log has {} entries", log.size)));
     }
     if index >= size {
         return Err(Error::NotFound(Reason::LogNotFound, format!("no leaf {index} in the first {size} entries")));

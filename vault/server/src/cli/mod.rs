@@ -77,12 +77,12 @@ enum Command {
     Enroll(command::enroll::Command),
     /// Ask whether a face is the subject's, 1:1.
     ///
-    /// Needs role authenticator, fraud_analyst or reviewer. Purpose by default: authentication; kind:
+    /// Needs role authenticator or fraud_analyst. Purpose by default: authentication; kind:
     /// authentication_capture. Exit code 0 for a match, 5 for none, 6 if a person must judge.
     Verify(command::verify::Command),
     /// Find everyone who looks like a face, 1:N, in the tenant's whole gallery.
     ///
-    /// Needs role fraud_analyst or reviewer. Purpose by default: duplicate_detection. Exit code 5 if
+    /// Needs role fraud_analyst. Purpose by default: duplicate_detection. Exit code 5 if
     /// nothing is found.
     Search(command::search::Command),
     /// Erase a subject and everything of it, beyond recovery.

@@ -64,7 +64,11 @@ impl AuditService for Node {
                 obligation: "O35",
                 message: "entries of the vault's log are the operator's to read".to_owned(),
             };
-            return Err(Error::from(denial).into());
+            return Err(self
+                .vault()?
+                .refuse(&principal, lethe_policy::Operation::GetInclusionProof, denial)
+                .await
+                .into());
         }
         let (call, tree) = self.admit_to_log::<op::GetInclusionProof>(&principal, log, message.purpose).await?;
         let number = |field: &str, value: i64| {

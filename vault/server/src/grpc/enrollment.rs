@@ -147,6 +147,9 @@ impl EnrollmentService for Node {
     }
 }
 
+/// The longest name a client may give an item, in bytes.
+const LONGEST_ITEM_ID: usize = 64;
+
 /// What the items of a stream share.
 struct Batch {
     principal: Principal,
@@ -168,6 +171,10 @@ impl Batch {
     }
 
     async fn try_enroll(&self, node: &Node, item: v1::BatchEnrollRequest) -> Result<v1::EnrollResponse, Status> {
+        if item.item_id.len() > LONGEST_ITEM_ID {
+            let message = format!("is longer than {LONGEST_ITEM_ID} bytes");
+            return Err(Error::from(Invalid::new("item_id", Reason::FieldOutOfRange, message)).into());
+        }
         self.same("parent", item.parent == self.parent)?;
         self.same("purpose", item.purpose == self.purpose)?;
         let enrolment = Enrolment {

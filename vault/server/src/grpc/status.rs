@@ -37,7 +37,7 @@ impl From<Error> for Status {
             Error::RequestIdReused => {
                 metadata.insert("field".to_owned(), "request_id".to_owned());
                 details.add_bad_request_violation("request_id", error.to_string());
-                (Code::InvalidArgument, error.to_string())
+                (Code::AlreadyExists, error.to_string())
             }
             Error::Limited { retry_after, message, .. } => {
                 details.set_retry_info(Some(*retry_after));

@@ -43,7 +43,8 @@ pub struct Change {
     pub(super) logs: Vec<(TreeId, Origin)>,
     pub(super) entries: Vec<Entry>,
     pub(super) durability: Durability,
-    pub(super) erases: bool,
+    /// May use the disk's reserve.
+    pub(super) essential: bool,
     pub(super) leases: Vec<Lease>,
 }
 
@@ -69,15 +70,15 @@ impl Change {
         Self::default()
     }
 
-    /// A change that is only the audit of a read.
+    /// A change that is only the audit of a read. It may use the disk's reserve: logins go on when enrolment cannot.
     pub fn audit_of_read() -> Self {
-        Self { durability: Durability::Buffered, ..Self::default() }
+        Self { durability: Durability::Buffered, essential: true, ..Self::default() }
     }
 
     /// Marks the change as part of an erasure: it may use the disk's reserve.
     #[must_use]
     pub fn erasing(mut self) -> Self {
-        self.erases = true;
+        self.essential = true;
         self
     }
 

@@ -34,8 +34,8 @@ pub trait Follow: Send + Sync {
 pub struct StoreOptions {
     /// Bytes of RocksDB's block cache.
     pub cache_bytes: usize,
-    /// Bytes of the disk that must stay free. Erasures may use half of it: forgetting must work when
-    /// nothing else does.
+    /// Bytes of the disk that must stay free. Erasures and the audit of reads may use half of it: forgetting must work
+    /// when nothing else does.
     pub reserve_bytes: u64,
     /// Changes that may wait before more are refused.
     pub queue: usize,
@@ -172,7 +172,7 @@ impl Store {
     /// Returns once everything that was readable when it was called is synced. What is signed must not be lost at
     /// a power cut, and rows can be read a little before they are durable.
     pub async fn barrier(&self) -> Result<(), StoreError> {
-        self.commit(Change::new()).await.map(drop)
+        self.commit(Change::new().erasing()).await.map(drop)
     }
 
     /// Written pages of the key trees.
@@ -250,7 +250,7 @@ impl Committer {
     }
 
     fn prepare(&mut self, change: Change, free: Option<u64>) -> Result<(Vec<Row>, Vec<u64>), StoreError> {
-        let reserve = if change.erases { self.reserve / 2 } else { self.reserve };
+        let reserve = if change.essential { self.reserve / 2 } else { self.reserve };
         if let Some(free) = free.filter(|&free| free < reserve) {
             return Err(StoreError::Full { path: self.db.path().to_owned(), free, reserve });
         }

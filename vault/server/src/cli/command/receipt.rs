@@ -26,7 +26,7 @@ const MAX_RECEIPT: u64 = 1 << 20;
 pub(crate) enum Command {
     /// Read a receipt.
     ///
-    /// Needs role privacy_officer, auditor or enroller. Purpose by default: data_subject_request. Exit
+    /// Needs role privacy_officer or auditor. Purpose by default: data_subject_request. Exit
     /// code 7 while the erasure is pending.
     Get {
         /// The receipt: its id of 32 characters, or its whole name.

@@ -12,7 +12,7 @@ use crate::cli::view;
 pub(crate) enum Command {
     /// Show what is held about a subject: never a vector, never a score.
     ///
-    /// Needs role privacy_officer or enroller. Purpose by default: data_subject_request.
+    /// Needs role privacy_officer, enroller, fraud_analyst or reviewer. Purpose by default: data_subject_request.
     Get {
         /// The subject.
         subject: String,

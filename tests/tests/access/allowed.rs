@@ -1,0 +1,30 @@
+//! Whoever may is answered: a table of refusals alone would be satisfied by a server that refuses everything.
+
+use lethe_tests::Caller;
+
+use crate::stage::Stage;
+use crate::table::{Row, TABLE};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_of_a_method_is_answered_for_each_purpose_of_it() {
+    let stage = Stage::set().await;
+    for row in TABLE {
+        for &role in row.roles {
+            answered(&stage, row, &stage.bank.who_is(role), role.as_str_name()).await;
+        }
+        if row.operator {
+            answered(&stage, row, &stage.vault.operator(), "ROLE_OPERATOR").await;
+        }
+    }
+}
+
+async fn answered(stage: &Stage, row: &Row, caller: &Caller, who: &str) {
+    for &purpose in row.purposes {
+        let target = stage.existing().await;
+        let answer = caller.ask_raw(&row.path(), (row.request)(&target, purpose)).await;
+        match answer {
+            Ok(messages) => assert_eq!(messages.len(), 1, "{} as {who} for {purpose:?}", row.method),
+            Err(refusal) => panic!("{} as {who} for {purpose:?}: {refusal:?}", row.method),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the calls are aimed at.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lethe_proto::v1::{Purpose, Role};
+use lethe_tests::{Face, Faces, Tenant, Vault};
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
+
+use prost::Message as _;
+use prost_types::FileDescriptorProto;
+
+/// All purposes a request can state.
+pub(crate) const PURPOSES: [Purpose; 11] = [
+    Purpose::Authentication,
+    Purpose::DocumentCheck,
+    Purpose::DuplicateDetection,
+    Purpose::FraudPrevention,
+    Purpose::KycSharing,
+    Purpose::RequesterIdentification,
+    Purpose::LegalClaims,
+    Purpose::ServiceDevelopment,
+    Purpose::Administration,
+    Purpose::DataSubjectRequest,
+    Purpose::Audit,
+];
+
+/// Names for a request of each kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) tenant: String,
+    pub(crate) log: String,
+    pub(crate) subject: String,
+    pub(crate) subject_id: String,
+    pub(crate) template: String,
+    pub(crate) credential: String,
+    pub(crate) profile: String,
+    pub(crate) receipt: String,
+    pub(crate) unused_tenant: String,
+    pub(crate) face: Face,
+}
+
+/// A vault with a tenant, of which there is one thing of each kind.
+pub(crate) struct Stage {
+    pub(crate) vault: Vault,
+    pub(crate) bank: Tenant,
+    receipt: String,
+    face: Face,
+    used: AtomicU32,
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        let vault = Vault::fresh().await;
+        let bank = vault.tenant("bank").await;
+        let face = Faces::seeded(61).person(0).selfie();
+        bank.enroller().enroll("once-here", &face).await.unwrap();
+        let receipt = bank.privacy_officer().erase("once-here").await.unwrap().receipt;
+        Self { vault, bank, receipt, face, used: AtomicU32::new(0) }
+    }
+
+    /// Things that exist, used by no call before.
+    pub(crate) async fn existing(&self) -> Target {
+        let number = self.used.fetch_add(1, Ordering::Relaxed);
+        let subject_id = format!("subject-{number}");
+        let enrolled = self.bank.enroller().enroll(&subject_id, &self.face).await.unwrap();
+        let issued = self.bank.issue(&[Role::Auditor], None).await;
+        Target {
+            tenant: self.bank.name(),
+            log: self.bank.log(),
+            subject: self.bank.enroller().subject_name(&subject_id),
+            subject_id,
+            template: enrolled.template.unwrap().name,
+            credential: issued.credential.unwrap().name,
+            profile: format!("{}/modelProfiles/face@1", self.bank.name()),
+            receipt: self.receipt.clone(),
+            unused_tenant: format!("tenant-{number}"),
+            face: self.face.clone(),
+        }
+    }
+
+    /// Things that never existed, of the same tenant.
+    pub(crate) fn nowhere(&self) -> Target {
+        let nothing = "0".repeat(32);
+        let tenant = self.bank.name();
+        Target {
+            log: self.bank.log(),
+            subject: format!("{tenant}/subjects/nobody"),
+            subject_id: "nobody".to_owned(),
+            template: format!("{tenant}/subjects/nobody/templates/{nothing}"),
+            credential: format!("{tenant}/credentials/{nothing}"),
+            profile: format!("{tenant}/modelProfiles/none@0"),
+            receipt: format!("{tenant}/receipts/{nothing}"),
+            unused_tenant: "tenant-nowhere".to_owned(),
+            face: self.face.clone(),
+            tenant,
+        }
+    }
+
+    /// Every method of package `lethe.v1` that the server's own reflection lists, without the package.
+    pub(crate) async fn served_methods(&self) -> BTreeSet<String> {
+        let mut client = ServerReflectionClient::new(self.vault.channel());
+        let mut methods = BTreeSet::new();
+        let listed = ask(&mut client, MessageRequest::ListServices(String::new())).await;
+        let Some(MessageResponse::ListServicesResponse(services)) = listed.message_response else {
+            panic!("reflection does not list services: {listed:?}")
+        };
+        for service in services.service.into_iter().filter(|service| service.name.starts_with("lethe.v1.")) {
+            let described = ask(&mut client, MessageRequest::FileContainingSymbol(service.name.clone())).await;
+            let Some(MessageResponse::FileDescriptorResponse(files)) = described.message_response else {
+                panic!("reflection does not describe {}: {described:?}", service.name)
+            };
+            let short = service.name.strip_prefix("lethe.v1.").unwrap();
+            for file in files.file_descriptor_proto {
+                let file = FileDescriptorProto::decode(file.as_slice()).unwrap();
+                let found = file.service.iter().filter(|found| found.name() == short);
+                methods.extend(found.flat_map(|found| &found.method).map(|method| format!("{short}/{}", method.name())));
+            }
+        }
+        methods
+    }
+}
+
+async fn ask(
+    client: &mut ServerReflectionClient<tonic::transport::Channel>,
+    question: MessageRequest,
+) -> ServerReflectionResponse {
+    let request = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+    let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+    answers.message().await.unwrap().unwrap()
+}

@@ -1,0 +1,330 @@
+//! What the API's documentation promises of each method: its roles, its purposes, and a minimal request that
+//! is answered. Written by hand, from the `.proto` files: it must not follow from what the server does.
+
+use lethe_proto::v1::{self, Purpose, Role};
+use lethe_tests::{basis, capture, request_id};
+use prost::Message as _;
+
+use crate::stage::Target;
+
+/// A method's line.
+pub(crate) struct Row {
+    /// Service and method, without the package.
+    pub(crate) method: &'static str,
+    /// Any of these roles of the tenant will do.
+    pub(crate) roles: &'static [Role],
+    /// Whether the operator's credential will do.
+    pub(crate) operator: bool,
+    /// The purposes it may serve.
+    pub(crate) purposes: &'static [Purpose],
+    /// A minimal request, encoded.
+    pub(crate) request: fn(&Target, Purpose) -> Vec<u8>,
+}
+
+use Purpose::{
+    Administration, Audit, Authentication, DataSubjectRequest, DocumentCheck, DuplicateDetection, FraudPrevention,
+    LegalClaims, RequesterIdentification,
+};
+use Role::{Auditor, Authenticator, Enroller, FraudAnalyst, PrivacyOfficer, Reviewer, TenantAdmin};
+
+const ENROLLING: &[Purpose] = &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention];
+const RECTIFYING: &[Purpose] =
+    &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest];
+const LOOKING: &[Purpose] =
+    &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest, LegalClaims];
+const COMPARING: &[Purpose] = &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification];
+const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
+const PROFILE_READERS: &[Role] = &[TenantAdmin, Enroller, Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
+
+/// Every method of the API.
+pub(crate) const TABLE: &[Row] = &[
+    Row {
+        method: "TenantService/Create",
+        roles: &[],
+        operator: true,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::CreateTenantRequest {
+                purpose: purpose.into(),
+                request_id: request_id(),
+                tenant_id: target.unused_tenant.clone(),
+                tenant: Some(v1::Tenant { purposes: vec![basis(Authentication)], ..v1::Tenant::default() }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/Get",
+        roles: &[TenantAdmin, Auditor],
+        operator: true,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::GetTenantRequest { name: target.tenant.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/CreateCredential",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::CreateCredentialRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                credential: Some(v1::Credential { roles: vec![Auditor.into()], ..v1::Credential::default() }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/ListCredentials",
+        roles: &[TenantAdmin, Auditor],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            let parent = target.tenant.clone();
+            v1::ListCredentialsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/RevokeCredential",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            let name = target.credential.clone();
+            v1::RevokeCredentialRequest { name, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/CreateModelProfile",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::CreateModelProfileRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                model_profile: Some(v1::ModelProfile {
+                    model: Some(v1::ModelVersion { id: target.unused_tenant.clone(), version: "1".to_owned() }),
+                    dimension: 64,
+                    thresholds: Some(v1::Thresholds { r#match: 0.5, review: 0.4 }),
+                    ..v1::ModelProfile::default()
+                }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/GetModelProfile",
+        roles: PROFILE_READERS,
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::GetModelProfileRequest { name: target.profile.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/ListModelProfiles",
+        roles: PROFILE_READERS,
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            let parent = target.tenant.clone();
+            v1::ListModelProfilesRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/UpdateModelProfile",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::UpdateModelProfileRequest {
+                model_profile: Some(v1::ModelProfile {
+                    name: target.profile.clone(),
+                    miss_probability: Some(1e-5),
+                    ..v1::ModelProfile::default()
+                }),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                update_mask: Some(prost_types::FieldMask { paths: vec!["miss_probability".to_owned()] }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "EnrollmentService/Enroll",
+        roles: &[Enroller],
+        operator: false,
+        purposes: ENROLLING,
+        request: |target, purpose| {
+            v1::EnrollRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                subject_id: target.subject_id.clone(),
+                template: Some(capture(&target.face)),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "EnrollmentService/BatchEnroll",
+        roles: &[Enroller],
+        operator: false,
+        purposes: ENROLLING,
+        request: |target, purpose| {
+            v1::BatchEnrollRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                subject_id: target.subject_id.clone(),
+                template: Some(capture(&target.face)),
+                ..v1::BatchEnrollRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "EnrollmentService/ReplaceTemplate",
+        roles: &[Enroller, PrivacyOfficer],
+        operator: false,
+        purposes: RECTIFYING,
+        request: |target, purpose| {
+            v1::ReplaceTemplateRequest {
+                name: target.template.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                template: Some(capture(&target.face)),
+                no_wait: true,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "EnrollmentService/DeleteTemplate",
+        roles: &[Enroller, PrivacyOfficer],
+        operator: false,
+        purposes: RECTIFYING,
+        request: |target, purpose| {
+            v1::DeleteTemplateRequest {
+                name: target.template.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                no_wait: true,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "EnrollmentService/ListTemplates",
+        roles: &[Enroller, FraudAnalyst, PrivacyOfficer],
+        operator: false,
+        purposes: LOOKING,
+        request: |target, purpose| {
+            let parent = target.subject.clone();
+            v1::ListTemplatesRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuthenticationService/Verify",
+        roles: &[Authenticator, FraudAnalyst],
+        operator: false,
+        purposes: COMPARING,
+        request: |target, purpose| {
+            v1::VerifyRequest {
+                name: target.subject.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                probe: Some(capture(&target.face)),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "IdentificationService/Search",
+        roles: &[FraudAnalyst],
+        operator: false,
+        purposes: &[DuplicateDetection, FraudPrevention],
+        request: |target, purpose| {
+            v1::SearchRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                probe: Some(capture(&target.face)),
+                ..v1::SearchRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/Get",
+        roles: &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer],
+        operator: false,
+        purposes: LOOKING,
+        request: |target, purpose| {
+            v1::GetSubjectRequest { name: target.subject.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/Erase",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            v1::EraseSubjectRequest {
+                name: target.subject.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                no_wait: true,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/GetReceipt",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            v1::GetReceiptRequest { name: target.receipt.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/GetCheckpoint",
+        roles: &[Auditor, PrivacyOfficer],
+        operator: true,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            v1::GetCheckpointRequest { log: target.log.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/GetInclusionProof",
+        roles: &[Auditor, PrivacyOfficer],
+        operator: true,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            let log = target.log.clone();
+            v1::GetInclusionProofRequest { log, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+];
+
+impl Row {
+    /// The method's path on the wire.
+    pub(crate) fn path(&self) -> String {
+        format!("/lethe.v1.{}", self.method)
+    }
+
+    /// Whether the method is the vault's, not a tenant's.
+    pub(crate) fn is_the_vaults(&self) -> bool {
+        self.roles.is_empty()
+    }
+
+    /// A purpose that it may serve.
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purposes[0]
+    }
+}
