@@ -1,7 +1,7 @@
 //! Key derivation: HKDF-SHA256 (RFC 5869) and HMAC-SHA256 (RFC 2104), with every label in one place.
 //!
 //! The crates wipe their own state. What their calls leave behind in dead stack frames is overwritten
-//! by [`wipe_stack`] before control goes back to the caller.
+//! by `wipe_stack` before control goes back to the caller.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};

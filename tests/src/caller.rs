@@ -69,8 +69,16 @@ impl Caller {
     /// # Errors
     /// The refusal.
     pub async fn ask_raw(&self, path: &str, message: Vec<u8>) -> Answer<Vec<Vec<u8>>> {
+        self.ask_raw_all(path, vec![message]).await
+    }
+
+    /// Sends so many messages of bytes, whatever they are, and gives the bytes of all answers.
+    ///
+    /// # Errors
+    /// The refusal, also of a stream that began well.
+    pub async fn ask_raw_all(&self, path: &str, messages: Vec<Vec<u8>>) -> Answer<Vec<Vec<u8>>> {
         let mut grpc = self.grpc().await?;
-        let request = self.sign(Request::new(tokio_stream::once(message)));
+        let request = self.sign(Request::new(tokio_stream::iter(messages)));
         let answers = grpc.streaming(request, path.parse().unwrap(), Bytes).await?;
         Ok(answers.into_inner().try_collect().await?)
     }

@@ -197,6 +197,9 @@ impl<J: Journal> EpochWriter<J> {
         };
         self.journal.publish(&self.state, &self.view).await.map_err(journal_error("publishing from"))?;
         fail_point!("epoch-published");
+        // No reader of the old view is left: its pages need not be in memory when its root dies.
+        let pages: HashSet<_> = retired.pages.iter().collect();
+        self.view.cache().forget(|page| pages.contains(page) || retired.trees.contains(&page.tree()));
 
         // Rule 5: not what this process believes it wrote, but what is there to be read.
         let durable = self.journal.load().await.map_err(journal_error("loading"))?;
@@ -224,8 +227,6 @@ impl<J: Journal> EpochWriter<J> {
         fail_point!("epoch-destruction-logged");
 
         info!(epoch = retired.number, root = %retired.root, "epoch destroyed");
-        let pages: HashSet<_> = retired.pages.iter().collect();
-        self.view.cache().forget(|page| pages.contains(page) || retired.trees.contains(&page.tree()));
         self.state = state;
         Ok(evidence)
     }

@@ -130,7 +130,7 @@ impl Drop for Lease {
     }
 }
 
-/// Finds the slots that a crash burnt: those below the durable high-water mark which no live row owns and
+/// Finds, at a start and before anything is allocated, the slots that a crash burnt: those below the durable high-water mark which no live row owns and
 /// which were never redrawn. `owned` are the slots of live rows, in ascending order; slot 0, the tree's
 /// own, is always owned.
 ///

@@ -103,20 +103,20 @@ impl State {
                 if !self.accepted.contains(&request) && subject.is_some_and(|subject| subject.live.remove(&face)) {
                     self.accepted.insert(request);
                 }
-                self.has_accepted(request)
+                if self.accepted.contains(&request) { Answer::Done } else { Answer::Refused }
             }
-            Op::Erase(request) => {
-                if !self.accepted.contains(&request) && self.subject.take().is_some() {
+            Op::Erase(request) => match (self.accepted.contains(&request), &self.subject) {
+                // Enrolled again since: the receipt is about what was there before.
+                (true, Some(_)) | (false, None) => Answer::Refused,
+                (true, None) => Answer::Done,
+                (false, Some(_)) => {
+                    self.subject = None;
                     self.accepted.insert(request);
+                    Answer::Done
                 }
-                self.has_accepted(request)
-            }
+            },
             Op::Look(face) => Answer::Found(self.live().any(|live| live == face)),
         }
-    }
-
-    fn has_accepted(&self, request: RequestNumber) -> Answer {
-        if self.accepted.contains(&request) { Answer::Done } else { Answer::Refused }
     }
 }
 

@@ -204,13 +204,13 @@ pub(super) async fn receipts(clients: &Clients, again: bool) {
         let open = ledger.receipts.iter().filter(|(_, proof)| again || proof.is_none());
         open.map(|(name, _)| name.clone()).collect()
     };
-    if !again {
-        clients.ledger().counts.receipts.1 += names.len();
-    }
     let all = futures::stream::iter(names).map(|name| async move {
         let shredded = async {
-            while !clients.read_receipt(&name).await? {
-                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            if !clients.read_receipt(&name).await? {
+                clients.ledger().counts.receipts.1 += 1;
+                while !clients.read_receipt(&name).await? {
+                    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                }
             }
             Ok::<_, super::clients::Gone>(())
         };

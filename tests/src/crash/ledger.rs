@@ -88,7 +88,7 @@ pub struct Counts {
     pub erased: usize,
     /// Those of them that were found after a restart.
     pub back: usize,
-    /// Receipts that were verified, and those whose erasure a crash interrupted.
+    /// Receipts that were verified, and those of them that were pending after a crash.
     pub receipts: (usize, usize),
     /// Requests repeated after a restart.
     pub repeated: usize,
@@ -100,11 +100,11 @@ pub struct Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (receipts, interrupted) = self.receipts;
+        let (receipts, pending) = self.receipts;
         write!(
             f,
             "{} kills at work, {} in recovery; {} acknowledged writes, {} of unknown outcome; {} lost; {} faces erased, \
-             {} back; {receipts} receipts verified, {interrupted} of them of interrupted erasures; {} requests repeated, \
+             {} back; {receipts} receipts verified, {pending} of them pending after a crash; {} requests repeated, \
              {} faces looked for, {} proofs against old checkpoints",
             self.kills,
             self.kills_in_recovery,

@@ -49,7 +49,8 @@ pub struct Storm {
 impl Storm {
     /// A new vault with a tenant.
     pub async fn begin(seed: u64) -> Self {
-        let setup = Vault::setup();
+        // The longest there is: who waits for an erasure is answered when it is shredded, however slow the machine.
+        let setup = Vault::setup().set("limits.deadline_ms", 600_000);
         let vault = setup.clone().start().await;
         let tenant: Tenant = vault.tenant("bank").with_model(DIMENSION).judging(0.9, 0.9).await;
         let ids = (0..SUBJECTS).map(|number| format!("applicant-{}", char::from(b'a' + number as u8)));

@@ -201,7 +201,9 @@ fn a_torn_slot_write_is_told() {
         });
         let store = files.open().unwrap();
         let exists = wait(store.epochs()).unwrap() == [root];
-        assert_eq!(exists, length >= 96, "length {length}");
+        // What was not written any more may be zeros that are there already.
+        let whole = written[length.min(96)..96].iter().all(|byte| *byte == 0);
+        assert_eq!(exists, whole, "length {length}");
         assert!(wait(store.create(&claim)).is_ok(), "another slot is taken");
         drop(store);
         edit(&files.paths[0], |bytes| bytes[slot_block(1)].fill(0));
@@ -227,7 +229,8 @@ fn a_torn_header_write_leaves_the_claim_before() {
         fs::write(&files.paths[0], &torn).unwrap();
         let store = files.open().unwrap();
         let held = wait(store.claimed()).unwrap().unwrap().incarnation;
-        assert_eq!(held, if length >= 136 { SECOND } else { FIRST }, "length {length}");
+        let whole = torn[block..block + 136] == after[block..block + 136];
+        assert_eq!(held, if whole { SECOND } else { FIRST }, "length {length}");
         assert!(wait(store.claim(VAULT, Some(FIRST), SECOND)).is_ok());
     }
 }

@@ -214,7 +214,7 @@ fn amendments(message: &v1::ModelProfile, mask: Option<prost_types::FieldMask>) 
             "thresholds" => (matching, review) = (given.0, given.1),
             "thresholds.match" => matching = given.0,
             "thresholds.review" => review = given.1,
-            "miss_probability" => miss = given.2,
+            "miss_probability" => miss = Some(given.2.unwrap_or(ModelProfile::DEFAULT_MISS_PROBABILITY)),
             _ => {
                 let message = "only thresholds and miss_probability can be changed";
                 return Err(Invalid::new("update_mask", Reason::FieldOutOfRange, message).into());

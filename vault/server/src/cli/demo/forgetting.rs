@@ -9,7 +9,7 @@ use super::cast::{Cast, MATCH, Shadow, score};
 use super::duplicates::{checked, returning, search};
 use super::folder::Folder;
 use super::login::verify;
-use super::residue;
+use super::residue::Traces;
 use super::silos::{get, refused};
 use super::story::{Story, check, milliseconds};
 use super::tenants::Callers;
@@ -76,11 +76,11 @@ pub(super) async fn play(
         shadow.len() - 1,
         shadow.len() - 1
     ))?;
-    let looked = residue::look(&folder.vault(), &residue::needles(&id, &cast.enrolment(person)))?;
+    let looked = Traces::of(&id, &cast.enrolment(person))?.look(&folder.vault())?;
     check(looked.hits == 0, || "no file of the vault holds the person in clear".into())?;
     story.held(&format!(
-        "The {} files that the vault wrote ({:.1} MiB): neither the applicant id nor any of the embedding's \
-         first values stands in them in clear.",
+        "The {} files that the vault wrote ({:.1} MiB): neither the applicant id nor the beginning of \
+         the embedding stands in them in clear.",
         looked.files,
         looked.bytes as f64 / f64::from(1 << 20)
     ))?;
