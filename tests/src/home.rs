@@ -14,7 +14,16 @@ impl Home {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("lethe-test-").tempdir().unwrap();
+        Self::of(tempfile::Builder::new().prefix("lethe-test-").tempdir().unwrap())
+    }
+
+    /// An empty one below another folder, such as one of another file system.
+    #[must_use]
+    pub fn below(folder: &Path) -> Self {
+        Self::of(tempfile::Builder::new().prefix("lethe-test-").tempdir_in(folder).unwrap())
+    }
+
+    fn of(folder: TempDir) -> Self {
         fs::create_dir(folder.path().join("roots")).unwrap();
         Self { folder }
     }

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary::lethe;
@@ -16,6 +16,7 @@ pub struct Setup {
     log_filter: String,
     replicas: usize,
     tls: Option<Tls>,
+    binary: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ impl Default for Setup {
             log_filter: "info".to_owned(),
             replicas: 1,
             tls: None,
+            binary: None,
         }
     }
 }
@@ -68,6 +70,13 @@ impl Setup {
     #[must_use]
     pub fn without_env(mut self, variable: &str) -> Self {
         self.environment.retain(|(known, _)| known != variable);
+        self
+    }
+
+    /// Runs another binary than the usual one, such as one built with failpoints.
+    #[must_use]
+    pub fn binary(mut self, path: PathBuf) -> Self {
+        self.binary = Some(path);
         self
     }
 
@@ -139,7 +148,7 @@ impl Setup {
     }
 
     pub(crate) fn spawn(&self, home: &Home) -> Process {
-        let mut command = Command::new(lethe());
+        let mut command = Command::new(self.binary.clone().unwrap_or_else(lethe));
         command.env_clear().env("RUST_BACKTRACE", "1").envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.current_dir(home.path()).args(["--json", "serve", "--listen", &self.listen]);
         command.arg("--data-dir").arg(home.data()).arg("--operator-key-file").arg(home.operator_key());

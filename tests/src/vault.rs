@@ -167,7 +167,6 @@ impl Vault {
     }
 
     /// A new tenant, created when awaited.
-    #[must_use]
     pub fn tenant(&self, id: &str) -> NewTenant {
         NewTenant::new(Arc::clone(&self.wire), self.operator(), id)
     }
@@ -195,4 +194,3 @@ impl Vault {
 fn read_key(path: &Path) -> String {
     std::fs::read_to_string(path).expect("the first start writes the operator's key").trim().to_owned()
 }
-

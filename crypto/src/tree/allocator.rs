@@ -130,9 +130,10 @@ impl Drop for Lease {
     }
 }
 
-/// Finds, at a start and before anything is allocated, the slots that a crash burnt: those below the durable high-water mark which no live row owns and
+/// Finds the slots that a crash burnt: those below the durable high-water mark which no live row owns and
 /// which were never redrawn. `owned` are the slots of live rows, in ascending order; slot 0, the tree's
-/// own, is always owned.
+/// own, is always owned. To be called at a start, before anything is allocated: slots that are reserved and
+/// not handed out yet look the same.
 ///
 /// # Errors
 /// [`Error::Corrupt`] if `owned` is not in order or reaches the mark, which no slot that was ever handed

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use lethe_crypto::log::checkpoint::Checkpoint;
+use lethe_crypto::log::entry::Scope;
 use lethe_crypto::log::note::VerifierKey;
 use lethe_crypto::log::receipt::Receipt;
-use lethe_crypto::log::entry::Scope;
 use lethe_proto::v1::{self, DecisionBand, ErasureState, ErrorReason, batch_enroll_response};
 
 use super::history::{Answer, Face, Op, RequestNumber};
@@ -25,8 +25,8 @@ pub(super) struct Clients {
     tenant_key: VerifierKey,
     vault_key: VerifierKey,
     ledger: Mutex<Ledger>,
-    /// The server was killed, or is about to be.
-    pub(super) killed: AtomicBool,
+    /// The server was killed, or ends where it is told to.
+    pub(super) may_end: AtomicBool,
     seed: u64,
 }
 
@@ -52,7 +52,7 @@ impl Clients {
             tenant_key: checkpoint.verifier_key.parse().unwrap(),
             vault_key: vault.verifier_key().await,
             ledger: Mutex::new(ledger),
-            killed: AtomicBool::new(false),
+            may_end: AtomicBool::new(false),
             seed,
         }
     }
@@ -190,7 +190,7 @@ impl Clients {
                 batch_enroll_response::Result::Error(error) => panic!("an item of a batch was refused: {error:?}"),
             }
         }
-        assert!(calls.is_empty() || self.is_killed(), "a batch ended with items unanswered");
+        assert!(calls.is_empty() || self.may_have_ended(), "a batch ended with items unanswered");
         if calls.is_empty() { Ok(()) } else { Err(Gone) }
     }
 
@@ -211,12 +211,12 @@ impl Clients {
     }
 
     fn lost(&self, refusal: &Refusal) -> Result<(), Gone> {
-        assert!(self.is_killed() && refusal.reason().is_none(), "the server failed by itself: {refusal}");
+        assert!(self.may_have_ended() && refusal.reason().is_none(), "the server failed by itself: {refusal}");
         Err(Gone)
     }
 
-    fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::SeqCst)
+    fn may_have_ended(&self) -> bool {
+        self.may_end.load(Ordering::SeqCst)
     }
 
     // ── reading ─────────────────────────────────────────────────────────────────────────────────────
@@ -269,7 +269,10 @@ impl Clients {
         let verified = Receipt::verify(&receipt.document, &self.vault_key).expect("a receipt verifies");
         assert!(name.ends_with(&format!("/{}", verified.erasure.receipt)), "{name} is another erasure's");
         assert!(matches!(verified.erasure.scope, Scope::Subject | Scope::Template));
-        assert_eq!(verified.erasure.from_root, verified.destruction.root, "the root that was left is the destroyed one");
+        assert_eq!(
+            verified.erasure.from_root, verified.destruction.root,
+            "the root that was left is the destroyed one"
+        );
         let mut ledger = self.ledger();
         ledger.hold(VAULT_LOG, &verified.checkpoint);
         let proof = Proof { root: *verified.destruction.root.as_bytes() };

@@ -57,7 +57,8 @@ pub(super) async fn logs_grew(clients: &Clients, random: &mut ChaCha8Rng) {
                 let (index, size) = (i64::try_from(leaf).unwrap(), i64::try_from(checkpoint.size).unwrap());
                 let proof = caller.proof(log, index, size).await.unwrap();
                 let hashes: Vec<Hash> = proof.hashes.iter().map(|hash| Hash::from_bytes(to_array(hash))).collect();
-                let proved = verify_inclusion(&Hash::leaf(&proof.entry), leaf, checkpoint.size, &hashes, &checkpoint.root);
+                let proved =
+                    verify_inclusion(&Hash::leaf(&proof.entry), leaf, checkpoint.size, &hashes, &checkpoint.root);
                 assert!(proved.is_ok(), "{log}: entry {leaf} is not the one that was signed over: {proved:?}");
             }
             clients.ledger().counts.proofs += LEAVES;

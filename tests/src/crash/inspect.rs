@@ -51,9 +51,9 @@ fn watched(clients: &Clients, account: usize, random: &mut ChaCha8Rng, all_of_ol
         Op::Enroll(face) | Op::Replace { new: face, .. } | Op::Look(face) | Op::Delete(_, face) => Some(face),
         Op::Erase(_) => None,
     }));
-    let old = (0..ledger.next()).zip(&ledger.requests).filter(|(_, request)| {
-        request.account == account && matches!(request.op, Op::Enroll(_) | Op::Replace { .. })
-    });
+    let old = (0..ledger.next())
+        .zip(&ledger.requests)
+        .filter(|(_, request)| request.account == account && matches!(request.op, Op::Enroll(_) | Op::Replace { .. }));
     let old = old.map(|(face, _)| face);
     match all_of_old {
         true => faces.extend(old),
@@ -129,7 +129,8 @@ fn settle(clients: &Clients, finding: Finding) {
     ledger.counts.lost += lost.len();
     ledger.counts.back += back.len();
     ledger.counts.looked += finding.looked;
-    ledger.counts.unknown += calls.iter().filter(|call| call.ended.is_none() && !matches!(call.op, Op::Look(_))).count();
+    ledger.counts.unknown +=
+        calls.iter().filter(|call| call.ended.is_none() && !matches!(call.op, Op::Look(_))).count();
     let context = || format!("{}, known before: {:?}\n{}", account.id, account.before, tell(&calls));
     assert!(lost.is_empty() && back.is_empty(), "lost {lost:?}, back {back:?}; {}", context());
 

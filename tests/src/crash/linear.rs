@@ -37,10 +37,8 @@ struct Branch {
 /// # Errors
 /// The first answer that nothing explains.
 pub(super) fn outcomes(before: &BTreeSet<State>, calls: &[Call]) -> Result<BTreeSet<State>, Unexplained> {
-    let mut branches: HashSet<Branch> = before
-        .iter()
-        .map(|state| Branch { state: state.clone(), waiting: Vec::new(), happened: Vec::new() })
-        .collect();
+    let mut branches: HashSet<Branch> =
+        before.iter().map(|state| Branch { state: state.clone(), waiting: Vec::new(), happened: Vec::new() }).collect();
     for (call, begins) in moments(calls) {
         if begins {
             let begun = branches.drain().map(|mut branch| {
@@ -142,7 +140,6 @@ impl Bounds {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::super::history::Answer;
@@ -183,11 +180,8 @@ mod tests {
 
     #[test]
     fn an_erasure_that_nobody_heard_of_takes_all_or_nothing() {
-        let calls = [
-            call(Op::Enroll(1), 1, 2, Answer::Done),
-            call(Op::Enroll(2), 3, 4, Answer::Done),
-            lost(Op::Erase(7), 5),
-        ];
+        let calls =
+            [call(Op::Enroll(1), 1, 2, Answer::Done), call(Op::Enroll(2), 3, 4, Answer::Done), lost(Op::Erase(7), 5)];
         let outcomes = outcomes(&BTreeSet::from([State::default()]), &calls).unwrap();
         let live: Vec<BTreeSet<u32>> = outcomes.iter().map(|state| state.live().collect()).collect();
         assert_eq!(live.len(), 2);

@@ -13,17 +13,18 @@ mod ledger;
 mod linear;
 mod work;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Setup, Tenant, Vault};
+use crate::{Home, Setup, Tenant, Vault};
 use clients::Clients;
 pub use ledger::Counts;
 use ledger::Ledger;
+use work::Death;
 
 /// Components of the embeddings: as few as there may be, so that lives are short.
 const DIMENSION: usize = 64;
@@ -35,6 +36,8 @@ const KEPT: usize = 5;
 const LIFE: std::ops::Range<u64> = 20..300;
 /// How long a server recovers before it is killed again, where that happens, in milliseconds.
 const RECOVERY: std::ops::Range<u64> = 0..250;
+/// Where a binary with failpoints reads which of them do what.
+const FAILPOINTS: &str = "FAILPOINTS";
 /// `lethe root check` is run after every so many kills.
 const CHECK_EVERY: usize = 10;
 
@@ -49,11 +52,20 @@ pub struct Storm {
 impl Storm {
     /// A new vault with a tenant.
     pub async fn begin(seed: u64) -> Self {
+        Self::begin_with(Vault::setup(), seed).await
+    }
+
+    /// A new vault with a tenant, served by a binary that was built with failpoints.
+    pub async fn begin_with_failpoints(binary: PathBuf, seed: u64) -> Self {
+        Self::begin_with(Vault::setup().binary(binary), seed).await
+    }
+
+    async fn begin_with(setup: Setup, seed: u64) -> Self {
         // The longest there is: who waits for an erasure is answered when it is shredded, however slow the machine.
-        let setup = Vault::setup().set("limits.deadline_ms", 600_000);
+        let setup = setup.set("limits.deadline_ms", 600_000);
         let vault = setup.clone().start().await;
         let tenant: Tenant = vault.tenant("bank").with_model(DIMENSION).judging(0.9, 0.9).await;
-        let ids = (0..SUBJECTS).map(|number| format!("applicant-{}", char::from(b'a' + number as u8)));
+        let ids = (b'a'..).take(SUBJECTS).map(|letter| format!("applicant-{}", char::from(letter)));
         let clients = Arc::new(Clients::of(&vault, &tenant, Ledger::of(ids), seed).await);
         Self { vault, setup, clients, random: ChaCha8Rng::seed_from_u64(seed) }
     }
@@ -61,20 +73,9 @@ impl Storm {
     /// One life: work, `kill -9` in the middle of it, sometimes another during the recovery, and a look at what is
     /// left.
     pub async fn live_and_die(&mut self) {
-        {
-            let mut ledger = self.clients.ledger();
-            ledger.life = ledger.requests.len();
-        }
         let after = Duration::from_millis(self.random.random_range(LIFE));
-        let pid = self.vault.pid().await;
-        work::until_killed(&self.clients, self.random.random(), after, async || kill(pid)).await;
-        self.vault.died().await;
-        let kills = {
-            let mut ledger = self.clients.ledger();
-            ledger.counts.kills += 1;
-            ledger.counts.kills
-        };
-        self.look_at_the_files(kills % CHECK_EVERY == 0);
+        let death = Death::Killed(self.vault.pid().await, after);
+        self.work_until(death).await;
         while self.random.random_bool(0.25) {
             let after = Duration::from_millis(self.random.random_range(RECOVERY));
             let mut process = self.setup.spawn(self.vault.home());
@@ -85,6 +86,42 @@ impl Storm {
         }
         self.vault.start().await;
         self.look_at_the_vault(false).await;
+    }
+
+    /// One life that ends at a failpoint, at the `nth` time it is reached; then one that ends there while it
+    /// recovers, if it gets there; and a look at what is left.
+    pub async fn live_and_die_at(&mut self, failpoint: &str, nth: u32) {
+        self.vault.stop().await;
+        let action = format!("{failpoint}={}*off->panic", nth - 1);
+        self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &action));
+        match self.vault.try_start().await {
+            Ok(()) => self.work_until(Death::OfItself).await,
+            Err(exited) => assert!(!exited.status.success(), "{failpoint}: ended well"),
+        }
+        self.look_at_the_files(true);
+        self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &format!("{failpoint}=panic")));
+        if self.vault.try_start().await.is_ok() {
+            self.vault.kill().await;
+        }
+        self.look_at_the_files(false);
+        self.vault.reconfigure(|setup| setup.without_env(FAILPOINTS));
+        self.vault.start().await;
+        self.look_at_the_vault(false).await;
+    }
+
+    async fn work_until(&mut self, death: Death) {
+        {
+            let mut ledger = self.clients.ledger();
+            ledger.life = ledger.requests.len();
+        }
+        work::until_the_end(&self.clients, self.random.random(), death).await;
+        self.vault.died().await;
+        let kills = {
+            let mut ledger = self.clients.ledger();
+            ledger.counts.kills += 1;
+            ledger.counts.kills
+        };
+        self.look_at_the_files(kills % CHECK_EVERY == 0);
     }
 
     /// Looks once more at everything there ever was, after an orderly stop.
@@ -118,7 +155,17 @@ impl Storm {
     }
 }
 
-fn kill(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
+/// A vault whose founding ends at a failpoint, twice, is founded by the next start.
+pub async fn founded_after_all(binary: PathBuf, failpoint: &str) {
+    let setup = Vault::setup().binary(binary).env(FAILPOINTS, &format!("{failpoint}=panic"));
+    let vault = Vault::new(setup, Home::new());
+    for _ in 0..2 {
+        let exited = vault.refuses_to_start().await;
+        assert!(exited.log.contains("panic"), "{failpoint} was not reached: {}", exited.log);
+    }
+    vault.reconfigure(|setup| setup.without_env(FAILPOINTS));
+    vault.start().await;
+    vault.tenant("bank").await;
+    vault.stop().await;
+    evidence::root_check(vault.home());
 }

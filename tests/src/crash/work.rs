@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinSet;
 
 use super::clients::{Clients, Gone};
@@ -18,21 +19,36 @@ const CLIENTS: u64 = 6;
 /// Items of a batch, at most.
 const BATCH: usize = 8;
 
-/// Lets clients work for a while, kills the server, and waits until all have noticed.
-pub(super) async fn until_killed(clients: &Arc<Clients>, seed: u64, after: Duration, kill: impl AsyncFnOnce()) {
-    clients.killed.store(false, Ordering::SeqCst);
+/// How the server ends.
+pub(super) enum Death {
+    /// Killed: the process, after a while.
+    Killed(u32, Duration),
+    /// By itself, where it is told to.
+    OfItself,
+}
+
+/// Lets clients work until the server ends, and all have noticed.
+pub(super) async fn until_the_end(clients: &Arc<Clients>, seed: u64, death: Death) {
+    clients.may_end.store(matches!(death, Death::OfItself), Ordering::SeqCst);
     let mut tasks = JoinSet::new();
     for number in 0..CLIENTS {
         let clients = Arc::clone(clients);
         let random = ChaCha8Rng::seed_from_u64(seed ^ number);
         tasks.spawn(async move { Client { clients, random }.work().await });
     }
-    tokio::time::sleep(after).await;
-    clients.killed.store(true, Ordering::SeqCst);
-    kill().await;
-    while let Some(ended) = tasks.join_next().await {
-        ended.unwrap();
+    if let Death::Killed(process, after) = death {
+        tokio::time::sleep(after).await;
+        clients.may_end.store(true, Ordering::SeqCst);
+        let process = i32::try_from(process).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(process, Signal::KILL).unwrap();
     }
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap()
+        }
+    };
+    tokio::time::timeout(crate::PATIENCE, all).await.expect("the server does not end");
+    clients.may_end.store(false, Ordering::SeqCst);
 }
 
 struct Client {
@@ -106,7 +122,8 @@ impl Client {
         let name = {
             let ledger = self.clients.ledger();
             let newest: Vec<_> = ledger.requests.iter().rev().take(200).collect();
-            let receipts: Vec<_> = newest.iter().filter_map(|request| request.answer.as_ref()?.receipt.clone()).collect();
+            let receipts: Vec<_> =
+                newest.iter().filter_map(|request| request.answer.as_ref()?.receipt.clone()).collect();
             receipts.choose(&mut self.random).cloned()
         };
         match name {

@@ -93,9 +93,10 @@ fn concat<const N: usize>(components: &[f32], write: impl Fn(f32) -> [u8; N]) ->
 /// One bit a component, set if it is not negative.
 fn signs(vector: &[f32], low_first: bool) -> Vec<u8> {
     let byte = |eight: &[f32]| {
-        eight.iter().enumerate().fold(0, |byte, (i, x)| {
-            byte | u8::from(!x.is_sign_negative()) << if low_first { i } else { 7 - i }
-        })
+        eight
+            .iter()
+            .enumerate()
+            .fold(0, |byte, (i, x)| byte | u8::from(!x.is_sign_negative()) << if low_first { i } else { 7 - i })
     };
     vector.chunks_exact(8).map(byte).collect()
 }

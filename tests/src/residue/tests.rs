@@ -111,7 +111,11 @@ fn every_form_is_found_wherever_it_is() {
         let found = scanner.scan_folder(folder.path()).unwrap();
         assert!(!found.is_empty(), "{secret} as {form} is not found");
         for trace in found {
-            assert_eq!((trace.secret.as_str(), trace.place.as_str()), (secret, path.to_str().unwrap()), "{form}: {trace}");
+            assert_eq!(
+                (trace.secret.as_str(), trace.place.as_str()),
+                (secret, path.to_str().unwrap()),
+                "{form}: {trace}"
+            );
         }
     }
 }

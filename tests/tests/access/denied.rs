@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lethe_proto::v1::{ErrorReason, Purpose, Role};
-use lethe_tests::{Caller, ROLES, Refused, Refusal, now};
+use lethe_tests::{Caller, ROLES, Refusal, Refused, now};
 use tonic::Code;
 
 use crate::stage::{PURPOSES, Stage};
@@ -25,9 +25,9 @@ async fn the_table_has_every_method_that_the_server_serves() {
     let table: BTreeSet<_> = TABLE.iter().map(|row| row.method.to_owned()).collect();
     assert_eq!(table.len(), TABLE.len(), "a method stands in the table twice");
     assert_eq!(stage.served_methods().await, table);
-    let described = lethe_proto::methods().iter().map(|method| {
-        format!("{}/{}", method.service.strip_prefix("lethe.v1.").unwrap(), method.method)
-    });
+    let described = lethe_proto::methods()
+        .iter()
+        .map(|method| format!("{}/{}", method.service.strip_prefix("lethe.v1.").unwrap(), method.method));
     assert_eq!(described.collect::<BTreeSet<_>>(), table);
 }
 
@@ -92,8 +92,12 @@ impl Strangers {
     async fn cases(&self, stage: &Stage, row: &Row) -> Vec<Case> {
         use ErrorReason as Reason;
         let bank = &stage.bank;
-        let case = |what: &str, caller: Caller, purpose, code, reason| {
-            Case { what: what.to_owned(), caller, purpose, code, reason }
+        let case = |what: &str, caller: Caller, purpose, code, reason| Case {
+            what: what.to_owned(),
+            caller,
+            purpose,
+            code,
+            reason,
         };
         let purpose = row.purpose();
         let known = bank.enroller().key().unwrap().to_owned();
@@ -103,7 +107,13 @@ impl Strangers {
         let unknown = format!("lethe_{}{secret}", "0".repeat(32));
         let mut cases = vec![
             case("no credential", bank.with_key(None), purpose, Code::Unauthenticated, Reason::CredentialMissing),
-            case("expired", bank.with_key(Some(&self.expired)), purpose, Code::Unauthenticated, Reason::CredentialExpired),
+            case(
+                "expired",
+                bank.with_key(Some(&self.expired)),
+                purpose,
+                Code::Unauthenticated,
+                Reason::CredentialExpired,
+            ),
         ];
         let invalid = [("revoked", self.revoked.as_str()), ("wrong", &wrong), ("unknown", &unknown), ("empty", "")];
         let malformed = [("malformed", "password"), ("malformed", "lethe_"), ("malformed", &known[..known.len() - 1])];
@@ -112,7 +122,8 @@ impl Strangers {
             cases.push(case(what, caller, purpose, Code::Unauthenticated, Reason::CredentialInvalid));
         }
 
-        let insider = if row.operator { stage.vault.operator().on(bank.id()) } else { bank.with_roles(row.roles).await };
+        let insider =
+            if row.operator { stage.vault.operator().on(bank.id()) } else { bank.with_roles(row.roles).await };
         let denied = |what: &str, caller, purpose, reason| case(what, caller, purpose, Code::PermissionDenied, reason);
         if row.is_the_vaults() {
             let everything = bank.with_roles(&ROLES).await;
@@ -151,12 +162,11 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
     let mut asked = 0;
     for row in TABLE.iter().filter(|row| !row.is_the_vaults()) {
         for &purpose in row.purposes {
-            let declared_by_nobody = !matches!(
-                purpose,
-                Purpose::Administration | Purpose::DataSubjectRequest | Purpose::Audit
-            );
+            let declared_by_nobody =
+                !matches!(purpose, Purpose::Administration | Purpose::DataSubjectRequest | Purpose::Audit);
             if declared_by_nobody {
-                let refusal = strangers.undeclared.ask_raw(&row.path(), (row.request)(&target, purpose)).await.refused();
+                let refusal =
+                    strangers.undeclared.ask_raw(&row.path(), (row.request)(&target, purpose)).await.refused();
                 assert_eq!(refusal.code(), Code::PermissionDenied, "{} {purpose:?}: {refusal:?}", row.method);
                 refusal.assert_is(Code::PermissionDenied, ErrorReason::PurposeNotAllowed);
                 assert_eq!(refusal.metadata()["obligation"], "O1");

@@ -1,7 +1,7 @@
 //! What callers can learn from answers that they get.
 
 use lethe_proto::v1::{ErrorReason, Role};
-use lethe_tests::{Faces, Refused, ROLES, Vault};
+use lethe_tests::{Faces, ROLES, Refused, Vault};
 use tonic::Code;
 
 /// To who only authenticates, an unknown subject, an erased one, one without templates and a non-match are the

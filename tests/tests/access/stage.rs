@@ -117,7 +117,8 @@ impl Stage {
             for file in files.file_descriptor_proto {
                 let file = FileDescriptorProto::decode(file.as_slice()).unwrap();
                 let found = file.service.iter().filter(|found| found.name() == short);
-                methods.extend(found.flat_map(|found| &found.method).map(|method| format!("{short}/{}", method.name())));
+                methods
+                    .extend(found.flat_map(|found| &found.method).map(|method| format!("{short}/{}", method.name())));
             }
         }
         methods

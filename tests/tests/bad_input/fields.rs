@@ -10,12 +10,15 @@ const MISSING: ErrorReason = ErrorReason::FieldMissing;
 const RANGE: ErrorReason = ErrorReason::FieldOutOfRange;
 const ADMINISTRATION: i32 = Purpose::Administration as i32;
 
+/// The field that is wrong, and what makes it so.
+type Case = (&'static str, fn(&mut v1::SearchRequest));
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_out_of_range_is_refused() {
     let scene = Scene::set().await;
     let analyst = scene.bank.analyst();
     let mut verdict = Verdict::default();
-    let cases: [(&str, fn(&mut v1::SearchRequest)); 10] = [
+    let cases: [Case; 10] = [
         ("threshold", |q| q.threshold = Some(1.001)),
         ("threshold", |q| q.threshold = Some(-1.001)),
         ("threshold", |q| q.threshold = Some(f32::NAN)),
@@ -156,8 +159,16 @@ async fn a_credential_out_of_range_is_refused() {
         ("the operator", roles(vec![Role::Operator.into()]), invalid(RANGE, "credential.roles")),
         ("the operator too", roles(vec![enroller, Role::Operator.into()]), invalid(RANGE, "credential.roles")),
         ("a role twice", roles(vec![enroller, enroller]), invalid(RANGE, "credential.roles")),
-        ("expired", expiring(Timestamp { seconds: now().seconds - 1, nanos: 0 }), invalid(RANGE, "credential.expire_time")),
-        ("no time", expiring(Timestamp { seconds: 4_000_000_000, nanos: -1 }), invalid(RANGE, "credential.expire_time")),
+        (
+            "expired",
+            expiring(Timestamp { seconds: now().seconds - 1, nanos: 0 }),
+            invalid(RANGE, "credential.expire_time"),
+        ),
+        (
+            "no time",
+            expiring(Timestamp { seconds: 4_000_000_000, nanos: -1 }),
+            invalid(RANGE, "credential.expire_time"),
+        ),
         ("after time", expiring(Timestamp { seconds: i64::MAX, nanos: 0 }), invalid(RANGE, "credential.expire_time")),
     ];
     let number = cases.len();
@@ -240,13 +251,28 @@ async fn a_model_profile_out_of_range_is_refused() {
     // The thresholds in force are 0.45 and 0.35.
     let cases = [
         ("out of order", update(thresholds(0.1, 0.2), Some(&["thresholds"])), RANGE, "model_profile.thresholds.review"),
-        ("below review", update(thresholds(0.1, 0.0), Some(&["thresholds.match"])), RANGE, "model_profile.thresholds.review"),
-        ("above match", update(thresholds(0.9, 0.8), Some(&["thresholds.review"])), RANGE, "model_profile.thresholds.review"),
+        (
+            "below review",
+            update(thresholds(0.1, 0.0), Some(&["thresholds.match"])),
+            RANGE,
+            "model_profile.thresholds.review",
+        ),
+        (
+            "above match",
+            update(thresholds(0.9, 0.8), Some(&["thresholds.review"])),
+            RANGE,
+            "model_profile.thresholds.review",
+        ),
         ("no mask", update(thresholds(0.5, 0.4), None), MISSING, "update_mask"),
         ("an empty mask", update(thresholds(0.5, 0.4), Some(&[])), MISSING, "update_mask"),
         ("what never changes", update(thresholds(0.5, 0.4), Some(&["centre"])), RANGE, "update_mask"),
         ("all", update(thresholds(0.5, 0.4), Some(&["*"])), RANGE, "update_mask"),
-        ("no thresholds", update(v1::ModelProfile::default(), Some(&["thresholds"])), MISSING, "model_profile.thresholds"),
+        (
+            "no thresholds",
+            update(v1::ModelProfile::default(), Some(&["thresholds"])),
+            MISSING,
+            "model_profile.thresholds",
+        ),
         ("often to miss", update(missing(), Some(&["miss_probability"])), RANGE, "model_profile.miss_probability"),
     ];
     let updates = cases.len();
@@ -255,12 +281,11 @@ async fn a_model_profile_out_of_range_is_refused() {
     }
     verdict.reached(number + 1 + updates);
 
-    let get = v1::GetModelProfileRequest {
-        name: "tenants/bank/modelProfiles/face@1".to_owned(),
-        purpose: ADMINISTRATION,
-    };
+    let get =
+        v1::GetModelProfileRequest { name: "tenants/bank/modelProfiles/face@1".to_owned(), purpose: ADMINISTRATION };
     assert_eq!(admin.ask(get).await.unwrap().policy_version, 1, "a refused update changed the profile");
-    let list = v1::ListModelProfilesRequest { parent: scene.bank.name(), purpose: ADMINISTRATION, ..Default::default() };
+    let list =
+        v1::ListModelProfilesRequest { parent: scene.bank.name(), purpose: ADMINISTRATION, ..Default::default() };
     assert_eq!(admin.ask(list).await.unwrap().model_profiles.len(), 1, "a refused profile exists");
     scene.is_unchanged().await;
 }

@@ -69,7 +69,8 @@ async fn an_applicant_id_that_is_none_is_refused_by_name() {
 async fn ids_at_the_edge_are_taken() {
     let scene = Scene::set().await;
     let (bank, face) = (&scene.bank, scene.face());
-    for id in ["x".repeat(128), "~".to_owned(), "-._~".to_owned(), "..".to_owned(), "A".to_owned(), "12345".to_owned()] {
+    for id in ["x".repeat(128), "~".to_owned(), "-._~".to_owned(), "..".to_owned(), "A".to_owned(), "12345".to_owned()]
+    {
         bank.enroller().enroll(&id, &face).await.unwrap();
         let subject = bank.privacy_officer().subject(&id).await.unwrap();
         assert_eq!(subject.name, format!("tenants/bank/subjects/{id}"));
@@ -89,8 +90,17 @@ async fn a_name_of_another_form_is_refused() {
     let malformed = |field| invalid(ErrorReason::NameMalformed, field);
     let purpose = Purpose::Administration.into();
 
-    let tenants =
-        ["bank", "tenants", "tenants/", "tenants/bank/", "/tenants/bank", "Tenants/bank", "tenants/B", "tenants/bank/x", "tenants//"];
+    let tenants = [
+        "bank",
+        "tenants",
+        "tenants/",
+        "tenants/bank/",
+        "/tenants/bank",
+        "Tenants/bank",
+        "tenants/B",
+        "tenants/bank/x",
+        "tenants//",
+    ];
     for name in tenants.map(str::to_owned) {
         let request = v1::GetTenantRequest { name: name.clone(), purpose };
         verdict.on(&format!("tenant {name:?}"), bank.admin().ask(request).await, &malformed("name"));
@@ -99,7 +109,13 @@ async fn a_name_of_another_form_is_refused() {
         verdict.on(&format!("parent {name:?}"), bank.enroller().ask(request).await, &malformed("parent"));
         checked += 2;
     }
-    let subjects = ["tenants/bank", "tenants/bank/subjects", "tenants/bank/people/ada", "subjects/ada", "tenants/bank/subjects/ada/"];
+    let subjects = [
+        "tenants/bank",
+        "tenants/bank/subjects",
+        "tenants/bank/people/ada",
+        "subjects/ada",
+        "tenants/bank/subjects/ada/",
+    ];
     for name in subjects.map(str::to_owned) {
         let purpose = Purpose::DataSubjectRequest.into();
         let answer = officer.ask(v1::GetSubjectRequest { name: name.clone(), purpose }).await;
@@ -119,7 +135,12 @@ async fn a_name_of_another_form_is_refused() {
         verdict.on(&name, bank.admin().ask(request).await, &malformed("name"));
         checked += 4;
     }
-    for profile in ["tenants/bank/modelProfiles/face", "tenants/bank/modelProfiles/face@", "tenants/bank/modelProfiles/@1", "tenants/bank/modelProfiles/face@1@2"] {
+    for profile in [
+        "tenants/bank/modelProfiles/face",
+        "tenants/bank/modelProfiles/face@",
+        "tenants/bank/modelProfiles/@1",
+        "tenants/bank/modelProfiles/face@1@2",
+    ] {
         let request = v1::GetModelProfileRequest { name: profile.to_owned(), purpose };
         verdict.on(profile, bank.admin().ask(request).await, &malformed("name"));
         checked += 1;
@@ -130,8 +151,16 @@ async fn a_name_of_another_form_is_refused() {
         checked += 2;
     }
     // Nothing at all.
-    verdict.on("no subject", officer.ask(v1::GetSubjectRequest { name: String::new(), purpose }).await, &missing("name"));
-    verdict.on("no tenant", bank.admin().ask(v1::GetTenantRequest { name: String::new(), purpose }).await, &missing("name"));
+    verdict.on(
+        "no subject",
+        officer.ask(v1::GetSubjectRequest { name: String::new(), purpose }).await,
+        &missing("name"),
+    );
+    verdict.on(
+        "no tenant",
+        bank.admin().ask(v1::GetTenantRequest { name: String::new(), purpose }).await,
+        &missing("name"),
+    );
     verdict.on("no log", auditor.checkpoint("").await, &missing("log"));
     verdict.on("no receipt", auditor.receipt("").await, &missing("name"));
     verdict.on("no template", bank.enroller().delete("").await, &missing("name"));

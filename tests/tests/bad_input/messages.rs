@@ -41,8 +41,11 @@ async fn bytes_that_are_no_message_are_refused_by_every_method() {
     let caller = scene.bank.enroller();
     for method in lethe_proto::methods() {
         let path = format!("/{}/{}", method.service, method.method);
-        // A field of length 255 that is not there; a group that never ends; field number 0; not UTF-8.
-        for garbage in [&[0x0a, 0xff][..], &[0x0b], &[0x00], &[0xff; 64], &[0x0a, 0x02, 0xc3, 0x28]] {
+        // A field of length 255 that is not there; a group that never ends; field number 0; a purpose that is a
+        // string; not UTF-8, where the first field is a text.
+        let not_text: &[u8] =
+            if method.method == "Create" { &[0x1a, 0x02, 0xc3, 0x28] } else { &[0x0a, 0x02, 0xc3, 0x28] };
+        for garbage in [&[0x0a, 0xff][..], &[0x0b], &[0x00], &[0xff; 64], &[0x12, 0x01, 0x41], not_text] {
             let refusal = caller.ask_raw(&path, garbage.to_vec()).await.refused();
             assert_eq!(refusal.code(), Code::InvalidArgument, "{path} of {garbage:02x?}: {refusal:?}");
             refusal.assert_is(Code::InvalidArgument, ErrorReason::MessageMalformed);
@@ -58,7 +61,11 @@ async fn a_damaged_message_is_never_a_fault_of_the_server() {
     let scene = Scene::set().await;
     let bank = &scene.bank;
     let requests = [
-        (bank.analyst(), "AuthenticationService/Verify", bank.analyst().verification("ada", &scene.face()).encode_to_vec()),
+        (
+            bank.analyst(),
+            "AuthenticationService/Verify",
+            bank.analyst().verification("ada", &scene.face()).encode_to_vec(),
+        ),
         (bank.analyst(), "IdentificationService/Search", bank.analyst().query(&scene.face()).encode_to_vec()),
         (
             bank.enroller(),

@@ -32,7 +32,7 @@ impl Scene {
     pub(crate) async fn is_unchanged(&self) {
         for _ in ["now", "after a restart"] {
             assert_eq!(self.vault.health("").await, ServingStatus::Serving);
-            assert_eq!(self.bank.enroller().templates("ada").await.unwrap(), [self.template.clone()]);
+            assert_eq!(self.bank.enroller().templates("ada").await.unwrap(), std::slice::from_ref(&self.template));
             let searched = self.bank.analyst().search(&self.face()).await.unwrap();
             assert_eq!(searched.completeness.unwrap().gallery_size, 1);
             assert!(searched.matches.is_empty());
@@ -72,7 +72,8 @@ impl Verdict {
             return;
         };
         let field = refusal.field().unwrap_or_default();
-        let same = (refusal.code(), refusal.reason(), field) == (expected.code, Some(expected.reason), expected.field.clone());
+        let same =
+            (refusal.code(), refusal.reason(), field) == (expected.code, Some(expected.reason), expected.field.clone());
         if !same {
             self.wrong.push(format!("{what}: {refusal:?}; expected {expected:?}"));
         }
@@ -86,7 +87,8 @@ impl Verdict {
             return;
         };
         let field = error.metadata.get("field").cloned().unwrap_or_default();
-        let same = (error.code, error.reason(), field) == (expected.code.into(), expected.reason, expected.field.clone());
+        let same =
+            (error.code, error.reason(), field) == (expected.code.into(), expected.reason, expected.field.clone());
         if !same {
             self.wrong.push(format!("{what}: {error:?}; expected {expected:?}"));
         }

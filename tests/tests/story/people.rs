@@ -173,7 +173,10 @@ async fn whoever_may_see_what_was_answered_sees_it_after_a_restart_and_after_a_c
         assert_eq!(bank.auditor().receipt(&erased.receipt).await.unwrap(), receipt);
         assert_eq!(bank.analyst().search(&people[0].again()).await.unwrap().matches, matches);
         assert!(bank.analyst().found(&people[3].again()).await.is_empty());
-        assert_eq!(bank.authenticator().verify("person-1", &people[1].again()).await.unwrap().band(), DecisionBand::Match);
+        assert_eq!(
+            bank.authenticator().verify("person-1", &people[1].again()).await.unwrap().band(),
+            DecisionBand::Match
+        );
         vault.crash().await;
     }
 }

@@ -53,7 +53,8 @@ async fn a_tenants_log_proves_what_was_done_and_names_nobody() {
     let (checkpoint, key) = checkpoint(&bank.auditor(), &bank.log()).await;
     let log = entries(&bank.auditor(), &bank.log(), &checkpoint).await;
     let done = |operation: &str, outcome: Outcome| {
-        let count = log.iter().filter(|entry| entry.operation.to_string() == operation && entry.outcome == outcome).count();
+        let count =
+            log.iter().filter(|entry| entry.operation.to_string() == operation && entry.outcome == outcome).count();
         assert_eq!(count, 1, "{operation} {outcome:?}");
     };
     done("enrollment.enroll", Outcome::Allowed);

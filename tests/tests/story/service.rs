@@ -60,13 +60,15 @@ async fn the_servers_own_log_holds_no_secret() {
     assert!(log.contains("serving"), "there is a log to look into");
     let mut secrets: Vec<String> = subjects.iter().map(|&subject| subject.to_owned()).collect();
     secrets.push("quentin@example.org".to_owned());
-    let callers = [bank.enroller(), bank.authenticator(), bank.analyst(), bank.privacy_officer(), bank.admin(), vault.operator()];
+    let callers =
+        [bank.enroller(), bank.authenticator(), bank.analyst(), bank.privacy_officer(), bank.admin(), vault.operator()];
     let keys = callers.iter().map(|caller| caller.key().unwrap().to_owned()).chain([revoked.api_key]);
     // `lethe_`, the credential's id, which is no secret, `_`, the secret.
     secrets.extend(keys.map(|key| key["lethe_".len() + 33..].to_owned()));
     for face in people.iter().flat_map(|person| [person.selfie(), person.again()]) {
         secrets.extend(face[..16].iter().map(f32::to_string));
-        secrets.push(face[..2].iter().flat_map(|component| component.to_le_bytes()).map(|b| format!("{b:02x}")).collect());
+        secrets
+            .push(face[..2].iter().flat_map(|component| component.to_le_bytes()).map(|b| format!("{b:02x}")).collect());
     }
     for secret in secrets {
         assert!(!log.contains(&secret), "the log holds {secret}");

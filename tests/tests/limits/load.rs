@@ -1,0 +1,117 @@
+//! Too much at once: load is shed, with a word on when to come back.
+
+use lethe_proto::v1::ErrorReason;
+use lethe_tests::{Faces, Refused, Vault};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+
+/// A stream that is open is a call at work: it holds its place until it ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_calls_than_a_tenant_may_have_are_shed() {
+    let vault = Vault::setup().set("limits.concurrency", 1).start().await;
+    let (bank, shop) = (vault.tenant("bank").await, vault.tenant("shop").await);
+    let people = Faces::seeded(91).strangers(2);
+    let (items, receiver) = tokio::sync::mpsc::channel(1);
+    items.send(bank.enroller().item("ada", &people[0].selfie())).await.unwrap();
+    let mut answers = bank.enroller().batch(ReceiverStream::new(receiver)).await.unwrap();
+    answers.message().await.unwrap().unwrap();
+
+    let enrolment = bank.enroller().enrolment("bob", &people[1].selfie());
+    let refusal = bank.enroller().ask(enrolment.clone()).await.refused();
+    refusal.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+    assert!(refusal.retry_after().is_some_and(|delay| !delay.is_zero()), "{refusal:?}");
+    let refusal = bank.analyst().search(&people[0].again()).await.refused();
+    refusal.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+    let refusal = bank.privacy_officer().erase("ada").await.refused();
+    refusal.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+    // Another tenant's places are its own.
+    shop.enroller().enroll("carol", &people[1].selfie()).await.unwrap();
+    // The stream goes on.
+    items.send(bank.enroller().item("ada", &people[0].again())).await.unwrap();
+    answers.message().await.unwrap().unwrap();
+
+    // When it ends, the place is free; the very request that was refused is answered, once.
+    drop(items);
+    assert!(answers.message().await.unwrap().is_none());
+    drop(answers);
+    let answer = loop {
+        match bank.enroller().ask(enrolment.clone()).await {
+            Ok(answer) => break answer,
+            Err(refusal) => {
+                refusal.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+                tokio::time::sleep(refusal.retry_after().unwrap()).await;
+            }
+        }
+    };
+    assert!(answer.template.is_some());
+    assert_eq!(bank.enroller().templates("bob").await.unwrap().len(), 1);
+}
+
+/// Everything that many callers ask at once is answered or shed, nothing is lost and nothing done twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_answered_or_shed_and_nothing_else() {
+    let vault = Vault::setup().set("limits.concurrency", 4).start().await;
+    let bank = vault.tenant("bank").await;
+    let faces = Faces::seeded(92);
+    let calls = (0..64_u64).map(|at| {
+        let (enroller, face) = (bank.enroller(), faces.person(at).selfie());
+        tokio::spawn(async move {
+            let subject = format!("person-{at}");
+            let request = enroller.enrolment(&subject, &face);
+            let mut shed = 0;
+            loop {
+                match enroller.ask(request.clone()).await {
+                    Ok(_) => return (subject, shed),
+                    Err(refusal) => {
+                        refusal.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+                        shed += 1;
+                        tokio::time::sleep(refusal.retry_after().unwrap()).await;
+                    }
+                }
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let (subject, _) = call.await.unwrap();
+        assert_eq!(bank.enroller().templates(&subject).await.unwrap().len(), 1, "{subject}");
+    }
+    let gallery = bank.analyst().search(&faces.person(0).selfie()).await.unwrap().completeness.unwrap();
+    assert_eq!(gallery.gallery_size, 64);
+}
+
+/// A stream whose first item never comes waits no longer than a call may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_takes_too_long_is_ended() {
+    let vault = Vault::setup().set("limits.deadline_ms", 100).start().await;
+    let bank = vault.tenant("bank").await;
+    let refusal = bank.enroller().batch(tokio_stream::pending()).await.refused();
+    assert_eq!(refusal.code(), Code::DeadlineExceeded, "{refusal:?}");
+    bank.enroller().enroll("ada", &Faces::seeded(93).person(0).selfie()).await.unwrap();
+}
+
+/// A stop lets what is at work end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_ends_what_is_at_work_and_loses_nothing() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let faces = Faces::seeded(94);
+    let enroller = bank.enroller();
+    let calls: Vec<_> = (0..32_u64)
+        .map(|at| {
+            let (enroller, face) = (enroller.clone(), faces.person(at).selfie());
+            tokio::spawn(async move { (at, enroller.enroll(&format!("person-{at}"), &face).await) })
+        })
+        .collect();
+    vault.stop().await;
+    let mut answered = Vec::new();
+    for call in calls {
+        let (at, answer) = call.await.unwrap();
+        if answer.is_ok() {
+            answered.push(at);
+        }
+    }
+    vault.start().await;
+    for at in answered {
+        assert_eq!(bank.enroller().templates(&format!("person-{at}")).await.unwrap().len(), 1);
+    }
+}

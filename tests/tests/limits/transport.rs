@@ -1,0 +1,159 @@
+//! Not encrypted: plaintext is for loopback, everything else is TLS 1.3.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use lethe_tests::{Faces, Home, PATIENCE, Refused, Setup, Vault};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, generate_simple_self_signed};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+/// A server's certificate for `localhost`, and its key; PEM.
+fn certificate() -> (String, String) {
+    let made = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+fn with_tls() -> (Setup, String) {
+    let (certificate, key) = certificate();
+    (Vault::setup().tls(&certificate, &key), certificate)
+}
+
+async fn is_healthy(channel: Channel) -> bool {
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_ok()
+}
+
+fn channel(address: SocketAddr, tls: ClientTlsConfig) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("https://{address}")).unwrap();
+    endpoint.tls_config(tls.domain_name("localhost")).unwrap().connect_lazy()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_a_certificate_serves_who_trusts_it() {
+    let (setup, certificate) = with_tls();
+    let vault = setup.start().await;
+    let bank = vault.tenant("bank").await;
+    let ada = Faces::seeded(99).strangers(1).remove(0);
+    bank.enroller().enroll("ada", &ada.selfie()).await.unwrap();
+    assert_eq!(bank.analyst().found(&ada.again()).await, ["ada"]);
+
+    let address = vault.address().await;
+    let trusting = |pem: &str| ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+    assert!(is_healthy(channel(address, trusting(&certificate))).await);
+    assert!(
+        !is_healthy(channel(address, trusting(&self::certificate().0))).await,
+        "a stranger's certificate is trusted"
+    );
+    let plain = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    assert!(!is_healthy(plain).await, "the server answered plaintext");
+}
+
+/// A ClientHello that offers so much as TLS 1.2 and nothing newer, by the book: RFC 5246, section 7.4.1.2.
+fn client_hello_of_tls_1_2() -> Vec<u8> {
+    let mut hello = vec![0x03, 0x03];
+    hello.extend([7; 32]);
+    hello.push(0);
+    // ECDHE with ECDSA and RSA, AES-GCM: what any server that spoke TLS 1.2 would take.
+    let suites: [u8; 8] = [0xc0, 0x2b, 0xc0, 0x2c, 0xc0, 0x2f, 0xc0, 0x30];
+    hello.extend([0, 8]);
+    hello.extend(suites);
+    hello.extend([1, 0]);
+    let groups = [0x00, 0x0a, 0, 6, 0, 4, 0x00, 0x1d, 0x00, 0x17];
+    let formats = [0x00, 0x0b, 0, 2, 1, 0];
+    let signatures = [0x00, 0x0d, 0, 6, 0, 4, 0x04, 0x03, 0x08, 0x04];
+    let extensions = [&groups[..], &formats, &signatures].concat();
+    hello.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+    hello.extend(extensions);
+    let mut handshake = vec![1, 0];
+    handshake.extend(u16::try_from(hello.len()).unwrap().to_be_bytes());
+    handshake.extend(hello);
+    let mut record = vec![0x16, 0x03, 0x01];
+    record.extend(u16::try_from(handshake.len()).unwrap().to_be_bytes());
+    record.extend(handshake);
+    record
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_1_2_is_refused() {
+    let (setup, certificate) = with_tls();
+    let vault = setup.start().await;
+    let address = vault.address().await;
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&client_hello_of_tls_1_2()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    // An alert, fatal: protocol_version (RFC 8446, section 6.2).
+    assert_eq!(answer, [0x15, 0x03, 0x03, 0, 2, 2, 70]);
+    let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(certificate));
+    assert!(is_healthy(channel(address, trusting)).await, "the server is still there for who speaks TLS 1.3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_authority_for_clients_a_client_needs_its_certificate() {
+    let (certificate, key) = certificate();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params.clone(), KeyPair::generate().unwrap()).unwrap();
+    let other_authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let home = Home::new();
+    let file = home.path().join("clients.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    let setup = Vault::setup().tls(&certificate, &key).flag("--tls-client-ca").flag(file.to_str().unwrap());
+    let vault = setup.start_in(home).await;
+    let address = vault.address().await;
+
+    let identity = |authority: &CertifiedIssuer<'_, KeyPair>| {
+        let key = KeyPair::generate().unwrap();
+        let certificate =
+            CertificateParams::new(vec!["client".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+        Identity::from_pem(certificate.pem(), key.serialize_pem())
+    };
+    let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&certificate));
+    assert!(is_healthy(channel(address, trusting.clone().identity(identity(&authority)))).await);
+    assert!(!is_healthy(channel(address, trusting.clone())).await, "a client without a certificate was let in");
+    let stranger = trusting.identity(identity(&other_authority));
+    assert!(!is_healthy(channel(address, stranger)).await, "a client of another authority was let in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plaintext_beyond_loopback_refuses_to_start() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:7443"] {
+        let home = Home::new();
+        let data = home.data();
+        let setup = Vault::setup().listen(address);
+        let vault = setup.refuses_to_start_in(home).await;
+        assert_eq!(vault.status.code(), Some(2), "{}", vault.log);
+        assert!(vault.log.contains("loopback") && vault.log.contains("listen"), "{}", vault.log);
+        assert!(!data.exists(), "a vault was made");
+    }
+    // With TLS it may.
+    let (setup, certificate) = with_tls();
+    let vault = setup.listen("0.0.0.0:0").start().await;
+    let address = SocketAddr::from(([127, 0, 0, 1], vault.address().await.port()));
+    let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(certificate));
+    assert!(is_healthy(channel(address, trusting)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_used_refuses_to_start() {
+    let (certificate, key) = certificate();
+    let other_key = self::certificate().1;
+    for (certificate, key) in
+        [(certificate.as_str(), other_key.as_str()), ("", &key), (&certificate, ""), ("rubbish", "rubbish")]
+    {
+        let exited = Vault::setup().tls(certificate, key).refuses_to_start_in(Home::new()).await;
+        assert!(!exited.status.success());
+        assert!(exited.log.contains("tls."), "the file is named: {}", exited.log);
+    }
+}
+
+/// A caller without an API key gets in nowhere, whatever the transport.
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_no_credential() {
+    let (setup, _) = with_tls();
+    let vault = setup.start().await;
+    let refusal = vault.caller(None).checkpoint("vault/log").await.refused();
+    refusal.assert_is(tonic::Code::Unauthenticated, lethe_proto::v1::ErrorReason::CredentialMissing);
+}
