@@ -2,7 +2,6 @@
 
 use lethe_proto::v1::{Capture, ErrorReason, ModelVersion};
 use prost_types::Timestamp;
-use tonic::Code;
 
 use crate::scene::{Expected, Scene, Verdict, invalid};
 
@@ -71,7 +70,7 @@ impl Case {
     }
 
     fn of(&self, carrier: &str) -> Expected {
-        Expected { code: Code::InvalidArgument, reason: self.reason, field: format!("{carrier}{}", self.field) }
+        invalid(self.reason, &format!("{carrier}{}", self.field))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fields out of their documented range, method by method.
 
 use lethe_proto::v1::{self, ErrorReason, LawfulBasis, Purpose, PurposeBasis, Role, Thresholds};
-use lethe_tests::{basis, now, request_id};
+use lethe_tests::{Refused, basis, now, request_id};
 use prost_types::{FieldMask, Timestamp};
 
 use crate::scene::{Scene, Verdict, invalid};
@@ -153,7 +153,7 @@ async fn a_credential_out_of_range_is_refused() {
     };
     let cases = [
         ("no roles", roles(vec![]), invalid(MISSING, "credential.roles")),
-        ("no credential", None, invalid(MISSING, "credential")),
+        ("no credential", None, invalid(MISSING, "credential.roles")),
         ("not a role", roles(vec![0]), invalid(RANGE, "credential.roles")),
         ("an unknown role", roles(vec![enroller, 99]), invalid(RANGE, "credential.roles")),
         ("the operator", roles(vec![Role::Operator.into()]), invalid(RANGE, "credential.roles")),
@@ -263,8 +263,8 @@ async fn a_model_profile_out_of_range_is_refused() {
             RANGE,
             "model_profile.thresholds.review",
         ),
-        ("no mask", update(thresholds(0.5, 0.4), None), MISSING, "update_mask"),
-        ("an empty mask", update(thresholds(0.5, 0.4), Some(&[])), MISSING, "update_mask"),
+        ("out of order, all", update(thresholds(0.1, 0.2), None), RANGE, "model_profile.thresholds.review"),
+        ("out of range, all", update(thresholds(1.5, 0.2), Some(&[])), RANGE, "model_profile.thresholds.match"),
         ("what never changes", update(thresholds(0.5, 0.4), Some(&["centre"])), RANGE, "update_mask"),
         ("all", update(thresholds(0.5, 0.4), Some(&["*"])), RANGE, "update_mask"),
         (
@@ -279,6 +279,10 @@ async fn a_model_profile_out_of_range_is_refused() {
     for (what, request, reason, field) in cases {
         verdict.on(&format!("update, {what}"), admin.ask(request).await, &invalid(reason, field));
     }
+    let unknown =
+        v1::GetModelProfileRequest { name: "tenants/bank/modelProfiles/face@2".to_owned(), purpose: ADMINISTRATION };
+    let not_there = admin.ask(unknown).await.refused();
+    not_there.assert_is(tonic::Code::NotFound, ErrorReason::ModelUnknown);
     verdict.reached(number + 1 + updates);
 
     let get =

@@ -1,23 +1,33 @@
 //! No room: changes are refused before they are half made, and people can still be erased.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use lethe_proto::v1::{ErasureState, ErrorReason};
+use lethe_proto::v1::{DecisionBand, ErasureState, ErrorReason};
 use lethe_tests::{Face, Faces, Home, Person, Refused, Tenant, Vault};
 use tonic::Code;
 
 /// What the reserve may be set to, in MiB.
-const LARGEST_RESERVE: u64 = 65_536;
+const RESERVES: RangeInclusive<u64> = 64..=65_536;
 
-/// A folder on a file system with little enough room that a reserve can be larger, and how much room that is, MiB.
-fn small_disk() -> Option<(PathBuf, u64)> {
+/// A reserve in per cent of what is free: free space is below it, and above the half that is kept for erasing, with
+/// room to spare on both sides, as others use the disk, too.
+const BELOW_RESERVE: u64 = 150;
+/// Free space is below that half, too.
+const BELOW_HALF: u64 = 250;
+
+/// A folder on a file system where a reserve can be so many per cent of what is free, and that reserve, MiB.
+fn small_disk(per_cent: u64) -> Option<(PathBuf, u64)> {
     let temporary = tempfile::tempdir().unwrap();
     let folders = [temporary.path().parent().unwrap().to_owned(), PathBuf::from("/dev/shm")];
     folders.into_iter().find_map(|folder| {
-        let free = free_mib(&folder)?;
-        // With room to spare on both sides: others use the disk, too.
-        (64..LARGEST_RESERVE / 2).contains(&free).then_some((folder, free))
+        let reserve = free_mib(&folder)? * per_cent / 100;
+        RESERVES.contains(&reserve).then_some((folder, reserve))
     })
+}
+
+fn no_such_disk() {
+    println!("there is no disk here with less room than the largest reserve: nothing was tested");
 }
 
 fn free_mib(folder: &Path) -> Option<u64> {
@@ -34,10 +44,9 @@ struct Full {
 }
 
 impl Full {
-    /// The reserve is so many per cent of what is free.
-    async fn disk(per_cent: u64) -> Option<Self> {
-        let Some((folder, free)) = small_disk() else {
-            println!("there is no disk here with less room than the largest reserve: nothing was tested");
+    async fn disk() -> Option<Self> {
+        let Some((folder, reserve)) = small_disk(BELOW_RESERVE) else {
+            no_such_disk();
             return None;
         };
         let vault = Vault::setup().start_in(Home::below(&folder)).await;
@@ -46,7 +55,7 @@ impl Full {
         let template = bank.enroller().enroll("ada", &people[0].selfie()).await.unwrap().template.unwrap().name;
         bank.enroller().enroll("bob", &people[1].selfie()).await.unwrap();
         vault.stop().await;
-        vault.reconfigure(|setup| setup.set("storage.reserve_mib", free * per_cent / 100));
+        vault.reconfigure(|setup| setup.set("storage.reserve_mib", reserve));
         vault.start().await;
         Some(Self { vault, bank, people, template })
     }
@@ -80,8 +89,7 @@ impl Full {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_changes_and_still_erases() {
-    // Free space is below the reserve, and above the half that is kept for erasing.
-    let Some(full) = Full::disk(150).await else { return };
+    let Some(full) = Full::disk().await else { return };
     let (bank, people) = (&full.bank, &full.people);
     full.refuses_changes().await;
 
@@ -105,36 +113,37 @@ async fn a_full_disk_refuses_changes_and_still_erases() {
     bank.enroller().enroll("carol", &full.newcomer()).await.unwrap();
 }
 
-/// Whoever is asked about is looked up on the record: where there is no room for the record, there is no answer, but
-/// for what erasures need.
+/// Logins, searches and receipts go on while there is room to put them on record.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_answers_nothing_that_it_cannot_put_on_record() {
-    let Some(full) = Full::disk(150).await else { return };
+async fn a_full_disk_still_answers_and_puts_it_on_record() {
+    let Some(full) = Full::disk().await else { return };
     let (bank, people) = (&full.bank, &full.people);
-    let refused = |refusal: lethe_tests::Refusal| {
-        refusal.assert_is(Code::ResourceExhausted, ErrorReason::StorageFull);
-    };
-    refused(bank.authenticator().verify("ada", &people[0].again()).await.refused());
-    refused(bank.analyst().search(&people[0].again()).await.refused());
-    refused(bank.privacy_officer().subject("ada").await.refused());
-    refused(bank.enroller().search(&people[0].again()).await.refused());
-    full.relieved().await;
-    assert_eq!(bank.analyst().found(&people[0].again()).await, ["ada"]);
+    let before = bank.auditor().checkpoint(&bank.log()).await.unwrap().tree_size;
+    assert_eq!(bank.authenticator().verify("ada", &people[0].again()).await.unwrap().band(), DecisionBand::Match);
     assert_eq!(bank.analyst().found(&people[1].again()).await, ["bob"]);
+    bank.privacy_officer().subject("ada").await.unwrap();
+    let denied = bank.enroller().search(&people[0].again()).await.refused();
+    denied.assert_is(Code::PermissionDenied, ErrorReason::RoleRequired);
+    let after = bank.auditor().checkpoint(&bank.log()).await.unwrap().tree_size;
+    assert!(after - before >= 4, "from {before} entries to {after}");
+    full.refuses_changes().await;
 }
 
-/// With less than half the reserve left, not even an erasure is begun that could not be ended.
+/// With less than half the reserve left a server does not begin what it could not end: it does not start, says why,
+/// and leaves everything as it was.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_without_the_half_reserve_refuses_erasures_whole() {
-    let Some(full) = Full::disk(300).await else { return };
-    let bank = &full.bank;
-    full.refuses_changes().await;
-    let erasure = bank.privacy_officer().erasure("bob");
-    let refusal = bank.privacy_officer().ask(erasure.clone()).await.refused();
-    refusal.assert_is(Code::ResourceExhausted, ErrorReason::StorageFull);
-    full.relieved().await;
-    assert_eq!(bank.analyst().found(&full.people[1].again()).await, ["bob"], "nothing was changed");
-    // The very same request does it now.
-    assert_eq!(bank.privacy_officer().ask(erasure).await.unwrap().state(), ErasureState::Shredded);
-    assert!(bank.analyst().found(&full.people[1].again()).await.is_empty());
+async fn a_disk_without_the_half_reserve_refuses_the_start() {
+    let Some((folder, reserve)) = small_disk(BELOW_HALF) else { return no_such_disk() };
+    let vault = Vault::setup().start_in(Home::below(&folder)).await;
+    let bank = vault.tenant("bank").await;
+    let ada = Faces::seeded(98).strangers(1).remove(0);
+    bank.enroller().enroll("ada", &ada.selfie()).await.unwrap();
+    vault.stop().await;
+    vault.reconfigure(|setup| setup.set("storage.reserve_mib", reserve));
+    let exited = vault.refuses_to_start().await;
+    assert!(!exited.status.success());
+    assert!(exited.log.contains("bytes free, less than the reserve"), "{}", exited.log);
+    vault.reconfigure(|setup| setup.set("storage.reserve_mib", 16));
+    vault.start().await;
+    assert_eq!(bank.analyst().found(&ada.again()).await, ["ada"]);
 }

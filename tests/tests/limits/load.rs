@@ -1,6 +1,8 @@
 //! Too much at once: load is shed, with a word on when to come back.
 
+use futures::TryStreamExt as _;
 use lethe_proto::v1::ErrorReason;
+use lethe_proto::v1::batch_enroll_response::Result as Item;
 use lethe_tests::{Faces, Refused, Vault};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
@@ -71,8 +73,10 @@ async fn a_crowd_is_answered_or_shed_and_nothing_else() {
             }
         })
     });
-    for call in calls.collect::<Vec<_>>() {
-        let (subject, _) = call.await.unwrap();
+    let answered = futures::future::join_all(calls).await;
+    let answered: Vec<_> = answered.into_iter().map(Result::unwrap).collect();
+    assert!(answered.iter().any(|(_, shed)| *shed > 0), "64 calls at once found four places");
+    for (subject, _) in answered {
         assert_eq!(bank.enroller().templates(&subject).await.unwrap().len(), 1, "{subject}");
     }
     let gallery = bank.analyst().search(&faces.person(0).selfie()).await.unwrap().completeness.unwrap();
@@ -89,29 +93,23 @@ async fn a_call_that_takes_too_long_is_ended() {
     bank.enroller().enroll("ada", &Faces::seeded(93).person(0).selfie()).await.unwrap();
 }
 
-/// A stop lets what is at work end.
+/// A stop lets what is at work end: a stream that was sent is answered to its last item, and nothing is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_what_is_at_work_and_loses_nothing() {
     let vault = Vault::fresh().await;
     let bank = vault.tenant("bank").await;
     let faces = Faces::seeded(94);
-    let enroller = bank.enroller();
-    let calls: Vec<_> = (0..32_u64)
-        .map(|at| {
-            let (enroller, face) = (enroller.clone(), faces.person(at).selfie());
-            tokio::spawn(async move { (at, enroller.enroll(&format!("person-{at}"), &face).await) })
-        })
-        .collect();
-    vault.stop().await;
+    let items: Vec<_> =
+        (0..300).map(|at| bank.enroller().item(&format!("person-{at}"), &faces.person(at).selfie())).collect();
+    let mut answers = bank.enroller().batch(tokio_stream::iter(items)).await.unwrap();
     let mut answered = Vec::new();
-    for call in calls {
-        let (at, answer) = call.await.unwrap();
-        if answer.is_ok() {
-            answered.push(at);
-        }
-    }
+    answered.extend(answers.message().await.unwrap());
+    let (rest, ()) = tokio::join!(answers.try_collect::<Vec<_>>(), vault.stop());
+    answered.extend(rest.unwrap());
+    assert_eq!(answered.len(), 300);
     vault.start().await;
-    for at in answered {
-        assert_eq!(bank.enroller().templates(&format!("person-{at}")).await.unwrap().len(), 1);
+    for answer in answered {
+        assert!(matches!(answer.result, Some(Item::Enrolled(_))), "{answer:?}");
+        assert_eq!(bank.enroller().templates(&answer.item_id).await.unwrap().len(), 1);
     }
 }

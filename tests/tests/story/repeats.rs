@@ -238,6 +238,11 @@ async fn a_profile_is_registered_once_and_its_policy_version_counts_changes() {
     assert_eq!((changed.policy_version, changed.miss_probability), (3, Some(1e-6)));
     let default = bank.admin().ask(change(&["miss_probability"], None)).await.unwrap();
     assert_eq!(default.miss_probability, Some(1e-4));
+    let mut unmasked = change(&[], None);
+    unmasked.update_mask = None;
+    let all = bank.admin().ask(unmasked).await.unwrap();
+    assert_eq!(all.thresholds, Some(v1::Thresholds { r#match: 0.5, review: 0.1 }), "without a mask, all that is set");
+    assert_eq!(all.miss_probability, Some(1e-4), "what is not set stays as it is");
     let refusal = bank.admin().ask(change(&["dimension"], None)).await.refused();
     refusal.assert_is(Code::InvalidArgument, ErrorReason::FieldOutOfRange).assert_field("update_mask");
 
