@@ -112,10 +112,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         };
     }
     let router = Server::builder()
-        .timeout(deadline)
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .layer(EdgeLayer)
+        .layer(EdgeLayer { deadline })
         .add_service(health_service)
         .add_service(reflection)
         .add_service(service!(v1::tenant_service_server::TenantServiceServer<Node>))

@@ -47,12 +47,16 @@ pub(super) fn capture(field: &str, capture: Option<v1::Capture>) -> Result<Captu
 
 fn parse_capture(field: &str, capture: &mut v1::Capture, missing: &dyn Fn(&str) -> Invalid) -> Result<Capture> {
     let model = model(&format!("{field}.model"), capture.model.take())?;
+    if capture.kind == 0 {
+        return Err(missing(".kind").into());
+    }
     let kind = u8::try_from(capture.kind).ok().and_then(CaptureKind::from_number);
+    let no_kind = || Invalid::new(format!("{field}.kind"), Reason::FieldOutOfRange, "is no kind of capture");
     let quality = capture.quality.ok_or_else(|| missing(".quality"))?;
     let captured = capture.capture_time.ok_or_else(|| missing(".capture_time"))?;
     Ok(Capture {
         model,
-        kind: kind.ok_or_else(|| missing(".kind"))?,
+        kind: kind.ok_or_else(no_kind)?,
         quality: Quality::parse(&format!("{field}.quality"), quality)?,
         captured_at: timestamp(&format!("{field}.capture_time"), captured)?,
         embedding: std::mem::take(&mut capture.embedding),
@@ -61,7 +65,9 @@ fn parse_capture(field: &str, capture: &mut v1::Capture, missing: &dyn Fn(&str) 
 
 pub(super) fn timestamp(field: &str, time: ProtoTimestamp) -> Result<Timestamp> {
     let millis = time.seconds.checked_mul(1000).and_then(|ms| ms.checked_add(i64::from(time.nanos) / 1_000_000));
-    let valid = (0..1_000_000_000).contains(&time.nanos).then_some(millis).flatten();
+    // The years 0001 to 9999, as `google.protobuf.Timestamp` has them.
+    let years = (-62_135_596_800..=253_402_300_799).contains(&time.seconds);
+    let valid = (years && (0..1_000_000_000).contains(&time.nanos)).then_some(millis).flatten();
     let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "is no timestamp");
     Ok(Timestamp::from_millis(valid.ok_or_else(refuse)?))
 }
@@ -103,7 +109,11 @@ pub(super) fn roles(field: &str, list: &[i32]) -> Result<Roles> {
     let known = |number: &i32| Role::ALL.into_iter().find(|role| *role as i32 == *number);
     let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "has a number that is no role");
     let roles: Option<Roles> = list.iter().map(known).collect();
-    Ok(roles.ok_or_else(refuse)?.for_tenant()?)
+    let roles = roles.ok_or_else(refuse)?;
+    if roles.iter().count() != list.len() {
+        return Err(Invalid::new(field, Reason::FieldOutOfRange, "has a role twice").into());
+    }
+    Ok(roles.for_tenant()?)
 }
 
 pub(super) fn to_roles(roles: Roles) -> Vec<i32> {

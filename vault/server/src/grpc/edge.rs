@@ -1,6 +1,7 @@
 //! The outermost layer: refuses what the transport refuses in words that callers know.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -13,13 +14,16 @@ use super::status::refusal;
 
 /// Wraps a service in [`Edge`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct EdgeLayer;
+pub(crate) struct EdgeLayer {
+    /// Longest a call may take until it begins to answer.
+    pub(crate) deadline: Duration,
+}
 
 impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
 
     fn layer(&self, inner: S) -> Edge<S> {
-        Edge { inner }
+        Edge { inner, deadline: self.deadline }
     }
 }
 
@@ -27,6 +31,7 @@ impl<S> Layer<S> for EdgeLayer {
 #[derive(Debug, Clone)]
 pub(crate) struct Edge<S> {
     inner: S,
+    deadline: Duration,
 }
 
 impl<S, B> Service<Request<B>> for Edge<S>
@@ -45,8 +50,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let answer = self.inner.call(request);
+        let deadline = self.deadline;
         Box::pin(async move {
-            let response = answer.await?;
+            let Ok(response) = tokio::time::timeout(deadline, answer).await else {
+                let message = "the call took longer than it may (limits.deadline_ms)";
+                return Ok(refusal(Code::DeadlineExceeded, Reason::Overloaded, message).into_http());
+            };
+            let response = response?;
             let translated = Status::from_header_map(response.headers()).and_then(|status| translate(&status));
             Ok(translated.map_or(response, Status::into_http))
         })
@@ -63,9 +73,6 @@ pub(super) fn translate(status: &Status) -> Option<Status> {
     if status.code() == Code::Internal && message.contains("failed to decode Protobuf message") {
         let message = "the bytes are no message of the method's request type";
         return Some(refusal(Code::InvalidArgument, Reason::MessageMalformed, message));
-    }
-    if status.code() == Code::Cancelled && message.contains("Timeout expired") {
-        return Some(refusal(Code::DeadlineExceeded, Reason::Overloaded, "the call took longer than it may"));
     }
     None
 }

@@ -23,7 +23,8 @@ impl TenantService for Node {
         let message = request.into_inner();
         let call = self.admit_to_vault::<op::CreateTenant>(&principal, message.purpose).await?;
         let id = TenantId::parse(&message.tenant_id).map_err(Error::from)?;
-        let declared = message.tenant.unwrap_or_default().purposes;
+        let missing = || Error::from(Invalid::new("tenant", Reason::FieldMissing, "is missing"));
+        let declared = message.tenant.ok_or_else(missing)?.purposes;
         let purposes = convert::purposes("tenant.purposes", &declared)?;
         let request = convert::required_request_id(&message.request_id)?;
         let (vault, new) = (Arc::clone(self.vault()?), id.clone());
