@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 use crate::Error;
 
@@ -14,6 +14,18 @@ pub const READY: &str = "ready ";
 
 /// What a child prints before that if it made an operator's key, followed by the key.
 pub const KEY: &str = "key ";
+
+/// How long a server may take to end.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Ties this process to the one that started it, however that one ends; for children to call first.
+///
+/// # Errors
+/// [`Error::Io`] if the system refuses.
+pub fn end_with_parent() -> Result<(), Error> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| Error::io("tying a server to its parent")(error.into()))
+}
 
 /// A server of ours in a process of its own; ended when dropped.
 pub struct Child {
@@ -84,12 +96,19 @@ impl Child {
     /// Asks it to end, and waits until it has.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be asked; [`Error::Invalid`] if it fails in ending.
-    pub fn stop(mut self) -> Result<(), Error> {
+    /// [`Error::Io`] if it cannot be asked; [`Error::Invalid`] if it fails in ending, or does not end.
+    pub async fn stop(mut self) -> Result<(), Error> {
         if let Some(number) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
             kill_process(number, Signal::TERM).map_err(|error| Error::io("ending a server")(error.into()))?;
         }
-        let status = self.process.wait().map_err(Error::io("waiting for a server"))?;
+        let begin = Instant::now();
+        let status = loop {
+            match self.process.try_wait().map_err(Error::io("waiting for a server"))? {
+                Some(status) => break status,
+                None if begin.elapsed() > PATIENCE => return Err(Error::invalid("a server does not end")),
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        };
         if status.success() { Ok(()) } else { Err(Error::invalid(format!("a server ended badly: {status}"))) }
     }
 }

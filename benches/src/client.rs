@@ -1,7 +1,7 @@
 //! The load generator's side of the wire.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
@@ -15,6 +15,7 @@ use lethe_proto::v1::{
     batch_enroll_response,
 };
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -28,6 +29,9 @@ pub const TENANT: &str = "bench";
 
 /// Score at which the generated people meet FMR 1e-6.
 pub const THRESHOLD: f32 = 0.438;
+
+/// Without an answer for this long, a server hangs: that ends the measurement, with an error.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Connections of one load generator: as many as a small fleet of clients would hold.
 const CONNECTIONS: usize = 4;
@@ -60,7 +64,7 @@ impl Client {
     pub async fn connect(endpoint: &str, key: &str, dimension: usize) -> Result<Self, Error> {
         let mut channels = Vec::new();
         for _ in 0..CONNECTIONS {
-            let endpoint = Endpoint::from_shared(endpoint.to_owned())?.tcp_nodelay(true);
+            let endpoint = Endpoint::from_shared(endpoint.to_owned())?.tcp_nodelay(true).timeout(PATIENCE);
             channels.push(endpoint.connect().await?);
         }
         let bearer = format!("Bearer {key}").parse();
@@ -138,7 +142,11 @@ impl Client {
         let stream = tokio_stream::iter(items);
         let mut answers = EnrollmentServiceClient::new(self.wire()).batch_enroll(stream).await?.into_inner();
         let mut enrolled = 0;
-        while let Some(answer) = answers.message().await? {
+        loop {
+            let Ok(answer) = timeout(PATIENCE, answers.message()).await else {
+                return Err(Error::invalid(format!("{enrolled} of {expected} items were answered, then nothing")));
+            };
+            let Some(answer) = answer? else { break };
             match answer.result {
                 Some(batch_enroll_response::Result::Enrolled(_)) => enrolled += 1,
                 Some(batch_enroll_response::Result::Error(error)) => {

@@ -147,8 +147,13 @@ async fn run(command: Command) -> Result<(), Error> {
             }
             Ok(())
         }
-        Command::Child(ChildCommand::Vault { folder }) => vault::serve(&folder).await,
-        Command::Child(ChildCommand::Echo) => echo().await,
+        Command::Child(server) => {
+            child::end_with_parent()?;
+            match server {
+                ChildCommand::Vault { folder } => vault::serve(&folder).await,
+                ChildCommand::Echo => echo().await,
+            }
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Vault {
     pub async fn restart(self) -> Result<Self, Error> {
         let Self { folder, child, key, dimension, client } = self;
         drop(client);
-        child.stop()?;
+        child.stop().await?;
         let child = Child::start(&arguments(folder.path()))?;
         let client = Arc::new(Client::connect(child.endpoint(), &key, dimension).await?);
         Ok(Self { folder, child, client, key, dimension })

@@ -51,7 +51,7 @@ pub enum Takeover {
 impl<J: Journal> EpochWriter<J> {
     /// Opens the vault's epochs, after whatever ended the last run (rule 5): founds the vault if the
     /// journal is empty, claims the root store, authenticates the committed tree, and destroys orphan
-    /// roots. If an epoch is still [`EpochWriter::retiring`], call [`EpochWriter::finish`] once the
+    /// roots. The cache is emptied. If an epoch is still [`EpochWriter::retiring`], call [`EpochWriter::finish`] once the
     /// journal is ready to publish.
     ///
     /// # Errors
@@ -63,6 +63,8 @@ impl<J: Journal> EpochWriter<J> {
         cache: Arc<PageCache>,
         takeover: Takeover,
     ) -> Result<Self> {
+        // A writer that failed may have left pages here that only a destroyed epoch used.
+        cache.forget(|_| true);
         let mut state = match journal.load().await.map_err(journal_error("loading"))? {
             Some(state) => state,
             None => begin(&*journal, &*roots).await?,

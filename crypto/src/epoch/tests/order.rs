@@ -1,5 +1,7 @@
 //! What must wait for what, and what an operator is told.
 
+use std::sync::Arc;
+
 use super::super::*;
 use super::world::*;
 use crate::error::Error;
@@ -178,5 +180,23 @@ fn roots_that_turn_up_are_destroyed_before_anything_is_shredded() {
 
         assert!(writer.finish().await.unwrap().is_some());
         assert_eq!(world.roots().await, [writer.epoch().root]);
+    });
+}
+
+/// A writer that is opened again, in the process of one that failed, with the cache that readers share.
+#[test]
+fn opening_again_empties_the_cache() {
+    wait(async {
+        let world = World::new();
+        let mut writer = world.open().await.unwrap();
+        let mut values = Values::default();
+        writer.run(&redraw(ERASURES[0]), &ERASURES[0]).await.unwrap();
+        values.check(&world, writer.view());
+        let cache = Arc::clone(writer.view().cache());
+        assert!(!cache.is_empty());
+        drop(writer);
+        let writer = world.open_sharing(Arc::clone(&cache), Takeover::Refuse).await.unwrap();
+        assert!(cache.is_empty());
+        values.check(&world, writer.view());
     });
 }

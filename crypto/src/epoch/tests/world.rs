@@ -319,9 +319,12 @@ impl World {
     }
 
     pub(super) async fn open_with(&self, takeover: Takeover) -> Result<EpochWriter<Disk>> {
+        self.open_sharing(Arc::new(PageCache::new(64)), takeover).await
+    }
+
+    pub(super) async fn open_sharing(&self, cache: Arc<PageCache>, takeover: Takeover) -> Result<EpochWriter<Disk>> {
         *self.disk.witness.lock() = Witness::default();
         let roots = Roots { store: Arc::clone(&self.store), disk: Arc::clone(&self.disk) };
-        let cache = Arc::new(PageCache::new(64));
         EpochWriter::open(Arc::clone(&self.disk), Arc::new(roots), cache, takeover).await
     }
 
