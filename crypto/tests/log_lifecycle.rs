@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use lethe_crypto::log::checkpoint::Checkpoint;
-use lethe_crypto::log::entry::{Entry, EntryDraft, EpochDestroyed, ErasureCommitted, Event, Outcome, Scope};
+use lethe_crypto::log::entry::{Entry, EntryDraft, EpochDestroyed, ErasureCommitted, Event, Found, Outcome, Scope};
 use lethe_crypto::log::merkle::{
     Frontier, Hash, MerkleError, NodeAddress, NodeSource, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
@@ -86,7 +86,9 @@ fn log_of_a_person_who_comes_and_goes() {
 
     // Who has the key finds and reads the subject's entries; nobody else links any two of them.
     let entries: Vec<Entry> = disk.lines.iter().map(|line| Entry::decode(line).unwrap()).collect();
-    let of = |subject| (0..5).filter(|i| entries[*i as usize].belongs_to(*i, &audit_key(subject))).collect::<Vec<_>>();
+    let of = |subject| {
+        (0..5).filter(|i| entries[*i as usize].belongs_to(&disk.origin, *i, &audit_key(subject))).collect::<Vec<_>>()
+    };
     assert_eq!((of(1), of(2), of(3), of(4)), (vec![0, 2, 4], vec![1], vec![3], vec![]));
     let read = entries[2].unseal(&disk.origin, 2, &audit_key(1)).unwrap().unwrap();
     assert_eq!(read.as_slice(), b"subject 1");
@@ -109,7 +111,8 @@ fn log_of_a_person_who_comes_and_goes() {
     assert!(matches!(verdict, Err(ReceiptError::Event(_))), "not before the root is destroyed");
 
     let medium = vec![token("MEDIUM_NOT_SEPARATE")];
-    let ended = EpochDestroyed { epoch: 1, root: EpochRoot::from(old), store: token("file"), medium };
+    let (store, replicas, found) = (token("file"), 1, Found::Present);
+    let ended = EpochDestroyed { epoch: 1, root: EpochRoot::from(old), store, replicas, found, medium };
     let destroyed = disk.append(draft("epoch.destroy").event(Event::EpochDestroyed(ended)));
     let (late, note) = disk.checkpoint();
     let issued = Receipt::issue(&disk.logged(committed), &disk.logged(destroyed), &note, disk.key.verifier()).unwrap();

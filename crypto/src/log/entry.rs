@@ -28,7 +28,7 @@ mod draft;
 mod event;
 
 pub use draft::EntryDraft;
-pub use event::{EpochDestroyed, ErasureCommitted, Event, OtherEvent, Scope};
+pub use event::{EpochDestroyed, ErasureCommitted, Event, Found, OtherEvent, Scope};
 
 /// The version of the entry format.
 const VERSION: u64 = 1;
@@ -168,12 +168,12 @@ impl Entry {
         Hash::leaf(&self.encode())
     }
 
-    /// Does the entry, which is the leaf `index`, concern the subject with this key?
+    /// Does the entry, which is the leaf `index` of log `origin`, concern the subject with this key?
     ///
     /// Takes the same time whether it does or not, given that the entry has a pseudonym at all, which
     /// everybody can see.
-    pub fn belongs_to(&self, index: u64, key: &AuditKey) -> bool {
-        let ours = pseudonym(index, key);
+    pub fn belongs_to(&self, origin: &Origin, index: u64, key: &AuditKey) -> bool {
+        let ours = pseudonym(origin, index, key);
         self.pseudonym.is_some_and(|theirs| theirs.as_bytes().ct_eq(ours.as_bytes()).into())
     }
 
@@ -239,9 +239,10 @@ impl Entry {
     }
 }
 
-/// `HMAC-SHA256(K_audit(S), leaf index as u64 BE)`.
-fn pseudonym(index: u64, key: &AuditKey) -> Pseudonym {
-    Pseudonym::from_bytes(kdf::mac(key.expose(), &[&index.to_be_bytes()]))
+/// `HMAC-SHA256(K_audit(S), origin ‖ leaf index as u64 BE)`: entries about one subject cannot be tied together, also not
+/// two that have the same index in two logs.
+fn pseudonym(origin: &Origin, index: u64, key: &AuditKey) -> Pseudonym {
+    Pseudonym::from_bytes(kdf::mac(key.expose(), &[origin.as_str().as_bytes(), &index.to_be_bytes()]))
 }
 
 /// Binds sealed fields to their place: another log, another index, and they do not open.

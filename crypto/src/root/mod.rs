@@ -12,7 +12,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use evidence::{Evidence, StoreKind};
-pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss};
+pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
 pub use medium::{Medium, MediumStatement};
 
 use crate::error::Result;

@@ -91,6 +91,18 @@ impl SlotAllocator {
         state.reserved = state.reserved.max(reservation.0);
     }
 
+    /// Gives back what is reserved and was never handed out: a mark to write, so that the next start finds no gap to
+    /// take for burnt. From here on nothing is handed out but under a new reservation; if the mark is lost, the
+    /// higher one still holds. `None` if there is nothing to give back.
+    pub fn release(&self) -> Option<Reservation> {
+        let mut state = self.0.lock();
+        if state.next >= state.reserved {
+            return None;
+        }
+        state.reserved = state.next;
+        Some(Reservation(state.next))
+    }
+
     /// The durable high-water mark.
     #[must_use]
     pub fn mark(&self) -> u64 {

@@ -10,11 +10,13 @@ use tonic::Code;
 /// What the reserve may be set to, in MiB.
 const RESERVES: RangeInclusive<u64> = 64..=65_536;
 
-/// A reserve in per cent of what is free: free space is below it, and above the half that is kept for erasing, with
-/// room to spare on both sides, as others use the disk, too.
-const BELOW_RESERVE: u64 = 150;
-/// Free space is below that half, too.
-const BELOW_HALF: u64 = 250;
+/// A reserve in per cent of what is free: free space is below it, and above the two thirds that are kept for reads,
+/// with room to spare on both sides, as others use the disk, too.
+const BELOW_RESERVE: u64 = 120;
+/// Free space is below those two thirds, and above the third that is kept for erasing.
+const BELOW_TWO_THIRDS: u64 = 200;
+/// Free space is below that third, too.
+const BELOW_THIRD: u64 = 400;
 
 /// A folder on a file system where a reserve can be so many per cent of what is free, and that reserve, MiB.
 fn small_disk(per_cent: u64) -> Option<(PathBuf, u64)> {
@@ -44,8 +46,8 @@ struct Full {
 }
 
 impl Full {
-    async fn disk() -> Option<Self> {
-        let Some((folder, reserve)) = small_disk(BELOW_RESERVE) else {
+    async fn disk(per_cent: u64) -> Option<Self> {
+        let Some((folder, reserve)) = small_disk(per_cent) else {
             no_such_disk();
             return None;
         };
@@ -89,7 +91,7 @@ impl Full {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_changes_and_still_erases() {
-    let Some(full) = Full::disk().await else { return };
+    let Some(full) = Full::disk(BELOW_RESERVE).await else { return };
     let (bank, people) = (&full.bank, &full.people);
     full.refuses_changes().await;
 
@@ -116,7 +118,7 @@ async fn a_full_disk_refuses_changes_and_still_erases() {
 /// Logins, searches and receipts go on while there is room to put them on record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_still_answers_and_puts_it_on_record() {
-    let Some(full) = Full::disk().await else { return };
+    let Some(full) = Full::disk(BELOW_RESERVE).await else { return };
     let (bank, people) = (&full.bank, &full.people);
     let before = bank.auditor().checkpoint(&bank.log()).await.unwrap().tree_size;
     assert_eq!(bank.authenticator().verify("ada", &people[0].again()).await.unwrap().band(), DecisionBand::Match);
@@ -129,21 +131,29 @@ async fn a_full_disk_still_answers_and_puts_it_on_record() {
     full.refuses_changes().await;
 }
 
-/// With less than half the reserve left a server does not begin what it could not end: it does not start, says why,
-/// and leaves everything as it was.
+/// When not even a read can be put on record, people can still be erased.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_without_the_half_reserve_refuses_the_start() {
-    let Some((folder, reserve)) = small_disk(BELOW_HALF) else { return no_such_disk() };
-    let vault = Vault::setup().start_in(Home::below(&folder)).await;
-    let bank = vault.tenant("bank").await;
-    let ada = Faces::seeded(98).strangers(1).remove(0);
-    bank.enroller().enroll("ada", &ada.selfie()).await.unwrap();
-    vault.stop().await;
-    vault.reconfigure(|setup| setup.set("storage.reserve_mib", reserve));
-    let exited = vault.refuses_to_start().await;
-    assert!(!exited.status.success());
-    assert!(exited.log.contains("bytes free, less than the reserve"), "{}", exited.log);
-    vault.reconfigure(|setup| setup.set("storage.reserve_mib", 16));
-    vault.start().await;
-    assert_eq!(bank.analyst().found(&ada.again()).await, ["ada"]);
+async fn a_disk_too_full_for_reads_still_erases() {
+    let Some(full) = Full::disk(BELOW_TWO_THIRDS).await else { return };
+    let (bank, people) = (&full.bank, &full.people);
+    let refusal = bank.authenticator().verify("ada", &people[0].again()).await.refused();
+    refusal.assert_is(Code::ResourceExhausted, ErrorReason::StorageFull);
+    assert_eq!(bank.privacy_officer().erase("bob").await.unwrap().state(), ErasureState::Shredded);
+    full.refuses_changes().await;
+}
+
+/// With less than a third of the reserve left the server starts, refuses everything, and loses nothing: it says what
+/// is wrong to whoever asks, instead of being away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_too_full_for_erasing_starts_and_refuses() {
+    let Some(full) = Full::disk(BELOW_THIRD).await else { return };
+    let (bank, people) = (&full.bank, &full.people);
+    full.refuses_changes().await;
+    let refusal = bank.privacy_officer().erase("bob").await.refused();
+    refusal.assert_is(Code::ResourceExhausted, ErrorReason::StorageFull);
+
+    full.relieved().await;
+    assert_eq!(bank.analyst().found(&people[0].again()).await, ["ada"]);
+    assert_eq!(bank.analyst().found(&people[1].again()).await, ["bob"]);
+    assert_eq!(bank.privacy_officer().erase("bob").await.unwrap().state(), ErasureState::Shredded);
 }

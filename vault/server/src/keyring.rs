@@ -120,6 +120,20 @@ impl Keyring {
         Ok(allocator)
     }
 
+    /// Gives back the slots that are reserved and were never handed out: the next start need not take them for burnt.
+    /// To be called last, when nothing is allocated any more.
+    pub async fn release(&self) -> Result<()> {
+        let _one = self.reserving.lock().await;
+        let mut change = Change::new().starting();
+        for (tree, allocator) in self.allocators() {
+            if let Some(released) = allocator.release() {
+                change.put(Key::HighWater { tree }, released.mark().to_be_bytes().to_vec());
+            }
+        }
+        self.store.commit(change).await?;
+        Ok(())
+    }
+
     /// Every allocator in use.
     pub fn allocators(&self) -> Vec<(TreeId, SlotAllocator)> {
         self.allocators.lock().iter().map(|(tree, allocator)| (*tree, allocator.clone())).collect()
@@ -176,6 +190,7 @@ impl Home {
             | Key::Intent { .. }
             | Key::EpochEnd { .. }
             | Key::Receipt { .. }
+            | Key::Census { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),

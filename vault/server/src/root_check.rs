@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lethe_crypto::epoch::EpochState;
-use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, RootStore};
+use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, ReplicaState, RootId, RootStore};
 use lethe_crypto::tree::{PageCache, View};
 
 use crate::config::Config;
@@ -37,7 +37,7 @@ pub struct RootReport {
 pub struct ReplicaReport {
     /// The file.
     pub path: PathBuf,
-    /// Whether the committed epoch's root can be had from the store it is part of.
+    /// Whether it has the committed epoch's root.
     pub holds_root: bool,
     /// What is wrong with it.
     pub fault: Option<String>,
@@ -62,6 +62,8 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
             return Err(OpenError::Missing { path: path.clone(), cause });
         }
     }
+    // Each by itself, before the store brings them together.
+    let states: Vec<_> = replicas.iter().map(|path| ReplicaState::read(path)).collect();
     let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
     options.replicas = replicas.clone();
     let roots = FileRootStore::open(options)?;
@@ -78,21 +80,28 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
         Ok(key) => View::new(&key, epoch.number, Arc::new(PageCache::new(0))).authenticate(store.pages()).map(drop),
         Err(fault) => Err(fault),
     };
-    let fault = opened.as_ref().err().map(ToString::to_string);
     let retiring = state.retiring.as_ref();
     let holds_root = held.contains(&epoch.root);
-    let known = |root: &lethe_crypto::root::RootId| {
-        *root == epoch.root || retiring.is_some_and(|retiring| retiring.root == *root)
-    };
+    let known = |root: &RootId| *root == epoch.root || retiring.is_some_and(|retiring| retiring.root == *root);
     Ok(RootReport {
         vault: state.vault.to_string(),
         epoch: epoch.number,
         root: epoch.root.to_string(),
         opens: opened.is_ok(),
         retiring: retiring.map(|retiring| (retiring.number, retiring.root.to_string())),
-        replicas: replicas.into_iter().map(|path| ReplicaReport { path, holds_root, fault: fault.clone() }).collect(),
+        replicas: replicas.into_iter().zip(states).map(|(path, state)| replica(path, state, epoch.root)).collect(),
         // Where the data is older than the roots, none of them is an orphan: the next start refuses, and destroys nothing.
         orphans: held.iter().filter(|root| holds_root && !known(root)).map(ToString::to_string).collect(),
         medium: roots.medium().statements().map(|statement| statement.as_str().to_owned()).collect(),
     })
+}
+
+fn replica(path: PathBuf, state: Result<ReplicaState, lethe_crypto::Error>, root: RootId) -> ReplicaReport {
+    match state {
+        Err(fault) => ReplicaReport { path, holds_root: false, fault: Some(fault.to_string()) },
+        Ok(state) => {
+            let torn = (state.damaged > 0).then(|| format!("{} of its slots are damaged", state.damaged));
+            ReplicaReport { path, holds_root: state.roots.contains(&root), fault: torn }
+        }
+    }
 }

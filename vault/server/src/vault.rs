@@ -118,6 +118,9 @@ impl Vault {
         if !self.eraser.stop(Duration::from_secs(30)).await {
             tracing::warn!("erasures are still pending; they go on at the next start");
         }
+        if let Err(failure) = self.keys.release().await {
+            tracing::warn!(%failure, "slots that were never used could not be given back; the next erasure redraws them");
+        }
         self.store.close();
     }
 

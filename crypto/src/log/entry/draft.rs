@@ -112,7 +112,7 @@ impl EntryDraft {
             }
         };
         let Open { time, operation, credential, purpose, basis, outcome, reason, event } = entry;
-        let pseudonym = subject.map(|key| pseudonym(index, &key));
+        let pseudonym = subject.map(|key| pseudonym(origin, index, &key));
         let entry =
             Entry { time, operation, credential, purpose, basis, outcome, reason, pseudonym, sealed, blind, event };
         // What no reader would accept must not become a leaf: a log cannot take anything back.

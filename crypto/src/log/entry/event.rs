@@ -50,9 +50,35 @@ pub struct EpochDestroyed {
     pub root: EpochRoot,
     /// The kind of store that held it, like `file`.
     pub store: Token,
+    /// In how many places the store kept it, and it was destroyed and looked for again.
+    pub replicas: u64,
+    /// When the destruction that is logged began, was the root still there? `absent` after a crash between
+    /// destroying and logging: then this call only read back.
+    pub found: Found,
     /// What the store cannot promise of its medium, and the process of its memory: codes like
     /// `MEDIUM_NOT_SEPARATE`. Each is repeated among what a receipt excludes.
     pub medium: Vec<Token>,
+}
+
+/// What a store found of a root that it was to destroy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// It was there.
+    Present,
+    /// An earlier call had destroyed it.
+    Absent,
+}
+
+impl Found {
+    const ALL: [Self; 2] = [Self::Present, Self::Absent];
+
+    /// As it stands in the entry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Absent => "absent",
+        }
+    }
 }
 
 /// What an erasure erased.
@@ -144,6 +170,8 @@ impl Event {
                 epoch: fields.number("epoch")?,
                 root: read("root", &fields.text("root")?)?,
                 store: read("store", &fields.text("store")?)?,
+                replicas: fields.number("replicas")?,
+                found: read_found(&fields.text("found")?)?,
                 medium: fields
                     .texts("medium")?
                     .iter()
@@ -173,11 +201,18 @@ impl Event {
                 .number("epoch", destruction.epoch)
                 .text("root", destruction.root)
                 .text("store", &destruction.store)
+                .number("replicas", destruction.replicas)
+                .text("found", destruction.found.as_str())
                 .value("medium", Value::texts(&destruction.medium))
                 .build(),
             Self::Other(event) => event.to_value(),
         }
     }
+}
+
+fn read_found(text: &str) -> Result<Found, EntryError> {
+    let known = Found::ALL.into_iter().find(|found| found.as_str() == text);
+    known.ok_or(EntryError::Field { field: "found", cause: TextError::new("present or absent") })
 }
 
 fn read_scope(text: &str) -> Result<Scope, EntryError> {

@@ -41,6 +41,8 @@ fn drafts() -> Vec<EntryDraft> {
         epoch: 7,
         root: EpochRoot::from_bytes([0x11; 16]),
         store: token("file"),
+        replicas: 2,
+        found: Found::Present,
         medium: vec![token("MEDIUM_NOT_SEPARATE"), token("WEAR_LEVELLING_POSSIBLE")],
     };
     let quorum = Value::List(vec![Value::String("key-1".into()), Value::Number(2)]);
@@ -79,22 +81,24 @@ fn golden_entries() {
 
 /// The pseudonym as a second implementation of HMAC computes it (RFC 2104 over SHA-256).
 #[test]
-fn a_pseudonym_is_an_hmac_of_the_index() {
+fn a_pseudonym_is_an_hmac_of_log_and_index() {
     let key = audit_key(1);
     let mac = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.expose());
-    let expected = ring::hmac::sign(&mac, &[0, 0, 0, 0, 0, 0, 1, 2]);
+    let place = [origin().as_str().as_bytes(), &[0, 0, 0, 0, 0, 0, 1, 2]].concat();
+    let expected = ring::hmac::sign(&mac, &place);
     let entry = enrolment().finish(0x0102, &origin()).unwrap();
     assert_eq!(entry.pseudonym.unwrap().as_bytes().as_slice(), expected.as_ref());
 }
 
 #[test]
-fn an_entry_belongs_to_its_subject_at_its_index_alone() {
+fn an_entry_belongs_to_its_subject_in_its_place_alone() {
     let entry = enrolment().finish(5, &origin()).unwrap();
-    assert!(entry.belongs_to(5, &audit_key(1)));
-    assert!(!entry.belongs_to(5, &audit_key(2)));
-    assert!(!entry.belongs_to(6, &audit_key(1)));
+    assert!(entry.belongs_to(&origin(), 5, &audit_key(1)));
+    assert!(!entry.belongs_to(&origin(), 5, &audit_key(2)));
+    assert!(!entry.belongs_to(&origin(), 6, &audit_key(1)));
+    assert!(!entry.belongs_to(&"another.example/log".parse().unwrap(), 5, &audit_key(1)));
     let nobody = EntryDraft::new(1, token("epoch.destroy"), Outcome::Allowed).finish(5, &origin()).unwrap();
-    assert!(!nobody.belongs_to(5, &audit_key(1)));
+    assert!(!nobody.belongs_to(&origin(), 5, &audit_key(1)));
 }
 
 #[test]
@@ -269,7 +273,7 @@ proptest! {
         prop_assert_eq!(&Entry::decode(&entry.encode()).unwrap(), &entry);
         if let Some(subject) = subject {
             let key = audit_key(subject);
-            prop_assert!(entry.belongs_to(index, &key));
+            prop_assert!(entry.belongs_to(&origin(), index, &key));
             let opened = entry.unseal(&origin(), index, &key).unwrap();
             prop_assert_eq!(opened.map(|details| details.to_vec()), details);
         }

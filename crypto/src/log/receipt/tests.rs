@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::checkpoint::Checkpoint;
-use crate::log::entry::{Entry, EntryDraft, EpochDestroyed, ErasureCommitted, Event, Outcome, Scope};
+use crate::log::entry::{Entry, EntryDraft, EpochDestroyed, ErasureCommitted, Event, Found, Outcome, Scope};
 use crate::log::merkle::{Frontier, NodeAddress};
 use crate::log::note::{Seed, SigningKey, sign};
 use crate::log::text::{Origin, Token};
@@ -37,7 +37,14 @@ fn erasure() -> ErasureCommitted {
 }
 
 fn destruction() -> EpochDestroyed {
-    EpochDestroyed { epoch: 7, root: root(0x70), store: token("file"), medium: vec![token("MEDIUM_NOT_SEPARATE")] }
+    EpochDestroyed {
+        epoch: 7,
+        root: root(0x70),
+        store: token("file"),
+        replicas: 1,
+        found: Found::Present,
+        medium: vec![token("MEDIUM_NOT_SEPARATE")],
+    }
 }
 
 /// A log in memory, with what a store keeps of one.

@@ -8,6 +8,7 @@
 //! synced writes.
 
 mod device;
+mod inspect;
 mod layout;
 mod open;
 mod replica;
@@ -15,6 +16,7 @@ mod replica;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+pub use inspect::ReplicaState;
 pub use open::{FileRootStoreOptions, ReplicaLoss};
 
 use self::layout::{Header, Root, SLOTS, Slot, Use};

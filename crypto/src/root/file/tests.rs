@@ -52,6 +52,26 @@ fn vault_key(fill: u8) -> VaultKey {
     .unwrap()
 }
 
+/// Each replica is read by itself: what one of them has is not said of the other.
+#[test]
+fn a_replica_is_inspected_without_the_others() {
+    let files = Files::new(2);
+    let (store, claim) = files.open_claimed();
+    let root = wait(store.create(&claim)).unwrap();
+    assert!(matches!(ReplicaState::read(&files.paths[0]), Err(Error::Locked(_))));
+    drop(store);
+    edit(&files.paths[1], |bytes| bytes[layout::offset(0) as usize + 20] ^= 1);
+    let before: Vec<_> = files.paths.iter().map(|path| fs::read(path).unwrap()).collect();
+
+    let whole = ReplicaState { claim: Some(claim), roots: vec![root], damaged: 0 };
+    assert_eq!(ReplicaState::read(&files.paths[0]).unwrap(), whole);
+    let torn = ReplicaState { roots: vec![], damaged: 1, ..whole };
+    assert_eq!(ReplicaState::read(&files.paths[1]).unwrap(), torn);
+    assert!(matches!(ReplicaState::read(&files.directory.path().join("none")), Err(Error::ReplicaMissing(_))));
+    let after: Vec<_> = files.paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert_eq!(before, after);
+}
+
 /// Changes a file behind the store's back.
 fn edit(path: &Path, change: impl FnOnce(&mut [u8])) {
     let mut bytes = fs::read(path).unwrap();

@@ -12,6 +12,8 @@ enum Step {
     Abandon,
     /// Handed out, and neither committed nor dropped when the process dies.
     Crash,
+    /// The process ends well and starts again.
+    Restart,
     Epoch,
 }
 
@@ -20,6 +22,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => Just(Step::Commit),
         3 => Just(Step::Abandon),
         1 => Just(Step::Crash),
+        1 => Just(Step::Restart),
         1 => Just(Step::Epoch),
     ];
     prop::collection::vec(step, 0..60)
@@ -66,6 +69,16 @@ proptest! {
                     allocator = SlotAllocator::resume(durable_mark);
                     // Whatever the dead process would still have noted, nobody reads.
                     drop(lease);
+                }
+                Step::Restart => {
+                    lease.commit();
+                    owned.insert(slot);
+                    if let Some(released) = allocator.release() {
+                        prop_assert!(allocator.allocate().is_none(), "what was given back is handed out");
+                        durable_mark = released.mark();
+                    }
+                    prop_assert_eq!(durable_mark, slot + 1);
+                    allocator = SlotAllocator::resume(durable_mark);
                 }
                 Step::Epoch => {
                     lease.commit();

@@ -151,7 +151,7 @@ impl Default for Limits {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { cache_mib: 256, reserve_mib: 64 }
+        Self { cache_mib: 256, reserve_mib: 512 }
     }
 }
 

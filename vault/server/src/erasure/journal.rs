@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lethe_crypto::BoxError;
 use lethe_crypto::epoch::{Commit, Destruction, EpochState, Journal};
-use lethe_crypto::log::entry::{EpochDestroyed, ErasureCommitted, Event, Scope};
+use lethe_crypto::log::entry::{EpochDestroyed, ErasureCommitted, Event, Found, Scope};
 use lethe_crypto::log::text as log;
 use lethe_crypto::tree::{PageAddress, PageSource, TreeId, View, WeakView};
 use lethe_domain::Timestamp;
@@ -49,7 +49,7 @@ impl StoreJournal {
 
     async fn write_state(&self, mut change: Change, state: &EpochState) -> Result<(), BoxError> {
         change.put(Key::Epoch, state.encode()?);
-        self.store.commit(change.erasing()).await?;
+        self.store.commit(change).await?;
         Ok(())
     }
 }
@@ -70,12 +70,12 @@ impl Journal for StoreJournal {
     }
 
     async fn save(&self, state: &EpochState) -> Result<(), BoxError> {
-        self.write_state(Change::new(), state).await
+        self.write_state(Change::new().starting(), state).await
     }
 
     async fn commit(&self, commit: Commit<'_>, batch: &Erasures) -> Result<(), BoxError> {
         let now = Timestamp::now();
-        let mut change = Change::new();
+        let mut change = Change::new().erasing();
         for page in &commit.rewrite.put {
             change.put(Key::Page(page.address), page.bytes.clone());
         }
@@ -136,7 +136,7 @@ impl Journal for StoreJournal {
     async fn destroyed(&self, destruction: Destruction<'_>) -> Result<(), BoxError> {
         let retired = destruction.retired;
         let number = retired.number;
-        let mut change = Change::new();
+        let mut change = Change::new().erasing();
         for page in &retired.pages {
             change.delete(Key::Page(*page));
         }
@@ -152,6 +152,8 @@ impl Journal for StoreJournal {
             epoch: number,
             root: log::EpochRoot::from_bytes(*retired.root.as_bytes()),
             store: audit::token(destruction.evidence.store.as_str())?,
+            replicas: destruction.evidence.replicas.into(),
+            found: if destruction.evidence.was_absent { Found::Absent } else { Found::Present },
             medium,
         });
         let entry = audit::by_the_vault("epoch.destroy", Timestamp::now())?.event(event);

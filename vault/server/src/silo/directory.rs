@@ -99,6 +99,7 @@ impl Silos {
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
+            | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
             | Key::LogHead { .. }
@@ -214,6 +215,7 @@ impl Silos {
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
+            | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
             | Key::LogHead { .. }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Silos;
 use crate::error::{Error, Result};
-use crate::store::{Key, RowKind, Store};
+use crate::store::{Key, RowKind, SUBJECTS, Store};
 
 /// Rows that are opened together.
 const CHUNK: usize = 8192;
@@ -30,12 +30,36 @@ impl Silos {
         for kind in [RowKind::Tenant, RowKind::Credential, RowKind::Profile, RowKind::Subject, RowKind::Sketch] {
             rows += self.load_kind(store, kind, &mut loaded)?;
         }
+        self.check_galleries(store, &mut loaded)?;
         for slots in loaded.owned.values_mut() {
             slots.sort_unstable();
             slots.dedup();
         }
         tracing::info!(rows, tenants = self.all().len(), took = ?started.elapsed(), "loaded");
         Ok(loaded)
+    }
+
+    /// A gallery must have as many sketches as the store counted templates. One that has not is out of service, by
+    /// name; and the slots of its templates have owners all the same, so that no epoch redraws them.
+    fn check_galleries(&self, store: &Store, loaded: &mut Loaded) -> Result<()> {
+        for silo in self.all() {
+            let mut whole = true;
+            for model in silo.models() {
+                let (templates, sketches) = (store.census(silo.tree, SUBJECTS, model.number)?, model.rows() as u64);
+                if templates != sketches {
+                    model.fail(&format!("{sketches} sketches were read of {templates} templates"));
+                    whole = false;
+                }
+            }
+            if !whole {
+                let prefix = Key::prefix_of_tree(RowKind::Template, silo.tree);
+                store.scan(RowKind::Template, &prefix, |key, _| {
+                    loaded.own(&key);
+                    Ok::<_, Error>(())
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn load_kind(&self, store: &Store, kind: RowKind, loaded: &mut Loaded) -> Result<usize> {
@@ -74,7 +98,9 @@ impl Loaded {
         match key {
             Key::Tenant { tenant } => self.owned.entry(TreeId::VAULT).or_default().push(tenant.slot),
             Key::Subject { tree, subject } => self.owned.entry(*tree).or_default().push(subject.slot),
-            Key::Sketch { tree, at, .. } => self.owned.entry(*tree).or_default().push(at.thing.slot),
+            Key::Sketch { tree, at, .. } | Key::Template { tree, at, .. } => {
+                self.owned.entry(*tree).or_default().push(at.thing.slot)
+            }
             _ => {}
         }
     }

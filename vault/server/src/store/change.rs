@@ -33,6 +33,32 @@ pub enum Durability {
     Buffered,
 }
 
+/// How much of the disk's reserve a change leaves alone: what matters more may go on longer on a disk that fills up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Room {
+    /// The whole reserve: enrolment, administration.
+    #[default]
+    Whole,
+    /// Two thirds of it: the audit of reads, without which nobody could log in.
+    TwoThirds,
+    /// A third: erasures. Forgetting must work when nothing else does.
+    Third,
+    /// Nothing: a row of a few hundred bytes, without which the vault does not start.
+    Nothing,
+}
+
+impl Room {
+    /// Bytes that must stay free, of a reserve of so many.
+    pub(super) const fn of(self, reserve: u64) -> u64 {
+        match self {
+            Self::Whole => reserve,
+            Self::TwoThirds => reserve / 3 * 2,
+            Self::Third => reserve / 3,
+            Self::Nothing => 0,
+        }
+    }
+}
+
 /// Everything one operation changes, of one tenant or several: rows, and entries of logs. It is
 /// committed whole or not at all.
 ///
@@ -43,8 +69,7 @@ pub struct Change {
     pub(super) logs: Vec<(TreeId, Origin)>,
     pub(super) entries: Vec<Entry>,
     pub(super) durability: Durability,
-    /// May use the disk's reserve.
-    pub(super) essential: bool,
+    pub(super) room: Room,
     pub(super) leases: Vec<Lease>,
 }
 
@@ -70,15 +95,23 @@ impl Change {
         Self::default()
     }
 
-    /// A change that is only the audit of a read. It may use the disk's reserve: logins go on when enrolment cannot.
+    /// A change that is only the audit of a read. It may use a third of the disk's reserve: logins go on when enrolment
+    /// cannot.
     pub fn audit_of_read() -> Self {
-        Self { durability: Durability::Buffered, essential: true, ..Self::default() }
+        Self { durability: Durability::Buffered, room: Room::TwoThirds, ..Self::default() }
     }
 
-    /// Marks the change as part of an erasure: it may use the disk's reserve.
+    /// Marks the change as part of an erasure: it may use two thirds of the disk's reserve.
     #[must_use]
     pub fn erasing(mut self) -> Self {
-        self.essential = true;
+        self.room = Room::Third;
+        self
+    }
+
+    /// Marks the change as one that a start needs: it may use all of the disk that is left.
+    #[must_use]
+    pub fn starting(mut self) -> Self {
+        self.room = Room::Nothing;
         self
     }
 

@@ -12,9 +12,10 @@ use tokio::sync::oneshot;
 
 use super::StoreError;
 use super::book::Book;
+use super::census::{self, Census};
 use super::change::{Change, Committed, Durability, Row};
 use super::db::{Database, Nodes, Reach};
-use super::keys::{Key, RowKind};
+use super::keys::{GalleryId, Key, ProfileNumber, RowKind};
 
 /// How long the audit of a read may stay unsynced.
 const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
@@ -34,8 +35,8 @@ pub trait Follow: Send + Sync {
 pub struct StoreOptions {
     /// Bytes of RocksDB's block cache.
     pub cache_bytes: usize,
-    /// Bytes of the disk that must stay free. Erasures and the audit of reads may use half of it: forgetting must work
-    /// when nothing else does.
+    /// Bytes of the disk that must stay free. The audit of reads may use a third of them, erasures two: forgetting must
+    /// work when nothing else does.
     pub reserve_bytes: u64,
     /// Changes that may wait before more are refused.
     pub queue: usize,
@@ -43,7 +44,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, reserve_bytes: 64 << 20, queue: 4096 }
+        Self { cache_bytes: 256 << 20, reserve_bytes: 512 << 20, queue: 4096 }
     }
 }
 
@@ -75,6 +76,7 @@ impl Store {
         let committer = Committer {
             db: Arc::clone(&db),
             book: Book::load(&db)?,
+            census: Census::load(&db)?,
             follower: Arc::clone(&follower),
             followed: Arc::clone(&followed),
             syncer: Arc::clone(&syncer),
@@ -164,6 +166,11 @@ impl Store {
         self.db.scan(kind, prefix, Reach::Long, each)
     }
 
+    /// How many templates a gallery has by its template rows, however many sketches there are.
+    pub fn census(&self, tree: TreeId, gallery: GalleryId, profile: ProfileNumber) -> Result<u64, StoreError> {
+        self.get(&Key::Census { tree, gallery, profile })?.map_or(Ok(0), |count| census::decode(&count))
+    }
+
     /// The sequence of the newest change that memory has followed: what is searched from here on has seen it.
     pub fn sequence(&self) -> u64 {
         self.followed.load(Ordering::Acquire)
@@ -189,6 +196,7 @@ impl Store {
 struct Committer {
     db: Arc<Database>,
     book: Book,
+    census: Census,
     follower: Arc<RwLock<Option<Arc<dyn Follow>>>>,
     followed: Arc<AtomicU64>,
     syncer: Arc<Syncer>,
@@ -250,12 +258,13 @@ impl Committer {
     }
 
     fn prepare(&mut self, change: Change, free: Option<u64>) -> Result<(Vec<Row>, Vec<u64>), StoreError> {
-        let reserve = if change.essential { self.reserve / 2 } else { self.reserve };
+        let reserve = change.room.of(self.reserve);
         if let Some(free) = free.filter(|&free| free < reserve) {
             return Err(StoreError::Full { path: self.db.path().to_owned(), free, reserve });
         }
         let Change { mut rows, logs, entries, .. } = change;
         let leaves = self.book.write(logs, entries, &mut rows)?;
+        self.census.count(&mut rows);
         Ok((rows, leaves))
     }
 }

@@ -149,6 +149,7 @@ impl Database {
             | RowKind::Receipt
             | RowKind::TenantRequest
             | RowKind::LogKey
+            | RowKind::Census
             | RowKind::Subject
             | RowKind::Template
             | RowKind::Sketch

@@ -34,6 +34,8 @@ pub enum RowKind {
     TenantRequest = 0x14,
     /// The seed of a log's signing key, sealed.
     LogKey = 0x15,
+    /// How many templates a gallery has.
+    Census = 0x16,
     /// A subject's base row, sealed: the only place its applicant id is in.
     Subject = 0x20,
     /// A template, sealed.
@@ -51,7 +53,7 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -64,6 +66,7 @@ impl RowKind {
         Self::Receipt,
         Self::TenantRequest,
         Self::LogKey,
+        Self::Census,
         Self::Subject,
         Self::Template,
         Self::Sketch,
@@ -112,6 +115,7 @@ pub enum Key {
     Receipt { tree: TreeId, receipt: ReceiptId },
     TenantRequest { tree: TreeId, tag: [u8; 16] },
     LogKey { tree: TreeId },
+    Census { tree: TreeId, gallery: GalleryId, profile: ProfileNumber },
     Subject { tree: TreeId, subject: SlotRef },
     Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
     Sketch { tree: TreeId, gallery: GalleryId, profile: ProfileNumber, at: TemplateAt },
@@ -143,6 +147,7 @@ impl Key {
             Self::Receipt { .. } => RowKind::Receipt,
             Self::TenantRequest { .. } => RowKind::TenantRequest,
             Self::LogKey { .. } => RowKind::LogKey,
+            Self::Census { .. } => RowKind::Census,
             Self::Subject { .. } => RowKind::Subject,
             Self::Template { .. } => RowKind::Template,
             Self::Sketch { .. } => RowKind::Sketch,
@@ -168,6 +173,9 @@ impl Key {
             Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),
             Self::Profile { tree, number } => key.tree(*tree).bytes(&number.to_be_bytes()),
             Self::TenantRequest { tree, tag } => key.tree(*tree).bytes(tag),
+            Self::Census { tree, gallery, profile } => {
+                key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes())
+            }
             Self::Subject { tree, subject } => key.tree(*tree).slot(*subject),
             Self::Template { tree, gallery, at, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).at(*at).bytes(&profile.to_be_bytes())
@@ -262,6 +270,7 @@ impl Reader<'_> {
             RowKind::Receipt => Key::Receipt { tree: self.tree()?, receipt: ReceiptId::from_bytes(self.array()?) },
             RowKind::TenantRequest => Key::TenantRequest { tree: self.tree()?, tag: self.array()? },
             RowKind::LogKey => Key::LogKey { tree: self.tree()? },
+            RowKind::Census => Key::Census { tree: self.tree()?, gallery: self.u32()?, profile: self.u32()? },
             RowKind::Subject => Key::Subject { tree: self.tree()?, subject: self.slot()? },
             RowKind::Template => {
                 Key::Template { tree: self.tree()?, gallery: self.u32()?, at: self.at()?, profile: self.u32()? }
@@ -317,7 +326,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..13_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..14_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -330,7 +339,8 @@ mod tests {
                 8 => Key::Subject { tree, subject: at.subject },
                 9 => Key::Template { tree, gallery: number, at, profile: level.into() },
                 10 => Key::Sketch { tree, gallery: number, profile: level.into(), at },
-                11 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
+                11 => Key::Census { tree, gallery: number, profile: level.into() },
+                12 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },
         )

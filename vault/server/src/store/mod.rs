@@ -4,6 +4,7 @@
 //! This is the only module that names RocksDB.
 
 mod book;
+mod census;
 mod change;
 mod commit;
 mod db;

@@ -1,5 +1,6 @@
 //! Tests that look inside: the production code on a real store, without the wire in between.
 
+mod damage;
 mod faces;
 mod swap;
 
