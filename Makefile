@@ -45,7 +45,7 @@ test: setup lint unit docs audit ## Everything a change must pass: setup, lint, 
 	@printf '\n==> all passed\n'
 
 .PHONY: lint
-lint: format proto-lint clippy ## Format, .proto files, clippy with warnings denied.
+lint: format proto-lint proto-breaking clippy ## Format, .proto files, clippy with warnings denied.
 
 .PHONY: format
 format:
@@ -61,6 +61,18 @@ proto-lint:
 	    echo 'skipped: npx cannot get $(BUF); is the npm registry reachable?'; \
 	else \
 	    cd proto && npx --yes $(BUF) lint && npx --yes $(BUF) format --diff --exit-code && echo 'clean'; \
+	fi
+
+.PHONY: proto-breaking
+proto-breaking:
+	$(call step,proto: buf breaking)
+	@release=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true); \
+	if [ -z "$$release" ]; then \
+	    echo 'skipped: there is no release yet that clients could depend on'; \
+	elif ! npx --yes $(BUF) --version >/dev/null 2>&1; then \
+	    echo 'skipped: npx cannot get $(BUF)'; \
+	else \
+	    cd proto && npx --yes $(BUF) breaking --against "../.git#tag=$$release,subdir=proto" && echo "compatible with $$release"; \
 	fi
 
 .PHONY: clippy

@@ -39,7 +39,7 @@ const AT_FOUNDING: [&str; 4] =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_and_nothing_erased_comes_back() {
-    let kills: usize = number(KILLS).unwrap_or(30);
+    let kills: usize = number(KILLS).unwrap_or(200);
     let seed: u64 = number(SEED).unwrap_or_else(fresh_seed);
     println!("{SEED}={seed} {KILLS}={kills}");
     let mut storm = Storm::begin(seed).await;
