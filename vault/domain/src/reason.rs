@@ -97,6 +97,8 @@ reasons! {
     ErasurePending = "ERASURE_PENDING",
     /// The disk is full; nothing was changed.
     StorageFull = "STORAGE_FULL",
+    /// A mirror of the vault cannot be written; what depends on it waits.
+    MirrorFailing = "MIRROR_FAILING",
     /// A fault on the server's side; the log has the details.
     Internal = "INTERNAL",
 }

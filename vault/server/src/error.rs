@@ -74,9 +74,14 @@ impl Error {
             Self::Store(StoreError::Full { .. }) => Reason::StorageFull,
             Self::Store(StoreError::Overloaded) => Reason::Overloaded,
             Self::Store(StoreError::Closed) => Reason::ShuttingDown,
+            Self::Store(StoreError::Mirror { .. }) => Reason::MirrorFailing,
             Self::Store(
                 StoreError::Corrupt { .. }
                 | StoreError::Format { .. }
+                | StoreError::Folder { .. }
+                | StoreError::MirrorMissing { .. }
+                | StoreError::MirrorForeign { .. }
+                | StoreError::Behind { .. }
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
                 | StoreError::Database { .. },

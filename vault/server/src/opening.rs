@@ -18,7 +18,7 @@ use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::silo::{Loaded, Silos};
-use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions};
+use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions, mirror_row};
 use crate::tenant::put_credential;
 use crate::vault::Vault;
 
@@ -83,6 +83,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
         cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
         reserve_bytes: config.storage.reserve_mib << 20,
         queue: config.limits.queue,
+        mirrors: config.mirror_paths(),
     };
     let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
     let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
@@ -108,6 +109,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
         administration: tokio::sync::Mutex::new(()),
     });
     let operator_key = found(&vault).await?;
+    record_mirrors(&vault).await?;
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
     Ok(Opened { vault, operator_key })
@@ -160,6 +162,19 @@ async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
     change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;
     Ok(Some(api_key))
+}
+
+/// Puts on record which mirrors the vault has got: from here on none of them may be away without anybody saying so.
+async fn record_mirrors(vault: &Vault) -> Result<()> {
+    for mirror in vault.store.new_mirrors() {
+        let mut change = Change::new();
+        let (key, value) = mirror_row(mirror.id, &mirror.path);
+        change.put(key, value);
+        let entry = audit::by_the_vault("mirror.add", Timestamp::now())?;
+        change.log(TreeId::VAULT, audit::naming(entry, "MIRROR_ADDED", "mirror", &mirror.id.to_string())?);
+        vault.store.commit(change).await?;
+    }
+    Ok(())
 }
 
 /// Slots that were handed out and never committed: torn bytes may be sealed under them, so the next epoch

@@ -70,8 +70,13 @@ pub(crate) fn about(entry: EntryDraft, subject: &SlotKey) -> EntryDraft {
 
 /// Names what an entry created or revoked.
 pub(crate) fn concerning(entry: EntryDraft, kind: &str, id: CredentialId) -> Result<EntryDraft> {
+    naming(entry, kind, "credential", &id.to_string())
+}
+
+/// Adds an event of one field.
+pub(crate) fn naming(entry: EntryDraft, kind: &str, field: &str, value: &str) -> Result<EntryDraft> {
     use lethe_crypto::log::entry::{Event, OtherEvent};
-    let fields = vec![("credential".to_owned(), lethe_crypto::log::json::Value::String(id.to_string()))];
+    let fields = vec![(field.to_owned(), lethe_crypto::log::json::Value::String(value.to_owned()))];
     Ok(entry.event(Event::Other(OtherEvent::new(token(kind)?, fields).map_err(StoreError::from)?)))
 }
 

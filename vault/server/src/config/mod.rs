@@ -34,6 +34,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where root keys are kept.
     pub root: RootConfig,
+    /// Live copies of what a backup cannot give back.
+    pub mirror: MirrorConfig,
     /// TLS 1.3; without it the server speaks plaintext, on loopback only.
     pub tls: Option<TlsConfig>,
     /// Bounds on what callers may ask for at once.
@@ -54,6 +56,14 @@ pub struct RootConfig {
     /// One file a replica, best on a device of its own each; empty: `root/vault.root` in the data
     /// folder. See [`Config::root_replicas`].
     pub replicas: Vec<PathBuf>,
+}
+
+/// Mirrors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MirrorConfig {
+    /// A folder each, best on another disk than the data; none: `mirror` in the data folder, which survives a damaged
+    /// database and not the loss of the folder. See [`Config::mirror_paths`].
+    pub paths: Option<Vec<PathBuf>>,
 }
 
 /// TLS material, all PEM.
@@ -133,6 +143,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
             data_dir: PathBuf::from("./lethe-data"),
             root: RootConfig::default(),
+            mirror: MirrorConfig::default(),
             tls: None,
             limits: Limits::default(),
             storage: Storage::default(),
@@ -176,6 +187,12 @@ impl Config {
         } else {
             self.root.replicas.clone()
         }
+    }
+
+    /// The folders of the mirrors: those that were named, or the one in the data folder.
+    #[must_use]
+    pub fn mirror_paths(&self) -> Vec<PathBuf> {
+        self.mirror.paths.clone().unwrap_or_else(|| vec![self.data_dir.join("mirror")])
     }
 
     /// Checks ranges and what keys ask of each other. A configuration of a [`Loader`] is checked

@@ -51,6 +51,8 @@ fn every_key_can_stand_in_a_file() {
         data_dir = "/var/lib/lethe"
         [root]
         replicas = ["/mnt/a/r", "/mnt/b/r"]
+        [mirror]
+        paths = ["/mnt/c/m"]
         [tls]
         cert = "/etc/lethe/cert.pem"
         key = "/etc/lethe/key.pem"
@@ -80,6 +82,7 @@ fn every_key_can_stand_in_a_file() {
         listen: "0.0.0.0:8443".parse().unwrap(),
         data_dir: "/var/lib/lethe".into(),
         root: RootConfig { replicas: vec!["/mnt/a/r".into(), "/mnt/b/r".into()] },
+        mirror: MirrorConfig { paths: Some(vec!["/mnt/c/m".into()]) },
         tls: Some(TlsConfig {
             cert: "/etc/lethe/cert.pem".into(),
             key: "/etc/lethe/key.pem".into(),

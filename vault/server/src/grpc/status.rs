@@ -60,9 +60,21 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(SOON));
                 (Code::Unavailable, "the server is shutting down".to_owned())
             }
+            Error::Store(StoreError::Mirror { .. }) => {
+                details.set_retry_info(Some(SOON));
+                tracing::error!(%error, "a call was refused");
+                (
+                    Code::Unavailable,
+                    "a mirror of the vault cannot be written; the server's log has the details".to_owned(),
+                )
+            }
             Error::Store(
                 StoreError::Corrupt { .. }
                 | StoreError::Format { .. }
+                | StoreError::Folder { .. }
+                | StoreError::MirrorMissing { .. }
+                | StoreError::MirrorForeign { .. }
+                | StoreError::Behind { .. }
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
                 | StoreError::Database { .. },

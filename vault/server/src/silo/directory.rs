@@ -96,6 +96,8 @@ impl Silos {
             | Key::Page(_)
             | Key::Intent { .. }
             | Key::EpochEnd { .. }
+            | Key::Position
+            | Key::Mirror { .. }
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
@@ -210,6 +212,8 @@ impl Silos {
             | Key::Page(_)
             | Key::Intent { .. }
             | Key::EpochEnd { .. }
+            | Key::Position
+            | Key::Mirror { .. }
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }

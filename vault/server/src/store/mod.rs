@@ -10,6 +10,7 @@ mod commit;
 mod db;
 mod error;
 pub mod keys;
+mod mirror;
 
 pub use book::LogHead;
 pub use change::{Change, Committed, Durability, Row};
@@ -17,3 +18,5 @@ pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
+pub(crate) use mirror::row_of as mirror_row;
+pub use mirror::{MirrorId, MirrorState, Registered};

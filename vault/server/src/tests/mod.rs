@@ -2,6 +2,7 @@
 
 mod damage;
 mod faces;
+mod mirrors;
 mod swap;
 
 use std::sync::Arc;
@@ -35,6 +36,10 @@ impl Open {
 
     async fn reopen(self) -> Self {
         self.vault.close().await;
+        self.reopen_closed().await
+    }
+
+    async fn reopen_closed(self) -> Self {
         drop(self.vault);
         let vault = open(self.folder.path()).await;
         Self { vault, folder: self.folder }
@@ -82,8 +87,11 @@ impl Open {
 }
 
 async fn open(folder: &std::path::Path) -> Arc<Vault> {
-    let config = Config { data_dir: folder.to_owned(), ..Config::default() };
-    opening::open(&config).await.unwrap().vault
+    opening::open(&config(folder)).await.unwrap().vault
+}
+
+fn config(folder: &std::path::Path) -> Config {
+    Config { data_dir: folder.to_owned(), ..Config::default() }
 }
 
 fn principal(owner: Owner, roles: Roles) -> Principal {
