@@ -81,7 +81,10 @@ impl Error {
                 | StoreError::Folder { .. }
                 | StoreError::MirrorMissing { .. }
                 | StoreError::MirrorForeign { .. }
+                | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
+                | StoreError::Unfinished { .. }
+                | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
                 | StoreError::Database { .. },

@@ -193,6 +193,7 @@ impl Home {
             | Key::EpochEnd { .. }
             | Key::Position
             | Key::Mirror { .. }
+            | Key::Restoring
             | Key::Receipt { .. }
             | Key::Census { .. }
             | Key::LogHead { .. }

@@ -77,21 +77,7 @@ pub struct Opened {
 /// # Errors
 /// Says the way out, and leaves everything as it was.
 pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
-    cpu::require().map_err(OpenError::Cpu)?;
-    let roots = open_roots(config)?;
-    let options = StoreOptions {
-        cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
-        reserve_bytes: config.storage.reserve_mib << 20,
-        queue: config.limits.queue,
-        mirrors: config.mirror_paths(),
-    };
-    let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
-    let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
-    let cache = Arc::new(PageCache::new(LEAF_PAGES));
-    let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
-
-    let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
-    journal.publish_to(Arc::clone(&keys));
+    let Foundation { store, journal, writer, keys, roots } = Foundation::lay(config, false).await?;
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
@@ -113,6 +99,40 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
     Ok(Opened { vault, operator_key })
+}
+
+/// What a vault stands on: rows, and the keys that open them.
+pub(crate) struct Foundation {
+    pub(crate) store: Arc<Store>,
+    pub(crate) journal: Arc<StoreJournal>,
+    pub(crate) writer: EpochWriter<StoreJournal>,
+    pub(crate) keys: Arc<Keyring>,
+    pub(crate) roots: Arc<dyn RootStore>,
+}
+
+impl Foundation {
+    /// Opens root store, rows and mirrors, and authenticates the key tree. `restoring` opens a vault whose restore is
+    /// not finished, too.
+    pub(crate) async fn lay(config: &Config, restoring: bool) -> std::result::Result<Self, OpenError> {
+        cpu::require().map_err(OpenError::Cpu)?;
+        let roots = open_roots(config)?;
+        let options = StoreOptions {
+            cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
+            reserve_bytes: config.storage.reserve_mib << 20,
+            queue: config.limits.queue,
+            mirrors: config.mirror_paths(),
+            dropping: None,
+            restoring,
+        };
+        let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
+        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
+        let cache = Arc::new(PageCache::new(LEAF_PAGES));
+        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
+
+        let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
+        journal.publish_to(Arc::clone(&keys));
+        Ok(Self { store, journal, writer, keys, roots })
+    }
 }
 
 /// All that follows from committed rows.
@@ -179,7 +199,7 @@ async fn record_mirrors(vault: &Vault) -> Result<()> {
 
 /// Slots that were handed out and never committed: torn bytes may be sealed under them, so the next epoch
 /// redraws them (02, rule 3).
-fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
+pub(crate) fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
     let view = keys.view();
     let mut burnt = Redraw::new();
     store.scan(RowKind::HighWater, &Key::prefix(RowKind::HighWater), |key, _| {

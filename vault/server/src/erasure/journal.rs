@@ -39,6 +39,13 @@ pub struct Erasures {
     pub(super) burnt: u64,
 }
 
+impl Erasures {
+    /// Nothing but slots that were burnt.
+    pub(crate) const fn burnt(burnt: u64) -> Self {
+        Self { accepted: Vec::new(), burnt }
+    }
+}
+
 impl StoreJournal {
     /// A journal on this store.
     pub fn new(store: Arc<Store>, process: Vec<&'static str>) -> Self {

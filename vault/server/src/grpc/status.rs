@@ -74,7 +74,10 @@ impl From<Error> for Status {
                 | StoreError::Folder { .. }
                 | StoreError::MirrorMissing { .. }
                 | StoreError::MirrorForeign { .. }
+                | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
+                | StoreError::Unfinished { .. }
+                | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
                 | StoreError::Database { .. },

@@ -98,6 +98,7 @@ impl Silos {
             | Key::EpochEnd { .. }
             | Key::Position
             | Key::Mirror { .. }
+            | Key::Restoring
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
@@ -214,6 +215,7 @@ impl Silos {
             | Key::EpochEnd { .. }
             | Key::Position
             | Key::Mirror { .. }
+            | Key::Restoring
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }

@@ -16,7 +16,7 @@ use super::census::{self, Census};
 use super::change::{Change, Committed, Durability, Row};
 use super::db::{Database, Nodes, Reach};
 use super::keys::{GalleryId, Key, ProfileNumber, RowKind};
-use super::mirror::{MirrorState, Mirrors, Registered, is_mirrored};
+use super::mirror::{MirrorId, MirrorState, Mirrors, Registered, is_mirrored};
 
 /// How long the audit of a read may stay unsynced.
 const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
@@ -43,11 +43,22 @@ pub struct StoreOptions {
     pub queue: usize,
     /// Folders of the mirrors.
     pub mirrors: Vec<PathBuf>,
+    /// A mirror that is about to be given up: the store opens without it.
+    pub dropping: Option<MirrorId>,
+    /// Opens a store whose restore is not finished, too: to finish it.
+    pub restoring: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, reserve_bytes: 512 << 20, queue: 4096, mirrors: Vec::new() }
+        Self {
+            cache_bytes: 256 << 20,
+            reserve_bytes: 512 << 20,
+            queue: 4096,
+            mirrors: Vec::new(),
+            dropping: None,
+            restoring: false,
+        }
     }
 }
 
@@ -76,7 +87,10 @@ impl Store {
     /// Says the way out, and leaves everything as it was: see [`StoreError`].
     pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
         let db = Arc::new(Database::open(path, options.cache_bytes)?);
-        let mirrors = Arc::new(Mirrors::open(&db, &options.mirrors)?);
+        if db.get(&Key::Restoring)?.is_some() && !options.restoring {
+            return Err(StoreError::Unfinished { path: path.to_owned() });
+        }
+        let mirrors = Arc::new(Mirrors::open(&db, &options.mirrors, options.dropping)?);
         let (sender, receiver) = sync_channel(options.queue);
         let syncer = Arc::new(Syncer::new(Arc::clone(&mirrors)));
         let follower = Arc::new(RwLock::new(None));
@@ -209,6 +223,10 @@ impl Store {
     /// Mirrors that were made when the store was opened: the vault is still to put on record that it has them.
     pub fn new_mirrors(&self) -> &[Registered] {
         self.mirrors.new_ones()
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.db
     }
 
     /// Written pages of the key trees.

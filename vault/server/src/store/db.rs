@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use lethe_crypto::BoxError;
 use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
 use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
+use rocksdb::backup::BackupEngine;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
     IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
@@ -137,6 +138,12 @@ impl Database {
         self.db.latest_sequence_number()
     }
 
+    /// Copies the files of the database as it is at this moment. The write-ahead log goes along, so that all families are
+    /// of the same moment.
+    pub(super) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), StoreError> {
+        engine.create_new_backup(&self.db).map_err(StoreError::database("make a backup"))
+    }
+
     /// What is there at this moment, however it changes meanwhile.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader { database: self, snapshot: self.db.snapshot() }
@@ -168,7 +175,8 @@ impl Database {
             | RowKind::Intent
             | RowKind::EpochEnd
             | RowKind::Position
-            | RowKind::Mirror => TREE,
+            | RowKind::Mirror
+            | RowKind::Restoring => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile
@@ -196,6 +204,18 @@ impl Reader<'_> {
     /// The newest change that is in it.
     pub(super) fn sequence(&self) -> u64 {
         self.snapshot.sequence_number()
+    }
+
+    /// Reads every row, and counts them.
+    pub(super) fn count(&self) -> Result<u64, StoreError> {
+        let mut rows = 0;
+        for kind in RowKind::ALL {
+            for row in self.rows(kind) {
+                row?;
+                rows += 1;
+            }
+        }
+        Ok(rows)
     }
 
     pub(super) fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {

@@ -56,6 +56,12 @@ pub enum StoreError {
         /// Which.
         id: MirrorId,
     },
+    /// The vault has no such mirror.
+    #[error("the vault has no mirror {id}; `lethe mirror list` shows those it has")]
+    NoSuchMirror {
+        /// Which.
+        id: MirrorId,
+    },
     /// A folder of the configuration holds a mirror that the vault does not have.
     #[error("{path} holds the mirror {id}, which is another vault's, or was dropped: name an empty folder", path = path.display())]
     MirrorForeign {
@@ -77,6 +83,15 @@ pub enum StoreError {
         /// How many rows it lacks.
         lost: u64,
     },
+    /// A restore was begun and not finished.
+    #[error("a restore of {path} was not finished: run `lethe restore` again", path = path.display())]
+    Unfinished {
+        /// The database.
+        path: PathBuf,
+    },
+    /// What was found does not allow a restore; nothing was changed.
+    #[error("cannot restore: {0}")]
+    Restore(String),
     /// A folder cannot be made.
     #[error("cannot create {path}: {cause}", path = path.display())]
     Folder {

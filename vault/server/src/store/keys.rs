@@ -27,6 +27,8 @@ pub enum RowKind {
     Position = 0x07,
     /// A mirror that the vault has.
     Mirror = 0x08,
+    /// A restore is not finished.
+    Restoring = 0x09,
     /// A tenant, sealed.
     Tenant = 0x10,
     /// A credential, sealed.
@@ -59,7 +61,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -68,6 +70,7 @@ impl RowKind {
         Self::EpochEnd,
         Self::Position,
         Self::Mirror,
+        Self::Restoring,
         Self::Tenant,
         Self::Credential,
         Self::Profile,
@@ -119,6 +122,7 @@ pub enum Key {
     EpochEnd { number: u64 },
     Position,
     Mirror { id: MirrorId },
+    Restoring,
     Tenant { tenant: SlotRef },
     Credential { tree: TreeId, credential: CredentialId },
     Profile { tree: TreeId, number: ProfileNumber },
@@ -153,6 +157,7 @@ impl Key {
             Self::EpochEnd { .. } => RowKind::EpochEnd,
             Self::Position => RowKind::Position,
             Self::Mirror { .. } => RowKind::Mirror,
+            Self::Restoring => RowKind::Restoring,
             Self::Tenant { .. } => RowKind::Tenant,
             Self::Credential { .. } => RowKind::Credential,
             Self::Profile { .. } => RowKind::Profile,
@@ -174,7 +179,7 @@ impl Key {
     pub fn encode(&self) -> Vec<u8> {
         let key = Writer::new(self.kind());
         match self {
-            Self::Format | Self::Epoch | Self::Position => key,
+            Self::Format | Self::Epoch | Self::Position | Self::Restoring => key,
             Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
             Self::Page(address) => key.bytes(&address.encode()),
             Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
@@ -276,6 +281,7 @@ impl Reader<'_> {
             RowKind::Intent => Key::Intent { tree: self.tree()?, receipt: ReceiptId::from_bytes(self.array()?) },
             RowKind::EpochEnd => Key::EpochEnd { number: u64::from_be_bytes(self.array()?) },
             RowKind::Position => Key::Position,
+            RowKind::Restoring => Key::Restoring,
             RowKind::Mirror => Key::Mirror { id: MirrorId::from_bytes(self.array()?) },
             RowKind::Tenant => Key::Tenant { tenant: self.slot()? },
             RowKind::Credential => {

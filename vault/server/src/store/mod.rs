@@ -3,6 +3,7 @@
 //!
 //! This is the only module that names RocksDB.
 
+mod backups;
 mod book;
 mod census;
 mod change;
@@ -11,7 +12,9 @@ mod db;
 mod error;
 pub mod keys;
 mod mirror;
+mod restore;
 
+pub use backups::{Backup, Backups};
 pub use book::LogHead;
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
@@ -19,4 +22,5 @@ pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
 pub(crate) use mirror::row_of as mirror_row;
-pub use mirror::{MirrorId, MirrorState, Registered};
+pub use mirror::{MirrorId, MirrorState, Registered, registered_mirrors};
+pub(crate) use restore::adopt;

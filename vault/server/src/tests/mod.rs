@@ -3,6 +3,7 @@
 mod damage;
 mod faces;
 mod mirrors;
+mod restoring;
 mod swap;
 
 use std::sync::Arc;
@@ -74,16 +75,20 @@ impl Open {
     }
 
     async fn may<O: Kind>(&self, tenant: &TenantId, role: Role, purpose: Purpose) -> Authorized<O> {
-        let who = principal(Owner::Tenant(tenant.clone()), Roles::only(role));
-        let Ok(call) = self.vault.admit::<O>(&who, Aim::Tenant(tenant), Some(purpose)).await else {
-            panic!("{role} may not");
-        };
-        call
+        may(&self.vault, tenant, role, purpose).await
     }
 
     fn silo(&self, tenant: &TenantId) -> Arc<Silo> {
         self.vault.silos.find(tenant).unwrap()
     }
+}
+
+async fn may<O: Kind>(vault: &Vault, tenant: &TenantId, role: Role, purpose: Purpose) -> Authorized<O> {
+    let who = principal(Owner::Tenant(tenant.clone()), Roles::only(role));
+    let Ok(call) = vault.admit::<O>(&who, Aim::Tenant(tenant), Some(purpose)).await else {
+        panic!("{role} may not");
+    };
+    call
 }
 
 async fn open(folder: &std::path::Path) -> Arc<Vault> {

@@ -22,6 +22,7 @@ use super::change::Row;
 use super::db::{Database, Reach};
 use super::keys::{Key, RowKind};
 
+pub(super) use copy::copy;
 pub use set::MirrorState;
 pub(super) use set::Mirrors;
 
@@ -95,7 +96,7 @@ impl Position {
         Ok(Self { id: MirrorId(*id), sequence: u64::from_be_bytes(*sequence), whole })
     }
 
-    fn row(self) -> Row {
+    pub(super) fn row(self) -> Row {
         Row::Put(Key::Position, self.encode())
     }
 
@@ -124,6 +125,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::LogEntry
         | RowKind::LogNode => true,
         RowKind::Position
+        | RowKind::Restoring
         | RowKind::Census
         | RowKind::Subject
         | RowKind::Template
@@ -141,6 +143,14 @@ pub struct Registered {
     pub path: PathBuf,
 }
 
+/// The mirrors that the vault in `path` has.
+///
+/// # Errors
+/// `Database` if there is none, or it is open elsewhere.
+pub fn registered_mirrors(path: &Path) -> Result<Vec<Registered>, StoreError> {
+    registered(&Database::read_only(path)?)
+}
+
 /// The mirrors a vault has.
 pub(super) fn registered(db: &Database) -> Result<Vec<Registered>, StoreError> {
     let mut found = Vec::new();
@@ -155,7 +165,7 @@ pub(super) fn registered(db: &Database) -> Result<Vec<Registered>, StoreError> {
 }
 
 /// Is there a database in this folder?
-fn exists(path: &Path) -> bool {
+pub(super) fn exists(path: &Path) -> bool {
     path.join("CURRENT").exists()
 }
 

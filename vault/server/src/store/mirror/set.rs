@@ -32,12 +32,21 @@ impl Mirrors {
     /// # Errors
     /// `MirrorMissing` if the vault has a mirror that is not among the paths; `MirrorForeign` if a path holds one that
     /// the vault does not have; `Behind` if a mirror has rows that `main` has not, or not any more.
-    pub(in crate::store) fn open(main: &Arc<Database>, paths: &[PathBuf]) -> Result<Self, StoreError> {
-        let known = registered(main)?;
+    pub(in crate::store) fn open(
+        main: &Arc<Database>,
+        paths: &[PathBuf],
+        dropping: Option<MirrorId>,
+    ) -> Result<Self, StoreError> {
+        let mut known = registered(main)?;
+        if let Some(id) = dropping {
+            let place = known.iter().position(|known| known.id == id);
+            known.remove(place.ok_or(StoreError::NoSuchMirror { id })?);
+        }
         let mut opened = Vec::new();
         let mut new = Vec::new();
         for path in paths {
             let (id, mirror) = match find(path)? {
+                Some((position, _)) if Some(position.id) == dropping => continue,
                 Some((position, mirror)) => {
                     if !known.iter().any(|known| known.id == position.id) {
                         return Err(StoreError::MirrorForeign { path: path.clone(), id: position.id });
