@@ -161,7 +161,7 @@ fn open_roots(config: &Config) -> std::result::Result<Arc<dyn RootStore>, OpenEr
 }
 
 /// Makes a folder that only its owner may enter.
-fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
+pub(crate) fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|cause| OpenError::Folder { path: path.to_owned(), cause })

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::erasure::Erasures;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
-use crate::opening::{Foundation, OpenError, find_burnt};
+use crate::opening::{self, Foundation, OpenError, find_burnt};
 use crate::records::{IntentRecord, ProfileRecord, decode};
 use crate::silo::Loaded;
 use crate::store::{self, Backups, Change, Key, ProfileNumber, RowKind, Store, StoreError};
@@ -88,15 +88,22 @@ pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result
     }
     store::adopt(&db, &config.mirror_paths())?;
     let mut vault = Foundation::lay(config, true).await?;
+    let restored = bring_up(&mut vault, source.accept_loss).await;
+    vault.store.close();
+    restored
+}
+
+/// Removes what is gone, and the keys of what is lost; nothing before everything was looked at.
+async fn bring_up(vault: &mut Foundation, accept_loss: bool) -> std::result::Result<Restored, OpenError> {
     let (store, keys) = (&vault.store, &vault.keys);
 
     let sifted = tokio::task::block_in_place(|| Sieve::new(store, keys)?.sift())?;
     let corrupt = sifted.report.corrupt.sum();
-    if corrupt > 0 && !source.accept_loss {
+    if corrupt > 0 && !accept_loss {
         let why = format!(
             "{corrupt} rows are damaged. Another backup may have them whole: move {} away and name it. Or go on without \
              them, for good, with --accept-loss",
-            db.display()
+            store.path().display()
         );
         return Err(StoreError::Restore(why).into());
     }
@@ -120,7 +127,6 @@ pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result
     report.epoch = vault.writer.epoch().number;
     let sequence = vault.store.commit(finished(&report)?).await?.sequence;
     vault.store.mirrored(sequence).await?;
-    vault.store.close();
     Ok(report)
 }
 
@@ -140,7 +146,7 @@ fn is_begun(db: &Path) -> Result<bool> {
 }
 
 /// Writes a backup's files, under their name only once they are all there.
-fn write_bulk(db: &Path, folder: &Path, number: Option<u32>) -> Result<()> {
+fn write_bulk(db: &Path, folder: &Path, number: Option<u32>) -> Result<(), OpenError> {
     if !folder.exists() {
         return Err(StoreError::Restore(format!("there is no folder {}", folder.display())).into());
     }
@@ -148,10 +154,11 @@ fn write_bulk(db: &Path, folder: &Path, number: Option<u32>) -> Result<()> {
     let newest = backups.list().last().map(|backup| backup.number);
     let number = number.or(newest).ok_or_else(|| StoreError::Restore(format!("{} has no backup", folder.display())))?;
     let unfinished = db.with_extension("restoring");
-    let io = |cause| StoreError::Folder { path: unfinished.clone(), cause };
+    let io = |cause| OpenError::Folder { path: unfinished.clone(), cause };
     if unfinished.exists() {
         std::fs::remove_dir_all(&unfinished).map_err(io)?;
     }
+    opening::create_folder(&unfinished)?;
     tracing::info!(number, "writing the files of a backup");
     backups.restore(number, &unfinished)?;
     std::fs::rename(&unfinished, db).map_err(io)?;

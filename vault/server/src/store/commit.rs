@@ -225,6 +225,11 @@ impl Store {
         self.mirrors.new_ones()
     }
 
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        self.db.path()
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.db
     }
