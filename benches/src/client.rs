@@ -278,7 +278,9 @@ fn parent() -> String {
     format!("tenants/{TENANT}")
 }
 
-fn subject(identity: u64) -> String {
+/// The resource name of a person.
+#[must_use]
+pub fn subject(identity: u64) -> String {
     format!("tenants/{TENANT}/subjects/{}", subject_id(identity))
 }
 

@@ -56,7 +56,7 @@ impl Vault {
     /// What starting and calling give.
     pub async fn found(scratch: &Path, dimension: usize) -> Result<Self, Error> {
         let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
-        let child = Child::start(&arguments(folder.path()))?;
+        let child = Child::start(&arguments(folder.path()), None)?;
         let operator = child.key().ok_or_else(|| Error::invalid("a new vault gave no operator's key"))?;
         let client = Client::connect(child.endpoint(), operator, dimension).await?;
         let key = client.set_up(&model(dimension)).await?;
@@ -85,15 +85,23 @@ impl Vault {
         Ok(())
     }
 
-    /// Ends the process and starts it again on the same folder.
+    /// Ends the process and starts it again on the same folder, on all cores.
     ///
     /// # Errors
     /// What stopping and starting give.
     pub async fn restart(self) -> Result<Self, Error> {
+        self.restart_on(None).await
+    }
+
+    /// The same on some cores, as `taskset` takes them.
+    ///
+    /// # Errors
+    /// As [`Vault::restart`].
+    pub async fn restart_on(self, cores: Option<&str>) -> Result<Self, Error> {
         let Self { folder, child, key, dimension, client } = self;
         drop(client);
         child.stop().await?;
-        let child = Child::start(&arguments(folder.path()))?;
+        let child = Child::start(&arguments(folder.path()), cores)?;
         let client = Arc::new(Client::connect(child.endpoint(), &key, dimension).await?);
         Ok(Self { folder, child, client, key, dimension })
     }

@@ -14,12 +14,13 @@ use crate::host;
 use crate::load;
 use crate::measure::{Better, Measure, alternate, median};
 use crate::peers::Rows;
+use crate::pin::Halves;
 use crate::vault::Vault;
 
 /// Calls in flight when as many go as can.
 const CALLERS: usize = 32;
 /// Different requests; each is of another person.
-const REQUESTS: u64 = 4096;
+const REQUESTS: u64 = 16_384;
 /// Verifications of one cold run.
 const COLD: u64 = 200;
 
@@ -28,15 +29,18 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 }
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart().await?;
-    let server = Child::start(&["child".into(), "echo".into()])?;
+    let halves = Halves::of_this_process()?;
+    let cores = halves.as_ref().map(|halves| halves.server.as_str());
+    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart_on(cores).await?;
+    let server = Child::start(&["child".into(), "echo".into()], cores)?;
+    let pinned = halves.as_ref().map(Halves::pin_this_process).transpose()?;
     let echo = Arc::new(Client::connect(server.endpoint(), "none", bench.settings.dimension).await?);
 
     let requests = Arc::new(requests(bench));
     genuine(vault.client(), &requests).await?;
     let rate = throughput(bench, &vault, &echo, &requests).await?;
     half_load(bench, &vault, &echo, &requests, rate / 2.0).await?;
-    drop((echo, server));
+    drop((echo, server, pinned));
     cold(bench, vault, &requests).await
 }
 
@@ -133,8 +137,9 @@ async fn cold(bench: &mut Bench<'_>, vault: Vault, requests: &[VerifyRequest]) -
         let rows = Rows::open(folder.path())?;
         host::forget_pages(folder.path())?;
         let first = at.replace(at.get() + count);
-        let call = async |number: u64| rows.get_and_open(bench.person(first + number)).map(|_| ());
-        Ok(load::one_by_one(count, call).await?.quantile_ms(0.5))
+        let people: Vec<u64> = (first..first + count).map(|number| bench.person(number)).collect();
+        let call = |number: u64| rows.get_and_open(people[number as usize]).map(|_| ());
+        Ok(load::one_by_one_blocking(count, call)?.quantile_ms(0.5))
     };
     let pairs = alternate(bench.settings.runs, ours, peer).await?;
     bench.put(measure("cold", "ms", "get_and_open", Better::Lower), &pairs)
