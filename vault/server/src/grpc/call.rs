@@ -1,5 +1,6 @@
 //! From a request to a witness: the credential, the resource it is aimed at, the gate.
 
+use lethe_crypto::tree::TreeId;
 use lethe_domain::{Reason, TenantId};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Principal};
@@ -7,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
+use super::page::Pages;
 use super::{Node, convert};
 use crate::access::ApiKey;
 use crate::error::Error;
@@ -46,6 +48,16 @@ impl Node {
     ) -> Result<Admitted<O>, Status> {
         let witness = self.vault()?.admit::<O>(principal, Aim::Vault, convert::purpose(purpose)).await?;
         Ok(Admitted { witness, _place: None })
+    }
+
+    /// The pages of the list that a call asked for, of `parent`.
+    pub(super) fn pages<O: Kind>(&self, call: &Admitted<O>, parent: &str) -> Result<Pages, Status> {
+        let vault = self.vault()?;
+        let tree = match call.witness.tenant() {
+            None => TreeId::VAULT,
+            Some(_) => vault.silo(&call.witness)?.tree,
+        };
+        Ok(Pages::of(vault.keys.own(tree)?, call.witness.operation().rule().name, parent))
     }
 }
 

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 use tonic_types::StatusExt;
 
 use super::call::{Admitted, to_the_end};
-use super::{Node, convert, edge, names};
+use super::{Node, convert, edge, names, page};
 use crate::enrollment::{self, Enrolment, Target};
 use crate::error::{Error, Result};
 use crate::vault::{Aim, Vault};
@@ -136,13 +136,13 @@ impl EnrollmentService for Node {
         let message = request.into_inner();
         let (tenant, subject) = names::subject("parent", &message.parent)?;
         let call = self.admit::<op::ListTemplates>(&principal, &tenant, message.purpose).await?;
-        let from = convert::page_start(&message.page_token)?;
-        let size = convert::page_size(message.page_size)?;
+        let pages = self.pages(&call, &message.parent)?;
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
         let page = enrollment::list_templates(self.vault()?, call.witness, &subject, from, size).await?;
         let template = |(facts, dimension)| convert::to_template(&tenant, &subject, facts, dimension);
         Ok(Response::new(v1::ListTemplatesResponse {
             templates: page.items.iter().map(|(facts, dimension)| template((facts, *dimension))).collect(),
-            next_page_token: convert::to_page_token(page.next),
+            next_page_token: pages.token(page.next),
         }))
     }
 }

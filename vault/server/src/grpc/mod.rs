@@ -8,6 +8,7 @@ mod edge;
 mod enrollment;
 mod identification;
 mod names;
+mod page;
 mod status;
 mod subject;
 mod tenant;

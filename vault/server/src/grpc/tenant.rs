@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
-use super::{Node, names};
+use super::{Node, names, page};
 use crate::error::{Error, Result};
 use crate::silo::Credential;
 use crate::tenant::{self, Issued, ProfileFacts, TenantFacts};
@@ -77,11 +77,12 @@ impl TenantService for Node {
         let message = request.into_inner();
         let id = names::tenant("parent", &message.parent)?;
         let call = self.admit::<op::ListCredentials>(&principal, &id, message.purpose).await?;
-        let (from, size) = page(&message.page_token, message.page_size)?;
+        let pages = self.pages(&call, &message.parent)?;
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
         let (page, next) = tenant::list_credentials(self.vault()?, call.witness, from, size).await?;
         Ok(Response::new(v1::ListCredentialsResponse {
             credentials: page.iter().map(|credential| to_credential(&id, credential)).collect(),
-            next_page_token: convert::to_page_token(next.map(|next| next as u64)),
+            next_page_token: pages.token(next),
         }))
     }
 
@@ -143,11 +144,12 @@ impl TenantService for Node {
         let message = request.into_inner();
         let id = names::tenant("parent", &message.parent)?;
         let call = self.admit::<op::ListModelProfiles>(&principal, &id, message.purpose).await?;
-        let (from, size) = page(&message.page_token, message.page_size)?;
+        let pages = self.pages(&call, &message.parent)?;
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
         let (page, next) = tenant::list_profiles(self.vault()?, call.witness, from, size).await?;
         Ok(Response::new(v1::ListModelProfilesResponse {
             model_profiles: page.iter().map(|facts| to_profile(&id, facts)).collect(),
-            next_page_token: convert::to_page_token(next.map(|next| next as u64)),
+            next_page_token: pages.token(next),
         }))
     }
 
@@ -170,11 +172,6 @@ impl TenantService for Node {
         .await?;
         Ok(Response::new(to_profile(&id, &facts)))
     }
-}
-
-fn page(token: &str, size: i32) -> Result<(usize, usize)> {
-    let from = usize::try_from(convert::page_start(token)?).unwrap_or(usize::MAX);
-    Ok((from, convert::page_size(size)?))
 }
 
 fn expiry(time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>> {

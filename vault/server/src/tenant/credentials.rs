@@ -59,15 +59,14 @@ pub async fn create_credential(
 pub async fn list_credentials(
     vault: &Vault,
     call: Authorized<ListCredentials>,
-    from: usize,
+    from: u64,
     size: usize,
-) -> Result<(Vec<Credential>, Option<usize>)> {
+) -> Result<(Vec<Credential>, Option<u64>)> {
     let silo = vault.silo(&call)?;
     super::note(vault, &silo, &call).await?;
     let all = vault.silos.credentials_of(silo.tree);
-    let next = (from.saturating_add(size) < all.len()).then(|| from + size);
-    let page = all.into_iter().skip(from).take(size).map(|credential| (*credential).clone());
-    Ok((page.collect(), next))
+    let (page, next) = super::page(all, from, size);
+    Ok((page.iter().map(|credential| (**credential).clone()).collect(), next))
 }
 
 /// Revokes a credential. The answer means that no call is let in with it any more; revoking it again changes

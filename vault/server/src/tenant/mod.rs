@@ -49,3 +49,12 @@ async fn note<O: Kind>(vault: &Vault, silo: &Silo, call: &Authorized<O>) -> Resu
     vault.store.commit(change).await?;
     Ok(())
 }
+
+/// `size` of the items from number `from` on, and the number where the next page begins.
+fn page<T>(mut all: Vec<T>, from: u64, size: usize) -> (Vec<T>, Option<u64>) {
+    let from = usize::try_from(from).unwrap_or(usize::MAX).min(all.len());
+    let mut page = all.split_off(from);
+    let next = (page.len() > size).then(|| (from + size) as u64);
+    page.truncate(size);
+    (page, next)
+}
