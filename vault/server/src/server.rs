@@ -92,7 +92,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|cause| StartError::Bind { address: config.listen, cause })?;
     let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.listen, cause })?;
-    let incoming = listener::incoming(listener, config.tls.as_ref())?;
+    let incoming = listener::incoming(listener, config.tls.as_ref(), config.limits.connections)?;
 
     let deadline = Duration::from_millis(config.limits.deadline_ms);
     let node = Node::new(config.limits.batch_in_flight, deadline);
@@ -114,7 +114,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let router = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .layer(EdgeLayer { deadline })
+        .layer(EdgeLayer { node: node.clone() })
         .add_service(health_service)
         .add_service(reflection)
         .add_service(service!(v1::tenant_service_server::TenantServiceServer<Node>))
