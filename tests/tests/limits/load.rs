@@ -115,8 +115,8 @@ async fn a_stream_that_is_idle_is_ended_and_its_place_given_back() {
 async fn a_stream_whose_answers_nobody_takes_is_ended() {
     let setup = Vault::setup().set("limits.concurrency", 1).set("limits.deadline_ms", 500);
     let vault = setup.set("limits.batch_in_flight", 8).start().await;
-    let bank = vault.tenant("bank").with_model(64).await;
-    let faces = Faces::of(64, 93);
+    let bank = vault.tenant("bank").with_model(128).await;
+    let faces = Faces::of(128, 93);
     let items: Vec<_> =
         (0..3000).map(|at| bank.enroller().item(&format!("person-{at}"), &faces.person(at).selfie())).collect();
     let mut answers = bank.enroller().batch(tokio_stream::iter(items)).await.unwrap();

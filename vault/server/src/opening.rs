@@ -11,7 +11,7 @@ use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
 use lethe_domain::{Role, Roles, Timestamp};
 use lethe_index::{Pool, cpu};
 
-use crate::access::{ApiKey, Attempts};
+use crate::access::ApiKey;
 use crate::audit;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
@@ -94,6 +94,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
+    silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
@@ -104,7 +105,6 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
         silos,
         eraser: Arc::clone(&eraser),
         pool,
-        attempts: Attempts::default(),
         administration: tokio::sync::Mutex::new(()),
     });
     let operator_key = found(&vault).await?;
