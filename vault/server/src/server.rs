@@ -14,9 +14,11 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use zeroize::Zeroizing;
 
+use crate::access::ApiKey;
 pub use crate::config::Config;
 use crate::config::ConfigError;
 use crate::grpc::{EdgeLayer, Node};
+pub use crate::opening::FirstKey;
 use crate::opening::{self, OpenError};
 use crate::vault::Vault;
 
@@ -88,6 +90,14 @@ pub struct Running {
 /// # Errors
 /// Nothing is served then, and nothing was changed on the disk that a next start would not find.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    start_with(config, Box::new(|| Ok(ApiKey::generate()))).await
+}
+
+/// As [`start`]; `first` gives the key of a new vault's operator.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, StartError> {
     config.validate()?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|cause| StartError::Bind { address: config.listen, cause })?;
@@ -130,7 +140,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         }
     });
 
-    let opened = match opening::open(&config).await {
+    let opened = match opening::open_with(&config, first).await {
         Ok(opened) => opened,
         Err(failure) => {
             serving.abort();

@@ -5,6 +5,7 @@ mod authentication;
 mod batch;
 mod call;
 mod convert;
+mod credential;
 mod edge;
 mod enrollment;
 mod identification;

@@ -67,7 +67,7 @@ pub async fn create_profile(
 /// Reads a profile.
 pub async fn get_profile(vault: &Vault, call: Authorized<GetModelProfile>, model: &ModelId) -> Result<ProfileFacts> {
     let silo = vault.silo(&call)?;
-    super::note(vault, &silo, &call).await?;
+    super::note(vault, silo.tree, &call).await?;
     Ok(known(&silo, model)?.into())
 }
 
@@ -79,7 +79,7 @@ pub async fn list_profiles(
     size: usize,
 ) -> Result<(Vec<ProfileFacts>, Option<u64>)> {
     let silo = vault.silo(&call)?;
-    super::note(vault, &silo, &call).await?;
+    super::note(vault, silo.tree, &call).await?;
     let (page, next) = super::page(silo.models(), from, size);
     Ok((page.into_iter().map(ProfileFacts::from).collect(), next))
 }

@@ -1,6 +1,7 @@
 //! Tests that look inside: the production code on a real store, without the wire in between.
 
 mod faces;
+mod founding;
 mod swap;
 
 use std::sync::Arc;
