@@ -31,10 +31,9 @@ pub(super) struct Compared {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn of(vault: &'a Vault, silo: &'a Silo, model: &'a Model, subject: &SubjectId) -> Result<Self> {
-        let mark = vault.keys.allocator(silo.tree)?.mark();
-        let stand_ins = silo.stand_ins(subject, mark).take(MOST_TEMPLATES).collect();
-        Ok(Self { vault, silo, model, slot: silo.subject(subject), stand_ins })
+    pub(super) fn of(vault: &'a Vault, silo: &'a Silo, model: &'a Model, subject: &SubjectId) -> Self {
+        let stand_ins = silo.stand_ins(subject).take(MOST_TEMPLATES).collect();
+        Self { vault, silo, model, slot: silo.subject(subject), stand_ins }
     }
 
     pub(super) fn is_known(&self) -> bool {

@@ -89,7 +89,7 @@ impl Attempt<'_> {
 
     async fn make(&self, probe: &Embedding, now: Instant) -> Result<Verification> {
         let (attempts, now) = (&self.silo.attempts, now.into_std());
-        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject)?;
+        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject);
         let begun = match self.is_scored() {
             true => attempts.begin_scored(SUBJECTS, self.subject, now),
             false => attempts.begin(SUBJECTS, self.subject, now),

@@ -25,7 +25,7 @@ use subjects::Subjects;
 
 /// Locks that changes of one subject share.
 const STRIPES: usize = 256;
-/// From one stand-in to the next.
+/// From one stand-in to the next: odd, so that among a power of two they differ.
 const STRIDE: u128 = 0x9e37_79b9_7f4a_7c15;
 
 /// One tenant: its tree, its models with their galleries, and which slot each subject has (O4).
@@ -129,15 +129,16 @@ impl Silo {
     }
 
     /// Slots that stand in for those of somebody who has none: where in the tree they lie depends on the id alone, and
-    /// looking one up costs what looking up anybody's does. `mark` is the first slot that was never handed out.
-    pub(crate) fn stand_ins(&self, id: &SubjectId, mark: u64) -> impl Iterator<Item = SlotRef> {
-        let digest = self.subjects.read().digest(id);
-        let handed_out = u128::from(mark.saturating_sub(1).max(1));
-        // Slot 0 is the tenant's own. A stride that has nothing to do with powers of 64 spreads them over pages.
-        (0..).map(move |number| {
-            let at = digest.wrapping_add(number * STRIDE) % handed_out;
-            SlotRef::first(1 + at as u64)
-        })
+    /// looking one up costs what looking up anybody's does.
+    pub(crate) fn stand_ins(&self, id: &SubjectId) -> impl Iterator<Item = SlotRef> {
+        let templates: usize = self.models.read().values().map(Model::rows).sum();
+        let subjects = self.subjects.read();
+        // As many slots have owners, so all these have been handed out; a power of two, so that an id keeps its
+        // stand-ins, and what is warm stays so, while others are enrolled.
+        let owned = (subjects.len() + templates).max(1);
+        let (digest, among) = (subjects.digest(id), 1_u128 << owned.ilog2());
+        // Slot 0 is the tenant's own.
+        (0..).map(move |number| SlotRef::first(1 + (digest.wrapping_add(number * STRIDE) % among) as u64))
     }
 
     /// Takes every gallery of the tenant out of service.
