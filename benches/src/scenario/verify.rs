@@ -37,7 +37,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let echo = Arc::new(Client::connect(server.endpoint(), "none", bench.settings.dimension).await?);
 
     let requests = Arc::new(requests(bench));
-    genuine(vault.client(), &requests).await?;
+    genuine(vault.login(), &requests).await?;
     let rate = throughput(bench, &vault, &echo, &requests).await?;
     half_load(bench, &vault, &echo, &requests, rate / 2.0).await?;
     drop((echo, server, pinned));
@@ -77,7 +77,7 @@ async fn throughput(
 ) -> Result<f64, Error> {
     let duration = bench.settings.duration;
     let run = |client: Arc<Client>| load::as_many_as_go(CALLERS, duration / 5, duration, calls(client, requests));
-    let pairs = alternate(bench.settings.runs, || run(vault.client_shared()), || run(echo.clone())).await?;
+    let pairs = alternate(bench.settings.runs, || run(vault.login().clone()), || run(echo.clone())).await?;
     bench.put(measure("throughput", "1/s", "tonic_echo", Better::Higher), &pairs)?;
     Ok(median(pairs.ours()))
 }
@@ -95,7 +95,7 @@ async fn half_load(
         let load = load::on_schedule(rate, duration / 5, duration, calls(client, requests)).await?;
         Ok(load.quantile_ms(0.99))
     };
-    let pairs = alternate(bench.settings.runs, || run(vault.client_shared()), || run(echo.clone())).await?;
+    let pairs = alternate(bench.settings.runs, || run(vault.login().clone()), || run(echo.clone())).await?;
     bench.put(measure("p99_half_load", "ms", "tonic_echo", Better::Lower), &pairs)
 }
 
@@ -127,7 +127,7 @@ async fn cold(bench: &mut Bench<'_>, vault: Vault, requests: &[VerifyRequest]) -
         host::forget_pages(&restarted.folder())?;
         let call = async |number: u64| {
             let request = requests[(at.get() + number) as usize % requests.len()].clone();
-            restarted.client().verify(request).await.map(|_| ())
+            restarted.login().verify(request).await.map(|_| ())
         };
         let latencies = load::one_by_one(count, call).await?;
         vault.replace(Some(restarted));

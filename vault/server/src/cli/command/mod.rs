@@ -6,6 +6,7 @@ pub(crate) mod erase;
 pub(crate) mod issued;
 pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod operator;
 pub(crate) mod receipt;
 pub(crate) mod root;
 pub(crate) mod search;
