@@ -11,7 +11,7 @@ use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
 use lethe_domain::{Role, Roles, Timestamp};
 use lethe_index::{Pool, cpu};
 
-use crate::access::{ApiKey, Attempts};
+use crate::access::ApiKey;
 use crate::audit;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
@@ -50,6 +50,9 @@ pub enum OpenError {
         /// Why it counts as missing.
         cause: std::io::Error,
     },
+    /// The first operator's key cannot be made, or not be kept.
+    #[error("the operator's key cannot be kept, so no vault was founded: {0}")]
+    OperatorKey(std::io::Error),
     /// The root store, or the key tree under it.
     #[error("{0}")]
     Keys(#[from] lethe_crypto::Error),
@@ -72,15 +75,28 @@ pub struct Opened {
     pub operator_key: Option<ApiKey>,
 }
 
+/// Gives the key of a new vault's first operator, kept where it is to be kept: it is asked before the vault knows the
+/// key, so that no crash leaves a vault whose operator nobody is.
+pub type FirstKey = Box<dyn FnOnce() -> std::io::Result<ApiKey> + Send>;
+
+/// Opens the vault of a configuration, creating it if there is none, with a first key that only the answer has.
+///
+/// # Errors
+/// As [`open_with`].
+pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
+    open_with(config, Box::new(|| Ok(ApiKey::generate()))).await
+}
+
 /// Opens the vault of a configuration, creating it if there is none.
 ///
 /// # Errors
 /// Says the way out, and leaves everything as it was.
-pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
+pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
     let Foundation { store, journal, writer, keys, roots } = Foundation::lay(config, false).await?;
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
+    silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
@@ -91,10 +107,9 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
         silos,
         eraser: Arc::clone(&eraser),
         pool,
-        attempts: Attempts::default(),
         administration: tokio::sync::Mutex::new(()),
     });
-    let operator_key = found(&vault).await?;
+    let operator_key = found(&vault, first).await?;
     record_mirrors(&vault).await?;
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
@@ -168,7 +183,7 @@ pub(crate) fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
 }
 
 /// Gives a new vault its log and its first operator.
-async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
+async fn found(vault: &Vault, first: FirstKey) -> std::result::Result<Option<ApiKey>, OpenError> {
     let tree = TreeId::VAULT;
     if vault.store.get(&Key::LogHead { tree })?.is_some() {
         return Ok(None);
@@ -176,7 +191,7 @@ async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
     let now = Timestamp::now();
     let mut change = Change::new();
     audit::create_log(&vault.keys, tree, vault.origin_of(tree)?, &mut change)?;
-    let api_key = ApiKey::generate();
+    let api_key = first().map_err(OpenError::OperatorKey)?;
     put_credential(&vault.keys, tree, &api_key, Roles::only(Role::Operator), None, now, &mut change)?;
     let entry = audit::by_the_vault("vault.found", now)?;
     change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);

@@ -157,7 +157,13 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
             on_all_threads(demo::run(out, command))
         }
         Command::Tenant(command) => on_this_thread(command::tenant::run(&context, command)),
-        Command::Key(command) => on_this_thread(command::credential::run(&context, command)),
+        Command::Key(command::credential::Command::Ask(command)) => {
+            on_this_thread(command::credential::run(&context, command))
+        }
+        Command::Key(command::credential::Command::NewOperator(command)) => {
+            process::protect_memory()?;
+            on_all_threads(command::operator::run(out, command))
+        }
         Command::Model(command) => on_this_thread(command::model::run(&context, command)),
         Command::Enroll(command) => on_this_thread(command::enroll::run(&context, command)),
         Command::Verify(command) => on_this_thread(command::verify::run(&context, command)),

@@ -22,6 +22,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     let limits = &config.limits;
     let ranges = [
         range("limits.message_bytes", limits.message_bytes, 64 << 10..=64 << 20),
+        range("limits.connections", limits.connections, 1..=65_536),
         range("limits.concurrency", limits.concurrency, 1..=65_536),
         range("limits.deadline_ms", limits.deadline_ms, 100..=600_000),
         range("limits.batch_in_flight", limits.batch_in_flight, 1..=65_536),

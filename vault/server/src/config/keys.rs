@@ -43,6 +43,7 @@ pub(super) const KEYS: &[Key] = &[
         set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().client_ca = Some(v)),
     },
     Key { name: "limits.message_bytes", set: |config, value| value.number().map(|v| config.limits.message_bytes = v) },
+    Key { name: "limits.connections", set: |config, value| value.number().map(|v| config.limits.connections = v) },
     Key { name: "limits.concurrency", set: |config, value| value.number().map(|v| config.limits.concurrency = v) },
     Key { name: "limits.deadline_ms", set: |config, value| value.number().map(|v| config.limits.deadline_ms = v) },
     Key {

@@ -82,10 +82,12 @@ pub struct TlsConfig {
 pub struct Limits {
     /// Largest message accepted, in bytes. 64 KiB to 64 MiB.
     pub message_bytes: usize,
+    /// Connections open at the same time, those that shake hands among them. 1 to 65,536.
+    pub connections: usize,
     /// Calls of one tenant at work at the same time. 1 to 65,536.
     pub concurrency: usize,
-    /// Longest a call may take, in milliseconds; a shorter deadline of the caller's counts. 100 ms to
-    /// 10 min.
+    /// Longest a call may take, and a stream may be idle, in milliseconds; a shorter deadline of the
+    /// caller's counts. 100 ms to 10 min.
     pub deadline_ms: u64,
     /// Items of one enrolment stream at work at the same time. 1 to 65,536.
     pub batch_in_flight: usize,
@@ -156,7 +158,15 @@ impl Default for Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 4 << 20, concurrency: 256, deadline_ms: 30_000, batch_in_flight: 256, queue: 4096 }
+        Self {
+            message_bytes: 4 << 20,
+            // Below the 1024 files that many systems let a process open; the database needs some, too.
+            connections: 512,
+            concurrency: 256,
+            deadline_ms: 30_000,
+            batch_in_flight: 256,
+            queue: 4096,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod issued;
 pub(crate) mod log;
 pub(crate) mod mirror;
 pub(crate) mod model;
+pub(crate) mod operator;
 pub(crate) mod receipt;
 pub(crate) mod restore;
 pub(crate) mod root;
