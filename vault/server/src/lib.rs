@@ -18,6 +18,7 @@ mod grpc;
 mod idempotency;
 pub mod identification;
 pub mod keyring;
+pub mod memory;
 mod mirrors;
 pub mod opening;
 pub mod records;

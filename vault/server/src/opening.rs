@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
+use crate::memory;
 use crate::silo::{Loaded, Silos};
 use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions, mirror_row};
 use crate::tenant::put_credential;
@@ -24,9 +25,6 @@ use crate::vault::Vault;
 
 /// Leaf pages of the key trees kept in memory: about 3 KiB each.
 const LEAF_PAGES: usize = 16_384;
-
-/// What this process cannot promise, said on every receipt: its memory may reach the disk as swap.
-const PROCESS: &[&str] = &["MEMORY_NOT_LOCKED"];
 
 /// What keeps a vault from opening.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +138,7 @@ impl Foundation {
             restoring,
         };
         let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
-        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
+        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements()));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
         let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
 

@@ -13,7 +13,6 @@ mod demo;
 mod exit;
 mod import;
 mod output;
-mod process;
 mod request_id;
 mod secret;
 mod serve;
@@ -30,6 +29,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::memory;
 use command::Context;
 use connection::Connection;
 use exit::{EXIT_CODES, Exit, Failure};
@@ -149,11 +149,11 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
     let context = Context { out, connection: line.connection };
     match line.command {
         Command::Serve(command) => {
-            process::protect_memory()?;
+            protect_memory()?;
             on_all_threads(serve::run(out, command))
         }
         Command::Demo(command) => {
-            process::protect_memory()?;
+            protect_memory()?;
             on_all_threads(demo::run(out, command))
         }
         Command::Tenant(command) => on_this_thread(command::tenant::run(&context, command)),
@@ -161,7 +161,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
             on_this_thread(command::credential::run(&context, command))
         }
         Command::Key(command::credential::Command::NewOperator(command)) => {
-            process::protect_memory()?;
+            protect_memory()?;
             on_all_threads(command::operator::run(out, command))
         }
         Command::Model(command) => on_this_thread(command::model::run(&context, command)),
@@ -180,16 +180,20 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         }
         Command::Log(command) => on_this_thread(command::log::run(&context, command)),
         Command::Root(command) => {
-            process::protect_memory()?;
+            protect_memory()?;
             command::root::run(out, &command)
         }
         Command::Mirror(command) => on_all_threads(async move { command::mirror::run(out, &command).await }),
         Command::Restore(command) => {
-            process::protect_memory()?;
+            protect_memory()?;
             on_all_threads(async move { command::restore::run(out, &command).await })
         }
         Command::Completions { shell, out } => completions(shell, out),
     }
+}
+
+fn protect_memory() -> Result<(), Failure> {
+    memory::protect().map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// A client waits for one answer at a time.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lethe_crypto::epoch::{EpochWriter, Outcome, Takeover};
 use lethe_crypto::root::RootStore;
@@ -16,6 +16,9 @@ use crate::store::EndWithPanic;
 /// The first and the longest wait between tries.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
+/// How long after an epoch that was shared the next erasure waits for others.
+const COMPANY: Duration = Duration::from_secs(1);
+
 /// The one writer of epochs, on a thread of its own: rewriting and syncing would stall a shared one.
 struct Worker {
     eraser: Arc<Eraser>,
@@ -24,6 +27,8 @@ struct Worker {
     roots: Arc<dyn RootStore>,
     keys: Arc<Keyring>,
     window: Duration,
+    /// When the last epoch ended, if several erasures shared it: then more may be on their way.
+    shared: Option<Instant>,
 }
 
 /// What one epoch is about to erase.
@@ -43,7 +48,7 @@ pub(crate) fn start(
     window: Duration,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::TaskLost)?;
-    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, window };
+    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, window, shared: None };
     let run = move || runtime.block_on(worker.run());
     let thread = thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
     *eraser.thread.lock() = Some(thread);
@@ -65,6 +70,7 @@ impl Worker {
             }
             wait = RETRY.0;
             let Some(work) = self.next().await else { break };
+            let company = work.erasures.accepted.len() > 1;
             match self.writer.run(&work.redraw, &work.erasures).await {
                 Ok(Outcome::Destroyed(_)) => {
                     self.redrawn(&work);
@@ -82,6 +88,7 @@ impl Worker {
                     }
                 }
             }
+            self.shared = company.then(Instant::now);
         }
         self.eraser.stopped.send_replace(true);
     }
@@ -107,7 +114,7 @@ impl Worker {
     }
 
     /// Waits for erasures, then a little longer for others to share the epoch. `None` to stop.
-    async fn next(&self) -> Option<Work> {
+    async fn next(&mut self) -> Option<Work> {
         {
             let mut inbox = self.eraser.inbox.lock();
             while inbox.accepted.is_empty() {
@@ -117,7 +124,10 @@ impl Worker {
                 self.eraser.arrived.wait(&mut inbox);
             }
         }
-        tokio::time::sleep(self.window).await;
+        // Who comes alone need not wait for others; who comes in company finds that they have.
+        if self.shared.is_some_and(|ended| ended.elapsed() < COMPANY) {
+            tokio::time::sleep(self.window).await;
+        }
         let (accepted, mut burnt) = {
             let mut inbox = self.eraser.inbox.lock();
             (std::mem::take(&mut inbox.accepted), std::mem::take(&mut inbox.burnt))

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,8 +16,8 @@ use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
 
-/// Templates that are read together.
-const BATCH: usize = 64;
+/// Templates that are read together: so few that every thread has some, and so many that reading them shares its cost.
+const BATCH: RangeInclusive<usize> = 8..=64;
 
 /// Ends a search whose caller has gone: dropped before [`Asked::answered`], it sets the flag.
 pub(super) struct Asked {
@@ -91,9 +92,11 @@ impl Searcher {
             let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }
+        let shares = 2 * rayon::current_num_threads();
+        let batch = candidates.items.len().div_ceil(shares).clamp(*BATCH.start(), *BATCH.end());
         let reranked: Vec<Reranked> = candidates
             .items
-            .par_chunks(BATCH)
+            .par_chunks(batch)
             .map(|batch| self.rerank(batch, probe, point.threshold(), stop))
             .collect::<Result<_>>()?;
         let mut hits = self.follow_replacements(reranked, probe, point.threshold())?;

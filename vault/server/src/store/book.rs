@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lethe_crypto::log::merkle::Frontier;
 use lethe_crypto::log::text::Origin;
@@ -13,6 +13,8 @@ use super::keys::{Key, RowKind};
 /// depends on its index and so can only be made in commit order.
 pub(super) struct Book {
     logs: HashMap<TreeId, Tail>,
+    /// Logs whose heads are still to be written.
+    grown: BTreeSet<TreeId>,
 }
 
 struct Tail {
@@ -32,10 +34,10 @@ impl Book {
             }
             Ok::<_, StoreError>(())
         })?;
-        Ok(Self { logs })
+        Ok(Self { logs, grown: BTreeSet::new() })
     }
 
-    /// Opens logs and appends entries: their rows go to `rows`. Nothing is appended where one of
+    /// Opens logs and appends entries: their rows go to `rows`, but for the [`Book::heads`]. Nothing is appended where one of
     /// the entries cannot be made. Gives the leaf index of each entry.
     pub(super) fn write(
         &mut self,
@@ -54,8 +56,7 @@ impl Book {
             *index += 1;
         }
         for (tree, origin) in opened {
-            let head = LogHead { size: 0, origin: origin.clone() };
-            rows.push(Row::Put(Key::LogHead { tree }, head.encode()));
+            self.grown.insert(tree);
             self.logs.insert(tree, Tail { origin, frontier: Frontier::new() });
         }
         let mut leaves = Vec::with_capacity(finished.len());
@@ -70,13 +71,20 @@ impl Book {
                 }
             }
         }
-        for tree in next.into_keys() {
-            if let Some(tail) = self.logs.get(&tree) {
-                let head = LogHead { size: tail.frontier.size(), origin: tail.origin.clone() };
-                rows.push(Row::Put(Key::LogHead { tree }, head.encode()));
-            }
-        }
+        self.grown.extend(next.into_keys());
         Ok(leaves)
+    }
+
+    /// The heads of the logs that have grown since they were last asked for: the last rows of a batch, once for all changes
+    /// in it.
+    pub(super) fn heads(&mut self) -> Vec<Row> {
+        let grown = std::mem::take(&mut self.grown).into_iter();
+        let head = |tree| {
+            let tail = self.logs.get(&tree)?;
+            let head = LogHead { size: tail.frontier.size(), origin: tail.origin.clone() };
+            Some(Row::Put(Key::LogHead { tree }, head.encode()))
+        };
+        grown.filter_map(head).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use super::book::Book;
 use super::census::{self, Census};
 use super::change::{Change, Committed, Durability, Row};
 use super::db::{Database, Nodes, Reach};
+use super::disk::Disk;
 use super::keys::{GalleryId, Key, ProfileNumber, RowKind};
 use super::mirror::{MirrorId, MirrorState, Mirrors, Registered, is_mirrored};
 
@@ -102,7 +103,7 @@ impl Store {
             follower: Arc::clone(&follower),
             followed: Arc::clone(&followed),
             syncer: Arc::clone(&syncer),
-            reserve: options.reserve_bytes,
+            disk: Disk::new(path, options.reserve_bytes),
         };
         let synced = Arc::clone(&db);
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
@@ -252,7 +253,7 @@ struct Committer {
     follower: Arc<RwLock<Option<Arc<dyn Follow>>>>,
     followed: Arc<AtomicU64>,
     syncer: Arc<Syncer>,
-    reserve: u64,
+    disk: Disk,
 }
 
 impl Committer {
@@ -271,7 +272,7 @@ impl Committer {
     }
 
     fn commit(&mut self, group: Vec<Pending>) {
-        let free = free_bytes(self.db.path());
+        let free = self.disk.free();
         let mut batch: Vec<Vec<Row>> = Vec::with_capacity(group.len());
         let mut answers: Vec<(Answer, Durability, Vec<u64>)> = Vec::with_capacity(group.len());
         let mut leases = Vec::new();
@@ -291,6 +292,7 @@ impl Committer {
         if batch.is_empty() {
             return;
         }
+        batch.push(self.book.heads());
         fail::fail_point!("commit-before-write");
         let slices: Vec<&[Row]> = batch.iter().map(Vec::as_slice).collect();
         let sequence = match self.db.write(&slices) {
@@ -316,7 +318,7 @@ impl Committer {
     }
 
     fn prepare(&mut self, change: Change, free: Option<u64>) -> Result<(Vec<Row>, Vec<u64>), StoreError> {
-        let reserve = change.room.of(self.reserve);
+        let reserve = change.room.of(self.disk.reserve);
         if let Some(free) = free.filter(|&free| free < reserve) {
             return Err(StoreError::Full { path: self.db.path().to_owned(), free, reserve });
         }
@@ -435,12 +437,6 @@ impl Drop for EndWithPanic {
             std::process::abort();
         }
     }
-}
-
-/// Bytes the file system of `path` has free for us; `None` where it does not say.
-fn free_bytes(path: &Path) -> Option<u64> {
-    let stats = rustix::fs::statvfs(path).ok()?;
-    stats.f_bavail.checked_mul(stats.f_frsize)
 }
 
 fn end_process(what: &str, failure: &StoreError) -> ! {

@@ -9,6 +9,7 @@ mod census;
 mod change;
 mod commit;
 mod db;
+mod disk;
 mod error;
 pub mod keys;
 mod mirror;
