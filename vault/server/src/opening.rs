@@ -122,7 +122,12 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         pool,
         administration: tokio::sync::Mutex::new(()),
     });
-    let operator_key = found(&vault, first).await?;
+    let founded = found(&vault, first).await;
+    if founded.is_err() {
+        // Its follower reads from the store: without this neither would ever be dropped.
+        vault.store.close();
+    }
+    let operator_key = founded?;
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
     Ok(Opened { vault, operator_key })
