@@ -121,7 +121,7 @@ impl Clients {
                 ledger.end(call, Answer::Done);
                 ledger.acknowledge(number, answer);
             }
-            Some(Err(())) => self.ledger().end(call, Answer::Refused),
+            Some(Err(answer)) => self.ledger().end(call, answer),
             None => {}
         }
         Ok(())
@@ -187,7 +187,9 @@ impl Clients {
                     ledger.end(call, Answer::Done);
                     ledger.acknowledge(number, enrolled(answer));
                 }
-                batch_enroll_response::Result::Error(error) if error.reason() == ErrorReason::TemplatesLimited => {}
+                batch_enroll_response::Result::Error(error) if error.reason() == ErrorReason::TemplatesLimited => {
+                    self.ledger().end(call, Answer::NoRoom);
+                }
                 batch_enroll_response::Result::Error(error) => panic!("an item of a batch was refused: {error:?}"),
             }
         }
@@ -196,17 +198,17 @@ impl Clients {
     }
 
     /// Done; refused for a reason that the model knows; or, without an answer, neither.
-    fn judge<T>(&self, answer: Result<T, Refusal>) -> Result<Option<Result<T, ()>>, Gone> {
+    fn judge<T>(&self, answer: Result<T, Refusal>) -> Result<Option<Result<T, Answer>>, Gone> {
         let refusal = match answer {
             Ok(answer) => return Ok(Some(Ok(answer))),
             Err(refusal) => refusal,
         };
         match refusal.reason() {
             Some(ErrorReason::SubjectNotFound | ErrorReason::TemplateNotFound | ErrorReason::RequestIdReused) => {
-                Ok(Some(Err(())))
+                Ok(Some(Err(Answer::Refused)))
             }
-            // Not done, because of what the model does not count.
-            Some(ErrorReason::AttemptsLimited | ErrorReason::TemplatesLimited) => Ok(None),
+            Some(ErrorReason::TemplatesLimited) => Ok(Some(Err(Answer::NoRoom))),
+            Some(ErrorReason::AttemptsLimited) => Ok(None),
             Some(_) => panic!("refused: {refusal}"),
             None => self.lost(&refusal).map(|()| None),
         }

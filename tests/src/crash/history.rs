@@ -26,6 +26,9 @@ pub(super) enum Op {
     Look(Face),
 }
 
+/// Templates of one model that the API lets a subject have.
+const MOST_TEMPLATES: usize = 16;
+
 /// What was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Answer {
@@ -33,6 +36,8 @@ pub(super) enum Answer {
     Done,
     /// There is no such subject or template, or the request belongs to what is gone.
     Refused,
+    /// The subject has as many templates as it may.
+    NoRoom,
     /// Whether the face was found.
     Found(bool),
 }
@@ -85,6 +90,9 @@ impl State {
         match op {
             Op::Enroll(face) => {
                 let subject = self.subject.get_or_insert_default();
+                if !subject.remembered.contains(&face) && subject.live.len() >= MOST_TEMPLATES {
+                    return Answer::NoRoom;
+                }
                 if subject.remembered.insert(face) {
                     subject.live.insert(face);
                 }

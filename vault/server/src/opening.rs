@@ -107,8 +107,15 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         pool,
         administration: tokio::sync::Mutex::new(()),
     });
-    let operator_key = found(&vault, first).await?;
-    record_mirrors(&vault).await?;
+    let founded = match found(&vault, first).await {
+        Ok(key) => record_mirrors(&vault).await.map(|()| key),
+        Err(fault) => Err(fault),
+    };
+    if founded.is_err() {
+        // Its follower reads from the store: without this neither would ever be dropped.
+        vault.store.close();
+    }
+    let operator_key = founded?;
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
     Ok(Opened { vault, operator_key })

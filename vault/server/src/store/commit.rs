@@ -246,6 +246,12 @@ impl Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 struct Committer {
     db: Arc<Database>,
     book: Book,
