@@ -108,7 +108,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         administration: tokio::sync::Mutex::new(()),
     });
     let founded = match found(&vault, first).await {
-        Ok(key) => record_mirrors(&vault).await.map(|()| key),
+        Ok(key) => record_mirrors(&vault).await.map(|()| key).map_err(OpenError::from),
         Err(fault) => Err(fault),
     };
     if founded.is_err() {
