@@ -17,6 +17,9 @@ BUILD := --release --locked
 BUF := @bufbuild/buf@1.75.0
 # A folder of embeddings for the demo; without one it makes synthetic people.
 DATA ?=
+# Sizes of the galleries that are measured, and where results go.
+SIZES ?= 10000,30000,100000
+RESULTS ?= docs/benchmarks/results
 # How often the soak kills a server in mid-work.
 LETHE_KILLS ?= 500
 
@@ -104,8 +107,16 @@ audit:
 	fi
 
 .PHONY: bench
-bench: setup ## Measures against the peers and the machine's limits; takes long.
+bench: setup ## Measures against the peers and the machine's limits; about 20 minutes on a quiet machine.
 	$(call step,benchmarks)
+	@$(CARGO) build $(BUILD) --workspace --bins
+	@rm -rf '$(RESULTS)'
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" all --size '$(SIZES)' --store '$(RESULTS)'
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" report --from '$(RESULTS)' --to docs/benchmarks
+
+.PHONY: kernels
+kernels: setup ## The same for single kernels, with criterion.
+	$(call step,kernels)
 	@$(CARGO) bench --profile release --locked -p lethe-benches
 
 .PHONY: soak
