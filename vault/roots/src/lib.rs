@@ -4,6 +4,7 @@
 //! | module | feature | a root is | wrapped | what it needs |
 //! |---|---|---|---|---|
 //! | [`pkcs11`] | `pkcs11` | an AES key object of a token | in the token | the token's PKCS#11 module, at run time |
+//! | [`transit`] | `transit` | a named transit key of OpenBao or Vault | in the server | transit and KV v2 mounts |
 //!
 //! All features are on by default. A build without `tpm` needs no TSS library; the others link nothing.
 //!
@@ -25,5 +26,7 @@ mod worker;
 
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+#[cfg(feature = "transit")]
+pub mod transit;
 
 pub use error::Error;

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 const LONGEST: usize = 4096;
 
 /// What tells one version of a file from the next, without its content.
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "tokens alone lock after wrong PINs"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     modified: (i64, i64),
@@ -48,6 +49,7 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Which version of the file is there.
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "tokens alone lock after wrong PINs"))]
 pub(crate) fn stamp(path: &Path) -> Result<Stamp> {
     let metadata = std::fs::metadata(path).map_err(|source| io_error("reading", path, source))?;
     Ok(Stamp { modified: (metadata.mtime(), metadata.mtime_nsec()), inode: metadata.ino(), length: metadata.len() })

@@ -30,7 +30,7 @@ impl SoftHsm {
 
     /// Opens the store, which must fail, and gives its words.
     pub(crate) fn refusal(&self, options: Pkcs11Options) -> String {
-        words(&Pkcs11RootStore::open(options).err().expect("the store must not open"))
+        words(&Pkcs11RootStore::open(options).expect_err("the store must not open"))
     }
 }
 
