@@ -5,6 +5,7 @@
 //! |---|---|---|---|---|
 //! | [`pkcs11`] | `pkcs11` | an AES key object of a token | in the token | the token's PKCS#11 module, at run time |
 //! | [`transit`] | `transit` | a named transit key of OpenBao or Vault | in the server | transit and KV v2 mounts |
+//! | [`tpm`] | `tpm` | 32 bytes in an NV index | in this process | `libtss2-dev` at build time |
 //!
 //! All features are on by default. A build without `tpm` needs no TSS library; the others link nothing.
 //!
@@ -26,6 +27,8 @@ mod worker;
 
 #[cfg(feature = "pkcs11")]
 pub mod pkcs11;
+#[cfg(feature = "tpm")]
+pub mod tpm;
 #[cfg(feature = "transit")]
 pub mod transit;
 
