@@ -7,6 +7,7 @@ mod claim;
 mod evidence;
 mod file;
 mod medium;
+mod migrating;
 mod wrapping;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
 pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss};
 pub use medium::{Medium, MediumStatement};
+pub use migrating::MigratingRootStore;
 
 use crate::error::Result;
 use crate::random::{Random, System};
