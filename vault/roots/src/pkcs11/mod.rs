@@ -94,8 +94,12 @@ impl RootStore for Pkcs11RootStore {
 
     async fn destroy(&self, claim: &Claim, root: RootId) -> Result<Evidence> {
         let (action, claim) = ("destroying a root", *claim);
-        let was_absent =
-            self.token.call(action, move |token| token.repeat(action, |session| session.destroy(&claim, root))).await?;
+        let destroy = move |token: &mut Token| {
+            let mut was_absent = true;
+            token.repeat(action, |session| session.destroy(&claim, root, &mut was_absent))?;
+            Ok(was_absent)
+        };
+        let was_absent = self.token.call(action, destroy).await?;
         Ok(Evidence { store: StoreKind::Pkcs11, root, replicas: 1, was_absent, medium: self.medium.clone() })
     }
 

@@ -124,12 +124,12 @@ impl Session {
         }
     }
 
-    /// Was it gone already?
-    pub(super) fn destroy(&self, claim: &Claim, root: RootId) -> Result<bool> {
+    /// Destroys a root; `was_absent` stays as it is if none was there.
+    pub(super) fn destroy(&self, claim: &Claim, root: RootId, was_absent: &mut bool) -> Result<()> {
         self.expect(claim)?;
-        let keys = self.keys(Some(root))?;
-        for (_, key) in &keys {
-            self.remove(*key)?;
+        for (_, key) in self.keys(Some(root))? {
+            *was_absent = false;
+            self.remove(key)?;
         }
         if !self.keys(Some(root))?.is_empty() {
             return Err(CryptoError::RootsRemain(1));
@@ -140,7 +140,7 @@ impl Session {
         for mark in self.data(&mark(root))? {
             self.remove(mark)?;
         }
-        Ok(keys.is_empty())
+        Ok(())
     }
 
     pub(super) fn epochs(&self) -> Result<Vec<RootId>> {

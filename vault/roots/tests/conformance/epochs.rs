@@ -1,6 +1,7 @@
 //! Whole epochs: the writer that the vault uses, on the store under test.
 
 use lethe_crypto::epoch::{EpochWriter, Outcome, Takeover};
+use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, MigratingRootStore};
 use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId};
 use lethe_crypto::{Error, Result};
 
@@ -81,4 +82,31 @@ pub fn a_clone_is_fenced_out(fixture: &dyn Fixture) {
     let another = Arc::new(Disk::default());
     assert!(matches!(start(&another, &store).err(), Some(Error::ForeignVault)));
     assert_eq!(wait(store.epochs()).unwrap(), [writer.epoch().root]);
+}
+
+pub fn a_vault_moves_here_from_a_file_and_back(fixture: &dyn Fixture) {
+    let (disk, directory) = (Arc::new(Disk::default()), tempfile::tempdir().unwrap());
+    let options = FileRootStoreOptions::new(directory.path().join("roots"), directory.path());
+    let file: Arc<dyn RootStore> = Arc::new(FileRootStore::open(options).unwrap());
+    commit(&mut start(&disk, &file).unwrap(), 1);
+
+    let here = fixture.open();
+    let moving = Arc::new(MigratingRootStore::new(Arc::clone(&file), Arc::clone(&here)));
+    assert!(!wait(moving.is_done()).unwrap());
+    let both: Arc<dyn RootStore> = Arc::clone(&moving) as _;
+    commit(&mut start(&disk, &both).unwrap(), 2);
+    assert!(wait(moving.is_done()).unwrap());
+    assert!(wait(file.epochs()).unwrap().is_empty());
+    // The root that moved the vault was destroyed in the file, as the evidence says.
+    assert_eq!(disk.0.lock().unwrap().destroyed[1].store, StoreKind::File);
+    let mut writer = start(&disk, &here).unwrap();
+    commit(&mut writer, 3);
+    assert!(lives(&writer, &disk, 4) && !lives(&writer, &disk, 3));
+    drop(writer);
+
+    let back: Arc<dyn RootStore> = Arc::new(MigratingRootStore::new(Arc::clone(&here), Arc::clone(&file)));
+    commit(&mut start(&disk, &back).unwrap(), 4);
+    assert!(wait(here.epochs()).unwrap().is_empty());
+    let writer = start(&disk, &file).unwrap();
+    assert!(lives(&writer, &disk, 5) && !lives(&writer, &disk, 4));
 }

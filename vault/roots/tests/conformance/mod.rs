@@ -64,6 +64,7 @@ macro_rules! conformance {
             epochs_run_on_it_over_restarts,
             an_orphan_is_destroyed_at_the_next_start,
             a_clone_is_fenced_out,
+            a_vault_moves_here_from_a_file_and_back,
         );
     };
     ($with:path: $($case:ident),+ $(,)?) => {
