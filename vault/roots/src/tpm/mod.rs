@@ -11,7 +11,9 @@
 //! audit session*. It becomes exclusive when an operation begins to look, and every later command of the
 //! operation is refused by the TPM (`TPM_RC_EXCLUSIVE`) if any other command, of anybody, came in between;
 //! then the operation begins anew. So what was seen of claim and roots is true until the change is made:
-//! a compare-and-swap, without a lock that a crash would leave behind.
+//! a compare-and-swap, without a lock that a crash would leave behind. Resource managers keep to that: what
+//! they send on their own account does not count as a command in between. An operation that is disturbed
+//! goes on trying for half of the time its caller waits.
 //!
 //! # What it cannot promise
 //! * That memory wears out. Each epoch writes five times (define, root, mark, overwrite, undefine), each start

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use lethe_crypto::root::{Claim, Incarnation, Medium, MediumStatement, RootId, VaultId};
 use lethe_crypto::secret::{RootKey, VaultKey};
 use lethe_crypto::{Error as CryptoError, Result};
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::data::{HEADER, Header, ROOT, USE, WRAPPED};
 use super::link::{self, Failure, Link};
@@ -15,8 +16,8 @@ use crate::Error;
 /// Names this kind of store in the wrapping of its roots.
 const STORE: [u8; 16] = *b"lethe/v1/tpm2-nv";
 
-/// How often an operation begins anew because others use the TPM.
-const ATTEMPTS: usize = 32;
+/// The longest pause before an operation begins anew because others use the TPM, milliseconds.
+const LONGEST_PAUSE: u32 = 50;
 
 /// Makers of discrete chips, by the TCG's vendor ids: Atmel, Infineon, Nationz, Nuvoton, ST. What is not known
 /// may be a program.
@@ -148,7 +149,10 @@ impl Device {
         mut operation: impl FnMut(&mut Sight<'_>) -> link::Result<T>,
     ) -> Result<T> {
         let mut reconnected = self.link.is_none();
-        for _ in 0..ATTEMPTS {
+        // Half of what the caller waits, so that it learns the reason.
+        let deadline = Instant::now() + self.options.timeout / 2;
+        let mut pause = 1;
+        while Instant::now() < deadline {
             let mut link = match self.link.take() {
                 Some(link) => link,
                 None => self.link(action)?,
@@ -159,7 +163,12 @@ impl Device {
                 operation(&mut sight)
             });
             match result {
-                Err(Failure::Disturbed) => self.link = Some(link),
+                Err(Failure::Disturbed) => {
+                    self.link = Some(link);
+                    // Two who disturb each other must not go on in step.
+                    std::thread::park_timeout(random_part(pause)?);
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
                 // What is not known of the connection is not trusted. Who only looked may look again.
                 Err(Failure::Tpm(_)) if !reconnected && (repeat == Repeat::Yes || !looked) => reconnected = true,
                 Err(failure @ Failure::Tpm(_)) => return Err(known(failure, action)),
@@ -179,6 +188,13 @@ impl Device {
     fn link(&self, action: &'static str) -> Result<Link> {
         Link::open(&self.options).map_err(|failure| known(failure, action))
     }
+}
+
+/// A random part of so many milliseconds.
+fn random_part(milliseconds: u32) -> Result<Duration> {
+    let mut byte = [0];
+    SystemRandom::new().fill(&mut byte).map_err(|_| CryptoError::Random)?;
+    Ok(Duration::from_millis(milliseconds.into()) * u32::from(byte[0]) / 255)
 }
 
 fn busy(action: &'static str) -> CryptoError {

@@ -115,7 +115,9 @@ pub fn program(name: &str) -> std::path::PathBuf {
     let home = std::env::var("HOME").unwrap_or_default();
     let cache = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{home}/.cache"));
     let path = std::env::var("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).chain([format!("{cache}/lethe/openbao/bin").into()]);
+    // Debian has daemons where a user's PATH does not look.
+    let places = [format!("{cache}/lethe/openbao/bin"), "/usr/sbin".to_owned()].map(std::path::PathBuf::from);
+    let places = std::env::split_paths(&path).chain(places);
     let mut found = places.map(|place| place.join(name)).filter(|path| path.is_file());
     found.next().unwrap_or_else(|| {
         panic!("{name} is not installed: run .ci/setup, or set LETHE_SKIP_ROOT_STORES=1 to leave these tests out")

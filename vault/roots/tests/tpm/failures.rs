@@ -1,5 +1,7 @@
 //! A TPM that is stopped, refuses, or is used by others at the same time.
 
+use std::time::Duration;
+
 use lethe_crypto::Error;
 use lethe_crypto::root::RootStore as _;
 use lethe_roots::tpm::{TpmOptions, TpmRootStore};
@@ -93,7 +95,8 @@ fn a_change_is_not_made_on_an_old_sight() {
     }
     let tpm = Swtpm::new();
     let proxy = Proxy::to(tpm.port);
-    let store = TpmRootStore::open(TpmOptions { tcti: proxy.tcti(), ..tpm.options() }).unwrap();
+    let timeout = Duration::from_secs(4);
+    let store = TpmRootStore::open(TpmOptions { tcti: proxy.tcti(), timeout, ..tpm.options() }).unwrap();
     let held = claim(FIRST);
     let mut disturbed = 0;
     let mut expect_disturbed = |more: usize| {

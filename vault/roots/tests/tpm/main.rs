@@ -7,6 +7,7 @@
 mod conformance;
 mod failures;
 mod indices;
+mod manager;
 mod proxy;
 mod swtpm;
 
