@@ -19,12 +19,22 @@ pub enum MediumStatement {
     KeepsBackups,
     /// The device is emulated: its state is a file of somebody else's.
     Virtual,
+    /// The store deletes an entry of a database or a file without overwriting it: sealed bytes of a
+    /// destroyed root may survive, and what they are sealed under lives on.
+    RetainsDeleted,
 }
 
 impl MediumStatement {
     /// Every statement.
-    pub const ALL: [Self; 6] =
-        [Self::NotSeparate, Self::WearLevelling, Self::CopyOnWrite, Self::Abandoned, Self::KeepsBackups, Self::Virtual];
+    pub const ALL: [Self; 7] = [
+        Self::NotSeparate,
+        Self::WearLevelling,
+        Self::CopyOnWrite,
+        Self::Abandoned,
+        Self::KeepsBackups,
+        Self::Virtual,
+        Self::RetainsDeleted,
+    ];
 
     /// The code.
     #[must_use]
@@ -36,6 +46,7 @@ impl MediumStatement {
             Self::Abandoned => "ROOT_REPLICA_ABANDONED",
             Self::KeepsBackups => "ROOT_STORE_KEEPS_BACKUPS",
             Self::Virtual => "ROOT_DEVICE_VIRTUAL",
+            Self::RetainsDeleted => "ROOT_STORE_RETAINS_DELETED",
         }
     }
 }

@@ -3,17 +3,22 @@
 //! A root wraps exactly one blob, the vault key of one epoch. Destroying the root makes that blob, and
 //! with it every page and every record that only the old tree leads to, unreadable for ever.
 
+mod claim;
 mod evidence;
 mod file;
 mod medium;
+mod migrating;
+mod wrapping;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
 pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
 pub use medium::{Medium, MediumStatement};
+pub use migrating::MigratingRootStore;
 
 use crate::error::Result;
 use crate::random::{Random, System};
@@ -94,15 +99,6 @@ identifier! {
 identifier! {
     /// Names a root: the random id of an epoch.
     RootId
-}
-
-/// Who speaks to a root store: what every change is checked against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The vault.
-    pub vault: VaultId,
-    /// Its current incarnation.
-    pub incarnation: Incarnation,
 }
 
 /// Keeps roots and can destroy them for good.

@@ -2,5 +2,6 @@
 
 mod clones;
 mod crashes;
+mod migrations;
 mod order;
 mod world;

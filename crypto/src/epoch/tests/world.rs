@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use super::super::*;
 use crate::error::{BoxError, Error, Result};
 use crate::root::{
-    Claim, Evidence, FileRootStore, FileRootStoreOptions, Incarnation, Medium, RootId, RootStore, VaultId,
+    Claim, Evidence, FileRootStore, FileRootStoreOptions, Incarnation, Medium, MigratingRootStore, RootId, RootStore,
+    VaultId,
 };
 use crate::secret::VaultKey;
 use crate::tree::{PageAddress, PageCache, PageSource, Redraw, SlotRef, TreeId, View};
@@ -201,7 +202,7 @@ impl Journal for Disk {
 
 /// The root store as one process sees it: with that process's fuse, and checks of what it is asked.
 pub(super) struct Roots {
-    store: Arc<FileRootStore>,
+    store: Arc<dyn RootStore>,
     disk: Arc<Disk>,
 }
 
@@ -273,7 +274,9 @@ impl RootStore for Roots {
 /// A data directory's disk and the root store, over any number of processes.
 pub(super) struct World {
     pub(super) disk: Arc<Disk>,
-    pub(super) store: Arc<FileRootStore>,
+    pub(super) store: Arc<dyn RootStore>,
+    /// Another root store, to which the vault is moving.
+    pub(super) target: Option<Arc<dyn RootStore>>,
     _directory: Arc<tempfile::TempDir>,
 }
 
@@ -306,12 +309,17 @@ impl World {
         let directory = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let options = FileRootStoreOptions::new(directory.path().join("roots"), directory.path());
         let store = Arc::new(FileRootStore::open(options).unwrap());
-        Self { disk: Disk::new(Content::default()), store, _directory: Arc::new(directory) }
+        Self { disk: Disk::new(Content::default()), store, target: None, _directory: Arc::new(directory) }
     }
 
     /// Another copy of the data directory, with the same root store.
     pub(super) fn clone_from(&self, content: Content) -> Self {
-        Self { disk: Disk::new(content), store: Arc::clone(&self.store), _directory: Arc::clone(&self._directory) }
+        Self {
+            disk: Disk::new(content),
+            store: Arc::clone(&self.store),
+            target: self.target.clone(),
+            _directory: Arc::clone(&self._directory),
+        }
     }
 
     pub(super) async fn open(&self) -> Result<EpochWriter<Disk>> {
@@ -324,12 +332,22 @@ impl World {
 
     pub(super) async fn open_sharing(&self, cache: Arc<PageCache>, takeover: Takeover) -> Result<EpochWriter<Disk>> {
         *self.disk.witness.lock() = Witness::default();
-        let roots = Roots { store: Arc::clone(&self.store), disk: Arc::clone(&self.disk) };
-        EpochWriter::open(Arc::clone(&self.disk), Arc::new(roots), cache, takeover).await
+        let seen = |store: &Arc<dyn RootStore>| -> Arc<dyn RootStore> {
+            Arc::new(Roots { store: Arc::clone(store), disk: Arc::clone(&self.disk) })
+        };
+        let roots = match &self.target {
+            None => seen(&self.store),
+            Some(target) => Arc::new(MigratingRootStore::new(seen(&self.store), seen(target))),
+        };
+        EpochWriter::open(Arc::clone(&self.disk), roots, cache, takeover).await
     }
 
     pub(super) async fn roots(&self) -> Vec<RootId> {
-        self.store.epochs().await.unwrap()
+        let mut roots = self.store.epochs().await.unwrap();
+        if let Some(target) = &self.target {
+            roots.extend(target.epochs().await.unwrap());
+        }
+        roots
     }
 
     pub(super) fn log(&self) -> Vec<Entry> {

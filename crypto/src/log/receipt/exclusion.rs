@@ -16,13 +16,14 @@ pub const ALWAYS_EXCLUDED: [(&str, &str); 6] = [
 ];
 
 /// Words for what stores and the vault state of their medium and memory.
-const STATEMENTS: [(&str, &str); 7] = [
+const STATEMENTS: [(&str, &str); 8] = [
     ("MEDIUM_NOT_SEPARATE", "the root store was on the same device as the data"),
     ("WEAR_LEVELLING_POSSIBLE", "the device may have kept overwritten blocks (wear levelling of flash storage)"),
     ("COPY_ON_WRITE_POSSIBLE", "the file system may have kept overwritten blocks (copy on write, snapshots)"),
     ("ROOT_REPLICA_ABANDONED", "a replica of the root store was abandoned with roots in it"),
     ("ROOT_STORE_KEEPS_BACKUPS", "the root store keeps backups or snapshots of its own"),
     ("ROOT_DEVICE_VIRTUAL", "the root store's device is emulated: its state is a file of somebody else's"),
+    ("ROOT_STORE_RETAINS_DELETED", "the root store deletes without overwriting, and sealed remains may survive in it"),
     ("MEMORY_NOT_LOCKED", "memory was not locked: the system may have written keys to swap"),
 ];
 

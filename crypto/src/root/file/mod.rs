@@ -23,14 +23,11 @@ use self::layout::{Header, Root, SLOTS, Slot, Use};
 use self::replica::{Image, Replica};
 use super::evidence::{Evidence, StoreKind};
 use super::medium::{Medium, MediumStatement};
+use super::wrapping::Wrapping;
 use super::{Claim, Incarnation, RootId, RootStore, VaultId};
 use crate::error::{Error, Result};
-use crate::kdf::Label;
 use crate::random::System;
-use crate::secret::{RecordKey, RootCredential, RootKey, VaultKey};
-
-/// First byte of a wrapped key.
-const VERSION: u8 = 1;
+use crate::secret::{RootCredential, RootKey, VaultKey};
 
 /// A root store in one file, or in several that are replicas of each other.
 pub struct FileRootStore {
@@ -70,17 +67,9 @@ impl FileRootStore {
         })
     }
 
-    /// What seals the one blob of a root: derived from the root, and the credential if there is one.
-    fn wrapping_key(&self, store: &[u8; 16], root: &Root, context: &[u8]) -> RecordKey {
-        let mut salt = [0; 32];
-        salt[..16].copy_from_slice(store);
-        salt[16..].copy_from_slice(root.id.as_bytes());
-        match &self.credential {
-            None => RecordKey::derive(&[root.key.expose()], &salt, Label::WRAP, &[context]),
-            Some(credential) => {
-                RecordKey::derive(&[root.key.expose(), credential.expose()], &salt, Label::WRAP, &[context])
-            }
-        }
+    /// How a root of this store wraps its key.
+    fn wrapping<'a>(&'a self, store: &'a [u8; 16], root: &'a Root) -> Wrapping<'a> {
+        Wrapping { root: &root.key, credential: self.credential.as_ref(), store, id: root.id }
     }
 }
 
@@ -116,32 +105,14 @@ impl RootStore for FileRootStore {
         // Durable before the blob exists outside: a crash loses the root, never wraps twice with it.
         let used = Root { id: root, used: Use::Wrapped, key: found.key.duplicate() };
         inner.write_root(slot, &used)?;
-        let mut wrapped = vec![VERSION];
-        self.wrapping_key(&inner.header.store, &used, context).seal_onto(
-            &mut wrapped,
-            &System,
-            context,
-            key.expose(),
-        )?;
-        Ok(wrapped)
+        self.wrapping(&inner.header.store, &used).wrap(key, context)
     }
 
     async fn unwrap(&self, root: RootId, wrapped: &[u8], context: &[u8]) -> Result<VaultKey> {
         let inner = self.inner.lock();
         let images = inner.read()?;
         let (slot, found) = find(&images, root).ok_or(Error::NoSuchRoot(root))?;
-        let corrupt = |why| Error::corrupt("wrapped vault key", why);
-        let (&VERSION, sealed) = wrapped.split_first().ok_or_else(|| corrupt("empty"))? else {
-            return Err(corrupt("unknown version"));
-        };
-        let opened = self.wrapping_key(&inner.header.store, found, context).open(context, sealed)?;
-        let key = VaultKey::fill_with(|key| match opened.len() == key.len() {
-            true => {
-                key.copy_from_slice(&opened);
-                Ok(())
-            }
-            false => Err(corrupt("not 32 bytes")),
-        })?;
+        let key = self.wrapping(&inner.header.store, found).unwrap(wrapped, context)?;
         // It opened what is committed, so a replica that lost it may have it back.
         inner.heal(&images, slot, found);
         Ok(key)
@@ -177,15 +148,7 @@ impl RootStore for FileRootStore {
 
 impl Inner {
     fn claim(&mut self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        let wanted = Claim { vault, incarnation: next };
-        match self.header.claim {
-            Some(held) if held == wanted => return Ok(()),
-            Some(held) if held.vault != vault => return Err(Error::ForeignVault),
-            Some(held) if Some(held.incarnation) != current => return Err(Error::Fenced),
-            // A vault that claimed before finds a store that nobody did.
-            None if current.is_some() => return Err(Error::ForeignVault),
-            Some(_) | None => {}
-        }
+        let Some(wanted) = Claim::advance(self.header.claim, vault, current, next)? else { return Ok(()) };
         let sequence = self.header.sequence.checked_add(1).ok_or(Error::Exhausted("root store headers"))?;
         let header = Header { claim: Some(wanted), sequence, ..self.header.clone() };
         for replica in &self.replicas {
@@ -197,11 +160,7 @@ impl Inner {
     }
 
     fn expect(&self, claim: &Claim) -> Result<()> {
-        match &self.header.claim {
-            Some(held) if held == claim => Ok(()),
-            Some(held) if held.vault == claim.vault => Err(Error::Fenced),
-            Some(_) | None => Err(Error::ForeignVault),
-        }
+        claim.check(self.header.claim.as_ref())
     }
 
     fn read(&self) -> Result<Vec<Image>> {

@@ -457,7 +457,7 @@ fn roots_may_be_sealed_under_a_credential() {
     let images = inner.read().unwrap();
     let (_, found) = find(&images, root).unwrap();
     let alone = FileRootStore { credential: None, ..Files::new(1).open().unwrap() };
-    let key = alone.wrapping_key(&inner.header.store, found, b"");
+    let key = alone.wrapping(&inner.header.store, found).key(b"");
     assert!(key.open(b"", &wrapped[1..]).is_err());
 }
 

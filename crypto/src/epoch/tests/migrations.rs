@@ -1,0 +1,241 @@
+//! Moving to another root store, with a crash at every step, and copies that know the old one alone.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::world::*;
+use crate::error::{Error, Result};
+use crate::root::{MigratingRootStore, RootStore};
+
+/// A vault that lives in `old`, has erased its first subject, and may move to `new`.
+struct Move {
+    old: World,
+    new: World,
+    values: Values,
+}
+
+impl Move {
+    async fn begin() -> Self {
+        let (old, new) = (World::new(), World::new());
+        let mut values = Values::default();
+        erase(&old, ERASURES[0], &mut values).await.unwrap();
+        Self { old, new, values }
+    }
+
+    /// What the operator has configured: one store, or the way between.
+    fn configured(&self, how: How) -> World {
+        let mut world = match how {
+            How::Old | How::Both => self.old.clone_from(Content::default()),
+            How::New => self.new.clone_from(Content::default()),
+        };
+        world.disk = Arc::clone(&self.old.disk);
+        world.target = (how == How::Both).then(|| Arc::clone(&self.new.store));
+        world
+    }
+
+    async fn erase(&mut self, how: How, erasure: &'static str) -> Result<()> {
+        let world = self.configured(how);
+        erase(&world, erasure, &mut self.values).await
+    }
+
+    async fn end(mut self) {
+        self.erase(How::New, ERASURES[2]).await.unwrap();
+        check_done(&self.configured(How::New), &mut self.values).await;
+        assert!(self.old.store.epochs().await.unwrap().is_empty());
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Old,
+    Both,
+    New,
+}
+
+/// One process: opens the vault, finishes what was left, and erases if that is not yet done.
+async fn erase(world: &World, erasure: &'static str, values: &mut Values) -> Result<()> {
+    let mut writer = world.open().await?;
+    values.check(world, writer.view());
+    writer.finish().await?;
+    if !world.is_committed(erasure) {
+        match writer.run(&redraw(erasure), &erasure).await? {
+            Outcome::Destroyed(evidence) => assert!(!world.roots().await.contains(&evidence.root)),
+            Outcome::Pending(error) => return Err(error),
+        }
+    }
+    values.check(world, writer.view());
+    Ok(())
+}
+
+/// How many steps the one commit takes that moves the vault.
+async fn steps() -> u32 {
+    let mut moving = Move::begin().await;
+    moving.old.disk.fuse.set(None);
+    moving.erase(How::Both, ERASURES[1]).await.unwrap();
+    moving.old.disk.fuse.steps()
+}
+
+#[test]
+fn one_commit_moves_the_vault() {
+    wait(async {
+        let mut moving = Move::begin().await;
+        let root = moving.old.store.epochs().await.unwrap();
+        assert_eq!(root.len(), 1);
+        moving.erase(How::Both, ERASURES[1]).await.unwrap();
+        assert!(moving.old.store.epochs().await.unwrap().is_empty());
+        let moved = moving.new.store.epochs().await.unwrap();
+        assert!(moved.len() == 1 && moved != root);
+        let stores = MigratingRootStore::new(Arc::clone(&moving.old.store), Arc::clone(&moving.new.store));
+        assert!(stores.is_done().await.unwrap());
+        moving.end().await;
+    });
+}
+
+#[test]
+fn a_crash_at_every_step_of_the_move() {
+    wait(async {
+        let steps = steps().await;
+        assert!(steps > 40, "the fuse sees {steps} steps");
+        for fuse in 0..steps {
+            let mut moving = Move::begin().await;
+            moving.old.disk.fuse.set(Some(fuse));
+            assert!(moving.erase(How::Both, ERASURES[1]).await.is_err(), "fuse {fuse} did not burn");
+            moving.old.disk.fuse.set(None);
+            let current = moving.old.disk.state().unwrap().current.unwrap().root;
+            let held = [moving.old.store.epochs().await.unwrap(), moving.new.store.epochs().await.unwrap()].concat();
+            assert!(held.contains(&current), "fuse {fuse}: the committed root is gone");
+            moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            moving.end().await;
+        }
+    });
+}
+
+/// Whoever leaves one of the two stores out too early or too late is refused, and nothing is lost.
+#[test]
+fn a_store_that_is_left_out_too_early() {
+    wait(async {
+        for fuse in 0..steps().await {
+            let mut moving = Move::begin().await;
+            moving.old.disk.fuse.set(Some(fuse));
+            assert!(moving.erase(How::Both, ERASURES[1]).await.is_err());
+            moving.old.disk.fuse.set(None);
+            let current = moving.old.disk.state().unwrap().current.unwrap().root;
+            for (how, store) in [(How::Old, &moving.old.store), (How::New, &moving.new.store)] {
+                if !store.epochs().await.unwrap().contains(&current) {
+                    let refused = moving.configured(how).open().await.err();
+                    assert!(matches!(refused, Some(Error::RootMissing { .. })), "fuse {fuse} {how:?}: {refused:?}");
+                }
+            }
+            moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            moving.end().await;
+        }
+    });
+}
+
+/// The committed root is in the new store, but the one before is still in the old: the new one alone would
+/// report it as gone because it is not there.
+#[test]
+fn the_new_store_alone_is_refused_while_the_old_one_has_a_root() {
+    wait(async {
+        let mut refusals = 0;
+        for fuse in 0..steps().await {
+            let mut moving = Move::begin().await;
+            moving.old.disk.fuse.set(Some(fuse));
+            assert!(moving.erase(How::Both, ERASURES[1]).await.is_err());
+            moving.old.disk.fuse.set(None);
+            let old = moving.old.store.epochs().await.unwrap();
+            let current = moving.old.disk.state().unwrap().current.unwrap().root;
+            if !old.is_empty() && moving.new.store.epochs().await.unwrap().contains(&current) {
+                let refused = moving.configured(How::New).open().await.err();
+                assert!(matches!(refused, Some(Error::Fenced)), "fuse {fuse}: {refused:?}");
+                refusals += 1;
+            }
+            assert_eq!(moving.old.store.epochs().await.unwrap(), old, "nothing is destroyed by that");
+            moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            moving.end().await;
+        }
+        assert!(refusals > 5);
+    });
+}
+
+#[test]
+fn a_copy_that_knows_the_old_store_alone_is_refused_after_the_move() {
+    wait(async {
+        let mut moving = Move::begin().await;
+        let copy = moving.old.clone_from(moving.old.disk.content.lock().clone());
+        moving.erase(How::Both, ERASURES[1]).await.unwrap();
+        for takeover in [Takeover::Refuse, Takeover::ClaimAnyway] {
+            assert!(matches!(copy.open_with(takeover).await.err(), Some(Error::RootMissing { .. })));
+        }
+        moving.end().await;
+    });
+}
+
+#[test]
+fn a_copy_that_starts_to_move_is_fenced_out_or_fences_out() {
+    wait(async {
+        let mut moving = Move::begin().await;
+        let mut copy = moving.old.clone_from(moving.old.disk.content.lock().clone());
+        copy.target = Some(Arc::clone(&moving.new.store));
+        // The original starts again: the copy is from before that.
+        let mut original = moving.configured(How::Both).open().await.unwrap();
+        assert!(matches!(copy.open().await.err(), Some(Error::Fenced)));
+        assert!(matches!(
+            original.run(&redraw(ERASURES[1]), &ERASURES[1]).await.unwrap(),
+            Outcome::Destroyed(evidence) if !evidence.was_absent
+        ));
+        drop(original);
+
+        // The other way round: a copy of now that starts first takes the vault with it.
+        let mut copy = moving.old.clone_from(moving.old.disk.content.lock().clone());
+        copy.target = Some(Arc::clone(&moving.new.store));
+        let mut original = moving.configured(How::Both).open().await.unwrap();
+        let mut copied = copy.open_with(Takeover::ClaimAnyway).await.unwrap();
+        let refused = original.run(&redraw(ERASURES[2]), &ERASURES[2]).await;
+        assert!(matches!(refused, Err(Error::Fenced)), "{refused:?}");
+        copied.run(&redraw(ERASURES[2]), &ERASURES[2]).await.unwrap();
+        moving.values.check(&copy, copied.view());
+    });
+}
+
+#[test]
+fn a_new_store_of_another_vault_is_refused_and_costs_nothing() {
+    wait(async {
+        let mut moving = Move::begin().await;
+        erase(&moving.new, ERASURES[0], &mut Values::default()).await.unwrap();
+        let (theirs, before) = (moving.new.store.epochs().await.unwrap(), moving.old.store.claimed().await.unwrap());
+        let refused = moving.erase(How::Both, ERASURES[1]).await;
+        assert!(matches!(refused, Err(Error::ForeignVault)), "{refused:?}");
+        assert_eq!(moving.old.store.claimed().await.unwrap(), before);
+        assert_eq!(moving.new.store.epochs().await.unwrap(), theirs);
+        moving.erase(How::Old, ERASURES[1]).await.unwrap();
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Any crashes under any configuration, right or wrong: in the end, the move can be made.
+    #[test]
+    fn crashes_and_changes_of_mind(
+        attempts in prop::collection::vec((prop::sample::select(vec![How::Old, How::Both, How::New]), 0u32..80), 0..6),
+    ) {
+        wait(async {
+            let mut moving = Move::begin().await;
+            for (how, fuse) in attempts {
+                moving.old.disk.fuse.set(Some(fuse));
+                let _ = moving.erase(how, ERASURES[1]).await;
+                moving.old.disk.fuse.set(None);
+                let current = moving.old.disk.state().unwrap().current.unwrap().root;
+                let held = [moving.old.store.epochs().await.unwrap(), moving.new.store.epochs().await.unwrap()].concat();
+                assert!(held.contains(&current), "the committed root is gone");
+            }
+            // The erasure may have been committed in the old store; then the next epoch moves.
+            moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            moving.erase(How::Both, ERASURES[2]).await.unwrap();
+            moving.end().await;
+        });
+    }
+}

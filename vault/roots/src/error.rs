@@ -1,0 +1,149 @@
+//! Why a root store refused or failed: the source of [`lethe_crypto::Error::RootStore`].
+
+use std::time::Duration;
+
+use lethe_crypto::root::RootId;
+
+/// What a root store of this crate can fail with, beyond what the trait names. Each says the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The options contradict themselves or the store.
+    #[error("{option} {why}")]
+    Options {
+        /// Which option.
+        option: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+
+    /// The store did not answer in time. What was asked may still happen.
+    #[error("no answer within {0:?}; what was asked may still happen, and may be repeated")]
+    Timeout(Duration),
+
+    /// More calls wait than there is room for, or somebody else uses the device all the time.
+    #[error("the device is busy: {0}; repeat the call later")]
+    Busy(&'static str),
+
+    /// The thread that spoke to the device is gone.
+    #[error("the thread that speaks to the device has ended; open the store again")]
+    Stopped,
+
+    /// The store is not claimed, but has roots in it.
+    #[error(
+        "{0} roots are there, but no claim says whose: either the claim was deleted (bring it back), or these names belong to something else (choose others)"
+    )]
+    UnclaimedRoots(usize),
+
+    /// The device shows a root in a way that none of this crate's writes leaves.
+    #[error("root {root} is {what}: somebody else changed it")]
+    Tampered {
+        /// The root.
+        root: RootId,
+        /// How it is.
+        what: &'static str,
+    },
+
+    /// No token has the label, or the serial number, that was asked for.
+    #[cfg(feature = "pkcs11")]
+    #[error("no token with label {label:?}{} is present; present are: {present}", serial.as_ref().map(|serial| format!(" and serial number {serial:?}")).unwrap_or_default())]
+    NoToken {
+        /// The label.
+        label: String,
+        /// The serial number, if one was asked for.
+        serial: Option<String>,
+        /// The labels that are there.
+        present: String,
+    },
+
+    /// More than one token answers to the label.
+    #[cfg(feature = "pkcs11")]
+    #[error("{count} tokens have label {label:?}: give the serial number as well")]
+    AmbiguousToken {
+        /// The label.
+        label: String,
+        /// How many.
+        count: usize,
+    },
+
+    /// The token does not do what roots need.
+    #[cfg(feature = "pkcs11")]
+    #[error("the token does not {0}, which roots need: use another token")]
+    UnsuitableToken(&'static str),
+
+    /// The token refused the PIN. It is not tried again, because tokens lock after a few wrong ones.
+    #[cfg(feature = "pkcs11")]
+    #[error("the token refused the PIN; it is not tried again until the PIN file changes")]
+    PinRefused,
+
+    /// A PKCS#11 call failed.
+    #[cfg(feature = "pkcs11")]
+    #[error("the PKCS#11 module")]
+    Pkcs11(#[source] cryptoki::error::Error),
+
+    /// The server cannot be reached, or broke off.
+    #[cfg(feature = "transit")]
+    #[error("no connection to {address}: is the server up, and the address right?")]
+    Connection {
+        /// Where it should be.
+        address: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The server is sealed, in standby without forwarding, or not initialised.
+    #[cfg(feature = "transit")]
+    #[error("the server answers {status}: it is sealed, in standby or overloaded; unseal it, or wait")]
+    Unavailable {
+        /// HTTP status.
+        status: u16,
+    },
+
+    /// The token is not valid any more, or its policy is too narrow.
+    #[cfg(feature = "transit")]
+    #[error("the server forbids {path}: renew the token in the token file, or extend its policy")]
+    Denied {
+        /// API path.
+        path: String,
+    },
+
+    /// The server answers something that this crate does not expect.
+    #[cfg(feature = "transit")]
+    #[error("{path} answers {status}: {what}")]
+    Answer {
+        /// API path.
+        path: String,
+        /// HTTP status.
+        status: u16,
+        /// The server's words, or what is wrong with its answer.
+        what: String,
+    },
+
+    /// A TPM command failed.
+    #[cfg(feature = "tpm")]
+    #[error("the TPM")]
+    Tpm(#[source] tss_esapi::Error),
+
+    /// The TPM refused an authorisation.
+    #[cfg(feature = "tpm")]
+    #[error("the TPM refused the {0}: these are not the values that the store was made with")]
+    AuthRefused(&'static str),
+
+    /// Another root so soon would wear the TPM's memory out.
+    #[cfg(feature = "tpm")]
+    #[error("the next root may be made in {0:?}: the TPM's memory endures a limited number of writes")]
+    TooSoon(Duration),
+}
+
+impl Error {
+    /// As the trait's methods give it.
+    pub(crate) fn during(self, action: &'static str) -> lethe_crypto::Error {
+        lethe_crypto::Error::RootStore { action, source: Box::new(self) }
+    }
+
+    #[allow(dead_code, reason = "not every feature has options to refuse")]
+    pub(crate) fn option(option: &'static str, why: impl Into<String>) -> lethe_crypto::Error {
+        Self::Options { option, why: why.into() }.during("checking its options")
+    }
+}

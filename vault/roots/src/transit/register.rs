@@ -1,0 +1,185 @@
+//! The register: a KV v2 secret with the claim and how far each root has come, changed by check-and-set.
+
+use std::collections::BTreeMap;
+
+use ::http::{Method, StatusCode};
+use lethe_crypto::root::{Claim, Incarnation, RootId, VaultId};
+use lethe_crypto::{Error as CryptoError, Result};
+use serde::{Deserialize, Serialize};
+
+use super::api::{Api, absent, parse, succeed, unexpected};
+use crate::Error;
+
+/// What the register says it is.
+const FORMAT: &str = "lethe/v1/roots";
+
+/// How often a change is tried anew because another was faster.
+const ATTEMPTS: usize = 8;
+
+/// How far a root has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    /// Its key exists, or is about to.
+    Created,
+    /// It has wrapped its one key, or is about to.
+    Wrapped,
+    /// Its key is about to be deleted, or was. It unwraps no more.
+    Destroying,
+}
+
+/// The register's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Register {
+    pub(super) claim: Claim,
+    pub(super) roots: BTreeMap<RootId, Stage>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: String,
+    vault: String,
+    incarnation: String,
+    roots: BTreeMap<String, Stage>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    data: Option<Document>,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    version: u64,
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    data: Versioned,
+}
+
+#[derive(Serialize)]
+struct Write {
+    options: Cas,
+    data: Document,
+}
+
+#[derive(Serialize)]
+struct Cas {
+    cas: u64,
+}
+
+impl Register {
+    fn decode(document: &Document) -> Result<Self> {
+        if document.format != FORMAT {
+            let why = "unknown format, of a newer version or somebody else's".to_owned();
+            return Err(CryptoError::Corrupt { what: "register of roots", why });
+        }
+        let claim = Claim {
+            vault: document.vault.parse::<VaultId>()?,
+            incarnation: document.incarnation.parse::<Incarnation>()?,
+        };
+        let roots = document.roots.iter().map(|(root, stage)| Ok((root.parse()?, *stage)));
+        Ok(Self { claim, roots: roots.collect::<Result<_>>()? })
+    }
+
+    fn encode(&self) -> Document {
+        Document {
+            format: FORMAT.to_owned(),
+            vault: self.claim.vault.to_string(),
+            incarnation: self.claim.incarnation.to_string(),
+            roots: self.roots.iter().map(|(root, stage)| (root.to_string(), *stage)).collect(),
+        }
+    }
+}
+
+impl Api {
+    /// The register and its version. One that was never written has version 0; one that somebody deleted
+    /// has a version and no content.
+    pub(super) async fn register(&self) -> Result<(Option<Register>, u64)> {
+        let (action, path) = ("reading the register", self.register_path());
+        let answer = self.send(action, Method::GET, &path, &[]).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            if let Ok(Reply { data: Versioned { data: None, metadata } }) = serde_json::from_slice(&answer.body) {
+                return Ok((None, metadata.version));
+            }
+            if absent(&answer) {
+                return Ok((None, 0));
+            }
+        }
+        let reply: Reply = parse(action, &path, &answer)?;
+        let document = reply.data.data.ok_or_else(|| unexpected(action, &path, &answer))?;
+        Ok((Some(Register::decode(&document)?), reply.data.metadata.version))
+    }
+
+    /// Compare-and-swap: `change` says what the register must become, or `None` if it is right as it is. It is
+    /// asked again if another was faster.
+    pub(super) async fn change(
+        &self,
+        action: &'static str,
+        mut change: impl FnMut(Option<Register>) -> Result<Option<Register>> + Send,
+    ) -> Result<()> {
+        let path = self.register_path();
+        for _ in 0..ATTEMPTS {
+            let (register, version) = self.register().await?;
+            let Some(changed) = change(register)? else { return Ok(()) };
+            let write = Write { options: Cas { cas: version }, data: changed.encode() };
+            let body = serde_json::to_vec(&write).map_err(|error| Error::option("the register", error.to_string()))?;
+            let answer = self.send(action, Method::POST, &path, &body).await?;
+            if answer.status.is_success() {
+                return Ok(());
+            }
+            // Refused because of its version, or for another reason? The version tells.
+            if self.register().await?.1 == version {
+                succeed(action, &path, &answer)?;
+            }
+        }
+        Err(Error::Busy("others change the register all the time").during(action))
+    }
+
+    /// As [`Api::change`], for who has the claim.
+    pub(super) async fn change_claimed(
+        &self,
+        action: &'static str,
+        claim: &Claim,
+        mut change: impl FnMut(&mut BTreeMap<RootId, Stage>) -> Result<()> + Send,
+    ) -> Result<()> {
+        self.change(action, |register| {
+            claim.check(register.as_ref().map(|register| &register.claim))?;
+            let Some(before) = register else { return Err(CryptoError::ForeignVault) };
+            let mut after = before.clone();
+            change(&mut after.roots)?;
+            Ok((after != before).then_some(after))
+        })
+        .await
+    }
+
+    fn register_path(&self) -> String {
+        format!("{}/data/{}/roots", self.options().kv_mount, self.options().name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_round_trip_and_nothing_else_is_read_as_one() {
+        let claim = Claim { vault: VaultId::from_bytes([1; 16]), incarnation: Incarnation::from_bytes([2; 16]) };
+        let stages = [Stage::Created, Stage::Wrapped, Stage::Destroying];
+        let roots = (3..).zip(stages).map(|(id, stage)| (RootId::from_bytes([id; 16]), stage)).collect();
+        let register = Register { claim, roots };
+        let text = serde_json::to_string(&register.encode()).unwrap();
+        assert!(text.contains(r#""03030303030303030303030303030303":"created""#), "{text}");
+        let read = |text: &str| serde_json::from_str::<Document>(text).ok().map(|document| Register::decode(&document));
+        assert_eq!(read(&text).unwrap().unwrap(), register);
+        for (from, to) in [("/v1/", "/v2/"), ("0303", "03x3"), ("0101", "01")] {
+            assert!(read(&text.replacen(from, to, 1)).unwrap().is_err(), "{from}");
+        }
+        for (from, to) in [("created", "made"), ("\"format\"", "\"newer\"")] {
+            assert!(read(&text.replacen(from, to, 1)).is_none(), "{from}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Roots in SoftHSM: the cases that every store must pass, and what only tokens do.
+#![cfg(feature = "pkcs11")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../conformance/mod.rs"]
+#[macro_use]
+mod conformance;
+mod objects;
+mod token;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use conformance::*;
+use lethe_crypto::Error;
+use lethe_crypto::root::{MediumStatement, RootStore as _};
+use lethe_roots::pkcs11::{Pkcs11Options, Pkcs11RootStore};
+use token::{make_token, secret, with};
+
+fn with_any(name: &str, case: impl FnOnce(&dyn Fixture)) {
+    with(name, |token| case(token));
+}
+
+conformance!(with_any);
+
+#[test]
+fn a_soft_token_says_what_it_is() {
+    with("a_soft_token_says_what_it_is", |token| {
+        let medium = token.store().medium();
+        for statement in [MediumStatement::Virtual, MediumStatement::KeepsBackups, MediumStatement::RetainsDeleted] {
+            assert!(medium.states(statement));
+        }
+        let alone = Pkcs11RootStore::open(Pkcs11Options { stands_alone: true, ..token.options() }).unwrap();
+        assert!(!alone.medium().states(MediumStatement::KeepsBackups));
+        assert!(alone.medium().states(MediumStatement::Virtual));
+    });
+}
+
+#[test]
+fn a_wrong_pin_is_tried_once() {
+    with("a_wrong_pin_is_tried_once", |token| {
+        let (pin, wrong) = (token.place.join("pin"), token.place.join("wrong"));
+        secret(&wrong, "not the pin");
+        let refusal = token.refusal(Pkcs11Options { pin_file: wrong, ..token.options() });
+        assert!(refusal.contains("refused the PIN") && !refusal.contains("not the pin"), "{refusal}");
+
+        fs::set_permissions(&pin, fs::Permissions::from_mode(0o644)).unwrap();
+        let refused = Pkcs11RootStore::open(token.options());
+        assert!(matches!(refused, Err(Error::Permissions { mode: 0o644, .. })));
+        fs::remove_file(&pin).unwrap();
+        assert!(matches!(Pkcs11RootStore::open(token.options()), Err(Error::Io { .. })));
+    });
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    with("what_is_not_there_is_named", |token| {
+        let refusal = token.refusal(Pkcs11Options { token: "another".into(), ..token.options() });
+        assert!(refusal.contains("\"another\"") && refusal.contains("\"roots\""), "{refusal}");
+        let refusal = token.refusal(Pkcs11Options { serial: Some("0000".into()), ..token.options() });
+        assert!(refusal.contains("0000"), "{refusal}");
+        let refusal = token.refusal(Pkcs11Options { module: "/nonexistent.so".into(), ..token.options() });
+        assert!(refusal.contains("loading the PKCS#11 module"), "{refusal}");
+    });
+}
+
+#[test]
+fn names_keep_stores_apart_in_one_token() {
+    with("names_keep_stores_apart_in_one_token", |token| {
+        let (one, claim) = open_claimed(token);
+        let root = wait(one.create(&claim)).unwrap();
+        let other = Pkcs11RootStore::open(Pkcs11Options { name: "other".into(), ..token.options() }).unwrap();
+        assert_eq!(wait(other.claimed()).unwrap(), None);
+        assert!(wait(other.epochs()).unwrap().is_empty());
+        wait(other.claim(OTHER_VAULT, None, FIRST)).unwrap();
+        assert!(matches!(wait(other.unwrap(root, &[1; 93], b"")), Err(Error::NoSuchRoot(_))));
+        assert_eq!(wait(one.claimed()).unwrap(), Some(claim));
+    });
+}
+
+#[test]
+fn two_tokens_of_one_label_need_a_serial_number() {
+    with("two_tokens_of_one_label_need_a_serial_number", |token| {
+        // Made before the module is loaded, which is when SoftHSM looks.
+        make_token(&token.place, "roots");
+        let refusal = token.refusal(token.options());
+        assert!(refusal.contains("2 tokens have label \"roots\""), "{refusal}");
+    });
+}
+
+/// The token is away while the store is open, and comes back: calls fail, then succeed again.
+#[test]
+fn a_token_that_goes_and_comes_back() {
+    with("a_token_that_goes_and_comes_back", |token| {
+        let (store, claim) = open_claimed(token);
+        let root = wait(store.create(&claim)).unwrap();
+        let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
+        let (tokens, away) = (token.place.join("tokens"), token.place.join("away"));
+        fs::rename(&tokens, &away).unwrap();
+        assert!(wait(store.create(&claim)).is_err());
+        assert!(!matches!(wait(store.destroy(&claim, root)), Ok(evidence) if evidence.was_absent));
+        fs::rename(&away, &tokens).unwrap();
+
+        assert_eq!(wait(store.epochs()).unwrap(), [root]);
+        assert!(wait(store.unwrap(root, &wrapped, b"")).is_ok());
+        assert!(!wait(store.destroy(&claim, root)).unwrap().was_absent);
+    });
+}
+
+/// Nothing that a destroyed root needs is left in what SoftHSM keeps: the object's file is gone.
+#[test]
+fn a_destroyed_root_leaves_no_object() {
+    with("a_destroyed_root_leaves_no_object", |token| {
+        let (store, claim) = open_claimed(token);
+        let count = || {
+            let token = fs::read_dir(token.place.join("tokens")).unwrap().next().unwrap().unwrap().path();
+            fs::read_dir(token)
+                .unwrap()
+                .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "object"))
+                .count()
+        };
+        let before = count();
+        let root = wait(store.create(&claim)).unwrap();
+        wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
+        assert_eq!(count(), before + 2, "a key and a mark");
+        wait(store.destroy(&claim, root)).unwrap();
+        assert_eq!(count(), before);
+    });
+}
