@@ -6,6 +6,7 @@ use lethe_crypto::root::{Claim, Incarnation, Medium, MediumStatement, RootId, Va
 use lethe_crypto::secret::{RootKey, VaultKey};
 use lethe_crypto::{Error as CryptoError, Result};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use subtle::ConstantTimeEq as _;
 
 use super::data::{HEADER, Header, ROOT, USE, WRAPPED};
 use super::link::{self, Failure, Link};
@@ -216,6 +217,10 @@ fn find(sight: &Sight<'_>, root: RootId) -> Result<(Index, Header)> {
 
 fn read_key(sight: &mut Sight<'_>, index: Index, root: RootId) -> link::Result<RootKey> {
     let read = sight.read(index, ROOT - HEADER, HEADER)?.ok_or(CryptoError::NoSuchRoot(root))?;
+    // Overwritten by a destruction that got no further. Nothing is wrapped with what everybody knows.
+    if bool::from(read.as_slice().ct_eq(&[0; RootKey::LENGTH])) {
+        return Err(CryptoError::NoSuchRoot(root).into());
+    }
     Ok(RootKey::from_medium(&read)?)
 }
 

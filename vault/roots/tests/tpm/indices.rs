@@ -104,6 +104,29 @@ fn roots_without_a_claim_are_not_taken_over() {
     assert_eq!(wait(store.epochs()).unwrap(), [root]);
 }
 
+/// A crash between overwriting a root and undefining its index: it still counts as there, and does nothing.
+#[test]
+fn a_root_that_was_overwritten_wraps_and_unwraps_nothing() {
+    if skipped() {
+        return;
+    }
+    let tpm = Swtpm::new();
+    let (store, claim) = open_claimed(&tpm);
+    let root = wait(store.create(&claim)).unwrap();
+    drop(store);
+    let (zeros, index) = (tpm.directory.path().join("zeros"), "0x018a4c01");
+    fs::write(&zeros, [0; 32]).unwrap();
+    let auth = format!("hex:{}", hex::encode(tpm.auth()));
+    let path = zeros.display().to_string();
+    tpm.tool("tpm2_nvwrite", &[index, "-C", index, "-P", &auth, "--offset=26", "-i", &path]);
+    let store = tpm.store();
+    assert_eq!(wait(store.epochs()).unwrap(), [root]);
+    assert!(matches!(wait(store.wrap(&claim, root, &vault_key(7), b"")), Err(Error::NoSuchRoot(_))));
+    assert!(matches!(wait(store.unwrap(root, &[1; 93], b"")), Err(Error::NoSuchRoot(_))));
+    assert!(!wait(store.destroy(&claim, root)).unwrap().was_absent);
+    assert!(wait(store.epochs()).unwrap().is_empty());
+}
+
 /// A crash between defining the claim's index and writing it: the claim is made again.
 #[test]
 fn a_claim_that_was_only_defined_is_none() {
