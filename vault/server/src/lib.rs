@@ -24,6 +24,7 @@ pub mod opening;
 pub mod records;
 pub mod restoration;
 mod root_check;
+mod root_stores;
 pub mod server;
 pub mod silo;
 pub mod store;
@@ -42,4 +43,4 @@ mod tests;
 
 pub use error::{Error, Result};
 pub use mirrors::{drop_mirror, list_mirrors};
-pub use root_check::{ReplicaReport, RootReport, root_check};
+pub use root_check::{ReplicaReport, RootReport, move_roots, root_check};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_crypto::epoch::{EpochWriter, Takeover};
-use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, RootStore};
+use lethe_crypto::root::{MigratingRootStore, RootStore};
 use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
 use lethe_domain::{Role, Roles, Timestamp};
 use lethe_index::{Pool, cpu};
@@ -18,6 +18,7 @@ use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::memory;
+use crate::root_stores::{self, Roots};
 use crate::silo::{Loaded, Silos};
 use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions, mirror_row};
 use crate::tenant::put_credential;
@@ -71,6 +72,8 @@ pub struct Opened {
     pub vault: Arc<Vault>,
     /// The operator's key, where this opening created the vault: it can be shown this once.
     pub operator_key: Option<ApiKey>,
+    /// Set while the vault moves from one root store to another.
+    pub moving: Option<MigratingRootStore>,
 }
 
 /// Gives the key of a new vault's first operator, kept where it is to be kept: it is asked before the vault knows the
@@ -90,13 +93,18 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// # Errors
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
-    let Foundation { store, journal, writer, keys, roots } = Foundation::lay(config, false).await?;
+    let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config, false).await?;
+    // The vault moves with its next epoch, and need not wait for somebody to be erased.
+    let due = match &moving {
+        Some(moving) => !moving.is_done().await?,
+        None => false,
+    };
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
     silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;
-    let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
+    let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt, due)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
     let vault = Arc::new(Vault {
         id: writer.vault(),
@@ -118,7 +126,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     let operator_key = founded?;
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
-    Ok(Opened { vault, operator_key })
+    Ok(Opened { vault, operator_key, moving })
 }
 
 /// What a vault stands on: rows, and the keys that open them.
@@ -128,6 +136,7 @@ pub(crate) struct Foundation {
     pub(crate) writer: EpochWriter<StoreJournal>,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) roots: Arc<dyn RootStore>,
+    pub(crate) moving: Option<MigratingRootStore>,
 }
 
 impl Foundation {
@@ -135,7 +144,8 @@ impl Foundation {
     /// not finished, too.
     pub(crate) async fn lay(config: &Config, restoring: bool) -> std::result::Result<Self, OpenError> {
         cpu::require().map_err(OpenError::Cpu)?;
-        let roots = open_roots(config)?;
+        create_folder(&config.data_dir)?;
+        let Roots { store: roots, moving } = tokio::task::block_in_place(|| root_stores::open(config))?;
         let options = StoreOptions {
             cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
             reserve_bytes: config.storage.reserve_mib << 20,
@@ -151,7 +161,7 @@ impl Foundation {
 
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));
-        Ok(Self { store, journal, writer, keys, roots })
+        Ok(Self { store, journal, writer, keys, roots, moving })
     }
 }
 
@@ -167,17 +177,6 @@ impl Follow for Memory {
         self.silos.follow(rows);
         self.eraser.follow(rows);
     }
-}
-
-fn open_roots(config: &Config) -> std::result::Result<Arc<dyn RootStore>, OpenError> {
-    create_folder(&config.data_dir)?;
-    let replicas = config.root_replicas();
-    for replica in &replicas {
-        replica.parent().map_or(Ok(()), create_folder)?;
-    }
-    let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
-    options.replicas = replicas;
-    Ok(Arc::new(FileRootStore::open(options)?))
 }
 
 /// Makes a folder that only its owner may enter.

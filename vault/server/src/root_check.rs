@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lethe_crypto::epoch::EpochState;
-use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, ReplicaState, RootId, RootStore};
+use lethe_crypto::root::{ReplicaState, RootId, RootStore as _};
 use lethe_crypto::tree::{PageCache, View};
 
-use crate::config::Config;
-use crate::opening::OpenError;
+use crate::config::{Config, StoreKind};
+use crate::opening::{self, OpenError};
+use crate::root_stores;
 use crate::store::{Key, Store};
 
 /// What was found.
@@ -24,7 +26,9 @@ pub struct RootReport {
     pub opens: bool,
     /// An epoch that was left, and its root, if that must still be destroyed.
     pub retiring: Option<(u64, String)>,
-    /// The files of the root store.
+    /// The kind of root store.
+    pub store: &'static str,
+    /// Its files, if it is in files.
     pub replicas: Vec<ReplicaReport>,
     /// Roots that belong to no epoch: the next start destroys them.
     pub orphans: Vec<String>,
@@ -43,18 +47,43 @@ pub struct ReplicaReport {
     pub fault: Option<String>,
 }
 
+/// How long a vault may take to move to another root store before somebody is told to look at the log.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Moves a vault from one root store to another, and gives the epoch that it is in then. The same happens, while serving,
+/// in a vault that is started with `root.from`.
+///
+/// # Errors
+/// What opening gives; `Missing` if the move does not end: the old store is still needed then.
+pub async fn move_roots(config: &Config) -> Result<u64, OpenError> {
+    let opened = opening::open(config).await?;
+    let vault = opened.vault;
+    let until = Instant::now() + PATIENCE;
+    let moved = loop {
+        match &opened.moving {
+            None => break Ok(()),
+            Some(moving) if moving.is_done().await? => break Ok(()),
+            Some(_) if Instant::now() > until => {
+                let cause = std::io::Error::other("the roots have not moved; the log says why. Run it again");
+                break Err(OpenError::Missing { path: config.data_dir.clone(), cause });
+            }
+            Some(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
+    vault.close().await;
+    moved.map(|()| vault.keys.view().epoch())
+}
+
 /// Opens the root store and the data as a start would, claims nothing and destroys nothing.
 ///
 /// # Errors
 /// If there is no vault, if a server has it open, or if the root store cannot be opened.
 pub fn root_check(config: &Config) -> Result<RootReport, OpenError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|cause| OpenError::Folder { path: config.data_dir.clone(), cause })?;
-    runtime.block_on(check(config))
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(check(config)))
 }
 
 async fn check(config: &Config) -> Result<RootReport, OpenError> {
-    let replicas = config.root_replicas();
+    let replicas = if config.root.store == StoreKind::File { config.root_replicas() } else { Vec::new() };
     let db = config.data_dir.join("db");
     for path in replicas.iter().chain([&db]) {
         if !path.exists() {
@@ -64,9 +93,7 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
     }
     // Each by itself, before the store brings them together.
     let states: Vec<_> = replicas.iter().map(|path| ReplicaState::read(path)).collect();
-    let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
-    options.replicas = replicas.clone();
-    let roots = FileRootStore::open(options)?;
+    let roots = root_stores::open(config)?.store;
     let store = Store::read_only(&db)?;
     let state = store.get(&Key::Epoch)?.map(|bytes| EpochState::decode(&bytes)).transpose()?;
     let current = state.as_ref().and_then(|state| state.current.clone().map(|epoch| (state, epoch)));
@@ -85,6 +112,7 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
     let known = |root: &RootId| *root == epoch.root || retiring.is_some_and(|retiring| retiring.root == *root);
     Ok(RootReport {
         vault: state.vault.to_string(),
+        store: config.root.store.name(),
         epoch: epoch.number,
         root: epoch.root.to_string(),
         opens: opened.is_ok(),

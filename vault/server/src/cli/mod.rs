@@ -181,7 +181,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Log(command) => on_this_thread(command::log::run(&context, command)),
         Command::Root(command) => {
             protect_memory()?;
-            command::root::run(out, &command)
+            on_all_threads(async move { command::root::run(out, &command).await })
         }
         Command::Mirror(command) => on_all_threads(async move { command::mirror::run(out, &command).await }),
         Command::Restore(command) => {

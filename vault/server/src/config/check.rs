@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use tracing_subscriber::EnvFilter;
 
-use super::Config;
+use super::{Config, StoreKind};
 
 /// A rule that a configuration breaks.
 pub(super) struct Violation {
@@ -38,6 +38,9 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
 
     if config.data_dir.as_os_str().is_empty() {
         refuse("data_dir", "is empty; name a folder".into());
+    }
+    for (key, reason) in missing_of_stores(config) {
+        refuse(key, reason);
     }
     let mirrors = config.mirror.paths.as_deref().unwrap_or_default();
     for (key, paths) in [("root.replicas", config.root.replicas.as_slice()), ("mirror.paths", mirrors)] {
@@ -73,6 +76,40 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         None => {}
     }
     found
+}
+
+/// What the stores that are named need, and is not there.
+fn missing_of_stores(config: &Config) -> Vec<(&'static str, String)> {
+    let mut missing = Vec::new();
+    let mut need = |key, empty: bool| {
+        if empty {
+            missing.push((key, "is missing; the root store needs it".to_owned()));
+        }
+    };
+    for kind in [Some(config.root.store), config.root.from].into_iter().flatten() {
+        match kind {
+            StoreKind::File => {}
+            StoreKind::Pkcs11 => {
+                need("pkcs11.module", config.pkcs11.module.as_os_str().is_empty());
+                need("pkcs11.token", config.pkcs11.token.is_empty());
+                need("pkcs11.pin_file", config.pkcs11.pin_file.as_os_str().is_empty());
+            }
+            StoreKind::Transit => {
+                need("transit.address", config.transit.address.is_empty());
+                need("transit.token_file", config.transit.token_file.as_os_str().is_empty());
+            }
+            StoreKind::Tpm => need("tpm.auth_file", config.tpm.auth_file.as_os_str().is_empty()),
+        }
+    }
+    if config.root.from == Some(config.root.store)
+        && (config.root.store != StoreKind::File || config.root.from_replicas.is_empty())
+    {
+        missing.push((
+            "root.from",
+            "is the store that the roots are in; to move between files, name root.from_replicas".to_owned(),
+        ));
+    }
+    missing
 }
 
 fn range<T: PartialOrd + Display>(

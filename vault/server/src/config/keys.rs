@@ -1,7 +1,7 @@
 //! Every key there is, and how its value gets into a [`Config`].
 
 use super::value::{Reason, Value};
-use super::{Config, LogFormat};
+use super::{Config, LogFormat, StoreKind};
 
 /// A key.
 pub(super) struct Key {
@@ -34,6 +34,37 @@ pub(super) const KEYS: &[Key] = &[
             config.root.replicas = replicas;
             Ok(())
         },
+    },
+    Key { name: "root.store", set: |config, value| store_kind(value).map(|v| config.root.store = v) },
+    Key { name: "root.from", set: |config, value| store_kind(value).map(|v| config.root.from = Some(v)) },
+    Key { name: "root.from_replicas", set: |config, value| value.paths().map(|v| config.root.from_replicas = v) },
+    Key {
+        name: "root.credential_file",
+        set: |config, value| value.path().map(|v| config.root.credential_file = Some(v)),
+    },
+    Key { name: "pkcs11.module", set: |config, value| value.path().map(|v| config.pkcs11.module = v) },
+    Key { name: "pkcs11.token", set: |config, value| value.owned().map(|v| config.pkcs11.token = v) },
+    Key { name: "pkcs11.serial", set: |config, value| value.owned().map(|v| config.pkcs11.serial = Some(v)) },
+    Key { name: "pkcs11.pin_file", set: |config, value| value.path().map(|v| config.pkcs11.pin_file = v) },
+    Key { name: "pkcs11.name", set: |config, value| value.owned().map(|v| config.pkcs11.name = Some(v)) },
+    Key { name: "pkcs11.stands_alone", set: |config, value| value.flag().map(|v| config.pkcs11.stands_alone = v) },
+    Key { name: "transit.address", set: |config, value| value.owned().map(|v| config.transit.address = v) },
+    Key { name: "transit.ca_file", set: |config, value| value.path().map(|v| config.transit.ca_file = Some(v)) },
+    Key { name: "transit.token_file", set: |config, value| value.path().map(|v| config.transit.token_file = v) },
+    Key { name: "transit.namespace", set: |config, value| value.owned().map(|v| config.transit.namespace = Some(v)) },
+    Key { name: "transit.mount", set: |config, value| value.owned().map(|v| config.transit.mount = Some(v)) },
+    Key { name: "transit.kv_mount", set: |config, value| value.owned().map(|v| config.transit.kv_mount = Some(v)) },
+    Key { name: "transit.name", set: |config, value| value.owned().map(|v| config.transit.name = Some(v)) },
+    Key { name: "tpm.tcti", set: |config, value| value.owned().map(|v| config.tpm.tcti = Some(v)) },
+    Key { name: "tpm.auth_file", set: |config, value| value.path().map(|v| config.tpm.auth_file = v) },
+    Key {
+        name: "tpm.owner_auth_file",
+        set: |config, value| value.path().map(|v| config.tpm.owner_auth_file = Some(v)),
+    },
+    Key { name: "tpm.first_index", set: |config, value| value.number().map(|v| config.tpm.first_index = Some(v)) },
+    Key {
+        name: "tpm.min_interval_s",
+        set: |config, value| value.number().map(|v| config.tpm.min_interval_s = Some(v)),
     },
     Key { name: "mirror.paths", set: |config, value| value.paths().map(|v| config.mirror.paths = Some(v)) },
     Key { name: "tls.cert", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v) },
@@ -68,6 +99,12 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key { name: "log.filter", set: |config, value| value.text().map(|v| config.log.filter = v.to_owned()) },
 ];
+
+fn store_kind(value: &Value<'_>) -> Result<StoreKind, Reason> {
+    let name = value.text()?;
+    let known = StoreKind::ALL.into_iter().find(|kind| kind.name() == name);
+    known.ok_or_else(|| format!("expected one of {}", StoreKind::ALL.map(StoreKind::name).join(", ")))
+}
 
 /// The key of a name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {

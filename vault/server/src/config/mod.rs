@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod keys;
 mod loader;
+mod roots;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use loader::Loader;
+pub use roots::{Pkcs11Config, RootConfig, StoreKind, TpmConfig, TransitConfig};
 
 /// The file that is read when none is named, if it exists.
 pub const DEFAULT_FILE: &str = "lethe.toml";
@@ -34,6 +36,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where root keys are kept.
     pub root: RootConfig,
+    /// The PKCS#11 token, where roots are kept in one.
+    pub pkcs11: Pkcs11Config,
+    /// The transit engine, where roots are kept in one.
+    pub transit: TransitConfig,
+    /// The TPM, where roots are kept in one.
+    pub tpm: TpmConfig,
     /// Live copies of what a backup cannot give back.
     pub mirror: MirrorConfig,
     /// TLS 1.3; without it the server speaks plaintext, on loopback only.
@@ -48,14 +56,6 @@ pub struct Config {
     pub search: Search,
     /// What the process says of itself.
     pub log: Log,
-}
-
-/// The file root store.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RootConfig {
-    /// One file a replica, best on a device of its own each; empty: `root/vault.root` in the data
-    /// folder. See [`Config::root_replicas`].
-    pub replicas: Vec<PathBuf>,
 }
 
 /// Mirrors.
@@ -145,6 +145,9 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
             data_dir: PathBuf::from("./lethe-data"),
             root: RootConfig::default(),
+            pkcs11: Pkcs11Config::default(),
+            transit: TransitConfig::default(),
+            tpm: TpmConfig::default(),
             mirror: MirrorConfig::default(),
             tls: None,
             limits: Limits::default(),
@@ -192,11 +195,11 @@ impl Config {
     /// The files of the root store: those that were named, or the one in the data folder.
     #[must_use]
     pub fn root_replicas(&self) -> Vec<PathBuf> {
-        if self.root.replicas.is_empty() {
-            vec![self.data_dir.join("root").join("vault.root")]
-        } else {
-            self.root.replicas.clone()
-        }
+        self.replicas_or_default(&self.root.replicas)
+    }
+
+    pub(crate) fn replicas_or_default(&self, replicas: &[PathBuf]) -> Vec<PathBuf> {
+        if replicas.is_empty() { vec![self.data_dir.join("root").join("vault.root")] } else { replicas.to_vec() }
     }
 
     /// The folders of the mirrors: those that were named, or the one in the data folder.

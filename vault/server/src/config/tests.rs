@@ -50,7 +50,32 @@ fn every_key_can_stand_in_a_file() {
         listen = "0.0.0.0:8443"
         data_dir = "/var/lib/lethe"
         [root]
+        store = "pkcs11"
+        from = "file"
         replicas = ["/mnt/a/r", "/mnt/b/r"]
+        from_replicas = ["/mnt/d/r"]
+        credential_file = "/etc/lethe/root"
+        [pkcs11]
+        module = "/usr/lib/token.so"
+        token = "roots"
+        serial = "7"
+        pin_file = "/etc/lethe/pin"
+        name = "vault"
+        stands_alone = true
+        [transit]
+        address = "https://bao:8200"
+        ca_file = "/etc/lethe/ca.pem"
+        token_file = "/etc/lethe/token"
+        namespace = "ns"
+        mount = "t"
+        kv_mount = "kv"
+        name = "vault"
+        [tpm]
+        tcti = "tabrmd"
+        auth_file = "/etc/lethe/tpm"
+        owner_auth_file = "/etc/lethe/owner"
+        first_index = 0x0180_0000
+        min_interval_s = 60
         [mirror]
         paths = ["/mnt/c/m"]
         [tls]
@@ -82,7 +107,37 @@ fn every_key_can_stand_in_a_file() {
     let expected = Config {
         listen: "0.0.0.0:8443".parse().unwrap(),
         data_dir: "/var/lib/lethe".into(),
-        root: RootConfig { replicas: vec!["/mnt/a/r".into(), "/mnt/b/r".into()] },
+        root: RootConfig {
+            store: StoreKind::Pkcs11,
+            from: Some(StoreKind::File),
+            replicas: vec!["/mnt/a/r".into(), "/mnt/b/r".into()],
+            from_replicas: vec!["/mnt/d/r".into()],
+            credential_file: Some("/etc/lethe/root".into()),
+        },
+        pkcs11: Pkcs11Config {
+            module: "/usr/lib/token.so".into(),
+            token: "roots".into(),
+            serial: Some("7".into()),
+            pin_file: "/etc/lethe/pin".into(),
+            name: Some("vault".into()),
+            stands_alone: true,
+        },
+        transit: TransitConfig {
+            address: "https://bao:8200".into(),
+            ca_file: Some("/etc/lethe/ca.pem".into()),
+            token_file: "/etc/lethe/token".into(),
+            namespace: Some("ns".into()),
+            mount: Some("t".into()),
+            kv_mount: Some("kv".into()),
+            name: Some("vault".into()),
+        },
+        tpm: TpmConfig {
+            tcti: Some("tabrmd".into()),
+            auth_file: "/etc/lethe/tpm".into(),
+            owner_auth_file: Some("/etc/lethe/owner".into()),
+            first_index: Some(0x0180_0000),
+            min_interval_s: Some(60),
+        },
         mirror: MirrorConfig { paths: Some(vec!["/mnt/c/m".into()]) },
         tls: Some(TlsConfig {
             cert: "/etc/lethe/cert.pem".into(),

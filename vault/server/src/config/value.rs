@@ -30,6 +30,20 @@ impl Value<'_> {
         }
     }
 
+    /// Text, to keep.
+    pub(super) fn owned(&self) -> Result<String, Reason> {
+        self.text().map(str::to_owned)
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self) -> Result<bool, Reason> {
+        match self {
+            Self::Text(text) => text.parse().map_err(|_| "expected true or false".to_owned()),
+            Self::Toml { value: DeValue::Boolean(flag), .. } => Ok(*flag),
+            Self::Toml { value, .. } => Err(unexpected("true or false", value)),
+        }
+    }
+
     /// A whole number, not negative.
     pub(super) fn number<T: TryFrom<u64>>(&self) -> Result<T, Reason> {
         let wanted = "a whole number, not negative";

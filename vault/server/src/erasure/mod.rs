@@ -85,12 +85,14 @@ struct Inbox {
     accepted: Vec<Accepted>,
     /// Slots that an earlier run handed out and never committed (rule 3).
     burnt: Redraw,
+    /// An epoch is due, whether anything is to be erased or not: the vault moves to another root store.
+    due: bool,
     stop: bool,
 }
 
 impl Eraser {
-    /// Takes up what an earlier run left: intents on the disk, and burnt slots.
-    pub(crate) fn resume(store: Arc<Store>, burnt: Redraw) -> Result<Self> {
+    /// Takes up what an earlier run left: intents on the disk, and burnt slots. `due` asks for an epoch in any case.
+    pub(crate) fn resume(store: Arc<Store>, burnt: Redraw, due: bool) -> Result<Self> {
         let mut accepted = Vec::new();
         store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
             if let Key::Intent { tree, receipt } = key {
@@ -98,7 +100,7 @@ impl Eraser {
             }
             Ok::<_, Error>(())
         })?;
-        let inbox = Mutex::new(Inbox { accepted, burnt, stop: false });
+        let inbox = Mutex::new(Inbox { accepted, burnt, due, stop: false });
         let mut ended = 0;
         store.scan(RowKind::EpochEnd, &Key::prefix(RowKind::EpochEnd), |key, _| {
             if let Key::EpochEnd { number } = key {

@@ -36,6 +36,7 @@ struct Work {
     erasures: Erasures,
     redraw: Redraw,
     burnt: Redraw,
+    due: bool,
 }
 
 /// Starts the writer's thread. `window` is how long it waits for more erasures to share an epoch.
@@ -117,7 +118,7 @@ impl Worker {
     async fn next(&mut self) -> Option<Work> {
         {
             let mut inbox = self.eraser.inbox.lock();
-            while inbox.accepted.is_empty() {
+            while inbox.accepted.is_empty() && !inbox.due {
                 if inbox.stop {
                     return None;
                 }
@@ -128,9 +129,9 @@ impl Worker {
         if self.shared.is_some_and(|ended| ended.elapsed() < COMPANY) {
             tokio::time::sleep(self.window).await;
         }
-        let (accepted, mut burnt) = {
+        let (accepted, mut burnt, due) = {
             let mut inbox = self.eraser.inbox.lock();
-            (std::mem::take(&mut inbox.accepted), std::mem::take(&mut inbox.burnt))
+            (std::mem::take(&mut inbox.accepted), std::mem::take(&mut inbox.burnt), std::mem::take(&mut inbox.due))
         };
         // Rule 3: burnt slots are redrawn before anything is called shredded.
         for (tree, allocator) in self.keys.allocators() {
@@ -145,7 +146,7 @@ impl Worker {
             }
         }
         let erasures = Erasures { accepted, burnt: burnt.len() as u64 };
-        Some(Work { erasures, redraw, burnt })
+        Some(Work { erasures, redraw, burnt, due })
     }
 
     /// The epoch is committed: burnt slots are no longer to be redrawn.
@@ -160,6 +161,7 @@ impl Worker {
         let mut inbox = self.eraser.inbox.lock();
         inbox.accepted.splice(0..0, work.erasures.accepted);
         inbox.burnt.extend(&work.burnt);
+        inbox.due |= work.due;
     }
 
     async fn put_off(&self, what: &str, failure: &lethe_crypto::Error, wait: &mut Duration) {

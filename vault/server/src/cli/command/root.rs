@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
-use crate::{ReplicaReport, RootReport, root_check};
+use crate::cli::telemetry;
+use crate::config::Config;
+use crate::{ReplicaReport, RootReport, move_roots, root_check};
 
 /// What to do with root keys.
 #[derive(Debug, Subcommand)]
@@ -18,12 +20,40 @@ pub(crate) enum Command {
         #[command(flatten)]
         configuration: Configuration,
     },
+    /// Move, with the server stopped, the vault to another root store: from root.from to root.store.
+    ///
+    /// A running server does the same by itself when it is started with root.from. May be run again after a crash; once
+    /// it has ended, take root.from out of the configuration.
+    Migrate {
+        #[command(flatten)]
+        configuration: Configuration,
+    },
 }
 
-pub(crate) fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
-    let Command::Check { configuration } = command;
-    let config = configuration.load()?;
-    let report = root_check(&config).map_err(|error| Failure::failed(format!("cannot check: {}", causes(&error))))?;
+pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Check { configuration } => check(out, &configuration.load()?),
+        Command::Migrate { configuration } => migrate(out, &configuration.load()?).await,
+    }
+}
+
+async fn migrate(out: Output, config: &Config) -> Result<Exit, Failure> {
+    telemetry::init(&config.log)?;
+    let Some(from) = config.root.from else {
+        return Err(Failure::usage("root.from is not set: it names the store that the roots are in now"));
+    };
+    let epoch =
+        move_roots(config).await.map_err(|error| Failure::failed(format!("cannot move: {}", causes(&error))))?;
+    let (from, to) = (from.name(), config.root.store.name());
+    let card = Card::new(format!("the vault's root is in {to}"))
+        .row("epoch", epoch)
+        .row("next", format!("take root.from out of the configuration; {from} is empty and not needed any more"));
+    out.result(&json!({ "from": from, "to": to, "epoch": epoch, "moved": true }), &card)?;
+    Ok(Exit::Done)
+}
+
+fn check(out: Output, config: &Config) -> Result<Exit, Failure> {
+    let report = root_check(config).map_err(|error| Failure::failed(format!("cannot check: {}", causes(&error))))?;
     let sound = report.opens && report.replicas.iter().all(is_sound);
 
     let replicas: Vec<_> = report
@@ -43,6 +73,7 @@ pub(crate) fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
         "vault": report.vault,
         "epoch": report.epoch,
         "root": report.root,
+        "store": report.store,
         "opens": report.opens,
         "retiring": retiring,
         "replicas": replicas,
@@ -59,6 +90,7 @@ fn card(report: &RootReport, sound: bool) -> Card {
     let mut card = Card::new(title)
         .row("vault", &report.vault)
         .row("epoch", report.epoch)
+        .row("store", report.store)
         .row("root", format!("{}, {opens}", report.root));
     for replica in &report.replicas {
         let state = match (&replica.fault, replica.holds_root) {
