@@ -62,7 +62,8 @@ fn pairs(faces: &Faces) -> Vec<Pair> {
 }
 
 async fn agree(faces: &Faces) {
-    let vault = Vault::fresh().await;
+    // Some people's pictures are in every collection, hundreds of them.
+    let vault = Vault::setup().set("limits.templates", 1024).start().await;
     let bank = vault.tenant("bank").with_model(faces.dimension()).await;
     let people = faces.people();
     let subject = |person: usize| format!("person-{person}");

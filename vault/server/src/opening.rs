@@ -100,7 +100,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         None => false,
     };
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
-    let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
+    let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.clone()));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
     silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;

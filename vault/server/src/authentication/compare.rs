@@ -4,7 +4,6 @@ use lethe_domain::{Embedding, SubjectId};
 use lethe_index::cosine;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::enrollment::MOST_TEMPLATES;
 use crate::error::{Error, Result};
 use crate::silo::{Model, Silo};
 use crate::templates;
@@ -32,7 +31,7 @@ pub(super) struct Compared {
 
 impl<'a> Comparison<'a> {
     pub(super) fn of(vault: &'a Vault, silo: &'a Silo, model: &'a Model, subject: &SubjectId) -> Self {
-        let stand_ins = silo.stand_ins(subject).take(MOST_TEMPLATES).collect();
+        let stand_ins = silo.stand_ins(subject).take(silo.most_templates).collect();
         Self { vault, silo, model, slot: silo.subject(subject), stand_ins }
     }
 

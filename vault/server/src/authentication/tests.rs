@@ -3,7 +3,7 @@ use lethe_domain::{Embedding, Purpose, Reason, Role, SubjectId};
 
 use super::compare::Comparison;
 use super::verify;
-use crate::enrollment::MOST_TEMPLATES;
+use crate::config::Limits;
 use crate::store::{Key, LogHead};
 use crate::tests::{Open, capture};
 
@@ -18,7 +18,7 @@ async fn the_work_of_a_comparison_hides_who_is_enrolled() {
     let bank = open.tenant("bank").await;
     let model = open.model(&bank, "face", 64, None).await;
     let other = open.model(&bank, "other", 64, None).await;
-    for (subject, templates) in [("one", 1), ("two", 2), ("three", 3), ("five", 5), ("most", MOST_TEMPLATES)] {
+    for (subject, templates) in [("one", 1), ("two", 2), ("three", 3), ("five", 5), ("most", most())] {
         for number in 0..templates {
             open.enroll(&bank, subject, &model, &vector(number)).await;
         }
@@ -70,11 +70,16 @@ async fn a_subject_has_so_many_templates_of_a_model_and_no_more() {
     let bank = open.tenant("bank").await;
     let model = open.model(&bank, "face", 64, None).await;
     let other = open.model(&bank, "other", 64, None).await;
-    for number in 0..MOST_TEMPLATES {
+    for number in 0..most() {
         open.enroll(&bank, "ann", &model, &vector(number)).await;
     }
     let refused = open.try_enroll(&bank, "ann", &model, &vector(0)).await;
     assert_eq!(refused.err().map(|error| error.reason()), Some(Reason::TemplatesLimited));
     open.enroll(&bank, "ann", &other, &vector(0)).await;
     open.enroll(&bank, "bob", &model, &vector(0)).await;
+}
+
+/// Templates that a subject may have by default.
+fn most() -> usize {
+    Limits::default().templates
 }

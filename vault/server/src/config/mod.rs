@@ -86,6 +86,9 @@ pub struct Limits {
     pub connections: usize,
     /// Calls of one tenant at work at the same time. 1 to 65,536.
     pub concurrency: usize,
+    /// Templates of one model that a subject may have. The best of them counts, so each one makes a false accept more
+    /// likely, and each is opened at every login. 1 to 1,024.
+    pub templates: usize,
     /// Longest a call may take, and a stream may be idle, in milliseconds; a shorter deadline of the
     /// caller's counts. 100 ms to 10 min.
     pub deadline_ms: u64,
@@ -166,6 +169,7 @@ impl Default for Limits {
             // Below the 1024 files that many systems let a process open; the database needs some, too.
             connections: 512,
             concurrency: 256,
+            templates: 16,
             deadline_ms: 30_000,
             batch_in_flight: 256,
             queue: 4096,

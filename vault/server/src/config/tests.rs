@@ -86,6 +86,7 @@ fn every_key_can_stand_in_a_file() {
         connections = 64
         message_bytes = 0x10_0000
         concurrency = 8
+        templates = 4
         deadline_ms = 1_000
         batch_in_flight = 16
         queue = 32
@@ -148,6 +149,7 @@ fn every_key_can_stand_in_a_file() {
             message_bytes: 1 << 20,
             connections: 64,
             concurrency: 8,
+            templates: 4,
             deadline_ms: 1000,
             batch_in_flight: 16,
             queue: 32,

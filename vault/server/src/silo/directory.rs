@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 
 use super::{Model, Silo, corrupt};
 use crate::access::SecretDigest;
+use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::keyring::{Keyring, tree_of};
 use crate::records::{CredentialRecord, ProfileRecord, SubjectRecord, TenantRecord, decode};
@@ -35,8 +36,7 @@ pub struct Credential {
 pub struct Silos {
     keys: Arc<Keyring>,
     pool: Pool,
-    /// Calls of one tenant at work at the same time.
-    concurrency: usize,
+    limits: Limits,
     by_tree: RwLock<HashMap<TreeId, Arc<Silo>>>,
     by_id: RwLock<HashMap<TenantId, Arc<Silo>>>,
     credentials: RwLock<HashMap<CredentialId, Arc<Credential>>>,
@@ -44,9 +44,9 @@ pub struct Silos {
 
 impl Silos {
     /// No silo yet.
-    pub fn new(keys: Arc<Keyring>, pool: Pool, concurrency: usize) -> Self {
+    pub fn new(keys: Arc<Keyring>, pool: Pool, limits: Limits) -> Self {
         let (by_tree, by_id, credentials) = (RwLock::default(), RwLock::default(), RwLock::default());
-        Self { keys, pool, concurrency, by_tree, by_id, credentials }
+        Self { keys, pool, limits, by_tree, by_id, credentials }
     }
 
     /// The silo of a tenant.
@@ -135,7 +135,7 @@ impl Silos {
         let record: TenantRecord = decode("tenant record", &self.open(key, "", value)?)?;
         let (id, purposes, created_at) = record.parse()?;
         let tree = tree_of(tenant)?;
-        let silo = Arc::new(Silo::new(id.clone(), tree, purposes, created_at, self.concurrency));
+        let silo = Arc::new(Silo::new(id.clone(), tree, purposes, created_at, &self.limits));
         self.by_tree.write().insert(tree, Arc::clone(&silo));
         self.by_id.write().insert(id, silo);
         Ok(())

@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::access::Attempts;
+use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::store::{LogHead, ProfileNumber};
 
@@ -47,10 +48,12 @@ pub struct Silo {
     stripes: Vec<Mutex<()>>,
     administration: Mutex<()>,
     calls: Arc<Semaphore>,
+    /// Templates of one model that a subject may have.
+    pub(crate) most_templates: usize,
 }
 
 impl Silo {
-    fn new(id: TenantId, tree: TreeId, purposes: Vec<PurposeBasis>, created_at: Timestamp, concurrency: usize) -> Self {
+    fn new(id: TenantId, tree: TreeId, purposes: Vec<PurposeBasis>, created_at: Timestamp, limits: &Limits) -> Self {
         Self {
             id,
             tree,
@@ -62,7 +65,8 @@ impl Silo {
             subjects: RwLock::default(),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             administration: Mutex::new(()),
-            calls: Arc::new(Semaphore::new(concurrency)),
+            calls: Arc::new(Semaphore::new(limits.concurrency)),
+            most_templates: limits.templates,
         }
     }
 

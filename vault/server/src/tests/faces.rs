@@ -30,7 +30,7 @@ struct Enrolled {
 }
 
 async fn enrol(faces: &Faces, centre: Option<Vec<f32>>) -> Enrolled {
-    let open = Open::fresh().await;
+    let open = Open::for_many_templates().await;
     let tenant = open.tenant("bank").await;
     let model = open.model(&tenant, "model", faces.dimension(), centre).await;
     let images = futures::stream::iter(0..faces.images())

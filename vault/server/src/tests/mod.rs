@@ -36,6 +36,15 @@ impl Open {
         Self { vault, folder }
     }
 
+    /// A vault whose subjects may have hundreds of templates: some people's pictures are in every collection.
+    async fn for_many_templates() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config(folder.path());
+        config.limits.templates = 1024;
+        let vault = opening::open(&config).await.unwrap().vault;
+        Self { vault, folder }
+    }
+
     pub(crate) async fn reopen(self) -> Self {
         self.vault.close().await;
         self.reopen_closed().await

@@ -11,7 +11,7 @@ use super::story::{Story, milliseconds};
 use crate::cli::client::Client;
 use crate::cli::exit::{Failure, causes};
 use crate::cli::secret::{ApiKey, write_private};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::server::{self, Running};
 
 /// How long an answer may take.
@@ -33,6 +33,8 @@ impl House {
         let config = Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data_dir: folder.vault(),
+            // Some people's pictures are in every collection, hundreds of them.
+            limits: Limits { templates: 1024, ..Limits::default() },
             ..Config::default()
         };
         let roots: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
