@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::{Completeness, Found, Match};
 use crate::error::{Error, Result};
 use crate::records::{SubjectRecord, TemplateRecord};
-use crate::silo::{Model, Silo};
+use crate::silo::{Census, Model, Silo};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
@@ -85,9 +85,9 @@ impl Searcher {
         let sequence = self.silo.sequence();
         let gallery = self.model.gallery()?;
         let tables = self.model.probe(probe.components())?;
-        let before = self.model.rows();
+        let before = self.model.census();
         let candidates = gallery.candidates(&tables, point, &|| stop.load(Ordering::Relaxed))?;
-        let gallery_size = before.min(self.model.rows());
+        let gallery_size = self.model.stayed(before);
         if candidates.scanned < gallery_size {
             let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
@@ -99,7 +99,7 @@ impl Searcher {
             .par_chunks(batch)
             .map(|batch| self.rerank(batch, probe, point.threshold(), stop))
             .collect::<Result<_>>()?;
-        let mut hits = self.follow_replacements(reranked, probe, point.threshold())?;
+        let mut hits = self.follow_replacements(reranked, before, probe, point.threshold())?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
@@ -153,9 +153,21 @@ impl Searcher {
 
     /// The hits of all batches. A candidate that went while the search ran may have been replaced by a template that
     /// the scan had passed already: its subject's templates are scored as they are now.
-    fn follow_replacements(&self, reranked: Vec<Reranked>, probe: &Embedding, threshold: f32) -> Result<Vec<Hit>> {
+    fn follow_replacements(
+        &self,
+        reranked: Vec<Reranked>,
+        before: Census,
+        probe: &Embedding,
+        threshold: f32,
+    ) -> Result<Vec<Hit>> {
         let mut hits = Vec::new();
         let mut gone = BTreeSet::new();
+        // Also those whose old template the scan did not come to any more, and whose new one it had passed already.
+        let moved = self.model.moved(before).ok_or_else(|| {
+            let message = "more templates were replaced meanwhile than can be followed".to_owned();
+            Error::Unavailable(Reason::SearchIncomplete, message)
+        })?;
+        gone.extend(moved);
         for batch in reranked {
             hits.extend(batch.hits);
             gone.extend(batch.gone);

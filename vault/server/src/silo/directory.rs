@@ -240,16 +240,37 @@ impl Silos {
     }
 }
 
-impl Follow for Silos {
-    fn follow(&self, rows: &[Row]) {
-        for row in rows {
-            let followed = match row {
-                Row::Put(key, value) => self.put(key, value),
-                Row::Delete(key) => self.delete(key),
-            };
-            if let Err(fault) = followed {
-                self.quarantine(row.key(), &fault);
-            }
+impl Silos {
+    fn follow_row(&self, row: &Row) {
+        let followed = match row {
+            Row::Put(key, value) => self.put(key, value),
+            Row::Delete(key) => self.delete(key),
+        };
+        if let Err(fault) = followed {
+            self.quarantine(row.key(), &fault);
         }
     }
+}
+
+impl Follow for Silos {
+    fn follow(&self, rows: &[Row]) {
+        let all = || rows.iter().for_each(|row| self.follow_row(row));
+        match replaced(rows).and_then(|(tree, profile, subject)| Some((self.model(tree, profile).ok()?, subject))) {
+            Some((model, subject)) => model.replacing(subject, all),
+            None => all(),
+        }
+    }
+}
+
+/// Whose template of which model a change replaces: it removes a sketch of the subject, and writes another.
+#[allow(clippy::wildcard_enum_match_arm, reason = "no other row is a sketch")]
+fn replaced(rows: &[Row]) -> Option<(TreeId, ProfileNumber, SlotRef)> {
+    let of = |key: &Key| match *key {
+        Key::Sketch { tree, profile, at, .. } => Some((tree, profile, at.subject)),
+        _ => None,
+    };
+    let mut written = rows.iter().filter_map(|row| if let Row::Put(key, _) = row { of(key) } else { None });
+    let removed: Vec<_> =
+        rows.iter().filter_map(|row| if let Row::Delete(key) = row { of(key) } else { None }).collect();
+    written.find(|sketch| removed.contains(sketch))
 }

@@ -3,6 +3,7 @@
 mod directory;
 mod load;
 mod model;
+mod replacements;
 mod subjects;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::store::{LogHead, ProfileNumber};
 
 pub use directory::{Credential, Silos};
 pub use load::Loaded;
+pub(crate) use model::Census;
 pub use model::Model;
 use subjects::Subjects;
 

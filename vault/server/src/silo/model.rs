@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
 use super::Silo;
+use super::replacements::Replacements;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::records::TemplateRecord;
@@ -28,12 +29,23 @@ pub struct Model {
     shared: Arc<Shared>,
 }
 
+/// What a gallery had as a search began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Census {
+    removed: usize,
+    rows: usize,
+    moved: u64,
+}
+
 /// What a change of thresholds does not touch.
 struct Shared {
     transform: KeyedTransform,
     gallery: Gallery<TemplateAt>,
     /// Sketch rows that were followed. The gallery has as many templates, or a search is not complete.
     rows: AtomicUsize,
+    /// Templates that were removed, ever.
+    removed: AtomicUsize,
+    replacements: Replacements,
     /// Why the gallery cannot answer, if it cannot.
     fault: RwLock<Option<String>>,
     /// What is opened in place of a template that is not there; sealed like one.
@@ -53,8 +65,9 @@ impl Model {
         let centre = centre.map_err(Error::crypto("rotate a model's centre"))?;
         let quantizer = Quantizer::new(transform.padded_dimension(), centre.as_ref().map(|centre| centre.as_slice()))?;
         let gallery = Gallery::new(Arc::new(quantizer), pool.clone());
-        let (rows, fault, decoy) = (AtomicUsize::new(0), RwLock::new(None), OnceLock::new());
-        let shared = Arc::new(Shared { transform, gallery, rows, fault, decoy });
+        let (rows, removed, replacements) = (AtomicUsize::new(0), AtomicUsize::new(0), Replacements::default());
+        let (fault, decoy) = (RwLock::new(None), OnceLock::new());
+        let shared = Arc::new(Shared { transform, gallery, rows, removed, replacements, fault, decoy });
         Ok(Self { number, profile: Arc::new(profile), created_at: times.0, updated_at: times.1, shared })
     }
 
@@ -77,6 +90,31 @@ impl Model {
     /// Templates the gallery must have, by the rows that were followed.
     pub fn rows(&self) -> usize {
         self.shared.rows.load(Ordering::Acquire)
+    }
+
+    /// What the gallery has as a search begins.
+    pub(crate) fn census(&self) -> Census {
+        // In this order: what goes in between is counted as removed.
+        let removed = self.shared.removed.load(Ordering::SeqCst);
+        Census { removed, rows: self.shared.rows.load(Ordering::SeqCst), moved: self.shared.replacements.mark() }
+    }
+
+    /// How many templates a scan since then must have compared: all that stayed.
+    pub(crate) fn stayed(&self, since: Census) -> usize {
+        since.rows.saturating_sub(self.shared.removed.load(Ordering::SeqCst) - since.removed)
+    }
+
+    /// Subjects who were enrolled all along and whose templates a scan since then may have missed; `None` if they are too
+    /// many to know.
+    pub(crate) fn moved(&self, since: Census) -> Option<Vec<SlotRef>> {
+        self.shared.replacements.since(since.moved)
+    }
+
+    /// Runs what replaces a template of a subject in the gallery.
+    pub(super) fn replacing(&self, subject: SlotRef, replace: impl FnOnce()) {
+        self.shared.replacements.begin(subject);
+        replace();
+        self.shared.replacements.end();
     }
 
     /// Why the gallery cannot answer, if it cannot.
@@ -138,12 +176,15 @@ impl Model {
         if let Err(fault) = added {
             self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
         }
-        self.shared.rows.fetch_add(1, Ordering::AcqRel);
+        self.shared.rows.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(super) fn remove(&self, at: TemplateAt) {
-        if self.shared.gallery.remove(&at) {
-            self.shared.rows.fetch_sub(1, Ordering::AcqRel);
+        if self.shared.gallery.contains(&at) {
+            // In this order: a search that begins or ends in between asks for one template less, never for one more.
+            self.shared.rows.fetch_sub(1, Ordering::SeqCst);
+            self.shared.removed.fetch_add(1, Ordering::SeqCst);
+            self.shared.gallery.remove(&at);
         }
     }
 }
