@@ -194,6 +194,7 @@ impl Home {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
+            | Key::Unlocked
             | Key::Receipt { .. }
             | Key::Census { .. }
             | Key::LogHead { .. }

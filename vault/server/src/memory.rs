@@ -35,9 +35,15 @@ pub fn protect() -> Result<(), Unprotected> {
     Ok(())
 }
 
-/// What this process cannot promise of its memory, as receipts say it.
-pub fn statements() -> Vec<&'static str> {
-    if LOCKED.load(Ordering::Relaxed) { Vec::new() } else { vec![NOT_LOCKED] }
+/// Is this process' memory locked?
+pub fn is_locked() -> bool {
+    LOCKED.load(Ordering::Relaxed)
+}
+
+/// What cannot be promised of the memory of this run, and of those before, as receipts say it: keys that one of them
+/// let reach the disk are still the keys of people who are erased today.
+pub fn statements(ever_unlocked: bool) -> Vec<&'static str> {
+    if is_locked() && !ever_unlocked { Vec::new() } else { vec![NOT_LOCKED] }
 }
 
 /// Locks every page that is touched from now on, and those that were. Only without a limit: with one, an allocation would
@@ -71,6 +77,7 @@ mod tests {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
         let locked: u64 = locked.trim().trim_end_matches(" kB").parse().unwrap();
-        assert_eq!(statements().is_empty(), locked > 0, "{locked} KiB are locked");
+        assert_eq!(statements(false).is_empty(), locked > 0, "{locked} KiB are locked");
+        assert_eq!(statements(true), [NOT_LOCKED]);
     }
 }

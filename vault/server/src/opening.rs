@@ -155,7 +155,8 @@ impl Foundation {
             restoring,
         };
         let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
-        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements()));
+        let ever_unlocked = store.get(&Key::Unlocked)?.is_some();
+        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements(ever_unlocked)));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
         let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
 

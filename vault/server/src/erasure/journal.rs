@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::{Accepted, scope_of};
 use crate::audit;
 use crate::keyring::Keyring;
+use crate::memory;
 use crate::records::{CommittedErasure, ReceiptRecord, encode};
 use crate::store::{Change, Key, Row, RowKind, Store};
 
@@ -82,7 +83,11 @@ impl Journal for StoreJournal {
     }
 
     async fn save(&self, state: &EpochState) -> Result<(), BoxError> {
-        self.write_state(Change::new().starting(), state).await
+        let mut change = Change::new().starting();
+        if !memory::is_locked() {
+            change.put(Key::Unlocked, Vec::new());
+        }
+        self.write_state(change, state).await
     }
 
     async fn commit(&self, commit: Commit<'_>, batch: &Erasures) -> Result<(), BoxError> {

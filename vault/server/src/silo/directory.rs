@@ -109,6 +109,7 @@ impl Silos {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
+            | Key::Unlocked
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
@@ -225,6 +226,7 @@ impl Silos {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
+            | Key::Unlocked
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }

@@ -176,7 +176,8 @@ impl Database {
             | RowKind::EpochEnd
             | RowKind::Position
             | RowKind::Mirror
-            | RowKind::Restoring => TREE,
+            | RowKind::Restoring
+            | RowKind::Unlocked => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile

@@ -5,6 +5,7 @@ mod faces;
 mod founding;
 mod mirrors;
 mod restoring;
+mod searching;
 mod swap;
 
 use std::sync::Arc;

@@ -115,6 +115,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Intent
         | RowKind::EpochEnd
         | RowKind::Mirror
+        | RowKind::Unlocked
         | RowKind::Tenant
         | RowKind::Credential
         | RowKind::Profile
