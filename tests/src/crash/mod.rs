@@ -20,6 +20,7 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::failpoints::FAILPOINTS;
 use crate::{Home, Setup, Tenant, Vault};
 use clients::Clients;
 pub use ledger::Counts;
@@ -36,8 +37,6 @@ const KEPT: usize = 5;
 const LIFE: std::ops::Range<u64> = 20..300;
 /// How long a server recovers before it is killed again, where that happens, in milliseconds.
 const RECOVERY: std::ops::Range<u64> = 0..250;
-/// Where a binary with failpoints reads which of them do what.
-const FAILPOINTS: &str = "FAILPOINTS";
 /// `lethe root check` is run after every so many kills.
 const CHECK_EVERY: usize = 10;
 

@@ -1,0 +1,219 @@
+//! A whole history, and what came of it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+
+use lethe_domain::Embedding;
+use rand::seq::IteratorRandom;
+
+use super::crypto::Key;
+use super::database;
+use super::history::{Counts, DIMENSION, History};
+use super::judge::{Truth, Verdict};
+use super::ledger::State;
+use super::records::template;
+use super::rows::{RowKey, kind};
+use crate::failpoints::{AT_START, AT_WORK};
+use crate::residue::{Needles, Scanner};
+
+/// Moments at which the adversary tries.
+const RECKONINGS: usize = 6;
+/// Every so many-th image is opened by RocksDB, beside those of a closed database.
+const OPENED: usize = 10;
+/// People and faces that are looked for in clear.
+const LOOKED_FOR: usize = 16;
+
+/// What came of a history.
+#[derive(Debug)]
+pub struct Report {
+    /// What happened.
+    pub counts: Counts,
+    /// What the adversary opened, at each moment at which they tried; the last is the end.
+    pub verdicts: Vec<Verdict>,
+    /// Images that were taken.
+    pub images: usize,
+    /// Files that differ, and their bytes.
+    pub kept: (usize, u64),
+    /// Images that RocksDB opened, all of whose rows had been read from the logs.
+    pub opened: usize,
+    /// Records about people that were ever written.
+    pub records: usize,
+    /// Embeddings that were recovered, component by component as they were enrolled.
+    pub embeddings: usize,
+    /// Keys that were looked for in all files, and in vain.
+    pub keys: usize,
+    /// What was found in clear.
+    pub residues: Vec<String>,
+}
+
+impl Report {
+    /// What the adversary opened at the end.
+    #[must_use]
+    pub fn last(&self) -> &Verdict {
+        self.verdicts.last().expect("the adversary tries at the end")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { operations, by_name, deaths, aborted, unreached } = &self.counts;
+        let by_name: Vec<String> = by_name.iter().map(|(name, number)| format!("{number} {name}")).collect();
+        let (files, bytes) = self.kept;
+        writeln!(f, "{operations} operations: {}", by_name.join(", "))?;
+        writeln!(f, "{deaths} deaths, {unreached} failpoints not reached, {aborted} epochs lost to a power cut")?;
+        writeln!(f, "{} images of {files} files, {} KiB; {} opened by RocksDB", self.images, bytes >> 10, self.opened)?;
+        writeln!(f, "{} records about people; {} embeddings recovered", self.records, self.embeddings)?;
+        writeln!(f, "{} keys looked for in clear, {} residues", self.keys, self.residues.len())?;
+        for verdict in &self.verdicts {
+            writeln!(f, "{verdict}")?;
+        }
+        Ok(())
+    }
+}
+
+impl History {
+    /// Lives through a history of so many operations, with a death at each durable step if the binary has failpoints,
+    /// and lets the adversary try at several moments and at the end.
+    pub async fn live(&mut self, operations: usize, with_failpoints: bool) {
+        use rand::Rng;
+        let steps: Vec<&str> = AT_START.into_iter().chain(AT_WORK).collect();
+        let (mut reckonings, mut deaths) = (1, 0);
+        while self.counts.operations < operations {
+            let done = self.counts.operations;
+            if done >= reckonings * operations / RECKONINGS {
+                self.reckon().await;
+                reckonings += 1;
+            } else if with_failpoints && deaths < steps.len() + operations / 50 && done >= deaths * 12 {
+                let nth = if deaths < steps.len() { 1 } else { self.random.random_range(1..6) };
+                match deaths % (steps.len() + 1) {
+                    last if last == steps.len() => self.abort_and_grow().await,
+                    step => self.die_at(steps[step], nth).await,
+                }
+                deaths += 1;
+            } else {
+                self.operation().await;
+            }
+        }
+    }
+
+    /// Ends the history, and reports.
+    pub async fn conclude(mut self) -> Report {
+        self.reckon().await;
+        self.stop().await;
+        self.images.read_into(&mut self.seen);
+        let last = self.images.len() - 1;
+        let truth = Truth::of(&self);
+        let verdicts: Vec<Verdict> = self.moments.iter().map(|moment| truth.judge(&self.seen, moment)).collect();
+        let scanner = self.needles().scanner();
+        let residues = self.look_in_clear(&scanner, &truth);
+        Report {
+            opened: self.open_with_rocksdb(last, &truth),
+            counts: self.counts.clone(),
+            images: self.images.len(),
+            kept: self.images.kept(),
+            records: self.seen.sealed.iter().filter(|row| row.is_personal()).count(),
+            embeddings: self.recovered(&truth),
+            keys: truth.keys.len(),
+            residues,
+            verdicts,
+        }
+    }
+
+    /// Opens images with RocksDB. Every row that they show was read from the logs, so what is searched is complete; and
+    /// the last one shows exactly the templates that the clients know to be there.
+    fn open_with_rocksdb(&self, last: usize, truth: &Truth) -> usize {
+        let sampled = (0..self.images.len()).filter(|image| image % OPENED == 0);
+        let chosen: BTreeSet<usize> = self.closed.iter().copied().chain(sampled).chain([last]).collect();
+        for &image in &chosen {
+            let folder = tempfile::tempdir().unwrap();
+            self.images.lay_out(image, folder.path());
+            let rows = database::rows(folder.path());
+            assert!(!rows.is_empty(), "image {image} is empty");
+            for (key, value) in &rows {
+                assert!(self.seen.knows(key, value), "a row of image {image} was in no log: {key:02x?}");
+            }
+            if image == last {
+                let shown: HashSet<[u8; 16]> = rows
+                    .iter()
+                    .filter(
+                        |(key, _)| matches!(RowKey::parse(key), RowKey::Sealed(home) if home.kind == kind::TEMPLATE),
+                    )
+                    .map(|(key, _)| {
+                        let row = self.seen.sealed.iter().position(|row| row.key == *key).unwrap();
+                        template(&truth.rows[row]).0
+                    })
+                    .collect();
+                assert_eq!(shown, self.live_templates(), "what is there is what the clients know to be there");
+            }
+        }
+        chosen.len()
+    }
+
+    fn live_templates(&self) -> HashSet<[u8; 16]> {
+        let lives = self.people.iter().flat_map(|person| &person.lives).filter(|life| life.state == State::Live);
+        let templates = lives.flat_map(|life| &life.templates).filter(|template| template.state == State::Live);
+        templates.map(|template| template.id).collect()
+    }
+
+    /// Embeddings that the adversary has at the end: each is the one that was enrolled.
+    fn recovered(&self, truth: &Truth) -> usize {
+        let last = self.moments.last().expect("the adversary tries at the end");
+        let mut recovered = 0;
+        for (place, row) in self.seen.sealed.iter().enumerate() {
+            if row.home.kind == kind::TEMPLATE && last.opened.contains(&place) {
+                let (id, components) = template(&truth.rows[place]);
+                let lives = self.people.iter().flat_map(|person| &person.lives);
+                let known = lives.flat_map(|life| &life.templates).find(|template| template.id == id);
+                if let Some(known) = known {
+                    assert_eq!(components, self.kept(known.face), "an embedding is what was enrolled");
+                    recovered += 1;
+                }
+            }
+        }
+        recovered
+    }
+
+    /// A face as the vault keeps it.
+    fn kept(&self, face: u64) -> Vec<f32> {
+        let embedding = Embedding::parse("", self.vector(face), DIMENSION).unwrap();
+        embedding.components().to_vec()
+    }
+
+    /// Some applicant ids, faces as they were sent and as they are kept, and all API keys.
+    fn needles(&mut self) -> Needles {
+        let mut needles = Needles::new();
+        for person in self.people.iter().take(LOOKED_FOR) {
+            needles.text("an applicant id", &person.id);
+        }
+        let lives = self.people.iter().flat_map(|person| &person.lives);
+        let faces = lives.flat_map(|life| &life.templates).map(|template| template.face);
+        let faces: Vec<u64> = faces.choose_multiple(&mut self.random, LOOKED_FOR);
+        for face in faces {
+            needles.embedding("a face, as sent", &self.vector(face));
+            needles.embedding("a face, as kept", &self.kept(face));
+        }
+        for key in self.api_keys() {
+            needles.text("an API key", key.splitn(3, '_').nth(2).unwrap());
+        }
+        needles
+    }
+
+    /// Looks for needles, and for every key there ever was, in every file that was ever imaged, and in their names.
+    fn look_in_clear(&self, scanner: &Scanner, truth: &Truth) -> Vec<String> {
+        let keys: HashSet<&Key> = truth.keys.iter().chain(self.all_roots.keys()).collect();
+        // By their first bytes.
+        let begins: HashSet<&[u8]> = keys.iter().map(|key| &key[..8]).collect();
+        let mut residues = BTreeSet::new();
+        for (name, content) in self.images.contents() {
+            let place = name.display().to_string();
+            let found = scanner.scan(&place, &content).into_iter().chain(scanner.scan("a name", place.as_bytes()));
+            residues.extend(found.map(|trace| trace.to_string()));
+            for window in content.windows(32).filter(|window| begins.contains(&window[..8])) {
+                if keys.iter().any(|key| key[..] == *window) {
+                    residues.insert(format!("a key in {place}"));
+                }
+            }
+        }
+        residues.into_iter().collect()
+    }
+}
