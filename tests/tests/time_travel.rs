@@ -27,8 +27,11 @@ async fn nothing_erased_can_be_opened_with_every_past_image_and_everything_live_
         assert!(verdict.live.is_all() && verdict.live_entries.is_all() && verdict.administration.is_all(), "{verdict}");
     }
     everything_happened(&report, operations);
-    assert!(report.counts.aborted > 0, "no epoch was lost to a power cut");
-    assert!(report.embeddings > 0);
+    assert!(report.counts.aborted > 1 && report.counts.burnt > 0, "nothing was lost to a power cut: {report}");
+    assert!(report.last().burnt.all > 0 && report.last().burnt_entries.all > 0, "no slot was burnt: {report}");
+    assert!(report.counts.unreached.iter().all(|(_, nth)| *nth > 1), "a step was not reached: {report}");
+    assert!(report.counts.by_name["clones that took over"] > 0 && report.counts.by_name["clones refused"] > 0);
+    assert!(report.embeddings > 0 && report.shredded > 0);
     assert_eq!(report.residues, Vec::<String>::new());
 }
 

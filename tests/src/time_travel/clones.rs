@@ -8,6 +8,15 @@ use super::history::History;
 use crate::{Exited, Home};
 
 impl History {
+    /// Both.
+    pub(super) async fn meet_clones(&mut self) {
+        for clone in [true, false] {
+            let name = if clone { self.refuse_a_clone().await } else { self.give_way_to_a_clone().await };
+            self.count(name);
+            self.image();
+        }
+    }
+
     /// A copy is refused while the vault runs; one from before the last start is refused whenever it is started. Neither
     /// touches a root.
     pub(super) async fn refuse_a_clone(&mut self) -> &'static str {

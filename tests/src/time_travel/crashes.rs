@@ -19,7 +19,7 @@ const WINDOW_MS: u64 = 400;
 
 impl History {
     /// Dies at a failpoint, the `nth` time it is reached; then once more there, in the recovery, if it gets there.
-    pub(super) async fn die_at(&mut self, failpoint: &str, nth: u32) {
+    pub(super) async fn die_at(&mut self, failpoint: &'static str, nth: u32) {
         self.stop().await;
         self.arm(Some(&format!("{failpoint}={}*off->panic", nth - 1)));
         let mut unanswered = None;
@@ -40,7 +40,7 @@ impl History {
                 match unanswered {
                     Some(_) => drop(self.vault.died().await),
                     None => {
-                        self.counts.unreached += 1;
+                        self.counts.unreached.push((failpoint, nth));
                         self.vault.kill().await;
                     }
                 }
@@ -117,6 +117,26 @@ impl History {
         self.image();
     }
 
+    /// An enrolment that was on the disk and is lost to a power cut: its slots are burnt.
+    pub(super) async fn burn(&mut self) {
+        let person = self.random.random_range(0..self.people.len());
+        let enrolment = self.new_enrolment(person);
+        self.stop().await;
+        // A start writes two batches; slots are reserved in the third; the enrolment is the fourth.
+        self.arm(Some("commit-before-follow=3*off->panic"));
+        self.start().await;
+        let refusal = self.attempt(&enrolment).await.expect_err("the server dies of it");
+        assert!(is_death(&refusal), "{refusal}");
+        self.vault.died().await;
+        self.died();
+        self.cut_the_power();
+        self.arm(None);
+        self.start().await;
+        self.perform(enrolment).await;
+        self.count("burnt enrolments");
+        self.image();
+    }
+
     /// Takes the last batch back that was written and not synced, or a part of it, as a power cut does.
     fn cut_the_power(&mut self) {
         let path = newest_log(&self.vault.data_dir());
@@ -127,6 +147,7 @@ impl History {
         // The epoch state, and a page of the tree.
         let has = |kind| last.puts.iter().any(|(key, _)| key[0] == kind);
         self.counts.aborted += usize::from(has(0x02) && has(0x04));
+        self.counts.burnt += usize::from(has(0x21));
         self.image_closed();
     }
 }

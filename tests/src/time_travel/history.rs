@@ -51,6 +51,8 @@ pub struct History {
     /// opened.
     pub(super) all_roots: Roots,
     pub(super) moments: Vec<Moment>,
+    /// Receipts that were called shredded, and the root store at that very moment.
+    pub(super) shredded: Vec<(String, Roots)>,
     pub(super) counts: Counts,
 }
 
@@ -65,8 +67,10 @@ pub struct Counts {
     pub deaths: usize,
     /// Batches of epochs that a cut of the log took back, after they were on the disk.
     pub aborted: usize,
-    /// Failpoints that were not reached.
-    pub unreached: usize,
+    /// Enrolments that a cut of the log took back, after they were on the disk.
+    pub burnt: usize,
+    /// Failpoints that were not reached, with how often they should have been.
+    pub unreached: Vec<(&'static str, u32)>,
 }
 
 impl History {
@@ -115,6 +119,7 @@ impl History {
             seen: Seen::default(),
             all_roots: Roots::default(),
             moments: Vec::new(),
+            shredded: Vec::new(),
             counts: Counts::default(),
         };
         history.image();
@@ -266,8 +271,13 @@ impl History {
         answer: Result<super::ledger::Done, Refusal>,
     ) -> Result<(), Refusal> {
         match answer {
-            Ok(done) => self.people[change.person].apply(change.what, done),
-            Err(refusal) if refusal.reason().is_none() => return Err(refusal),
+            Ok(done) => {
+                if let Some(receipt) = done.shredded() {
+                    self.shredded.push((receipt.to_owned(), self.roots_now()));
+                }
+                self.people[change.person].apply(change.what, done);
+            }
+            Err(refusal) if is_death(&refusal) => return Err(refusal),
             Err(refusal) => panic!("{:?} was refused: {refusal}", change.what),
         }
         Ok(())
@@ -416,6 +426,7 @@ impl History {
     pub(super) async fn settle(&mut self) {
         for person in 0..self.people.len() {
             let auditor = self.tenants[self.people[person].tenant].auditor();
+            let root_file = self.vault.home().root(0);
             for state in self.people[person].going() {
                 let State::Going(receipt) = state else { continue };
                 let patience = tokio::time::Instant::now() + crate::PATIENCE;
@@ -427,6 +438,7 @@ impl History {
                     assert!(tokio::time::Instant::now() < patience, "{receipt} stays pending");
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 }
+                self.shredded.push((receipt.clone(), Roots::read(&std::fs::read(&root_file).unwrap())));
                 *state = State::Shredded;
             }
         }
@@ -443,7 +455,7 @@ impl History {
     }
 }
 
-/// A refusal that a dead server gives.
+/// A refusal that a dying server gives, which says nothing of what became of the change.
 pub(super) fn is_death(refusal: &Refusal) -> bool {
-    refusal.reason().is_none_or(|reason| reason == ErrorReason::Unspecified)
+    refusal.reason().is_none_or(|reason| reason == ErrorReason::ShuttingDown)
 }

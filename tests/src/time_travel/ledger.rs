@@ -72,6 +72,14 @@ pub(super) struct Done {
     erasure: Option<v1::Erasure>,
 }
 
+impl Done {
+    /// The receipt, if the erasure is shredded.
+    pub(super) fn shredded(&self) -> Option<&str> {
+        let erasure = self.erasure.as_ref().filter(|erasure| erasure.state() == ErasureState::Shredded);
+        erasure.map(|erasure| erasure.receipt.as_str())
+    }
+}
+
 impl Change {
     /// Asks once.
     pub(super) async fn ask(&self) -> Answer<Done> {

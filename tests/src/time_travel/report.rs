@@ -1,9 +1,10 @@
 //! A whole history, and what came of it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use lethe_domain::Embedding;
+use rand::Rng;
 use rand::seq::IteratorRandom;
 
 use super::crypto::Key;
@@ -12,7 +13,7 @@ use super::history::{Counts, DIMENSION, History};
 use super::judge::{Truth, Verdict};
 use super::ledger::State;
 use super::records::template;
-use super::rows::{RowKey, kind};
+use super::rows::{RowKey, Wrapped, kind};
 use crate::failpoints::{AT_START, AT_WORK};
 use crate::residue::{Needles, Scanner};
 
@@ -20,6 +21,8 @@ use crate::residue::{Needles, Scanner};
 const RECKONINGS: usize = 6;
 /// Every so many-th image is opened by RocksDB, beside those of a closed database.
 const OPENED: usize = 10;
+/// Operations from one blow to the next: a death at a step, an aborted epoch, a clone.
+const SPACING: usize = 12;
 /// People and faces that are looked for in clear.
 const LOOKED_FOR: usize = 16;
 
@@ -42,6 +45,8 @@ pub struct Report {
     pub embeddings: usize,
     /// Keys that were looked for in all files, and in vain.
     pub keys: usize,
+    /// Answers `SHREDDED`, each given when the root store held no root of the epoch that was left.
+    pub shredded: usize,
     /// What was found in clear.
     pub residues: Vec<String>,
 }
@@ -56,13 +61,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { operations, by_name, deaths, aborted, unreached } = &self.counts;
+        let Counts { operations, by_name, deaths, aborted, burnt, unreached } = &self.counts;
         let by_name: Vec<String> = by_name.iter().map(|(name, number)| format!("{number} {name}")).collect();
         let (files, bytes) = self.kept;
         writeln!(f, "{operations} operations: {}", by_name.join(", "))?;
-        writeln!(f, "{deaths} deaths, {unreached} failpoints not reached, {aborted} epochs lost to a power cut")?;
+        writeln!(f, "{deaths} deaths; {aborted} epochs and {burnt} enrolments lost to a power cut")?;
+        writeln!(f, "{} failpoints not reached: {unreached:?}", unreached.len())?;
         writeln!(f, "{} images of {files} files, {} KiB; {} opened by RocksDB", self.images, bytes >> 10, self.opened)?;
         writeln!(f, "{} records about people; {} embeddings recovered", self.records, self.embeddings)?;
+        writeln!(f, "{} answers SHREDDED, each after the root was gone", self.shredded)?;
         writeln!(f, "{} keys looked for in clear, {} residues", self.keys, self.residues.len())?;
         for verdict in &self.verdicts {
             writeln!(f, "{verdict}")?;
@@ -75,21 +82,25 @@ impl History {
     /// Lives through a history of so many operations, with a death at each durable step if the binary has failpoints,
     /// and lets the adversary try at several moments and at the end.
     pub async fn live(&mut self, operations: usize, with_failpoints: bool) {
-        use rand::Rng;
         let steps: Vec<&str> = AT_START.into_iter().chain(AT_WORK).collect();
-        let (mut reckonings, mut deaths) = (1, 0);
+        let (mut reckonings, mut blows) = (1, 0);
         while self.counts.operations < operations {
             let done = self.counts.operations;
             if done >= reckonings * operations / RECKONINGS {
                 self.reckon().await;
                 reckonings += 1;
-            } else if with_failpoints && deaths < steps.len() + operations / 50 && done >= deaths * 12 {
-                let nth = if deaths < steps.len() { 1 } else { self.random.random_range(1..6) };
-                match deaths % (steps.len() + 1) {
-                    last if last == steps.len() => self.abort_and_grow().await,
-                    step => self.die_at(steps[step], nth).await,
+            } else if with_failpoints && done >= blows * SPACING {
+                // At the first time, and when they come round again, at some later one.
+                let round = blows / (steps.len() + 3);
+                let nth = if round == 0 { 1 } else { self.random.random_range(1..6) };
+                let blow = blows % (steps.len() + 3);
+                match blow.checked_sub(steps.len()) {
+                    None => self.die_at(steps[blow], nth).await,
+                    Some(0) => self.abort_and_grow().await,
+                    Some(1) => self.burn().await,
+                    Some(_) => self.meet_clones().await,
                 }
-                deaths += 1;
+                blows += 1;
             } else {
                 self.operation().await;
             }
@@ -106,6 +117,7 @@ impl History {
         let verdicts: Vec<Verdict> = self.moments.iter().map(|moment| truth.judge(&self.seen, moment)).collect();
         let scanner = self.needles().scanner();
         let residues = self.look_in_clear(&scanner, &truth);
+        let shredded = self.roots_were_gone();
         Report {
             opened: self.open_with_rocksdb(last, &truth),
             counts: self.counts.clone(),
@@ -114,6 +126,7 @@ impl History {
             records: self.seen.sealed.iter().filter(|row| row.is_personal()).count(),
             embeddings: self.recovered(&truth),
             keys: truth.keys.len(),
+            shredded,
             residues,
             verdicts,
         }
@@ -147,6 +160,23 @@ impl History {
             }
         }
         chosen.len()
+    }
+
+    /// When an erasure was called shredded, no root of the epoch that it left was in the store any more, nor of one
+    /// before. Gives how often that was looked at.
+    fn roots_were_gone(&self) -> usize {
+        let wrapped: HashSet<&Wrapped> = self.seen.wrapped.iter().collect();
+        let epochs: HashMap<Key, u64> = wrapped
+            .into_iter()
+            .filter_map(|wrapped| Some((self.all_roots.unwrapped(wrapped)?.0, wrapped.epoch)))
+            .collect();
+        for (name, roots) in &self.shredded {
+            let receipt = hex::decode(name.rsplit('/').next().unwrap()).unwrap();
+            let left = self.seen.receipts[receipt.as_slice()];
+            let oldest = roots.keys().filter_map(|root| epochs.get(root)).min().expect("the current root is there");
+            assert!(*oldest > left, "{name} left epoch {left}, and the root of epoch {oldest} was there");
+        }
+        self.shredded.len()
     }
 
     fn live_templates(&self) -> HashSet<[u8; 16]> {

@@ -52,18 +52,21 @@ impl Roots {
 
     /// The vault key in a wrapped one, if any root here unwraps it, whatever root it says it is wrapped under.
     pub(super) fn unwrap(&self, wrapped: &Wrapped) -> Option<Key> {
+        self.unwrapped(wrapped).map(|(_, key)| key)
+    }
+
+    /// Which root unwraps a vault key, and that key.
+    pub(super) fn unwrapped(&self, wrapped: &Wrapped) -> Option<(Key, Key)> {
         let Wrapped { vault, epoch, root, blob } = wrapped;
         let context = canonical(&[b"lethe/v1/wrap", vault, &epoch.to_be_bytes(), root]);
         let (&version, sealed) = blob.split_first().unwrap();
         assert_eq!(version, 1, "version of a wrapped key");
-        let pairs = self.stores.iter().flat_map(|store| self.keys.iter().map(move |key| (store, key)));
-        pairs
-            .filter_map(|(store, key)| {
-                let key = derive(&[*store, *root].concat(), key, &[b"lethe/v1/wrap", &context]);
-                unseal(&key, &context, sealed)
-            })
-            .map(|opened| opened.try_into().expect("a vault key has 32 bytes"))
-            .next()
+        let mut pairs = self.stores.iter().flat_map(|store| self.keys.iter().map(move |key| (store, key)));
+        pairs.find_map(|(store, root_key)| {
+            let key = derive(&[*store, *root].concat(), root_key, &[b"lethe/v1/wrap", &context]);
+            let opened = unseal(&key, &context, sealed)?;
+            Some((*root_key, opened.try_into().expect("a vault key has 32 bytes")))
+        })
     }
 }
 

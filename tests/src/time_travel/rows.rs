@@ -50,6 +50,7 @@ pub(super) enum RowKey {
         place: Place,
         epoch: u64,
     },
+    Receipt([u8; 16]),
     LogHead(Tree),
     LogEntry {
         tree: Tree,
@@ -98,7 +99,7 @@ impl RowKey {
                 let place = Place { tree: rest.slot(), height: rest.byte(), level: rest.byte(), index: rest.long() };
                 Self::Page { place, epoch: rest.long() }
             }
-            0x05 | 0x13 => rest.skip(28),
+            0x05 => rest.skip(28),
             0x06 => rest.skip(8),
             kind::TENANT | 0x15 => Self::Sealed(own(rest.slot())),
             0x11 | 0x14 => {
@@ -110,6 +111,10 @@ impl RowKey {
                 let home = own(rest.slot());
                 rest.skip(4);
                 Self::Sealed(home)
+            }
+            0x13 => {
+                rest.skip(12);
+                Self::Receipt(rest.array())
             }
             0x16 => rest.skip(20),
             kind::SUBJECT => {

@@ -32,6 +32,8 @@ pub(super) struct Seen {
     pub(super) sealed: Vec<Sealed>,
     pub(super) entries: Vec<Entry>,
     pub(super) origins: BTreeMap<Tree, String>,
+    /// The epoch that each committed erasure leaves, by its receipt.
+    pub(super) receipts: HashMap<[u8; 16], u64>,
     /// Slots that rows name, by tree, and each tree's own.
     pub(super) slots: BTreeMap<Tree, BTreeSet<u64>>,
     /// Slots of subjects.
@@ -47,6 +49,11 @@ impl Seen {
         match RowKey::parse(key) {
             RowKey::Epoch => self.wrapped.extend(epoch_state(value)),
             RowKey::Page { place, epoch } => self.pages.entry(place).or_default().push((epoch, value.to_vec())),
+            RowKey::Receipt(receipt) => {
+                let row: serde_json::Value = serde_json::from_slice(value).expect("the state of an erasure is JSON");
+                let leaves = row.get("committed").map(|committed| committed["leaves_epoch"].as_u64().unwrap());
+                self.receipts.extend(leaves.map(|leaves| (receipt, leaves)));
+            }
             RowKey::LogHead(tree) => {
                 let origin = std::str::from_utf8(&value[8..]).expect("an origin is text").to_owned();
                 let known = self.origins.entry(tree).or_insert_with(|| origin.clone());
