@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 
 use rand::Rng;
+use rand::seq::IteratorRandom;
 
 use super::history::{History, is_death};
 use super::images::newest_log;
@@ -119,7 +120,9 @@ impl History {
 
     /// An enrolment that was on the disk and is lost to a power cut: its slots are burnt.
     pub(super) async fn burn(&mut self) {
-        let person = self.random.random_range(0..self.people.len());
+        // Whoever is not enrolled has a subject's slot burnt, too.
+        let strangers = (0..self.people.len()).filter(|person| self.people[*person].alive().is_none());
+        let person = strangers.choose(&mut self.random).unwrap_or(0);
         let enrolment = self.new_enrolment(person);
         self.stop().await;
         // A start writes two batches; slots are reserved in the third; the enrolment is the fourth.

@@ -209,7 +209,7 @@ impl Truth {
             let count = match (of_subject, of_template, row.home.kind) {
                 (Standing::Live, Standing::Live, _) => &mut verdict.live,
                 (Standing::Live, _, kind::REMEMBERED) => &mut verdict.answers,
-                (Standing::Nobodys, _, _) | (Standing::Live, Standing::Nobodys, _) => &mut verdict.burnt,
+                (Standing::Nobodys, _, _) | (_, Standing::Nobodys, _) => &mut verdict.burnt,
                 (Standing::Erased, _, _) | (Standing::Live, Standing::Erased, _) => &mut verdict.erased,
             };
             count.add(opened);
