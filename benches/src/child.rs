@@ -32,18 +32,26 @@ pub struct Child {
     process: std::process::Child,
     endpoint: String,
     key: Option<String>,
-    started_in: Duration,
+    start: Instant,
 }
 
 impl Child {
-    /// Starts this program with `arguments` and waits for its [`READY`] line.
+    /// Starts this program with `arguments`, on some `cores` if they are given, and waits for its [`READY`] line.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be started, [`Error::Invalid`] if it ends before it is ready.
-    pub fn start(arguments: &[OsString]) -> Result<Self, Error> {
+    pub fn start(arguments: &[OsString], cores: Option<&str>) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let mut command = match cores {
+            None => Command::new(program),
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.args(["--cpu-list", cores]).arg(program);
+                command
+            }
+        };
         let start = Instant::now();
-        let mut process = Command::new(program)
+        let mut process = command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -51,7 +59,7 @@ impl Child {
             .map_err(Error::io("starting a server"))?;
         let output = process.stdout.take();
         // From here on the process is ended whatever happens.
-        let mut child = Self { process, endpoint: String::new(), key: None, started_in: Duration::ZERO };
+        let mut child = Self { process, endpoint: String::new(), key: None, start };
         let Some(output) = output else {
             return Err(Error::invalid("a server without output"));
         };
@@ -60,7 +68,6 @@ impl Child {
             if let Some(key) = line.strip_prefix(KEY) {
                 child.key = Some(key.to_owned());
             } else if let Some(endpoint) = line.strip_prefix(READY) {
-                child.started_in = start.elapsed();
                 child.endpoint = endpoint.to_owned();
                 return Ok(child);
             }
@@ -87,10 +94,10 @@ impl Child {
         self.process.id()
     }
 
-    /// How long it took from starting the process until it was ready.
+    /// How long ago it was started.
     #[must_use]
-    pub fn started_in(&self) -> Duration {
-        self.started_in
+    pub fn age(&self) -> Duration {
+        self.start.elapsed()
     }
 
     /// Asks it to end, and waits until it has.

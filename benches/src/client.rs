@@ -181,12 +181,11 @@ impl Client {
         }
     }
 
-    /// As the operator: makes the tenant, its model profile and a credential of every role, and returns
-    /// that credential's key.
+    /// As the operator: makes the tenant, its model profile and two credentials, and returns their keys.
     ///
     /// # Errors
     /// [`Error::Call`]; [`Error::Invalid`] if no key came.
-    pub async fn set_up(&self, model: &ModelVersion) -> Result<String, Error> {
+    pub async fn set_up(&self, model: &ModelVersion) -> Result<Keys, Error> {
         let basis = |purpose: Purpose| PurposeBasis {
             purpose: purpose.into(),
             lawful_basis: LawfulBasis::ExplicitConsent.into(),
@@ -215,18 +214,33 @@ impl Client {
                 }),
             })
             .await?;
-        let roles = [Role::Enroller, Role::Authenticator, Role::FraudAnalyst, Role::PrivacyOfficer];
-        let issued = TenantServiceClient::new(admin.wire())
+        let everything = [Role::Enroller, Role::FraudAnalyst, Role::PrivacyOfficer];
+        Ok(Keys { all: admin.issue(&everything).await?, login: admin.issue(&[Role::Authenticator]).await? })
+    }
+
+    async fn issue(&self, roles: &[Role]) -> Result<String, Error> {
+        let issued = TenantServiceClient::new(self.wire())
             .create_credential(CreateCredentialRequest {
                 parent: parent(),
                 purpose: Purpose::Administration.into(),
                 request_id: request_id()?,
-                credential: Some(Credential { roles: roles.map(Into::into).to_vec(), ..Credential::default() }),
+                credential: Some(Credential {
+                    roles: roles.iter().map(|&role| role.into()).collect(),
+                    ..Credential::default()
+                }),
             })
             .await?
             .into_inner();
         key_of(Some(issued))
     }
+}
+
+/// The keys of the tenant that is measured on.
+pub struct Keys {
+    /// Who enrolls, searches and erases.
+    pub all: String,
+    /// Who verifies: a login service, which sees no scores. Who sees them is limited on each subject.
+    pub login: String,
 }
 
 fn key_of(issued: Option<lethe_proto::v1::IssuedCredential>) -> Result<String, Error> {
@@ -278,7 +292,9 @@ fn parent() -> String {
     format!("tenants/{TENANT}")
 }
 
-fn subject(identity: u64) -> String {
+/// The resource name of a person.
+#[must_use]
+pub fn subject(identity: u64) -> String {
     format!("tenants/{TENANT}/subjects/{}", subject_id(identity))
 }
 

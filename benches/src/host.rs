@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,8 +66,29 @@ fn commit() -> String {
     let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
         return "uncommitted".into();
     };
-    let clean = git(&["status", "--porcelain"]).is_some_and(|changes| changes.is_empty());
+    // The results themselves are no change to what was measured.
+    let clean = git(&["status", "--porcelain", "--", ":(top)", ":(top,exclude)docs/benchmarks"]);
+    let clean = clean.is_some_and(|changes| changes.is_empty());
     if clean { commit } else { format!("{commit}+changes") }
+}
+
+/// The share of the cores' time that something else takes, or the machine's host, over the next half second.
+pub async fn busy() -> Option<f64> {
+    let before = times()?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let after = times()?;
+    let passed: Vec<f64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+    let all: f64 = passed.iter().sum();
+    // Idle, and waiting for storage.
+    let idle: f64 = passed.iter().skip(3).take(2).sum();
+    (all > 0.0).then(|| 1.0 - idle / all)
+}
+
+/// Ticks that the cores spent in each way, since the system started.
+fn times() -> Option<Vec<f64>> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let ticks = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().take(8);
+    ticks.map(|ticks| ticks.parse().ok()).collect()
 }
 
 /// Resident memory of a process, in bytes.
@@ -163,6 +185,11 @@ mod tests {
         assert!(host.versions.contains("rustc") && host.versions.contains("faiss"), "{}", host.versions);
         let text = serde_json::to_string(&host).unwrap();
         assert_eq!(serde_json::from_str::<Host>(&text).unwrap(), host);
+    }
+
+    #[tokio::test]
+    async fn a_share_of_the_time_is_a_share() {
+        assert!((0.0..=1.0).contains(&busy().await.unwrap()));
     }
 
     #[test]

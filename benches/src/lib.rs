@@ -6,8 +6,8 @@
 //! move, the ratio of two neighbours much less.
 //!
 //! The vault under test and its gRPC peer are processes of their own, started from this very
-//! program; the load generator is a third. All of them share the same cores and are not pinned apart: what the
-//! client costs is in both figures.
+//! program; the load generator is a third. Where a server answers many calls at once (`verify`) it and the
+//! load generator have half of the cores each; elsewhere they share all of them, since a search uses all.
 //!
 //! Data come from [`lethe_dataset`]'s generator, which has the statistics of real embeddings.
 
@@ -22,6 +22,7 @@ pub mod host;
 pub mod load;
 pub mod measure;
 pub mod peers;
+pub mod pin;
 pub mod record;
 pub mod report;
 pub mod scenario;

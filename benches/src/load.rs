@@ -16,7 +16,10 @@ const NEVER: Duration = Duration::MAX;
 
 /// Latencies of calls.
 #[derive(Debug, Clone)]
-pub struct Latencies(Histogram<u64>);
+pub struct Latencies {
+    histogram: Histogram<u64>,
+    shed: u64,
+}
 
 impl Latencies {
     /// None yet; three significant digits up to a minute.
@@ -24,24 +27,32 @@ impl Latencies {
     /// # Errors
     /// Never for these bounds.
     pub fn new() -> Result<Self, Error> {
-        Histogram::new_with_bounds(1, 60_000_000_000, 3).map(Self).map_err(|error| Error::invalid(error.to_string()))
+        let histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3);
+        Ok(Self { histogram: histogram.map_err(|error| Error::invalid(error.to_string()))?, shed: 0 })
     }
 
     /// Adds one.
     pub fn add(&mut self, latency: Duration) {
-        self.0.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+        self.shed += u64::from(latency == NEVER);
+        self.histogram.saturating_record(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// The latency that a share of calls stays within, in milliseconds; 0.5 is the median.
     #[must_use]
     pub fn quantile_ms(&self, share: f64) -> f64 {
-        self.0.value_at_quantile(share) as f64 / 1e6
+        self.histogram.value_at_quantile(share) as f64 / 1e6
     }
 
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.len()
+        self.histogram.len()
+    }
+
+    /// How many of them a server shed.
+    #[must_use]
+    pub fn shed(&self) -> u64 {
+        self.shed
     }
 }
 
@@ -60,6 +71,28 @@ where
         latencies.add(start.elapsed());
     }
     Ok(latencies)
+}
+
+/// The same for calls that block, on a thread of their own, as a server's are: the load generator's main thread has
+/// computed much, and a busy scheduler lets such a thread wait for a whole tick after each call.
+///
+/// # Errors
+/// The first that a call gives.
+pub fn one_by_one_blocking(
+    count: u64,
+    mut call: impl FnMut(u64) -> Result<(), Error> + Send,
+) -> Result<Latencies, Error> {
+    let calls = move || {
+        let mut latencies = Latencies::new()?;
+        for number in 0..count {
+            let start = Instant::now();
+            call(number)?;
+            latencies.add(start.elapsed());
+        }
+        Ok(latencies)
+    };
+    let joined = std::thread::scope(|scope| scope.spawn(calls).join());
+    joined.map_err(|_| Error::invalid("a caller panicked"))?
 }
 
 /// Keeps `callers` calls in flight for `warm_up` and then `duration`, and returns calls answered per second of
@@ -167,6 +200,8 @@ mod tests {
     async fn every_call_is_made_and_counted_once() {
         let latencies = one_by_one(20, async |_| Ok(())).await.unwrap();
         assert_eq!(latencies.count(), 20);
+        assert_eq!(one_by_one_blocking(20, |_| Ok(())).unwrap().count(), 20);
+        assert!(one_by_one_blocking(3, |i| if i == 1 { Err(Error::invalid("no")) } else { Ok(()) }).is_err());
         assert!(one_by_one(3, async |i| if i == 1 { Err(Error::invalid("no")) } else { Ok(()) }).await.is_err());
     }
 
@@ -195,7 +230,7 @@ mod tests {
             if number % 2 == 0 { Ok(()) } else { Err(tonic::Status::resource_exhausted("later").into()) }
         };
         let latencies = on_schedule(500.0, Duration::ZERO, Duration::from_millis(40), shed).await.unwrap();
-        assert_eq!(latencies.count(), 20);
+        assert_eq!((latencies.count(), latencies.shed()), (20, 10));
         assert!(latencies.quantile_ms(0.6) > 59_000.0 && latencies.quantile_ms(0.4) < 59_000.0);
     }
 

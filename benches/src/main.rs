@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lethe_benches::host::{Host, is_in_memory};
+use lethe_benches::host::{Host, busy, is_in_memory};
 use lethe_benches::peers::{Kind, serve_echo};
 use lethe_benches::record::{Lines, Record, Sink, Table};
 use lethe_benches::report::{self, Store};
@@ -96,15 +96,13 @@ struct Options {
     #[arg(long, value_name = "DIR", default_value = "lethe-data/bench")]
     scratch: PathBuf,
 
-    /// Further FAISS indexes to compare searches with.
+    /// Further indexes to compare searches with, beside FAISS flat on one thread and on all.
     #[arg(long, value_enum)]
     peer: Vec<Peer>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Peer {
-    /// Exact, split over all threads.
-    Sharded,
     /// Approximate; takes minutes to build at 100,000 and over an hour at 1,000,000.
     Hnsw,
 }
@@ -169,9 +167,8 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
     let scratch = options.scratch.clone();
     std::fs::create_dir_all(&scratch).map_err(|source| Error::Io { what: scratch.display().to_string(), source })?;
     preface(&host, &scratch)?;
-    let mut faiss = vec![Kind::Flat];
+    let mut faiss = vec![Kind::Flat, Kind::FlatSharded];
     faiss.extend(options.peer.iter().map(|peer| match peer {
-        Peer::Sharded => Kind::FlatSharded,
         Peer::Hnsw => Kind::Hnsw,
     }));
     let settings = Settings {
@@ -189,6 +186,7 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
     let mut sink = Both { shown, store };
     for scenario in scenarios {
         for &n in &options.size {
+            warn_if_busy().await;
             scenario.run(&settings, n, &mut sink).await?;
         }
     }
@@ -201,8 +199,12 @@ fn preface(host: &Host, scratch: &Path) -> Result<(), Error> {
     let _ = writeln!(
         stderr,
         "{}, {} cores, Linux {}, {}\nThe vault, the peer servers and the load generator are separate processes on \
-         these same {} cores, not pinned apart.",
-        host.cpu, host.cores, host.kernel, host.commit, host.cores
+         these same cores. {}",
+        host.cpu,
+        host.cores,
+        host.kernel,
+        host.commit,
+        report::PINNING
     );
     if is_in_memory(scratch)? {
         let _ = writeln!(
@@ -213,6 +215,15 @@ fn preface(host: &Host, scratch: &Path) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// On a busy machine figures are worse than noisy: a thread that slept waits for a whole tick of the scheduler,
+/// and whether it is ours or the peer's decides the ratio.
+async fn warn_if_busy() {
+    const TOLERABLE: f64 = 0.1;
+    if let Some(share) = busy().await.filter(|share| *share > TOLERABLE) {
+        eprintln!("{:.0} % of the cores' time goes to other work: do not keep these figures.", share * 100.0);
+    }
 }
 
 /// Shows a record and stores it.

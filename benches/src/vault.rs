@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Error;
 use crate::child::{Child, KEY, READY};
-use crate::client::{Client, model};
+use crate::client::{Client, Keys, model};
 
 /// People of one stream of an import.
 const BATCH: usize = 10_000;
@@ -44,7 +44,8 @@ pub struct Vault {
     folder: TempDir,
     child: Child,
     client: Arc<Client>,
-    key: String,
+    login: Arc<Client>,
+    keys: Keys,
     dimension: usize,
 }
 
@@ -56,12 +57,16 @@ impl Vault {
     /// What starting and calling give.
     pub async fn found(scratch: &Path, dimension: usize) -> Result<Self, Error> {
         let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
-        let child = Child::start(&arguments(folder.path()))?;
+        let child = Child::start(&arguments(folder.path()), None)?;
         let operator = child.key().ok_or_else(|| Error::invalid("a new vault gave no operator's key"))?;
         let client = Client::connect(child.endpoint(), operator, dimension).await?;
-        let key = client.set_up(&model(dimension)).await?;
-        let client = Arc::new(client.with_key(&key)?);
-        Ok(Self { folder, child, client, key, dimension })
+        let keys = client.set_up(&model(dimension)).await?;
+        Self::of_parts(folder, child, &client, keys, dimension)
+    }
+
+    fn of_parts(folder: TempDir, child: Child, any: &Client, keys: Keys, dimension: usize) -> Result<Self, Error> {
+        let (client, login) = (Arc::new(any.with_key(&keys.all)?), Arc::new(any.with_key(&keys.login)?));
+        Ok(Self { folder, child, client, login, keys, dimension })
     }
 
     /// Founds a vault and enrolls the first capture of `people`.
@@ -85,17 +90,25 @@ impl Vault {
         Ok(())
     }
 
-    /// Ends the process and starts it again on the same folder.
+    /// Ends the process and starts it again on the same folder, on all cores.
     ///
     /// # Errors
     /// What stopping and starting give.
     pub async fn restart(self) -> Result<Self, Error> {
-        let Self { folder, child, key, dimension, client } = self;
-        drop(client);
+        self.restart_on(None).await
+    }
+
+    /// The same on some cores, as `taskset` takes them.
+    ///
+    /// # Errors
+    /// As [`Vault::restart`].
+    pub async fn restart_on(self, cores: Option<&str>) -> Result<Self, Error> {
+        let Self { folder, child, keys, dimension, client, login } = self;
+        drop((client, login));
         child.stop().await?;
-        let child = Child::start(&arguments(folder.path()))?;
-        let client = Arc::new(Client::connect(child.endpoint(), &key, dimension).await?);
-        Ok(Self { folder, child, client, key, dimension })
+        let child = Child::start(&arguments(folder.path()), cores)?;
+        let client = Client::connect(child.endpoint(), &keys.all, dimension).await?;
+        Self::of_parts(folder, child, &client, keys, dimension)
     }
 
     /// The way in, with the roles that the scenarios need.
@@ -108,6 +121,12 @@ impl Vault {
     #[must_use]
     pub fn client_shared(&self) -> Arc<Client> {
         self.client.clone()
+    }
+
+    /// The way in of a login service: it verifies, and sees no scores.
+    #[must_use]
+    pub fn login(&self) -> &Arc<Client> {
+        &self.login
     }
 
     /// The process.

@@ -11,6 +11,9 @@ use std::str::FromStr;
 
 pub use error::{NameError, Part, Problem};
 
+/// The name of the vault itself, as a parent.
+const VAULT: &str = "vault";
+
 /// Defines a name of the form `literal/{segment}/literal/{segment}…`.
 macro_rules! resource_name {
     (
@@ -103,13 +106,6 @@ resource_name! {
     }
 }
 
-resource_name! {
-    /// A credential; the name is no secret.
-    CredentialName = "tenants/{tenant}/credentials/{credential}" {
-        "tenants" / tenant: Tenant, "credentials" / credential: Credential
-    }
-}
-
 impl SubjectName {
     /// The tenant it belongs to.
     #[must_use]
@@ -187,6 +183,103 @@ impl FromStr for ModelProfileName {
 impl fmt::Display for ModelProfileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "tenants/{}/modelProfiles/{}@{}", self.tenant, self.model, self.version)
+    }
+}
+
+/// Whose credentials: a tenant's, or the vault's own, which are its operators'.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CredentialParent {
+    /// `vault`.
+    Vault,
+    /// `tenants/{tenant}`.
+    Tenant(TenantName),
+}
+
+impl CredentialParent {
+    /// The forms of the name.
+    pub const FORM: &'static str = "tenants/{tenant} or vault";
+}
+
+impl FromStr for CredentialParent {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        if text == VAULT {
+            return Ok(Self::Vault);
+        }
+        let tenant = text.parse().map_err(|fault: NameError| NameError::new(Self::FORM, fault.part(), fault.problem()));
+        Ok(Self::Tenant(tenant?))
+    }
+}
+
+impl fmt::Display for CredentialParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vault => f.write_str(VAULT),
+            Self::Tenant(tenant) => write!(f, "{tenant}"),
+        }
+    }
+}
+
+/// A credential; the name is no secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialName {
+    parent: CredentialParent,
+    credential: String,
+}
+
+impl CredentialName {
+    /// The forms of the name.
+    pub const FORM: &'static str = "tenants/{tenant}/credentials/{credential} or vault/credentials/{credential}";
+
+    /// Makes a name of its parts.
+    ///
+    /// # Errors
+    /// A credential that is not 32 lower-case hexadecimal digits.
+    pub fn new(parent: CredentialParent, credential: &str) -> Result<Self, NameError> {
+        let wrong = |problem| NameError::new(Self::FORM, Part::Credential, problem);
+        segment::check(Part::Credential, credential).map_err(wrong)?;
+        Ok(Self { parent, credential: credential.to_owned() })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn parent(&self) -> &CredentialParent {
+        &self.parent
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn credential(&self) -> &str {
+        &self.credential
+    }
+}
+
+impl FromStr for CredentialName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let wrong = |part, problem| NameError::new(Self::FORM, part, problem);
+        let mut segments = text.split('/');
+        let parent = match segments.next() {
+            Some(VAULT) => CredentialParent::Vault,
+            first => {
+                segment::literal(Self::FORM, "tenants", first)?;
+                let tenant = segments.next().ok_or(wrong(Part::Tenant, Problem::Missing))?;
+                segment::check(Part::Tenant, tenant).map_err(|problem| wrong(Part::Tenant, problem))?;
+                CredentialParent::Tenant(TenantName { tenant: tenant.to_owned() })
+            }
+        };
+        segment::literal(Self::FORM, "credentials", segments.next())?;
+        let credential = segments.next().ok_or(wrong(Part::Credential, Problem::Missing))?;
+        segment::end(Self::FORM, segments.next())?;
+        Self::new(parent, credential)
+    }
+}
+
+impl fmt::Display for CredentialName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/credentials/{}", self.parent, self.credential)
     }
 }
 

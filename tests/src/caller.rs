@@ -77,8 +77,20 @@ impl Caller {
     /// # Errors
     /// The refusal, also of a stream that began well.
     pub async fn ask_raw_all(&self, path: &str, messages: Vec<Vec<u8>>) -> Answer<Vec<Vec<u8>>> {
+        self.ask_raw_stream(path, tokio_stream::iter(messages)).await
+    }
+
+    /// Sends messages of bytes as they come, also if they never do, and gives the bytes of all answers.
+    ///
+    /// # Errors
+    /// The refusal, also of a stream that began well.
+    pub async fn ask_raw_stream(
+        &self,
+        path: &str,
+        messages: impl Stream<Item = Vec<u8>> + Send + 'static,
+    ) -> Answer<Vec<Vec<u8>>> {
         let mut grpc = self.grpc().await?;
-        let request = self.sign(Request::new(tokio_stream::iter(messages)));
+        let request = self.sign(Request::new(messages));
         let answers = grpc.streaming(request, path.parse().unwrap(), Bytes).await?;
         Ok(answers.into_inner().try_collect().await?)
     }

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-/// A buffer far larger than the last-level cache.
+/// A buffer to read. As large as what it is compared with: where that fits into a cache, so does the buffer, and the
+/// limit is the cache's.
 #[derive(Debug)]
 pub struct Memory(Vec<u64>);
 
@@ -14,17 +15,21 @@ impl Memory {
         Self((0..bytes as u64 / 8).collect())
     }
 
-    /// Reads all of it once on `threads` threads; bytes per second.
+    /// Reads all of it, `times` times over, on `threads` threads; bytes per second.
     #[must_use]
-    pub fn read(&self, threads: usize) -> f64 {
+    pub fn read(&self, threads: usize, times: u64) -> f64 {
         let part = self.0.len().div_ceil(threads.max(1)).max(1);
         let start = Instant::now();
         std::thread::scope(|scope| {
             for words in self.0.chunks(part) {
-                scope.spawn(move || black_box(sum(words)));
+                scope.spawn(move || {
+                    for _ in 0..times {
+                        black_box(sum(black_box(words)));
+                    }
+                });
             }
         });
-        (self.0.len() * 8) as f64 / start.elapsed().as_secs_f64()
+        (self.0.len() * 8) as f64 * times as f64 / start.elapsed().as_secs_f64()
     }
 }
 
@@ -48,7 +53,7 @@ mod tests {
     fn every_word_is_read_once() {
         let words: Vec<u64> = (0..1003).collect();
         assert_eq!(sum(&words), 1003 * 1002 / 2);
-        let rate = Memory::new(1 << 20).read(2);
+        let rate = Memory::new(1 << 20).read(2, 3);
         assert!(rate > 0.0 && rate.is_finite());
     }
 }

@@ -1,5 +1,7 @@
 //! FAISS, asked the same question.
 
+use std::collections::BTreeSet;
+
 use faiss::index::flat::FlatIndexImpl;
 use faiss::index::{IndexImpl, autotune::ParameterSpace};
 use faiss::{Index, MetricType, index_factory};
@@ -14,7 +16,8 @@ pub enum Kind {
     Flat,
     /// The same, split into as many parts as there are threads, which are searched at once (as `IndexShards` does).
     FlatSharded,
-    /// `IndexHNSWFlat`, M = 32, efConstruction 128, efSearch 64: approximate, and cannot delete.
+    /// `IndexHNSWFlat`, M = 32, efConstruction 128, efSearch as [`Faiss::tune`] finds it: approximate, and cannot
+    /// delete.
     Hnsw,
 }
 
@@ -29,6 +32,10 @@ impl Kind {
         }
     }
 }
+
+/// The efSearch that tuning begins with, and the last one it tries.
+const NARROWEST: u32 = 16;
+const WIDEST: u32 = 4096;
 
 /// A FAISS index over vectors numbered from 0.
 #[derive(Debug)]
@@ -81,6 +88,34 @@ impl Faiss {
         Ok(built)
     }
 
+    /// Gives an approximate index the least effort with which it finds all that it should: `wanted` are the vectors
+    /// that each of `probes` must find among its `k` nearest. Without it, a peer would be fast by missing some.
+    ///
+    /// # Errors
+    /// [`Error::Faiss`].
+    pub fn tune(&mut self, probes: &[Vec<f32>], wanted: &[BTreeSet<u64>], k: usize) -> Result<(), Error> {
+        let mut effort = NARROWEST;
+        while effort < WIDEST && self.misses_any(probes, wanted, k)? {
+            effort *= 2;
+            for (_, part) in &self.parts {
+                if let Part::Hnsw(index) = part {
+                    ParameterSpace::new()?.set_index_parameter(index, "efSearch", f64::from(effort))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn misses_any(&mut self, probes: &[Vec<f32>], wanted: &[BTreeSet<u64>], k: usize) -> Result<bool, Error> {
+        for (probe, wanted) in probes.iter().zip(wanted) {
+            let found: BTreeSet<u64> = self.search(probe, k)?.into_iter().map(|(number, _)| number).collect();
+            if !wanted.is_subset(&found) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The numbers and inner products of the `k` nearest to `probe`, best first.
     ///
     /// # Errors
@@ -107,7 +142,7 @@ impl Part {
                 let index = index_factory(dimension, "HNSW32,Flat", MetricType::InnerProduct)?;
                 let space = ParameterSpace::new()?;
                 space.set_index_parameter(&index, "efConstruction", 128.0)?;
-                space.set_index_parameter(&index, "efSearch", 64.0)?;
+                space.set_index_parameter(&index, "efSearch", f64::from(NARROWEST))?;
                 Self::Hnsw(index)
             }
         })
@@ -164,5 +199,13 @@ mod tests {
         let mut index = Faiss::build(Kind::Hnsw, 128, 501, 2, batches).unwrap();
         let found = index.search(&population.person(77).capture(0), 5).unwrap();
         assert_eq!(found.first().map(|(number, _)| *number), Some(77));
+        // Flat search says what it should find.
+        let probes: Vec<Vec<f32>> = (0..20).map(|number| population.person(number).capture(1)).collect();
+        let batches = population.batches(0..501, 0, 501).map(|(_, batch)| batch);
+        let mut flat = Faiss::build(Kind::Flat, 128, 501, 1, batches).unwrap();
+        let best = |probe: &Vec<f32>| flat.search(probe, 20).unwrap().into_iter().map(|(number, _)| number).collect();
+        let wanted: Vec<BTreeSet<u64>> = probes.iter().map(best).collect();
+        index.tune(&probes, &wanted, 20).unwrap();
+        assert!(!index.misses_any(&probes, &wanted, 20).unwrap());
     }
 }

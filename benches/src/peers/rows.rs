@@ -1,10 +1,11 @@
 //! Raw RocksDB with rows as large as the vault's, sealed with one AES-256-GCM key: what storage and
 //! encryption cost when nothing else is promised.
 
+use std::ops::Range;
 use std::path::Path;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use rocksdb::{DB, DBCompressionType, IteratorMode, Options, WriteBatch, WriteOptions};
+use rocksdb::{DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions};
 
 use crate::Error;
 
@@ -44,14 +45,23 @@ impl Rows {
     /// [`Error::RocksDb`].
     pub fn filled(folder: &Path, count: u64, bytes: usize) -> Result<Self, Error> {
         let rows = Self::open(folder)?;
-        for first in (0..count).step_by(1000) {
-            let numbers = first..count.min(first + 1000);
-            let sealed: Result<Vec<SealedRow>, Error> =
-                numbers.map(|number| rows.seal(number, &vec![number as u8; bytes])).collect();
-            rows.put(&sealed?, false)?;
-        }
+        rows.fill(0..count, bytes)?;
         rows.settle()?;
         Ok(rows)
+    }
+
+    /// Adds rows whose plaintexts have `bytes` bytes.
+    ///
+    /// # Errors
+    /// [`Error::RocksDb`].
+    pub fn fill(&self, numbers: Range<u64>, bytes: usize) -> Result<(), Error> {
+        for first in numbers.clone().step_by(1000) {
+            let batch = first..numbers.end.min(first + 1000);
+            let sealed: Result<Vec<SealedRow>, Error> =
+                batch.map(|number| self.seal(number, &vec![number as u8; bytes])).collect();
+            self.put(&sealed?, false)?;
+        }
+        Ok(())
     }
 
     /// Seals `plaintext` for row `number`.
@@ -105,14 +115,30 @@ impl Rows {
         self.open_row(number, &mut bytes)
     }
 
-    /// Reads and opens all rows in order; how many there are.
+    /// Reads and opens the rows below `end`, each thread a part of them in order; how many there are.
     ///
     /// # Errors
     /// As [`Rows::get_and_open`].
-    pub fn read_and_open(&self) -> Result<u64, Error> {
+    pub fn read_and_open(&self, end: u64, threads: usize) -> Result<u64, Error> {
+        let part = end.div_ceil(threads.max(1) as u64).max(1);
+        std::thread::scope(|scope| {
+            let parts = (0..end).step_by(part as usize).map(|first| first..end.min(first + part));
+            let threads: Vec<_> = parts.map(|part| scope.spawn(|| self.read_and_open_part(part))).collect();
+            threads.into_iter().try_fold(0, |count, thread| {
+                Ok(count + thread.join().map_err(|_| Error::invalid("a reader panicked"))??)
+            })
+        })
+    }
+
+    fn read_and_open_part(&self, numbers: Range<u64>) -> Result<u64, Error> {
+        let mut read = ReadOptions::default();
+        read.fill_cache(false);
+        read.set_readahead_size(2 << 20);
+        read.set_iterate_upper_bound(numbers.end.to_be_bytes());
         let mut count = 0;
         let mut scratch = Vec::new();
-        for row in self.database.iterator(IteratorMode::Start) {
+        let first = numbers.start.to_be_bytes();
+        for row in self.database.iterator_opt(IteratorMode::From(&first, Direction::Forward), read) {
             let (number, bytes) = row?;
             let number = number.as_ref().try_into().map_err(|_| Error::invalid("a key of other length"))?;
             scratch.clear();
@@ -155,12 +181,13 @@ mod tests {
         let sealed: Vec<SealedRow> = (0..100).map(|i| rows.seal(i, &[i as u8; 2048]).unwrap()).collect();
         rows.put(&sealed, true).unwrap();
         rows.settle().unwrap();
-        assert_eq!(rows.read_and_open().unwrap(), 100);
+        assert_eq!(rows.read_and_open(100, 1).unwrap(), 100);
+        assert_eq!(rows.read_and_open(100, 3).unwrap(), 100);
         assert_eq!(rows.get_and_open(99).unwrap(), 2048);
         rows.delete(99, true).unwrap();
         assert!(rows.get_and_open(99).is_err());
         let moved = SealedRow { number: 5, bytes: sealed[6].bytes.clone() };
         rows.put(&[moved], false).unwrap();
-        assert!(rows.get_and_open(5).is_err() && rows.read_and_open().is_err());
+        assert!(rows.get_and_open(5).is_err() && rows.read_and_open(100, 2).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! From stored lines to pages that people read: one a scenario, with plots, and an index that names
 //! the machine and the build.
 
+mod bounds;
 mod page;
 mod plot;
 mod store;
@@ -11,6 +12,10 @@ use std::path::Path;
 pub use store::Store;
 
 use crate::Error;
+
+/// Who runs where, in a sentence.
+pub const PINNING: &str = "For verification under load the load generator is pinned to one half of the cores and the \
+                           server to the other; elsewhere they share all of them, since a search uses all.";
 
 /// Writes the pages of everything stored in `from` into `to`, and returns the files' names.
 ///

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::plot;
+use super::{PINNING, bounds, plot};
 use crate::host::Host;
 use crate::measure::exponent;
 use crate::record::{Figure, Record};
@@ -12,10 +12,13 @@ fn introduction(scenario: &str) -> &'static str {
     match scenario {
         "search" => {
             "1:N search over one gallery, at the threshold of FMR 1e-6 and miss probability 1e-4, \
-             with a warm page cache. FAISS runs inside the load generator, without a network; Lethe \
+             with a warm page cache and probes that were not asked before, one caller at a time. FAISS runs inside the load generator, without a network; Lethe \
              answers over gRPC, unseals every candidate and scores it exactly."
         }
-        "start" => "From starting the process until every gallery is whole and answers.",
+        "start" => {
+            "From starting the process until a first search has covered the whole gallery. The peer reads and opens \
+             rows of the same number and size, with the same threads."
+        }
         "enroll" => {
             "Writing templates. An answer to a client means that the template is synced to disk, in \
              both columns."
@@ -44,6 +47,10 @@ pub(super) fn render(host: &Host, records: &[Record]) -> Vec<(String, String)> {
         let bars = format!("{scenario}.svg");
         let _ = write!(page, "\n![How many times better than each peer]({bars})\n");
         files.push((bars, plot::bars(scenario, &of)));
+        let bounds = bounds::of(&of);
+        if !bounds.is_empty() {
+            let _ = write!(page, "\n## What bounds it\n\n{bounds}");
+        }
         for group in groups(&of) {
             if let Some((name, text, plot)) = growth(scenario, &group) {
                 page += &text;
@@ -70,14 +77,18 @@ fn index(host: &Host, records: &[Record], scenarios: &[&str]) -> String {
         let largest: Vec<&Record> = groups(&of).iter().filter_map(|group| group.last().copied()).collect();
         let _ = write!(text, "## [{scenario}]({scenario}.md)\n\n{}\n", ratios(&largest));
     }
+    let missing = bounds::missing(records);
+    if !missing.is_empty() {
+        let _ = write!(text, "## Not measured here\n\n{}.\n", missing.join(", "));
+    }
     text
 }
 
 fn conditions(host: &Host) -> String {
     format!(
         "Lethe {} ({}), {} with {} cores ({}), {} GiB, Linux {}. {}. The vault, the peer servers and the load \
-         generator are separate processes that share these cores and are not pinned apart. Data: generated \
-         people with the statistics of real embeddings (EdgeFace-XS on LFW).",
+         generator are separate processes on these same cores. {PINNING} Data: generated people with the statistics \
+         of real embeddings (EdgeFace-XS on LFW).",
         host.lethe,
         host.commit,
         host.cpu,
@@ -190,5 +201,8 @@ pub(super) mod tests {
         assert!(text("search.md").contains("Grows as n^1.00"), "{}", text("search.md"));
         assert!(text("README.md").contains("30.0×") && !text("README.md").contains("3.00×"));
         assert!(!text("erase.md").contains("by size"), "one size has no exponent");
+        assert!(text("erase.md").contains("* `latency`: Likely waiting for others"), "it says what bounds a figure");
+        assert!(!text("erase.md").contains("* `per_second`"), "of what was measured");
+        assert!(text("README.md").contains("`sweep pairs` against `faiss_knn`"), "it says what was not measured");
     }
 }

@@ -86,8 +86,8 @@ async fn durable(bench: &mut Bench<'_>) -> Result<(), Error> {
         for (row, number) in batch.iter_mut().zip(first..) {
             row.number = number;
         }
-        let call = async |number: u64| rows.put(&batch[number as usize..][..1], true);
-        Ok(load::one_by_one(WRITES, call).await?.quantile_ms(0.5))
+        let call = |number: u64| rows.put(&batch[number as usize..][..1], true);
+        Ok(load::one_by_one_blocking(WRITES, call)?.quantile_ms(0.5))
     };
     let pairs = alternate(settings.runs, ours, peer).await?;
     bench.put(DURABLE, &pairs)

@@ -19,17 +19,20 @@ use crate::vault::Vault;
 const SMALLEST: u64 = 1000;
 /// Erasures of one run, one after another.
 const SINGLE: u64 = 20;
-/// Erasures of one run at once, and callers that ask for them.
-const MANY: u64 = 256;
+/// Callers that ask for erasures at once, and how many each asks for: as many as the gallery has people for.
 const CALLERS: u64 = 64;
+const LEAST_EACH: u64 = 4;
+const MOST_EACH: u64 = 32;
 
 const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, better: Better) -> Measure {
     Measure { scenario: "erase", metric, unit, peer, better }
 }
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let needed = (SINGLE * 2 + MANY) * (u64::from(bench.settings.runs) + 1);
-    if bench.n < needed {
+    let runs = u64::from(bench.settings.runs) + 1;
+    let each = ((bench.n / runs).saturating_sub(SINGLE * 2) / CALLERS).min(MOST_EACH);
+    if each < LEAST_EACH {
+        let needed = (SINGLE * 2 + LEAST_EACH * CALLERS) * runs;
         return Err(Error::invalid(format!("{needed} people are erased, so the size is at least that")));
     }
     let scratch = &bench.settings.scratch;
@@ -39,7 +42,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     latency(bench, &vault, &small, &next).await?;
     drop(small);
     bytes_written(bench, &vault, &next).await?;
-    per_second(bench, &vault, &next).await
+    per_second(bench, &vault, &next, each).await
 }
 
 /// To `SHREDDED`, in a large gallery and in a small one.
@@ -89,17 +92,18 @@ async fn settle(process: u32) -> Result<(), Error> {
 }
 
 /// Many callers at once, against as many that delete rows durably and forget nothing.
-async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>) -> Result<(), Error> {
+async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>, each: u64) -> Result<(), Error> {
+    let many = each * CALLERS;
     let scratch = &bench.settings.scratch;
     let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
     let rows = Arc::new(Rows::filled(folder.path(), bench.n, bench.row_bytes())?);
     let deleted = Cell::new(0);
     let ours = async || {
-        let first = next.replace(next.get() + MANY);
-        let people: Vec<u64> = (first..first + MANY).map(|number| bench.person(number)).collect();
+        let first = next.replace(next.get() + many);
+        let people: Vec<u64> = (first..first + many).map(|number| bench.person(number)).collect();
         let start = Instant::now();
         let mut callers = JoinSet::new();
-        for part in people.chunks((MANY / CALLERS) as usize) {
+        for part in people.chunks(each as usize) {
             let (client, part) = (vault.client_shared(), part.to_vec());
             callers.spawn(async move {
                 for person in part {
@@ -111,22 +115,21 @@ async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>) -> R
         while let Some(caller) = callers.join_next().await {
             caller.map_err(|error| Error::invalid(error.to_string()))??;
         }
-        Ok(MANY as f64 / start.elapsed().as_secs_f64())
+        Ok(many as f64 / start.elapsed().as_secs_f64())
     };
     let peer = async || {
-        let first = deleted.replace(deleted.get() + MANY);
+        let first = deleted.replace(deleted.get() + many);
         let start = Instant::now();
         std::thread::scope(|scope| {
             let callers: Vec<_> = (0..CALLERS)
                 .map(|caller| {
                     let rows = &rows;
-                    let each = MANY / CALLERS;
                     scope.spawn(move || (0..each).try_for_each(|row| rows.delete(first + caller * each + row, true)))
                 })
                 .collect();
             callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| Error::invalid("a caller panicked"))?)
         })?;
-        Ok(MANY as f64 / start.elapsed().as_secs_f64())
+        Ok(many as f64 / start.elapsed().as_secs_f64())
     };
     let pairs = alternate(bench.settings.runs, ours, peer).await?;
     bench.put(measure("per_second", "1/s", "naive_delete", Better::Higher), &pairs)

@@ -75,6 +75,15 @@ impl Settings {
     }
 }
 
+/// Bytes of a template's facts beside its vector, and of a person's base record (`docs/FORMAT.md`).
+const TEMPLATE_FACTS: usize = 42;
+const SUBJECT: usize = 138;
+
+/// Bytes that `plaintext` bytes have in the vault's store.
+fn sealed(plaintext: usize) -> usize {
+    plaintext + lethe_crypto::record::OVERHEAD
+}
+
 /// One scenario at one size.
 struct Bench<'a> {
     settings: &'a Settings,
@@ -89,9 +98,19 @@ impl Bench<'_> {
         self.sink.put(&record).map_err(Error::io("writing a record"))
     }
 
-    /// Bytes of a stored template: its floats, as the vault keeps them, and what sealing adds.
+    /// Bytes of a stored template: its floats and facts, as the vault keeps them, and what sealing adds.
     fn row_bytes(&self) -> usize {
-        self.settings.dimension * 4 + lethe_crypto::record::OVERHEAD
+        sealed(TEMPLATE_FACTS + self.settings.dimension * 4)
+    }
+
+    /// Bytes of a stored sketch.
+    fn sketch_row_bytes(&self) -> usize {
+        sealed(self.sketch_bytes())
+    }
+
+    /// Bytes of a sketch: one bit a coordinate of the padded vector.
+    fn sketch_bytes(&self) -> usize {
+        self.settings.dimension.next_power_of_two() / 8
     }
 
     /// A person of the gallery, the same for the same `number`; numbers in a row are far apart in it.

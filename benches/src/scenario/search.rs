@@ -2,29 +2,29 @@
 //! under writes.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lethe_index::{Gallery, OperatingPoint, Pool, Quantizer};
+use rayon::prelude::*;
 
 use super::Bench;
 use crate::Error;
-use crate::client::{THRESHOLD, search_request};
-use crate::measure::{Better, Measure, alternate};
+use crate::client::{THRESHOLD, search_request, subject};
+use crate::measure::{Better, Measure, Pairs, alternate};
 use crate::peers::{Faiss, Kind, Memory};
 use crate::vault::Vault;
 use crate::{fixtures, host, load};
 
 /// Probes of one run: half are people of the gallery in another capture, half strangers.
-const PROBES: u64 = 32;
+const PROBES: u64 = 64;
+/// Probes of a run of load, used in turn.
+const PROBES_OF_LOAD: u64 = 1024;
 /// Matches asked of FAISS, which takes no threshold here; more than there ever are.
 const NEIGHBOURS: usize = 100;
 /// Templates enrolled per second while searches are measured under writes.
 const WRITES: f64 = 100.0;
-/// Bytes of a sketch, per dimension: one bit.
-const BITS: usize = 8;
-/// Bandwidth is measured over a buffer that no cache holds.
-const MEMORY: usize = 512 << 20;
 
 const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, better: Better) -> Measure {
     Measure { scenario: "search", metric, unit, peer, better }
@@ -32,21 +32,17 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     scan(bench).await?;
-    let empty = Vault::found(&bench.settings.scratch, bench.settings.dimension).await?;
-    let before = host::resident(empty.child().process())?;
-    let vault = empty;
-    vault.enroll(&bench.population, 0..bench.n).await?;
-    // From here on the resident set is that of a vault that was started, not of one that imported.
-    let vault = vault.restart().await?;
+    // From here on the vault is one that was started, not one that imported.
+    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart().await?;
     for kind in bench.settings.faiss.clone() {
         latency(bench, &vault, kind).await?;
     }
     recall(bench, &vault).await?;
-    memory(bench, &vault, before).await?;
+    let vault = memory(bench, vault).await?;
     under_writes(bench, &vault).await
 }
 
-/// The scan over sketches inside one process, against reading as much memory.
+/// The scan over sketches inside one process, against reading as much memory as often.
 async fn scan(bench: &mut Bench<'_>) -> Result<(), Error> {
     let Bench { settings, population, n, .. } = bench;
     let rotation = fixtures::rotation(settings.dimension)?;
@@ -61,8 +57,9 @@ async fn scan(bench: &mut Bench<'_>) -> Result<(), Error> {
     let at = OperatingPoint::new(THRESHOLD, lethe_index::DEFAULT_MISS)?;
     let probes: Result<Vec<_>, Error> =
         (0..PROBES).map(|i| Ok(quantizer.probe(&rotation.rotate(&population.person(*n + i).capture(0))?)?)).collect();
-    let (probes, memory) = (probes?, Memory::new(MEMORY));
-    let bytes = *n as f64 * (rotation.padded_dimension() / BITS) as f64;
+    let probes = probes?;
+    let bytes = *n as usize * (rotation.padded_dimension() / 8);
+    let memory = Memory::new(bytes);
 
     let ours = async || {
         let start = Instant::now();
@@ -72,13 +69,14 @@ async fn scan(bench: &mut Bench<'_>) -> Result<(), Error> {
                 return Err(Error::invalid(format!("scanned {} of {n}", found.scanned)));
             }
         }
-        Ok(bytes * PROBES as f64 / start.elapsed().as_secs_f64() / 1e9)
+        Ok(bytes as f64 * PROBES as f64 / start.elapsed().as_secs_f64() / 1e9)
     };
-    let pairs = alternate(settings.runs, ours, async || Ok(memory.read(settings.threads) / 1e9)).await?;
+    let peer = async || Ok(memory.read(settings.threads, PROBES) / 1e9);
+    let pairs = alternate(settings.runs, ours, peer).await?;
     bench.put(measure("scan", "GB/s", "memory_bandwidth", Better::Higher), &pairs)
 }
 
-/// The vector that a run's probe `number` is.
+/// The vector that probe `number` is.
 fn probe(bench: &Bench<'_>, number: u64) -> Vec<f32> {
     if number.is_multiple_of(2) {
         bench.population.person(bench.person(number / 2)).capture(1)
@@ -87,70 +85,123 @@ fn probe(bench: &Bench<'_>, number: u64) -> Vec<f32> {
     }
 }
 
-/// One search after another, over gRPC, against FAISS inside this process.
+/// Probes that no earlier run has asked for, so that only the page cache is warm: `next` counts them.
+fn fresh(bench: &Bench<'_>, next: &Cell<u64>) -> Vec<Vec<f32>> {
+    let first = next.replace(next.get() + PROBES);
+    (first..first + PROBES).map(|number| probe(bench, number)).collect()
+}
+
+/// One search after another, over gRPC, against FAISS inside this process, asked for the same faces.
 async fn latency(bench: &mut Bench<'_>, vault: &Vault, kind: Kind) -> Result<(), Error> {
     let settings = bench.settings;
     let batches = bench.population.batches(0..bench.n, 0, 4096).map(|(_, batch)| batch);
-    let faiss = Faiss::build(kind, settings.dimension, bench.n, settings.threads, batches)?;
+    let mut faiss = Faiss::build(kind, settings.dimension, bench.n, settings.threads, batches)?;
+    if kind == Kind::Hnsw {
+        let probes = fresh(bench, &Cell::new(3_000_000));
+        faiss.tune(&probes, &exact(bench, &probes), NEIGHBOURS)?;
+    }
     let faiss = RefCell::new(faiss);
-    let probes: Vec<Vec<f32>> = (0..PROBES).map(|number| probe(bench, number)).collect();
+    let (of_ours, of_peer) = (Cell::new(0), Cell::new(0));
     let ours = async || {
+        let probes = fresh(bench, &of_ours);
         let call =
             async |number: u64| vault.client().search(search_request(&probes[number as usize])).await.map(|_| ());
         Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
     };
     let peer = async || {
-        let call = async |number: u64| {
-            let found = faiss.borrow_mut().search(&probes[number as usize], NEIGHBOURS)?;
+        let probes = fresh(bench, &of_peer);
+        let faiss: &mut Faiss = &mut faiss.borrow_mut();
+        let call = |number: u64| {
+            let found = faiss.search(&probes[number as usize], NEIGHBOURS)?;
             if found.is_empty() { Err(Error::invalid("FAISS found nothing")) } else { Ok(()) }
         };
-        Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
+        Ok(load::one_by_one_blocking(PROBES, call)?.quantile_ms(0.5))
     };
     let pairs = alternate(settings.runs, ours, peer).await?;
     bench.put(measure("grpc_p50", "ms", kind.name(), Better::Lower), &pairs)
 }
 
-/// Share of the templates at or above the threshold that a search answers with, against all of them.
+/// Share of the templates at or above the threshold that a search answers with, against all of them, by name.
 async fn recall(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
-    let settings = bench.settings;
-    let number = Cell::new(1_000_000);
-    let run = async || {
-        let first = number.replace(number.get() + PROBES);
-        let probes: Vec<Vec<f32>> = (first..first + PROBES).map(|number| probe(bench, number)).collect();
-        let mut found = 0;
-        for probe in &probes {
-            found += vault.client().search(search_request(probe)).await?.matches.len();
-        }
-        let mut all = 0;
-        for (_, batch) in bench.population.batches(0..bench.n, 0, 4096) {
-            for template in batch.chunks_exact(settings.dimension) {
-                let at_least = |probe: &&Vec<f32>| lethe_index::cosine(template, probe) >= THRESHOLD;
-                all += probes.iter().filter(at_least).count();
+    let next = Cell::new(1_000_000);
+    let runs: Vec<Vec<Vec<f32>>> = (0..bench.settings.runs).map(|_| fresh(bench, &next)).collect();
+    let all = exact(bench, &runs.concat());
+    let mut pairs = Pairs::default();
+    for (probes, all) in runs.iter().zip(all.chunks(PROBES as usize)) {
+        let (mut found, mut wanted) = (0, 0);
+        for (probe, exact) in probes.iter().zip(all) {
+            let exact: BTreeSet<String> = exact.iter().map(|&person| subject(person)).collect();
+            let matches = vault.client().search(search_request(probe)).await?.matches;
+            let stranger = matches.iter().find(|hit| !exact.contains(&hit.subject) && hit.score > THRESHOLD + 1e-5);
+            if let Some(stranger) = stranger {
+                return Err(Error::invalid(format!("a search found {} at {}", stranger.subject, stranger.score)));
             }
+            found += matches.iter().filter(|hit| exact.contains(&hit.subject)).count();
+            wanted += exact.len();
         }
-        Ok(found as f64 / all as f64)
-    };
-    let pairs = alternate(settings.runs, run, async || Ok(1.0)).await?;
+        pairs.push(found as f64 / wanted as f64, 1.0);
+    }
     bench.put(measure("recall", "share", "exact", Better::Higher), &pairs)
 }
 
-/// What a template adds to the resident set of a vault that was started with the gallery and has searched.
-async fn memory(bench: &mut Bench<'_>, vault: &Vault, before: u64) -> Result<(), Error> {
-    let templates = bench.n as f64;
-    let ours = async || {
-        let now = host::resident(vault.child().process())?;
-        Ok(now.saturating_sub(before) as f64 / templates)
-    };
-    let sketch = (bench.settings.dimension.next_power_of_two() / BITS) as f64;
-    let pairs = alternate(bench.settings.runs, ours, async || Ok(sketch)).await?;
-    bench.put(measure("rss_per_template", "B", "sketch_bytes", Better::Lower), &pairs)
+/// For each probe the people of the gallery at or above the threshold: all of them, compared one by one.
+fn exact(bench: &Bench<'_>, probes: &[Vec<f32>]) -> Vec<BTreeSet<u64>> {
+    let mut all = vec![BTreeSet::new(); probes.len()];
+    for (first, batch) in bench.population.batches(0..bench.n, 0, 4096) {
+        let rows = batch.par_chunks_exact(bench.settings.dimension).enumerate();
+        let hits: Vec<(usize, u64)> = rows
+            .flat_map_iter(|(row, template)| {
+                let person = first + row as u64;
+                let near = move |probe: &Vec<f32>| lethe_index::cosine(template, probe) >= THRESHOLD;
+                (0..probes.len()).filter(move |&number| near(&probes[number])).map(move |number| (number, person))
+            })
+            .collect();
+        for (probe, person) in hits {
+            all[probe].insert(person);
+        }
+    }
+    all
+}
+
+/// What a template adds to the resident set of a process that was just started, and of one that has searched since;
+/// what an empty vault needs is not counted.
+async fn memory(bench: &mut Bench<'_>, vault: Vault) -> Result<Vault, Error> {
+    let next = Cell::new(2_000_000);
+    let (mut started, mut searched) = (Pairs::default(), Pairs::default());
+    let sketch = bench.sketch_bytes() as f64;
+    let mut empty = Vault::found(&bench.settings.scratch, bench.settings.dimension).await?;
+    let mut vault = vault;
+    for _ in 0..bench.settings.runs {
+        let probes = fresh(bench, &next);
+        let after: (u64, u64);
+        let before: (u64, u64);
+        (vault, after) = resident(vault, &probes).await?;
+        (empty, before) = resident(empty, &probes).await?;
+        let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / bench.n as f64;
+        started.push(each(after.0, before.0), sketch);
+        searched.push(each(after.1, before.1), sketch);
+    }
+    bench.put(measure("rss_per_template_at_start", "B", "sketch_bytes", Better::Lower), &started)?;
+    bench.put(measure("rss_per_template", "B", "sketch_bytes", Better::Lower), &searched)?;
+    Ok(vault)
+}
+
+/// Starts the vault again: its resident set then, and when it has searched.
+async fn resident(vault: Vault, probes: &[Vec<f32>]) -> Result<(Vault, (u64, u64)), Error> {
+    let vault = vault.restart().await?;
+    let started = host::resident(vault.child().process())?;
+    for probe in probes {
+        vault.client().search(search_request(probe)).await?;
+    }
+    let searched = host::resident(vault.child().process())?;
+    Ok((vault, (started, searched)))
 }
 
 /// Searches on a schedule while templates are enrolled on another, against the same without.
 async fn under_writes(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
     let settings = bench.settings;
-    let probes: Vec<Vec<f32>> = (0..PROBES).map(|number| probe(bench, number)).collect();
-    let quiet = load::one_by_one(PROBES, async |number: u64| {
+    let probes: Vec<Vec<f32>> = (0..PROBES_OF_LOAD).map(|number| probe(bench, number)).collect();
+    let quiet = load::one_by_one(PROBES_OF_LOAD, async |number: u64| {
         vault.client().search(search_request(&probes[number as usize])).await.map(|_| ())
     });
     // A third of what one caller alone could ask for.
@@ -158,7 +209,7 @@ async fn under_writes(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error>
     let next = Cell::new(1_u64 << 41);
     let client = vault.client_shared();
     let search = |number: u64| {
-        let (client, request) = (client.clone(), search_request(&probes[(number % PROBES) as usize]));
+        let (client, request) = (client.clone(), search_request(&probes[(number % PROBES_OF_LOAD) as usize]));
         async move { client.search(request).await.map(|_| ()) }
     };
     let warm_up = settings.duration / 5;
@@ -171,7 +222,10 @@ async fn under_writes(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error>
         let writes = load::on_schedule(WRITES, Duration::ZERO, warm_up + settings.duration, enroll);
         let searches = load::on_schedule(rate, warm_up, settings.duration, search);
         let (writes, searches) = tokio::join!(writes, searches);
-        writes?;
+        let shed = writes?.shed();
+        if shed > 0 {
+            return Err(Error::invalid(format!("{shed} enrolments were shed: searches had less to hold under")));
+        }
         Ok(searches?.quantile_ms(0.99))
     };
     let peer = async || Ok(load::on_schedule(rate, warm_up, settings.duration, search).await?.quantile_ms(0.5));

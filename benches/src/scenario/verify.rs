@@ -14,12 +14,13 @@ use crate::host;
 use crate::load;
 use crate::measure::{Better, Measure, alternate, median};
 use crate::peers::Rows;
+use crate::pin::Halves;
 use crate::vault::Vault;
 
 /// Calls in flight when as many go as can.
 const CALLERS: usize = 32;
 /// Different requests; each is of another person.
-const REQUESTS: u64 = 4096;
+const REQUESTS: u64 = 16_384;
 /// Verifications of one cold run.
 const COLD: u64 = 200;
 
@@ -28,15 +29,18 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 }
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
-    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart().await?;
-    let server = Child::start(&["child".into(), "echo".into()])?;
+    let halves = Halves::of_this_process()?;
+    let cores = halves.as_ref().map(|halves| halves.server.as_str());
+    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart_on(cores).await?;
+    let server = Child::start(&["child".into(), "echo".into()], cores)?;
+    let pinned = halves.as_ref().map(Halves::pin_this_process).transpose()?;
     let echo = Arc::new(Client::connect(server.endpoint(), "none", bench.settings.dimension).await?);
 
     let requests = Arc::new(requests(bench));
-    genuine(vault.client(), &requests).await?;
+    genuine(vault.login(), &requests).await?;
     let rate = throughput(bench, &vault, &echo, &requests).await?;
     half_load(bench, &vault, &echo, &requests, rate / 2.0).await?;
-    drop((echo, server));
+    drop((echo, server, pinned));
     cold(bench, vault, &requests).await
 }
 
@@ -73,7 +77,7 @@ async fn throughput(
 ) -> Result<f64, Error> {
     let duration = bench.settings.duration;
     let run = |client: Arc<Client>| load::as_many_as_go(CALLERS, duration / 5, duration, calls(client, requests));
-    let pairs = alternate(bench.settings.runs, || run(vault.client_shared()), || run(echo.clone())).await?;
+    let pairs = alternate(bench.settings.runs, || run(vault.login().clone()), || run(echo.clone())).await?;
     bench.put(measure("throughput", "1/s", "tonic_echo", Better::Higher), &pairs)?;
     Ok(median(pairs.ours()))
 }
@@ -91,7 +95,7 @@ async fn half_load(
         let load = load::on_schedule(rate, duration / 5, duration, calls(client, requests)).await?;
         Ok(load.quantile_ms(0.99))
     };
-    let pairs = alternate(bench.settings.runs, || run(vault.client_shared()), || run(echo.clone())).await?;
+    let pairs = alternate(bench.settings.runs, || run(vault.login().clone()), || run(echo.clone())).await?;
     bench.put(measure("p99_half_load", "ms", "tonic_echo", Better::Lower), &pairs)
 }
 
@@ -123,7 +127,7 @@ async fn cold(bench: &mut Bench<'_>, vault: Vault, requests: &[VerifyRequest]) -
         host::forget_pages(&restarted.folder())?;
         let call = async |number: u64| {
             let request = requests[(at.get() + number) as usize % requests.len()].clone();
-            restarted.client().verify(request).await.map(|_| ())
+            restarted.login().verify(request).await.map(|_| ())
         };
         let latencies = load::one_by_one(count, call).await?;
         vault.replace(Some(restarted));
@@ -133,8 +137,9 @@ async fn cold(bench: &mut Bench<'_>, vault: Vault, requests: &[VerifyRequest]) -
         let rows = Rows::open(folder.path())?;
         host::forget_pages(folder.path())?;
         let first = at.replace(at.get() + count);
-        let call = async |number: u64| rows.get_and_open(bench.person(first + number)).map(|_| ());
-        Ok(load::one_by_one(count, call).await?.quantile_ms(0.5))
+        let people: Vec<u64> = (first..first + count).map(|number| bench.person(number)).collect();
+        let call = |number: u64| rows.get_and_open(people[number as usize]).map(|_| ());
+        Ok(load::one_by_one_blocking(count, call)?.quantile_ms(0.5))
     };
     let pairs = alternate(bench.settings.runs, ours, peer).await?;
     bench.put(measure("cold", "ms", "get_and_open", Better::Lower), &pairs)

@@ -7,7 +7,7 @@ use super::*;
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
 /// A good name of each kind.
-const GOOD: [&str; 8] = [
+const GOOD: [&str; 9] = [
     "tenants/acme",
     "tenants/acme/subjects/A_2.3~x",
     "tenants/acme/subjects/7/templates/0123456789abcdef0123456789abcdef",
@@ -16,6 +16,7 @@ const GOOD: [&str; 8] = [
     "tenants/acme/modelProfiles/edgeface_xs@1.0",
     "tenants/acme/log",
     "vault/log",
+    "vault/credentials/0123456789abcdef0123456789abcdef",
 ];
 
 /// Segments to spoil a name with, or by chance to turn it into another.
@@ -37,12 +38,15 @@ fn again<N: FromStr<Err = NameError> + Display>(text: &str) -> Result<String, Na
 
 #[test]
 fn well_formed_names_format_to_the_same_text() -> Result<(), NameError> {
-    let [tenant, subject, template, receipt, credential, profile, log, vault] = GOOD;
+    let [tenant, subject, template, receipt, credential, profile, log, vault, operator] = GOOD;
     assert_eq!(again::<TenantName>(tenant)?, tenant);
     assert_eq!(again::<SubjectName>(subject)?, subject);
     assert_eq!(again::<TemplateName>(template)?, template);
     assert_eq!(again::<ReceiptName>(receipt)?, receipt);
     assert_eq!(again::<CredentialName>(credential)?, credential);
+    assert_eq!(again::<CredentialName>(operator)?, operator);
+    assert_eq!(again::<CredentialParent>(tenant)?, tenant);
+    assert_eq!(again::<CredentialParent>("vault")?, "vault");
     assert_eq!(again::<ModelProfileName>(profile)?, profile);
     assert_eq!(again::<LogName>(log)?, log);
     assert_eq!(again::<LogName>(vault)?, vault);
@@ -95,6 +99,20 @@ fn ids_given_by_the_vault_are_32_lower_case_hexadecimal_digits() {
     refuses::<ReceiptName>(&upper, Part::Receipt, Character);
     refuses::<CredentialName>(&long, Part::Credential, TooLong(32));
     refuses::<TemplateName>(&short, Part::Template, TooShort(32));
+}
+
+#[test]
+fn malformed_credentials_are_refused() {
+    use Problem::{Character, Missing, TooShort, Unexpected};
+    refuses::<CredentialName>("vault", Part::Collection, Missing);
+    refuses::<CredentialName>("vault/credentials", Part::Credential, Missing);
+    refuses::<CredentialName>("vault/log", Part::Collection, Unexpected);
+    refuses::<CredentialName>("tenants/vault", Part::Collection, Missing);
+    refuses::<CredentialName>("tenants", Part::Tenant, Missing);
+    refuses::<CredentialName>(&format!("tenants/Acme/credentials/{ID}"), Part::Tenant, Character);
+    refuses::<CredentialName>(&format!("vault/credentials/{ID}/x"), Part::Collection, Unexpected);
+    refuses::<CredentialParent>("vault/", Part::Collection, Unexpected);
+    refuses::<CredentialParent>("tenants/ab", Part::Tenant, TooShort(3));
 }
 
 #[test]
@@ -183,7 +201,8 @@ proptest! {
 
         let receipt = ReceiptName::new(&tenant, &id)?;
         prop_assert_eq!(receipt.to_string().parse::<ReceiptName>()?, receipt);
-        let credential = CredentialName::new(&tenant, &id)?;
+        let parent = CredentialParent::Tenant(TenantName::new(&tenant)?);
+        let credential = CredentialName::new(parent, &id)?;
         prop_assert_eq!(credential.to_string().parse::<CredentialName>()?, credential);
     }
 

@@ -187,6 +187,7 @@ impl Clients {
                     ledger.end(call, Answer::Done);
                     ledger.acknowledge(number, enrolled(answer));
                 }
+                batch_enroll_response::Result::Error(error) if error.reason() == ErrorReason::TemplatesLimited => {}
                 batch_enroll_response::Result::Error(error) => panic!("an item of a batch was refused: {error:?}"),
             }
         }
@@ -204,7 +205,8 @@ impl Clients {
             Some(ErrorReason::SubjectNotFound | ErrorReason::TemplateNotFound | ErrorReason::RequestIdReused) => {
                 Ok(Some(Err(())))
             }
-            Some(ErrorReason::AttemptsLimited) => Ok(None),
+            // Not done, because of what the model does not count.
+            Some(ErrorReason::AttemptsLimited | ErrorReason::TemplatesLimited) => Ok(None),
             Some(_) => panic!("refused: {refusal}"),
             None => self.lost(&refusal).map(|()| None),
         }

@@ -6,6 +6,7 @@
 
 mod allowed;
 mod denied;
+mod operators;
 mod silence;
 mod stage;
 mod table;

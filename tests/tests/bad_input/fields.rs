@@ -52,14 +52,40 @@ async fn a_page_that_is_none_is_refused() {
         page_size,
         page_token: page_token.to_owned(),
     };
-    // A true token, and one digit more.
+    // A true token leads on, on its own list alone, and shows no slot number.
     let page = bank.enroller().ask(list("bob", 1, "")).await.unwrap();
-    assert!(!page.next_page_token.is_empty());
-    let longer = format!("{}0", page.next_page_token);
+    let token = page.next_page_token;
+    let rest = bank.enroller().ask(list("bob", 1, &token)).await.unwrap();
+    assert_eq!((rest.templates.len(), rest.next_page_token.as_str()), (1, ""));
+    assert_ne!(rest.templates, page.templates);
+    let shop = scene.vault.tenant("shop").await;
+    for _ in 0..2 {
+        shop.enroller().enroll("bob", &scene.face()).await.unwrap();
+    }
+    let elsewhere = v1::ListTemplatesRequest { parent: shop.enroller().subject_name("bob"), ..list("bob", 1, "") };
+    let of_another_tenant = shop.enroller().ask(elsewhere).await.unwrap().next_page_token;
+    let changed = format!("{}{}", &token[..47], if token.ends_with('0') { '1' } else { '0' });
     let mut verdict = Verdict::default();
     let mut checked = 0;
     let malformed = invalid(ErrorReason::PageTokenMalformed, "page_token");
-    for token in ["x", "1", "-1", "0123456789abcdeg", &longer, &"0".repeat(100_000)] {
+    for token in [&changed, &of_another_tenant] {
+        verdict.on(token, bank.enroller().ask(list("bob", 0, token)).await, &malformed);
+        checked += 1;
+    }
+    let tokens = [
+        "x",
+        "1",
+        "-1",
+        "0123456789abcdeg",
+        "ffffffffffffffff",
+        "0000000000000000",
+        // Of another subject's list, and of another method's.
+        &token,
+        &format!("{token}0"),
+        &"f".repeat(48),
+        &"0".repeat(100_000),
+    ];
+    for token in tokens {
         let what = |method: &str| format!("{method} from {:?}", token.chars().take(20).collect::<String>());
         verdict.on(&what("ListTemplates"), bank.enroller().ask(list("ada", 0, token)).await, &malformed);
         let credentials = v1::ListCredentialsRequest {

@@ -1,8 +1,8 @@
 //! Too much at once: load is shed, with a word on when to come back.
 
 use futures::TryStreamExt as _;
-use lethe_proto::v1::ErrorReason;
 use lethe_proto::v1::batch_enroll_response::Result as Item;
+use lethe_proto::v1::{self, ErrorReason};
 use lethe_tests::{Faces, Refused, Vault};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
@@ -89,8 +89,57 @@ async fn a_call_that_takes_too_long_is_ended() {
     let vault = Vault::setup().set("limits.deadline_ms", 100).start().await;
     let bank = vault.tenant("bank").await;
     let refusal = bank.enroller().batch(tokio_stream::pending()).await.refused();
-    assert_eq!(refusal.code(), Code::DeadlineExceeded, "{refusal:?}");
+    refusal.assert_is(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded);
     bank.enroller().enroll("ada", &Faces::seeded(93).person(0).selfie()).await.unwrap();
+}
+
+/// A stream that begins well and then sends nothing loses its place to who has something to ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_idle_is_ended_and_its_place_given_back() {
+    let vault = Vault::setup().set("limits.concurrency", 1).set("limits.deadline_ms", 500).start().await;
+    let bank = vault.tenant("bank").await;
+    let ada = Faces::seeded(93).person(0);
+    let (items, receiver) = tokio::sync::mpsc::channel(1);
+    items.send(bank.enroller().item("ada", &ada.selfie())).await.unwrap();
+    let mut answers = bank.enroller().batch(ReceiverStream::new(receiver)).await.unwrap();
+    assert!(matches!(answers.message().await.unwrap().unwrap().result, Some(Item::Enrolled(_))));
+    let ended = lethe_tests::Refusal::from(answers.message().await.unwrap_err());
+    ended.assert_is(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded);
+    // The client still holds its half of the stream.
+    assert_eq!(bank.analyst().found(&ada.again()).await, ["ada"]);
+    drop(items);
+}
+
+/// A stream whose answers nobody takes is ended, too, and says so: it must not look as if all was answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_answers_nobody_takes_is_ended() {
+    let setup = Vault::setup().set("limits.concurrency", 1).set("limits.deadline_ms", 500);
+    let vault = setup.set("limits.batch_in_flight", 8).start().await;
+    let bank = vault.tenant("bank").await;
+    let face = Faces::seeded(93).person(0).selfie();
+    // More than the windows of a stream hold: each is refused, in an answer that names it.
+    let items: Vec<_> = (0..400)
+        .map(|_| v1::BatchEnrollRequest { item_id: "i".repeat(64 << 10), ..bank.enroller().item("nobody", &face) })
+        .collect();
+    let number = items.len();
+    let mut answers = bank.enroller().batch(tokio_stream::iter(items)).await.unwrap();
+    // Its place is free again before an answer was taken.
+    let mut subject = bank.privacy_officer().subject("nobody").await.refused();
+    while subject.reason() == Some(ErrorReason::Overloaded) {
+        tokio::time::sleep(subject.retry_after().unwrap()).await;
+        subject = bank.privacy_officer().subject("nobody").await.refused();
+    }
+    subject.assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
+    let mut answered = 0;
+    let ended = loop {
+        match answers.message().await {
+            Ok(Some(_)) => answered += 1,
+            Ok(None) => panic!("the stream ended well, with {answered} answers"),
+            Err(status) => break lethe_tests::Refusal::from(status),
+        }
+    };
+    ended.assert_is(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded);
+    assert!(answered < number);
 }
 
 /// A stop lets what is at work end: a stream that was sent is answered to its last item, and nothing is lost.

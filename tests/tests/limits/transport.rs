@@ -3,8 +3,10 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
+use lethe_proto::v1::ErrorReason;
 use lethe_tests::{Faces, Home, PATIENCE, Refused, Setup, Vault};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, generate_simple_self_signed};
+use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -156,4 +158,48 @@ async fn tls_is_no_credential() {
     let vault = setup.start().await;
     let refusal = vault.caller(None).checkpoint("vault/log").await.refused();
     refusal.assert_is(tonic::Code::Unauthenticated, lethe_proto::v1::ErrorReason::CredentialMissing);
+}
+
+/// Whoever has no key is refused before a byte of the message was read: one that never comes, is no message, or is
+/// larger than may be is not even looked at. Health and reflection ask for none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_refused_before_the_message_is_read() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let unknown = format!("lethe_{}_{}", "0".repeat(32), "A".repeat(43));
+    for (key, reason) in [(None, ErrorReason::CredentialMissing), (Some(&*unknown), ErrorReason::CredentialInvalid)] {
+        let stranger = bank.with_key(key);
+        for method in lethe_proto::methods() {
+            let path = format!("/{}/{}", method.service, method.method);
+            let never = stranger.ask_raw_stream(&path, tokio_stream::pending()).await.refused();
+            never.assert_is(Code::Unauthenticated, reason);
+            let garbage = stranger.ask_raw(&path, vec![0xff; 64]).await.refused();
+            garbage.assert_is(Code::Unauthenticated, reason);
+            let large = stranger.ask_raw(&path, vec![0; (4 << 20) + 1]).await.refused();
+            large.assert_is(Code::Unauthenticated, reason);
+        }
+    }
+    assert!(is_healthy(vault.channel()).await);
+}
+
+/// One connection more than may be is hung up on, whether the others talk or are silent; when they end there is room.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_bounded() {
+    let vault = Vault::setup().set("limits.connections", 3).start().await;
+    // The harness' own connection is one of them.
+    assert!(is_healthy(vault.channel()).await);
+    let address = vault.address().await;
+    let plain = || Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let second = plain();
+    assert!(is_healthy(second.clone()).await);
+    let silent = TcpStream::connect(address).unwrap();
+    assert!(!is_healthy(plain()).await, "a fourth connection is served");
+    assert!(is_healthy(second.clone()).await, "the others go on");
+    drop((silent, second));
+    let served = async {
+        while !is_healthy(plain()).await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, served).await.expect("there is room again");
 }

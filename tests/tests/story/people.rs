@@ -63,6 +63,54 @@ async fn two_tenants_meet_their_own_people_and_nobody_elses() {
     assert_eq!(bank.analyst().found(&people[0].again()).await, ["person-0"]);
 }
 
+/// A sequence is the tenant's own: it grows by this tenant's calls, and by nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sequence_shows_nothing_of_what_other_tenants_do() {
+    let vault = Vault::fresh().await;
+    let (bank, shop) = (vault.tenant("bank").await, vault.tenant("shop").await);
+    let faces = Faces::seeded(14);
+    let [ada, bob] = <[_; 2]>::try_from(faces.strangers(2)).unwrap();
+    let first = bank.enroller().enroll("ada", &ada.selfie()).await.unwrap();
+    for at in 0..20 {
+        shop.enroller().enroll(&format!("person-{at}"), &faces.person(at).selfie()).await.unwrap();
+    }
+    let second = bank.enroller().enroll("bob", &bob.selfie()).await.unwrap();
+    assert_eq!(second.sequence, first.sequence + 1);
+    // It is the size of the tenant's log with this write in it, also to the next server.
+    assert_eq!(bank.auditor().checkpoint(&bank.log()).await.unwrap().tree_size, second.sequence);
+    vault.restart().await;
+    let covered = bank.analyst().search(&bob.again()).await.unwrap().completeness.unwrap();
+    assert_eq!(covered.sequence, second.sequence + 1, "the checkpoint was logged");
+    let template = second.template.unwrap().name;
+    let replaced = bank.enroller().replace(&template, &bob.again()).await.unwrap();
+    assert_eq!(replaced.sequence, covered.sequence + 2, "the search, then the replacement");
+}
+
+/// A search that says it covers an enrolment's sequence has seen it, whatever else goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_of_a_sequence_has_seen_every_write_up_to_it() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let people = Faces::seeded(15).strangers(64);
+    let clients = people.chunks(8).enumerate().map(|(client, people)| {
+        let (enroller, analyst, people) = (bank.enroller(), bank.analyst(), people.to_vec());
+        tokio::spawn(async move {
+            for (at, person) in people.iter().enumerate() {
+                let subject = format!("person-{client}-{at}");
+                let enrolled = enroller.enroll(&subject, &person.selfie()).await.unwrap();
+                let searched = analyst.search(&person.again()).await.unwrap();
+                let covered = searched.completeness.unwrap();
+                assert!(covered.sequence >= enrolled.sequence, "a search began before an answer that it followed");
+                assert!(searched.matches.iter().any(|hit| hit.subject.ends_with(&subject)), "{subject} was missed");
+                assert!(covered.gallery_size <= covered.sequence);
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planted_duplicate_is_found_among_many() {
     let vault = Vault::fresh().await;

@@ -75,6 +75,10 @@ reasons! {
     TemplateNotFound = "TEMPLATE_NOT_FOUND",
     /// No such credential.
     CredentialNotFound = "CREDENTIAL_NOT_FOUND",
+    /// The last credential that can make others; without it nobody could.
+    LastAdministrator = "LAST_ADMINISTRATOR",
+    /// The subject has as many templates of the model as it may.
+    TemplatesLimited = "TEMPLATES_LIMITED",
     /// No such receipt.
     ReceiptNotFound = "RECEIPT_NOT_FOUND",
     /// No such log, or no such leaf in it.
@@ -85,6 +89,8 @@ reasons! {
     MessageMalformed = "MESSAGE_MALFORMED",
     /// The server is at its limit; try again after the delay given.
     Overloaded = "OVERLOADED",
+    /// The call took longer than it may, or its stream was idle for so long.
+    DeadlineExceeded = "DEADLINE_EXCEEDED",
     /// Too many failed attempts on this subject; try again after the delay given.
     AttemptsLimited = "ATTEMPTS_LIMITED",
     /// The server is shutting down.
@@ -97,6 +103,8 @@ reasons! {
     ErasurePending = "ERASURE_PENDING",
     /// The disk is full; nothing was changed.
     StorageFull = "STORAGE_FULL",
+    /// A mirror of the vault cannot be written; what depends on it waits.
+    MirrorFailing = "MIRROR_FAILING",
     /// A fault on the server's side; the log has the details.
     Internal = "INTERNAL",
 }

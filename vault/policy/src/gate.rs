@@ -166,7 +166,10 @@ fn deny<T>(reason: Reason, obligation: &'static str, message: impl Into<String>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operation::{CreateTenant, Enroll, GetCheckpoint, GetTenant, Search};
+    use crate::operation::{
+        AppointAdministrator, CreateCredential, CreateOperator, CreateTenant, Enroll, GetCheckpoint, GetTenant,
+        GetVaultInclusionProof, Search,
+    };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
 
@@ -231,6 +234,24 @@ mod tests {
         let there = authorize::<Enroll>(&who, Target::Tenant(&id, Some(DECLARED)), purpose, NOW).unwrap_err();
         let not_there = authorize::<Enroll>(&who, Target::Tenant(&id, None), purpose, NOW).unwrap_err();
         assert_eq!(there, not_there);
+    }
+
+    #[test]
+    fn an_operator_appoints_administrators_and_makes_no_other_credential_of_a_tenant() {
+        let (id, purpose) = (tenant("bank"), Some(Purpose::Administration));
+        let here = Target::Tenant(&id, Some(DECLARED));
+        let everything = Principal { roles: Role::ALL.into_iter().collect(), ..of_tenant("bank", Role::TenantAdmin) };
+        assert!(authorize::<AppointAdministrator>(&operator(), here, purpose, NOW).is_ok());
+        assert_eq!(reason::<CreateCredential>(&operator(), here, purpose), Reason::TenantMismatch);
+        let admin = of_tenant("bank", Role::TenantAdmin);
+        assert_eq!(reason::<AppointAdministrator>(&admin, here, purpose), Reason::RoleRequired);
+        assert!(authorize::<CreateOperator>(&operator(), Target::Vault, purpose, NOW).is_ok());
+        // Whatever roles a tenant's credential has: the vault's affairs are not a tenant's.
+        assert_eq!(reason::<CreateOperator>(&everything, Target::Vault, purpose), Reason::RoleRequired);
+        assert_eq!(
+            reason::<GetVaultInclusionProof>(&everything, Target::Vault, Some(Purpose::Audit)),
+            Reason::RoleRequired
+        );
     }
 
     #[test]

@@ -33,6 +33,14 @@ kinds! {
     ListCredentials,
     /// Revokes a tenant's credential.
     RevokeCredential,
+    /// Creates a credential of a tenant's administrator, by the operator: for a tenant whose last one is lost.
+    AppointAdministrator,
+    /// Creates an operator's credential.
+    CreateOperator,
+    /// Lists the operators' credentials.
+    ListOperators,
+    /// Revokes an operator's credential.
+    RevokeOperator,
     /// Registers a model for a tenant.
     CreateModelProfile,
     /// Reads a model profile.
@@ -61,6 +69,8 @@ kinds! {
     GetReceipt,
     /// Reads a log's checkpoint.
     GetCheckpoint,
-    /// Reads a log entry with its proof.
+    /// Reads an entry of a tenant's log with its proof.
     GetInclusionProof,
+    /// Reads an entry of the vault's log with its proof: entries are about all clients (O35).
+    GetVaultInclusionProof,
 }

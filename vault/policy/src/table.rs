@@ -13,6 +13,10 @@ pub enum Operation {
     CreateCredential,
     ListCredentials,
     RevokeCredential,
+    AppointAdministrator,
+    CreateOperator,
+    ListOperators,
+    RevokeOperator,
     CreateModelProfile,
     GetModelProfile,
     ListModelProfiles,
@@ -28,6 +32,7 @@ pub enum Operation {
     GetReceipt,
     GetCheckpoint,
     GetInclusionProof,
+    GetVaultInclusionProof,
 }
 
 /// Whose credentials an operation takes.
@@ -67,12 +72,16 @@ const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, 
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 25] = [
     rule(Operation::CreateTenant,       "tenant.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::GetTenant,          "tenant.get",                   Scope::Either, &[Operator, TenantAdmin, Auditor],       ADMINISTERING),
     rule(Operation::CreateCredential,   "tenant.create_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
     rule(Operation::ListCredentials,    "tenant.list_credentials",      Scope::Tenant, &[TenantAdmin, Auditor],                 ADMINISTERING),
     rule(Operation::RevokeCredential,   "tenant.revoke_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
+    rule(Operation::AppointAdministrator, "tenant.appoint_administrator", Scope::Either, &[Operator],                           ADMINISTERING),
+    rule(Operation::CreateOperator,     "vault.create_operator",        Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::ListOperators,      "vault.list_operators",         Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::RevokeOperator,     "vault.revoke_operator",        Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::CreateModelProfile, "tenant.create_model_profile",  Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
     rule(Operation::GetModelProfile,    "tenant.get_model_profile",     Scope::Tenant, READING_PROFILES,                        ADMINISTERING),
     rule(Operation::ListModelProfiles,  "tenant.list_model_profiles",   Scope::Tenant, READING_PROFILES,                        ADMINISTERING),
@@ -88,6 +97,7 @@ const RULES: [Rule; 20] = [
     rule(Operation::GetReceipt,         "audit.get_receipt",            Scope::Tenant, &[PrivacyOfficer, Auditor],              AUDITING),
     rule(Operation::GetCheckpoint,      "audit.get_checkpoint",         Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
     rule(Operation::GetInclusionProof,  "audit.get_inclusion_proof",    Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
+    rule(Operation::GetVaultInclusionProof, "audit.get_vault_inclusion_proof", Scope::Vault, &[Operator],                       AUDITING),
 ];
 
 const fn rule(

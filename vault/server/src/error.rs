@@ -23,6 +23,9 @@ pub enum Error {
     /// What was to be created exists.
     #[error("{1}")]
     Exists(Reason, String),
+    /// What is there does not allow it.
+    #[error("{1}")]
+    Precondition(Reason, String),
     /// A request id was used for another request.
     #[error("the request id was used for another request")]
     RequestIdReused,
@@ -68,15 +71,24 @@ impl Error {
             Self::Unauthenticated(reason, _)
             | Self::NotFound(reason, _)
             | Self::Exists(reason, _)
+            | Self::Precondition(reason, _)
             | Self::Limited { reason, .. }
             | Self::Unavailable(reason, _) => *reason,
             Self::RequestIdReused => Reason::RequestIdReused,
             Self::Store(StoreError::Full { .. }) => Reason::StorageFull,
             Self::Store(StoreError::Overloaded) => Reason::Overloaded,
             Self::Store(StoreError::Closed) => Reason::ShuttingDown,
+            Self::Store(StoreError::Mirror { .. }) => Reason::MirrorFailing,
             Self::Store(
                 StoreError::Corrupt { .. }
                 | StoreError::Format { .. }
+                | StoreError::Folder { .. }
+                | StoreError::MirrorMissing { .. }
+                | StoreError::MirrorForeign { .. }
+                | StoreError::NoSuchMirror { .. }
+                | StoreError::Behind { .. }
+                | StoreError::Unfinished { .. }
+                | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
                 | StoreError::Database { .. },

@@ -154,7 +154,9 @@ impl Keyring {
         let reservation = allocator.reservation(RESERVED_AT_ONCE).map_err(Error::crypto("reserve slots"))?;
         let mut change = Change::new();
         change.put(Key::HighWater { tree }, reservation.mark().to_be_bytes().to_vec());
-        self.store.commit(change).await?;
+        let committed = self.store.commit(change).await?;
+        // A vault restored from a mirror must know of every slot that may have been used.
+        self.store.mirrored(committed.sequence).await?;
         allocator.reserved(reservation);
         Ok(())
     }
@@ -189,6 +191,9 @@ impl Home {
             | Key::Page(_)
             | Key::Intent { .. }
             | Key::EpochEnd { .. }
+            | Key::Position
+            | Key::Mirror { .. }
+            | Key::Restoring
             | Key::Receipt { .. }
             | Key::Census { .. }
             | Key::LogHead { .. }

@@ -18,8 +18,10 @@ mod grpc;
 mod idempotency;
 pub mod identification;
 pub mod keyring;
+mod mirrors;
 pub mod opening;
 pub mod records;
+pub mod restoration;
 mod root_check;
 pub mod server;
 pub mod silo;
@@ -38,4 +40,5 @@ static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc:
 mod tests;
 
 pub use error::{Error, Result};
+pub use mirrors::{drop_mirror, list_mirrors};
 pub use root_check::{ReplicaReport, RootReport, root_check};

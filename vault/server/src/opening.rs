@@ -11,14 +11,14 @@ use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
 use lethe_domain::{Role, Roles, Timestamp};
 use lethe_index::{Pool, cpu};
 
-use crate::access::{ApiKey, Attempts};
+use crate::access::ApiKey;
 use crate::audit;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::silo::{Loaded, Silos};
-use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions};
+use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions, mirror_row};
 use crate::tenant::put_credential;
 use crate::vault::Vault;
 
@@ -50,6 +50,9 @@ pub enum OpenError {
         /// Why it counts as missing.
         cause: std::io::Error,
     },
+    /// The first operator's key cannot be made, or not be kept.
+    #[error("the operator's key cannot be kept, so no vault was founded: {0}")]
+    OperatorKey(std::io::Error),
     /// The root store, or the key tree under it.
     #[error("{0}")]
     Keys(#[from] lethe_crypto::Error),
@@ -72,28 +75,28 @@ pub struct Opened {
     pub operator_key: Option<ApiKey>,
 }
 
+/// Gives the key of a new vault's first operator, kept where it is to be kept: it is asked before the vault knows the
+/// key, so that no crash leaves a vault whose operator nobody is.
+pub type FirstKey = Box<dyn FnOnce() -> std::io::Result<ApiKey> + Send>;
+
+/// Opens the vault of a configuration, creating it if there is none, with a first key that only the answer has.
+///
+/// # Errors
+/// As [`open_with`].
+pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
+    open_with(config, Box::new(|| Ok(ApiKey::generate()))).await
+}
+
 /// Opens the vault of a configuration, creating it if there is none.
 ///
 /// # Errors
 /// Says the way out, and leaves everything as it was.
-pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
-    cpu::require().map_err(OpenError::Cpu)?;
-    let roots = open_roots(config)?;
-    let options = StoreOptions {
-        cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
-        reserve_bytes: config.storage.reserve_mib << 20,
-        queue: config.limits.queue,
-    };
-    let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
-    let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
-    let cache = Arc::new(PageCache::new(LEAF_PAGES));
-    let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
-
-    let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
-    journal.publish_to(Arc::clone(&keys));
+pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
+    let Foundation { store, journal, writer, keys, roots } = Foundation::lay(config, false).await?;
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
+    silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
@@ -104,13 +107,47 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
         silos,
         eraser: Arc::clone(&eraser),
         pool,
-        attempts: Attempts::default(),
         administration: tokio::sync::Mutex::new(()),
     });
-    let operator_key = found(&vault).await?;
+    let operator_key = found(&vault, first).await?;
+    record_mirrors(&vault).await?;
     let window = Duration::from_millis(config.erasure.window_ms);
     erasure::start(eraser, writer, journal, roots, keys, window)?;
     Ok(Opened { vault, operator_key })
+}
+
+/// What a vault stands on: rows, and the keys that open them.
+pub(crate) struct Foundation {
+    pub(crate) store: Arc<Store>,
+    pub(crate) journal: Arc<StoreJournal>,
+    pub(crate) writer: EpochWriter<StoreJournal>,
+    pub(crate) keys: Arc<Keyring>,
+    pub(crate) roots: Arc<dyn RootStore>,
+}
+
+impl Foundation {
+    /// Opens root store, rows and mirrors, and authenticates the key tree. `restoring` opens a vault whose restore is
+    /// not finished, too.
+    pub(crate) async fn lay(config: &Config, restoring: bool) -> std::result::Result<Self, OpenError> {
+        cpu::require().map_err(OpenError::Cpu)?;
+        let roots = open_roots(config)?;
+        let options = StoreOptions {
+            cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
+            reserve_bytes: config.storage.reserve_mib << 20,
+            queue: config.limits.queue,
+            mirrors: config.mirror_paths(),
+            dropping: None,
+            restoring,
+        };
+        let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
+        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
+        let cache = Arc::new(PageCache::new(LEAF_PAGES));
+        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
+
+        let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
+        journal.publish_to(Arc::clone(&keys));
+        Ok(Self { store, journal, writer, keys, roots })
+    }
 }
 
 /// All that follows from committed rows.
@@ -139,14 +176,14 @@ fn open_roots(config: &Config) -> std::result::Result<Arc<dyn RootStore>, OpenEr
 }
 
 /// Makes a folder that only its owner may enter.
-fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
+pub(crate) fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|cause| OpenError::Folder { path: path.to_owned(), cause })
 }
 
 /// Gives a new vault its log and its first operator.
-async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
+async fn found(vault: &Vault, first: FirstKey) -> std::result::Result<Option<ApiKey>, OpenError> {
     let tree = TreeId::VAULT;
     if vault.store.get(&Key::LogHead { tree })?.is_some() {
         return Ok(None);
@@ -154,7 +191,7 @@ async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
     let now = Timestamp::now();
     let mut change = Change::new();
     audit::create_log(&vault.keys, tree, vault.origin_of(tree)?, &mut change)?;
-    let api_key = ApiKey::generate();
+    let api_key = first().map_err(OpenError::OperatorKey)?;
     put_credential(&vault.keys, tree, &api_key, Roles::only(Role::Operator), None, now, &mut change)?;
     let entry = audit::by_the_vault("vault.found", now)?;
     change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);
@@ -162,9 +199,22 @@ async fn found(vault: &Vault) -> Result<Option<ApiKey>> {
     Ok(Some(api_key))
 }
 
+/// Puts on record which mirrors the vault has got: from here on none of them may be away without anybody saying so.
+async fn record_mirrors(vault: &Vault) -> Result<()> {
+    for mirror in vault.store.new_mirrors() {
+        let mut change = Change::new();
+        let (key, value) = mirror_row(mirror.id, &mirror.path);
+        change.put(key, value);
+        let entry = audit::by_the_vault("mirror.add", Timestamp::now())?;
+        change.log(TreeId::VAULT, audit::naming(entry, "MIRROR_ADDED", "mirror", &mirror.id.to_string())?);
+        vault.store.commit(change).await?;
+    }
+    Ok(())
+}
+
 /// Slots that were handed out and never committed: torn bytes may be sealed under them, so the next epoch
 /// redraws them (02, rule 3).
-fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
+pub(crate) fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
     let view = keys.view();
     let mut burnt = Redraw::new();
     store.scan(RowKind::HighWater, &Key::prefix(RowKind::HighWater), |key, _| {

@@ -14,9 +14,11 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use zeroize::Zeroizing;
 
+use crate::access::ApiKey;
 pub use crate::config::Config;
 use crate::config::ConfigError;
 use crate::grpc::{EdgeLayer, Node};
+pub use crate::opening::FirstKey;
 use crate::opening::{self, OpenError};
 use crate::vault::Vault;
 
@@ -88,11 +90,19 @@ pub struct Running {
 /// # Errors
 /// Nothing is served then, and nothing was changed on the disk that a next start would not find.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    start_with(config, Box::new(|| Ok(ApiKey::generate()))).await
+}
+
+/// As [`start`]; `first` gives the key of a new vault's operator.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, StartError> {
     config.validate()?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|cause| StartError::Bind { address: config.listen, cause })?;
     let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.listen, cause })?;
-    let incoming = listener::incoming(listener, config.tls.as_ref())?;
+    let incoming = listener::incoming(listener, config.tls.as_ref(), config.limits.connections)?;
 
     let deadline = Duration::from_millis(config.limits.deadline_ms);
     let node = Node::new(config.limits.batch_in_flight, deadline);
@@ -114,7 +124,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let router = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .layer(EdgeLayer { deadline })
+        .layer(EdgeLayer { node: node.clone() })
         .add_service(health_service)
         .add_service(reflection)
         .add_service(service!(v1::tenant_service_server::TenantServiceServer<Node>))
@@ -130,7 +140,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         }
     });
 
-    let opened = match opening::open(&config).await {
+    let opened = match opening::open_with(&config, first).await {
         Ok(opened) => opened,
         Err(failure) => {
             serving.abort();

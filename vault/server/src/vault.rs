@@ -11,7 +11,7 @@ use lethe_index::Pool;
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Target, authorize};
 
-use crate::access::{ApiKey, Attempts};
+use crate::access::ApiKey;
 use crate::audit;
 use crate::erasure::Eraser;
 use crate::error::{Error, Result};
@@ -33,8 +33,6 @@ pub struct Vault {
     pub eraser: Arc<Eraser>,
     /// The threads that scan.
     pub pool: Pool,
-    /// Failed 1:1 attempts.
-    pub attempts: Attempts,
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
 }

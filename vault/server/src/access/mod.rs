@@ -2,6 +2,7 @@
 
 mod api_key;
 mod attempts;
+mod generations;
 
 pub use api_key::{ApiKey, SecretDigest};
-pub use attempts::Attempts;
+pub use attempts::{Attempts, Refused};

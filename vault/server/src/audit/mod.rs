@@ -6,7 +6,8 @@
 mod proof;
 mod receipt;
 
-use lethe_crypto::log::entry::{EntryDraft, Outcome};
+use lethe_crypto::log::entry::{EntryDraft, Event, OtherEvent, Outcome};
+use lethe_crypto::log::json::Value;
 use lethe_crypto::log::text::Token;
 use lethe_crypto::secret::{AuditKey, SlotKey};
 use lethe_domain::{CredentialId, Reason, Timestamp};
@@ -70,8 +71,20 @@ pub(crate) fn about(entry: EntryDraft, subject: &SlotKey) -> EntryDraft {
 
 /// Names what an entry created or revoked.
 pub(crate) fn concerning(entry: EntryDraft, kind: &str, id: CredentialId) -> Result<EntryDraft> {
-    use lethe_crypto::log::entry::{Event, OtherEvent};
-    let fields = vec![("credential".to_owned(), lethe_crypto::log::json::Value::String(id.to_string()))];
+    naming(entry, kind, "credential", &id.to_string())
+}
+
+/// Adds an event of one field.
+pub(crate) fn naming(entry: EntryDraft, kind: &str, field: &str, value: &str) -> Result<EntryDraft> {
+    happened(entry, kind, vec![(field.to_owned(), Value::String(value.to_owned()))])
+}
+
+/// Adds an event that is all numbers.
+pub(crate) fn counting(entry: EntryDraft, kind: &str, fields: &[(&str, u64)]) -> Result<EntryDraft> {
+    happened(entry, kind, fields.iter().map(|(name, count)| ((*name).to_owned(), Value::Number(*count))).collect())
+}
+
+fn happened(entry: EntryDraft, kind: &str, fields: Vec<(String, Value)>) -> Result<EntryDraft> {
     Ok(entry.event(Event::Other(OtherEvent::new(token(kind)?, fields).map_err(StoreError::from)?)))
 }
 

@@ -39,10 +39,12 @@ pub(crate) fn create_log(keys: &Keyring, tree: TreeId, origin: Origin, change: &
     Ok(())
 }
 
-/// Signs the log of a tree as it is now, once it is synced: a signed tree is never lost, so the log never forks.
+/// Signs the log of a tree as it is now, once it is synced and in every mirror: a signed tree is never lost, so the log
+/// never forks.
 pub async fn checkpoint(vault: &Vault, tree: TreeId) -> Result<SignedCheckpoint> {
     let log = log_of(vault, tree)?;
-    vault.store.barrier().await?;
+    let sequence = vault.store.barrier().await?;
+    vault.store.mirrored(sequence).await?;
     let frontier = Frontier::from_nodes(log.size, &vault.store.nodes(tree)).map_err(StoreError::from)?;
     let checkpoint = Checkpoint { origin: log.origin.clone(), size: log.size, root: frontier.root() };
     let signing = signing_key(vault, tree, log.origin)?;

@@ -1,21 +1,30 @@
 //! 1:1: is this the enrolled person? (O6)
 
-use std::time::Instant;
+mod compare;
+#[cfg(test)]
+mod tests;
 
-use lethe_crypto::tree::SlotRef;
+use std::time::Duration;
+
 use lethe_domain::{Band, DecisionReason, Embedding, Reason, SubjectId, Timestamp};
-use lethe_index::cosine;
 use lethe_policy::operation::Verify;
 use lethe_policy::{Authorized, sees_scores};
 use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
 
+use self::compare::{Compared, Comparison};
+use crate::access::Refused;
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::records::encode;
 use crate::silo::{Model, Silo};
 use crate::store::{Change, SUBJECTS};
-use crate::templates::{self, Capture};
+use crate::templates::Capture;
 use crate::vault::Vault;
+
+/// A caller who sees no scores is told of anything but a match or a review at multiples of this after asking: what is
+/// left of a difference in the work, microseconds, does not show. A person who is recognised waits for nothing.
+const TICK: Duration = Duration::from_millis(5);
 
 /// What a verification says. It is evidence: the client decides (O11).
 pub struct Verification {
@@ -33,97 +42,107 @@ pub struct Verification {
 #[derive(Serialize)]
 struct Details {
     band: &'static str,
-    score: f32,
+    score: Option<f32>,
     quality: f32,
 }
 
 /// Compares a probe with a subject's templates of the same model.
 ///
-/// To a caller that sees no scores, an unknown subject and a non-match look alike, and take the same work: where
-/// there is no template, a decoy is opened and compared instead.
+/// To a caller that sees no scores, an unknown subject and a non-match look alike, take the same work, and are told at
+/// the same time.
 pub async fn verify(
     vault: &Vault,
     call: Authorized<Verify>,
     subject: &SubjectId,
     mut probe: Capture,
 ) -> Result<Verification> {
+    let began = Instant::now();
     let silo = vault.silo(&call)?;
     let model = silo.model(&probe.model, "probe.model")?;
     let received = std::mem::take(&mut probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
-    let scored = sees_scores(call.roles());
-    if !scored && let Err(retry_after) = vault.attempts.begin(silo.tree_number(), SUBJECTS, subject, Instant::now()) {
+    let attempt = Attempt { vault, call: &call, silo: &silo, model: &model, subject, quality: probe.quality.get() };
+    let said = attempt.make(&embedding, began).await;
+    let tells_of_somebody = said.as_ref().is_ok_and(|said| said.band != Band::NoMatch);
+    if !attempt.is_scored() && !tells_of_somebody {
+        let ticks = began.elapsed().as_nanos() / TICK.as_nanos() + 1;
+        sleep_until(began + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).await;
+    }
+    said
+}
+
+/// One attempt on a subject.
+struct Attempt<'a> {
+    vault: &'a Vault,
+    call: &'a Authorized<Verify>,
+    silo: &'a Silo,
+    model: &'a Model,
+    subject: &'a SubjectId,
+    quality: f32,
+}
+
+impl Attempt<'_> {
+    /// Whether the caller sees scores.
+    fn is_scored(&self) -> bool {
+        sees_scores(self.call.roles())
+    }
+
+    async fn make(&self, probe: &Embedding, now: Instant) -> Result<Verification> {
+        let (attempts, now) = (&self.silo.attempts, now.into_std());
+        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject);
+        let begun = match self.is_scored() {
+            true => attempts.begin_scored(SUBJECTS, self.subject, now),
+            false => attempts.begin(SUBJECTS, self.subject, now),
+        };
+        if let Err(refused) = begun {
+            return Err(self.limited(&comparison, refused).await?);
+        }
+        let Compared { score, opened } = comparison.run(probe)?;
+        tracing::trace!(opened, "compared");
+        let thresholds = self.model.profile.thresholds();
+        let band = score.map_or(Band::NoMatch, |score| Band::of(score, thresholds));
+        self.record(&comparison, score, band).await?;
+        if band == Band::Match {
+            attempts.matched(SUBJECTS, self.subject);
+        }
+        if self.is_scored() && !comparison.is_known() {
+            return Err(Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned()));
+        }
+        Ok(Verification {
+            band,
+            reason: DecisionReason::of(band),
+            policy_version: self.model.profile.policy_version(),
+            score: score.filter(|_| self.is_scored()),
+        })
+    }
+
+    /// Logs the attempt, also a failed one (O12): the pseudonym and the sealed details are for whoever has the
+    /// subject's key.
+    async fn record(&self, comparison: &Comparison<'_>, score: Option<f32>, band: Band) -> Result<()> {
+        let (owner, known) = comparison.owner()?;
+        let details = Details { band: band.name(), score, quality: self.quality };
+        let entry = audit::about(audit::done(self.call, Timestamp::now())?, &owner);
+        let mut entry = entry.details(encode("attempt", &details)?);
+        if score.is_none() {
+            let reason = if known { Reason::TemplateNotFound } else { Reason::SubjectNotFound };
+            entry = entry.reason(audit::token(reason.code())?);
+        }
         let mut change = Change::audit_of_read();
-        change.log(silo.tree, audit::refused(&call, Reason::AttemptsLimited, Timestamp::now())?);
-        vault.store.commit(change).await?;
-        let message = "too many attempts failed on this subject".to_owned();
-        return Err(Error::Limited { reason: Reason::AttemptsLimited, retry_after, message });
+        change.log(self.silo.tree, entry);
+        self.vault.store.commit(change).await?;
+        Ok(())
     }
 
-    let slot = silo.subject(subject);
-    let score = best_score(vault, &silo, &model, slot, &embedding)?;
-    let band = score.map_or(Band::NoMatch, |score| Band::of(score, model.profile.thresholds()));
-    record(vault, &call, &silo, slot, score, band, &probe).await?;
-    if band == Band::Match {
-        vault.attempts.matched(silo.tree_number(), SUBJECTS, subject);
-    }
-    if scored && slot.is_none() {
-        return Err(Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned()));
-    }
-    Ok(Verification {
-        band,
-        reason: DecisionReason::of(band),
-        policy_version: model.profile.policy_version(),
-        score: score.filter(|_| scored),
-    })
-}
-
-/// The best score over the subject's templates; `None` where there is nothing to compare with, found out with as
-/// much work as one comparison.
-fn best_score(
-    vault: &Vault,
-    silo: &Silo,
-    model: &Model,
-    slot: Option<SlotRef>,
-    probe: &Embedding,
-) -> Result<Option<f32>> {
-    // No subject has slot 0: its scan finds nothing, as an unknown subject's must.
-    let nobody = SlotRef::first(0);
-    let found = templates::of_subject(&vault.store, &vault.keys, silo, slot.unwrap_or(nobody), Some(model.number))?;
-    let scores = found.iter().map(|found| cosine(found.record.embedding.components(), probe.components()));
-    match scores.reduce(f32::max) {
-        Some(score) => Ok(Some(score)),
-        None => {
-            let decoy = model.decoy(&vault.keys, silo)?;
-            std::hint::black_box(cosine(decoy.embedding.components(), probe.components()));
-            Ok(None)
+    /// Logs the first attempt that a wait refuses, and gives what the caller is told.
+    async fn limited(&self, comparison: &Comparison<'_>, refused: Refused) -> Result<Error> {
+        if refused.first {
+            let (owner, _) = comparison.owner()?;
+            let entry = audit::refused(self.call, Reason::AttemptsLimited, Timestamp::now())?;
+            let mut change = Change::audit_of_read();
+            change.log(self.silo.tree, audit::about(entry, &owner));
+            self.vault.store.commit(change).await?;
         }
+        let message = "too many attempts on this subject".to_owned();
+        Ok(Error::Limited { reason: Reason::AttemptsLimited, retry_after: refused.retry_after, message })
     }
-}
-
-/// Logs the attempt, also a failed one (O12): the pseudonym and the sealed details are for whoever has the
-/// subject's key.
-async fn record(
-    vault: &Vault,
-    call: &Authorized<Verify>,
-    silo: &Silo,
-    slot: Option<SlotRef>,
-    score: Option<f32>,
-    band: Band,
-    probe: &Capture,
-) -> Result<()> {
-    let mut entry = audit::done(call, Timestamp::now())?;
-    let owner = slot.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
-    entry = match (owner, score) {
-        (Some(owner), Some(score)) => {
-            let details = Details { band: band.name(), score, quality: probe.quality.get() };
-            audit::about(entry, &owner).details(encode("attempt", &details)?)
-        }
-        (Some(owner), None) => audit::about(entry, &owner).reason(audit::token(Reason::TemplateNotFound.code())?),
-        (None, _) => entry.reason(audit::token(Reason::SubjectNotFound.code())?),
-    };
-    let mut change = Change::audit_of_read();
-    change.log(silo.tree, entry);
-    vault.store.commit(change).await?;
-    Ok(())
 }

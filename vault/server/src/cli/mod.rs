@@ -108,6 +108,14 @@ enum Command {
     /// Look after the root keys.
     #[command(subcommand)]
     Root(command::root::Command),
+    /// Look after the vault's mirrors.
+    #[command(subcommand)]
+    Mirror(command::mirror::Command),
+    /// Restore a vault, with the server stopped, from its mirror and a backup or what is left.
+    ///
+    /// The key tree, the receipts and the logs are those of the mirror, so who was erased stays erased. Says what is
+    /// back, erased, lost since the backup, and damaged. May be run again after a crash.
+    Restore(command::restore::Command),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -149,7 +157,13 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
             on_all_threads(demo::run(out, command))
         }
         Command::Tenant(command) => on_this_thread(command::tenant::run(&context, command)),
-        Command::Key(command) => on_this_thread(command::credential::run(&context, command)),
+        Command::Key(command::credential::Command::Ask(command)) => {
+            on_this_thread(command::credential::run(&context, command))
+        }
+        Command::Key(command::credential::Command::NewOperator(command)) => {
+            process::protect_memory()?;
+            on_all_threads(command::operator::run(out, command))
+        }
         Command::Model(command) => on_this_thread(command::model::run(&context, command)),
         Command::Enroll(command) => on_this_thread(command::enroll::run(&context, command)),
         Command::Verify(command) => on_this_thread(command::verify::run(&context, command)),
@@ -168,6 +182,11 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Root(command) => {
             process::protect_memory()?;
             command::root::run(out, &command)
+        }
+        Command::Mirror(command) => on_all_threads(async move { command::mirror::run(out, &command).await }),
+        Command::Restore(command) => {
+            process::protect_memory()?;
+            on_all_threads(async move { command::restore::run(out, &command).await })
         }
         Command::Completions { shell, out } => completions(shell, out),
     }

@@ -1,5 +1,6 @@
 //! `lethe serve`: a server, until it is told to stop.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use super::exit::{Exit, Failure, causes};
 use super::output::{Card, Output, remark};
 use super::secret::{KEY_VARIABLE, write_private};
 use super::telemetry;
+use crate::access::ApiKey;
 use crate::config::Config;
 use crate::server;
 
@@ -38,7 +40,8 @@ pub(super) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
     }
     // Before the server is up: a signal in between must not be lost.
     let mut signals = Signals::new()?;
-    let mut running = start(config.clone(), &mut signals).await?;
+    let first = first_key(command.operator_key_file.clone());
+    let mut running = start(config.clone(), first, &mut signals).await?;
     let key = running.take_operator_key();
     let announced = announce(out, &command, &config, running.address(), key.as_ref());
     drop(key);
@@ -65,8 +68,8 @@ pub(super) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
 
 /// Starts. A signal meanwhile is heeded once the start is over: it may be the one that makes the
 /// operator's key, which can be shown only then. A second one ends the process at once.
-async fn start(config: Config, signals: &mut Signals) -> Result<server::Running, Failure> {
-    let mut starting = tokio::spawn(server::start(config));
+async fn start(config: Config, first: server::FirstKey, signals: &mut Signals) -> Result<server::Running, Failure> {
+    let mut starting = tokio::spawn(server::start_with(config, first));
     loop {
         tokio::select! {
             started = &mut starting => {
@@ -110,7 +113,7 @@ fn announce(
     }
     let mut use_key = format!("  export {KEY_VARIABLE}=…");
     if let Some(key) = key {
-        match command.operator_key_file.as_deref().filter(|path| written(path, key)) {
+        match command.operator_key_file.as_deref() {
             Some(path) => {
                 json["operator_key_file"] = json!(path.display().to_string());
                 card = card.row("operator key", format!("in {}", path.display()));
@@ -134,13 +137,26 @@ fn announce(
     ))
 }
 
-/// Writes the operator's key. If that fails it is shown after all: it could not be had again.
-fn written(path: &Path, key: &str) -> bool {
-    write_private(path, key)
-        .map_err(|error| {
-            remark(&format!("cannot write {}, so the key is shown: {error}", path.display()));
-        })
-        .is_ok()
+/// Where a new vault's operator key comes from.
+fn first_key(file: Option<PathBuf>) -> server::FirstKey {
+    Box::new(move || file.as_deref().map_or_else(|| Ok(ApiKey::generate()), kept_in))
+}
+
+/// A key that is in its file, synced, before the vault knows it; the one that is there already, where an earlier first
+/// start was cut short before the vault knew it.
+fn kept_in(path: &Path) -> io::Result<ApiKey> {
+    match std::fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => {
+            let none = || io::Error::other(format!("{} holds no API key; remove it", path.display()));
+            ApiKey::parse(text.trim()).ok_or_else(none)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = ApiKey::generate();
+            write_private(path, &key.reveal())?;
+            Ok(key)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Refuses a key file that the first start could not write.
@@ -172,5 +188,23 @@ impl Signals {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_key_is_in_its_file_before_it_is_used_and_the_same_after_a_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("operator.key");
+        let key = first_key(Some(path.clone()))().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), &**key.reveal());
+        let again = first_key(Some(path.clone()))().unwrap();
+        assert_eq!(again.reveal(), key.reveal());
+        std::fs::write(&path, &key.reveal()[..40]).unwrap();
+        assert!(first_key(Some(path))().unwrap_err().to_string().contains("holds no API key"));
+        assert!(first_key(Some(folder.path().join("nowhere/key")))().is_err());
     }
 }

@@ -101,6 +101,7 @@ fn hint(reason: &str) -> Option<&'static str> {
         "MODEL_UNKNOWN" => "a tenant admin registers models: lethe model create MODEL@VERSION …",
         "PURPOSE_NOT_ALLOWED" => "name another purpose with --purpose",
         "SUBJECT_ID_PERSONAL_DATA" => "use an opaque applicant id of your own making",
+        "LAST_ADMINISTRATOR" => "create another first: lethe key create --role tenant_admin, or --vault",
         "ERASURE_PENDING" => "the data is out of reach already; ask again with lethe receipt get",
         _ => return None,
     })

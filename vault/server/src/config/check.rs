@@ -22,6 +22,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     let limits = &config.limits;
     let ranges = [
         range("limits.message_bytes", limits.message_bytes, 64 << 10..=64 << 20),
+        range("limits.connections", limits.connections, 1..=65_536),
         range("limits.concurrency", limits.concurrency, 1..=65_536),
         range("limits.deadline_ms", limits.deadline_ms, 100..=600_000),
         range("limits.batch_in_flight", limits.batch_in_flight, 1..=65_536),
@@ -38,12 +39,15 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     if config.data_dir.as_os_str().is_empty() {
         refuse("data_dir", "is empty; name a folder".into());
     }
-    let mut replicas = HashSet::new();
-    for replica in &config.root.replicas {
-        if replica.as_os_str().is_empty() {
-            refuse("root.replicas", "has an empty path".into());
-        } else if !replicas.insert(replica) {
-            refuse("root.replicas", format!("names {} twice", replica.display()));
+    let mirrors = config.mirror.paths.as_deref().unwrap_or_default();
+    for (key, paths) in [("root.replicas", config.root.replicas.as_slice()), ("mirror.paths", mirrors)] {
+        let mut known = HashSet::new();
+        for path in paths {
+            if path.as_os_str().is_empty() {
+                refuse(key, "has an empty path".into());
+            } else if !known.insert(path) {
+                refuse(key, format!("names {} twice", path.display()));
+            }
         }
     }
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {

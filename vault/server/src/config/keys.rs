@@ -35,6 +35,7 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         },
     },
+    Key { name: "mirror.paths", set: |config, value| value.paths().map(|v| config.mirror.paths = Some(v)) },
     Key { name: "tls.cert", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v) },
     Key { name: "tls.key", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().key = v) },
     Key {
@@ -42,6 +43,7 @@ pub(super) const KEYS: &[Key] = &[
         set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().client_ca = Some(v)),
     },
     Key { name: "limits.message_bytes", set: |config, value| value.number().map(|v| config.limits.message_bytes = v) },
+    Key { name: "limits.connections", set: |config, value| value.number().map(|v| config.limits.connections = v) },
     Key { name: "limits.concurrency", set: |config, value| value.number().map(|v| config.limits.concurrency = v) },
     Key { name: "limits.deadline_ms", set: |config, value| value.number().map(|v| config.limits.deadline_ms = v) },
     Key {

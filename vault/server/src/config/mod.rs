@@ -34,6 +34,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where root keys are kept.
     pub root: RootConfig,
+    /// Live copies of what a backup cannot give back.
+    pub mirror: MirrorConfig,
     /// TLS 1.3; without it the server speaks plaintext, on loopback only.
     pub tls: Option<TlsConfig>,
     /// Bounds on what callers may ask for at once.
@@ -56,6 +58,14 @@ pub struct RootConfig {
     pub replicas: Vec<PathBuf>,
 }
 
+/// Mirrors.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MirrorConfig {
+    /// A folder each, best on another disk than the data; none: `mirror` in the data folder, which survives a damaged
+    /// database and not the loss of the folder. See [`Config::mirror_paths`].
+    pub paths: Option<Vec<PathBuf>>,
+}
+
 /// TLS material, all PEM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsConfig {
@@ -72,10 +82,12 @@ pub struct TlsConfig {
 pub struct Limits {
     /// Largest message accepted, in bytes. 64 KiB to 64 MiB.
     pub message_bytes: usize,
+    /// Connections open at the same time, those that shake hands among them. 1 to 65,536.
+    pub connections: usize,
     /// Calls of one tenant at work at the same time. 1 to 65,536.
     pub concurrency: usize,
-    /// Longest a call may take, in milliseconds; a shorter deadline of the caller's counts. 100 ms to
-    /// 10 min.
+    /// Longest a call may take, and a stream may be idle, in milliseconds; a shorter deadline of the
+    /// caller's counts. 100 ms to 10 min.
     pub deadline_ms: u64,
     /// Items of one enrolment stream at work at the same time. 1 to 65,536.
     pub batch_in_flight: usize,
@@ -133,6 +145,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
             data_dir: PathBuf::from("./lethe-data"),
             root: RootConfig::default(),
+            mirror: MirrorConfig::default(),
             tls: None,
             limits: Limits::default(),
             storage: Storage::default(),
@@ -145,7 +158,15 @@ impl Default for Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { message_bytes: 4 << 20, concurrency: 256, deadline_ms: 30_000, batch_in_flight: 256, queue: 4096 }
+        Self {
+            message_bytes: 4 << 20,
+            // Below the 1024 files that many systems let a process open; the database needs some, too.
+            connections: 512,
+            concurrency: 256,
+            deadline_ms: 30_000,
+            batch_in_flight: 256,
+            queue: 4096,
+        }
     }
 }
 
@@ -176,6 +197,12 @@ impl Config {
         } else {
             self.root.replicas.clone()
         }
+    }
+
+    /// The folders of the mirrors: those that were named, or the one in the data folder.
+    #[must_use]
+    pub fn mirror_paths(&self) -> Vec<PathBuf> {
+        self.mirror.paths.clone().unwrap_or_else(|| vec![self.data_dir.join("mirror")])
     }
 
     /// Checks ranges and what keys ask of each other. A configuration of a [`Loader`] is checked

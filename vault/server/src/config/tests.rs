@@ -51,11 +51,14 @@ fn every_key_can_stand_in_a_file() {
         data_dir = "/var/lib/lethe"
         [root]
         replicas = ["/mnt/a/r", "/mnt/b/r"]
+        [mirror]
+        paths = ["/mnt/c/m"]
         [tls]
         cert = "/etc/lethe/cert.pem"
         key = "/etc/lethe/key.pem"
         client_ca = "/etc/lethe/clients.pem"
         [limits]
+        connections = 64
         message_bytes = 0x10_0000
         concurrency = 8
         deadline_ms = 1_000
@@ -80,12 +83,20 @@ fn every_key_can_stand_in_a_file() {
         listen: "0.0.0.0:8443".parse().unwrap(),
         data_dir: "/var/lib/lethe".into(),
         root: RootConfig { replicas: vec!["/mnt/a/r".into(), "/mnt/b/r".into()] },
+        mirror: MirrorConfig { paths: Some(vec!["/mnt/c/m".into()]) },
         tls: Some(TlsConfig {
             cert: "/etc/lethe/cert.pem".into(),
             key: "/etc/lethe/key.pem".into(),
             client_ca: Some("/etc/lethe/clients.pem".into()),
         }),
-        limits: Limits { message_bytes: 1 << 20, concurrency: 8, deadline_ms: 1000, batch_in_flight: 16, queue: 32 },
+        limits: Limits {
+            message_bytes: 1 << 20,
+            connections: 64,
+            concurrency: 8,
+            deadline_ms: 1000,
+            batch_in_flight: 16,
+            queue: 32,
+        },
         storage: Storage { cache_mib: 64, reserve_mib: 128 },
         erasure: Erasure { window_ms: 0 },
         search: Search { threads: Some(2) },
@@ -157,6 +168,8 @@ fn a_value_out_of_range_is_named_with_its_line() {
     for (text, key) in [
         ("message_bytes = 65_535", "limits.message_bytes"),
         ("message_bytes = 67_108_865", "limits.message_bytes"),
+        ("connections = 0", "limits.connections"),
+        ("connections = 65_537", "limits.connections"),
         ("concurrency = 0", "limits.concurrency"),
         ("deadline_ms = 99", "limits.deadline_ms"),
         ("batch_in_flight = 0", "limits.batch_in_flight"),

@@ -3,6 +3,7 @@ use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, Templ
 use lethe_policy::Authorized;
 use lethe_policy::operation::Enroll;
 
+use super::make_room;
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
@@ -28,7 +29,7 @@ pub struct Enrolled {
     pub facts: TemplateFacts,
     /// Components of its embedding.
     pub dimension: usize,
-    /// The change's place in the order of all: a search with this or a higher sequence has seen it.
+    /// The change's place in the tenant's log, counting from 1: a search with this or a higher sequence has seen it.
     pub sequence: u64,
 }
 
@@ -48,9 +49,12 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     if let (Some(subject), Some(request)) = (known, enrolment.request)
         && let Some(facts) = recall_template(vault, &silo, subject, request, &fingerprint)?
     {
-        return Ok(Enrolled { facts, dimension, sequence: vault.store.sequence() });
+        return Ok(Enrolled { facts, dimension, sequence: silo.sequence() });
     }
 
+    if let Some(subject) = known {
+        make_room(vault, &silo, &model, subject, None)?;
+    }
     let mut change = Change::new();
     let (subject, leases) = slots(vault, &silo, known).await?;
     let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
@@ -71,7 +75,9 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     }
     change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
     let committed = vault.store.commit(change).await?;
-    Ok(Enrolled { facts, dimension, sequence: committed.sequence })
+    // Its one entry is leaf n of the log; with it the log has n + 1 entries.
+    let sequence = committed.leaves.first().map_or_else(|| silo.sequence(), |leaf| leaf + 1);
+    Ok(Enrolled { facts, dimension, sequence })
 }
 
 /// The subject's slot, new if need be, and leases on all that is new; the template's is the last.

@@ -7,6 +7,7 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
 
 use super::enroll::fingerprint;
+use super::make_room;
 use crate::audit;
 use crate::erasure::{Erasure, ErasureState, Request, receipt_of};
 use crate::error::{Error, Result};
@@ -43,7 +44,7 @@ pub struct Replaced {
     pub dimension: usize,
     /// The old version's erasure.
     pub erasure: Erasure,
-    /// The change's place in the order of all.
+    /// The tenant's sequence after the change: a search with this or a higher one has seen it.
     pub sequence: u64,
 }
 
@@ -67,14 +68,15 @@ pub async fn replace_template(
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
     let remembered = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, target.request) };
     let known = recall::<String>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
-    let (facts, sequence) = match known {
+    let facts = match known {
         Some(answer) => {
             let id = TemplateId::parse(&answer);
             let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
-            (find(vault, &silo, subject, id)?.record.facts, vault.store.sequence())
+            find(vault, &silo, subject, id)?.record.facts
         }
         None => {
             let old = find(vault, &silo, subject, target.template)?;
+            make_room(vault, &silo, &model, subject, Some(old.at))?;
             let leases = vault.keys.allocate(silo.tree, 1).await?;
             let at = TemplateAt { subject, thing: leases[0].slot() };
             let mut change = Change::new();
@@ -85,10 +87,12 @@ pub async fn replace_template(
             templates::delete(&silo, old.at, old.profile, &mut change);
             let entry = audit::about(audit::done(&call, now)?, &owner);
             let request = Request { scope: Scope::Template, slots: vec![old.at.thing], receipt, now };
-            let sequence = vault.eraser.accept(&silo, request, change, entry).await?;
-            (facts, sequence)
+            vault.eraser.accept(&silo, request, change, entry).await?;
+            facts
         }
     };
+    // What was committed has been followed.
+    let sequence = silo.sequence();
     drop(alone);
     let state = wait(vault, &silo, receipt, target.wait).await?;
     Ok(Replaced { facts, dimension: model.profile.dimension(), erasure: Erasure { receipt, state }, sequence })

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct StoreJournal {
     keys: OnceLock<Arc<Keyring>>,
     /// Views of earlier epochs that may still have readers.
     leaving: Mutex<Vec<WeakView>>,
+    /// The newest change of an epoch: what mirrors must have before a root goes.
+    committed: AtomicU64,
     /// Statements about this process that every receipt carries, beside those of the root store.
     process: Vec<&'static str>,
 }
@@ -36,10 +39,18 @@ pub struct Erasures {
     pub(super) burnt: u64,
 }
 
+impl Erasures {
+    /// Nothing but slots that were burnt.
+    pub(crate) const fn burnt(burnt: u64) -> Self {
+        Self { accepted: Vec::new(), burnt }
+    }
+}
+
 impl StoreJournal {
     /// A journal on this store.
     pub fn new(store: Arc<Store>, process: Vec<&'static str>) -> Self {
-        Self { store, keys: OnceLock::new(), leaving: Mutex::new(Vec::new()), process }
+        let committed = AtomicU64::new(store.sequence());
+        Self { store, keys: OnceLock::new(), leaving: Mutex::new(Vec::new()), committed, process }
     }
 
     /// Says whose view an epoch replaces. Only the first one counts.
@@ -49,7 +60,8 @@ impl StoreJournal {
 
     async fn write_state(&self, mut change: Change, state: &EpochState) -> Result<(), BoxError> {
         change.put(Key::Epoch, state.encode()?);
-        self.store.commit(change).await?;
+        let committed = self.store.commit(change).await?;
+        self.committed.store(committed.sequence, Ordering::Release);
         Ok(())
     }
 }
@@ -112,6 +124,7 @@ impl Journal for StoreJournal {
     }
 
     async fn publish(&self, _state: &EpochState, view: &View) -> Result<(), BoxError> {
+        self.store.mirrored(self.committed.load(Ordering::Acquire)).await?;
         let keys = self.keys.get().ok_or("the keyring is not there yet")?;
         if keys.view().epoch() != view.epoch() {
             let old = keys.replace(view.clone());

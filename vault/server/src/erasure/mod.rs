@@ -27,7 +27,7 @@ use crate::records::{IntentRecord, ReceiptRecord, decode, encode};
 use crate::silo::Silo;
 use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError};
 
-pub use journal::StoreJournal;
+pub use journal::{Erasures, StoreJournal};
 pub(crate) use worker::start;
 
 /// Where an erasure is.

@@ -56,28 +56,34 @@ impl AuditService for Node {
     ) -> Result<Response<v1::InclusionProof>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
-        let log = names::log("log", &message.log)?;
-        // Entries of the vault's log are about other clients, too: they are the operator's to read (O35).
-        if log.is_none() && principal.owner != lethe_policy::Owner::Vault {
-            let denial = lethe_policy::Denial {
-                reason: Reason::RoleRequired,
-                obligation: "O35",
-                message: "entries of the vault's log are the operator's to read".to_owned(),
-            };
-            return Err(self
-                .vault()?
-                .refuse(&principal, lethe_policy::Operation::GetInclusionProof, denial)
-                .await
-                .into());
+        match names::log("log", &message.log)? {
+            // Entries of the vault's log are about all clients: they are the operator's to read (O35).
+            None => {
+                let call = self.admit_to_vault::<op::GetVaultInclusionProof>(&principal, message.purpose).await?;
+                self.prove(&call, TreeId::VAULT, message).await
+            }
+            log => {
+                let (call, tree) = self.admit_to_log::<op::GetInclusionProof>(&principal, log, message.purpose).await?;
+                self.prove(&call, tree, message).await
+            }
         }
-        let (call, tree) = self.admit_to_log::<op::GetInclusionProof>(&principal, log, message.purpose).await?;
+    }
+}
+
+impl Node {
+    async fn prove<O: Kind>(
+        &self,
+        call: &Admitted<O>,
+        tree: TreeId,
+        message: v1::GetInclusionProofRequest,
+    ) -> Result<Response<v1::InclusionProof>, Status> {
         let number = |field: &str, value: i64| {
             let negative = |_| Error::from(Invalid::new(field, Reason::FieldOutOfRange, "must not be negative"));
             u64::try_from(value).map_err(negative)
         };
         let (index, size) = (number("leaf_index", message.leaf_index)?, number("tree_size", message.tree_size)?);
         let proof = audit::prove(self.vault()?, tree, index, size)?;
-        self.note(&call, tree).await?;
+        self.note(call, tree).await?;
         Ok(Response::new(v1::InclusionProof {
             log: message.log,
             leaf_index: message.leaf_index,
@@ -86,9 +92,7 @@ impl AuditService for Node {
             entry: proof.entry,
         }))
     }
-}
 
-impl Node {
     /// Asks the gate for an operation on a log: a tenant's, or the vault's.
     async fn admit_to_log<O: Kind>(
         &self,

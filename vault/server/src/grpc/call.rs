@@ -1,12 +1,15 @@
 //! From a request to a witness: the credential, the resource it is aimed at, the gate.
 
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use lethe_crypto::tree::TreeId;
 use lethe_domain::{Reason, TenantId};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Principal};
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
+use super::page::Pages;
 use super::{Node, convert};
 use crate::access::ApiKey;
 use crate::error::Error;
@@ -19,10 +22,16 @@ pub(super) struct Admitted<O> {
 }
 
 impl Node {
-    /// Who sent a request.
-    pub(super) fn principal<T>(&self, request: &Request<T>) -> Result<Principal, Status> {
-        let key = api_key(request.metadata())?;
+    /// Whose key a call carries.
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Status> {
+        let key = api_key(headers)?;
         Ok(self.vault()?.authenticate(&key)?)
+    }
+
+    /// Who sent a request, as the edge found out before the message came: by now the credential may be revoked.
+    pub(super) fn principal<T>(&self, request: &Request<T>) -> Result<Principal, Status> {
+        let known = request.extensions().get::<Principal>().ok_or_else(missing_key)?;
+        Ok(self.vault()?.still(known)?)
     }
 
     /// Asks the gate for an operation on a tenant.
@@ -47,6 +56,16 @@ impl Node {
         let witness = self.vault()?.admit::<O>(principal, Aim::Vault, convert::purpose(purpose)).await?;
         Ok(Admitted { witness, _place: None })
     }
+
+    /// The pages of the list that a call asked for, of `parent`.
+    pub(super) fn pages<O: Kind>(&self, call: &Admitted<O>, parent: &str) -> Result<Pages, Status> {
+        let vault = self.vault()?;
+        let tree = match call.witness.tenant() {
+            None => TreeId::VAULT,
+            Some(_) => vault.silo(&call.witness)?.tree,
+        };
+        Ok(Pages::of(vault.keys.own(tree)?, call.witness.operation().rule().name, parent))
+    }
 }
 
 /// Runs a change to its end, whether or not its caller stays: locks, leases and answers stay together when a
@@ -57,10 +76,13 @@ pub(super) async fn to_the_end<T: Send + 'static>(
     Ok(tokio::spawn(change).await.map_err(|_| Error::TaskLost)??)
 }
 
-fn api_key(metadata: &MetadataMap) -> Result<ApiKey, Error> {
-    let missing = || Error::Unauthenticated(Reason::CredentialMissing, "send `authorization: Bearer <API key>`");
-    let header = metadata.get("authorization").ok_or_else(missing)?;
-    let text = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(missing)?;
+fn api_key(headers: &HeaderMap) -> Result<ApiKey, Error> {
+    let header = headers.get(AUTHORIZATION).ok_or_else(missing_key)?;
+    let text = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(missing_key)?;
     let malformed = || Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked");
     ApiKey::parse(text).ok_or_else(malformed)
+}
+
+fn missing_key() -> Error {
+    Error::Unauthenticated(Reason::CredentialMissing, "send `authorization: Bearer <API key>`")
 }

@@ -182,31 +182,3 @@ pub(super) fn count(number: usize) -> i64 {
 pub(super) fn sequence(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
-
-/// Items a list call gives at most.
-const LARGEST_PAGE: usize = 1000;
-/// Items it gives where the caller does not say.
-const USUAL_PAGE: usize = 100;
-
-pub(super) fn page_size(size: i32) -> Result<usize> {
-    match usize::try_from(size) {
-        Ok(0) => Ok(USUAL_PAGE),
-        Ok(size) => Ok(size.min(LARGEST_PAGE)),
-        Err(_) => Err(Invalid::new("page_size", Reason::FieldOutOfRange, "must not be negative").into()),
-    }
-}
-
-/// Where a page begins. The token is a number in hexadecimal, opaque to callers.
-pub(super) fn page_start(token: &str) -> Result<u64> {
-    if token.is_empty() {
-        return Ok(0);
-    }
-    let well_formed = token.len() == 16 && token.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    let start = if well_formed { u64::from_str_radix(token, 16).ok() } else { None };
-    let malformed = || Invalid::new("page_token", Reason::PageTokenMalformed, "was not given out by this method");
-    Ok(start.ok_or_else(malformed)?)
-}
-
-pub(super) fn to_page_token(next: Option<u64>) -> String {
-    next.map_or_else(String::new, |start| format!("{start:016x}"))
-}

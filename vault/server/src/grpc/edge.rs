@@ -1,7 +1,7 @@
-//! The outermost layer: refuses what the transport refuses in words that callers know.
+//! The outermost layer: lets nobody in without a key, ends calls that take too long, and refuses what the transport
+//! refuses in words that callers know.
 
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
@@ -10,28 +10,32 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use super::status::refusal;
+use super::Node;
+use super::status::{refusal, too_long};
+
+/// What the paths of the API's methods begin with; health and reflection are others.
+const API: &str = "/lethe.v1.";
 
 /// Wraps a service in [`Edge`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct EdgeLayer {
-    /// Longest a call may take until it begins to answer.
-    pub(crate) deadline: Duration,
+    pub(crate) node: Node,
 }
 
 impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
 
     fn layer(&self, inner: S) -> Edge<S> {
-        Edge { inner, deadline: self.deadline }
+        Edge { inner, node: self.node.clone() }
     }
 }
 
-/// Gives refusals of the codec (a message too large, bytes that are no message) the reasons of the API.
-#[derive(Debug, Clone)]
+/// Asks for a key before a byte of a message is read, and gives refusals of the codec (a message too large, bytes that
+/// are no message) the reasons of the API.
+#[derive(Clone)]
 pub(crate) struct Edge<S> {
     inner: S,
-    deadline: Duration,
+    node: Node,
 }
 
 impl<S, B> Service<Request<B>> for Edge<S>
@@ -48,13 +52,19 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if request.uri().path().starts_with(API) {
+            match self.node.authenticate(request.headers()) {
+                Ok(principal) => drop(request.extensions_mut().insert(principal)),
+                // The body is dropped unread: a stranger costs a look-up, whatever it sends.
+                Err(refused) => return Box::pin(async move { Ok(refused.into_http()) }),
+            }
+        }
+        let deadline = self.node.deadline;
         let answer = self.inner.call(request);
-        let deadline = self.deadline;
         Box::pin(async move {
             let Ok(response) = tokio::time::timeout(deadline, answer).await else {
-                let message = "the call took longer than it may (limits.deadline_ms)";
-                return Ok(refusal(Code::DeadlineExceeded, Reason::Overloaded, message).into_http());
+                return Ok(too_long("the call took longer than it may (limits.deadline_ms)").into_http());
             };
             let response = response?;
             let translated = Status::from_header_map(response.headers()).and_then(|status| translate(&status));

@@ -2,12 +2,15 @@
 
 mod audit;
 mod authentication;
+mod batch;
 mod call;
 mod convert;
+mod credential;
 mod edge;
 mod enrollment;
 mod identification;
 mod names;
+mod page;
 mod status;
 mod subject;
 mod tenant;
@@ -28,6 +31,8 @@ use crate::vault::Vault;
 pub(crate) struct Node {
     vault: Arc<OnceCell<Arc<Vault>>>,
     pub(crate) batch_in_flight: usize,
+    /// Longest a call may take until it begins to answer, and a stream may be idle.
+    pub(crate) deadline: Duration,
     /// How long a call waits for an erasure before it answers `PENDING`.
     pub(crate) erasure_wait: Duration,
 }
@@ -35,7 +40,7 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(batch_in_flight: usize, deadline: Duration) -> Self {
         // Time is left to answer within the call's own deadline.
-        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, erasure_wait: deadline * 4 / 5 }
+        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, deadline, erasure_wait: deadline * 4 / 5 }
     }
 
     /// From here on calls are answered.

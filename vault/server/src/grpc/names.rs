@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use lethe_domain::{CredentialId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId};
 use lethe_proto::names::{
-    CredentialName, LogName, ModelProfileName, NameError, ReceiptName, SubjectName, TemplateName, TenantName,
+    CredentialName, CredentialParent, LogName, ModelProfileName, NameError, ReceiptName, SubjectName, TemplateName,
+    TenantName,
 };
 
 use crate::error::Result;
@@ -41,10 +42,22 @@ pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, 
     Ok((TenantId::parse(name.tenant())?, subject, template))
 }
 
-pub(super) fn credential(field: &str, text: &str) -> Result<(TenantId, CredentialId)> {
+/// Whose credentials; `None` is the vault.
+pub(super) fn credential_parent(field: &str, text: &str) -> Result<Option<TenantId>> {
+    owner(&parse(field, text)?)
+}
+
+pub(super) fn credential(field: &str, text: &str) -> Result<(Option<TenantId>, CredentialId)> {
     let name: CredentialName = parse(field, text)?;
     let malformed = || Invalid::new(field, Reason::NameMalformed, "the credential is not 32 hexadecimal digits");
-    Ok((TenantId::parse(name.tenant())?, CredentialId::parse(name.credential()).ok_or_else(malformed)?))
+    Ok((owner(name.parent())?, CredentialId::parse(name.credential()).ok_or_else(malformed)?))
+}
+
+fn owner(parent: &CredentialParent) -> Result<Option<TenantId>> {
+    match parent {
+        CredentialParent::Vault => Ok(None),
+        CredentialParent::Tenant(name) => Ok(Some(TenantId::parse(name.tenant())?)),
+    }
 }
 
 pub(super) fn receipt(field: &str, text: &str) -> Result<(TenantId, ReceiptId)> {

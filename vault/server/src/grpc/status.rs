@@ -34,6 +34,7 @@ impl From<Error> for Status {
             Error::Unauthenticated(_, message) => (Code::Unauthenticated, (*message).to_owned()),
             Error::NotFound(_, message) => (Code::NotFound, message.clone()),
             Error::Exists(_, message) => (Code::AlreadyExists, message.clone()),
+            Error::Precondition(_, message) => (Code::FailedPrecondition, message.clone()),
             Error::RequestIdReused => {
                 metadata.insert("field".to_owned(), "request_id".to_owned());
                 details.add_bad_request_violation("request_id", error.to_string());
@@ -60,9 +61,24 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(SOON));
                 (Code::Unavailable, "the server is shutting down".to_owned())
             }
+            Error::Store(StoreError::Mirror { .. }) => {
+                details.set_retry_info(Some(SOON));
+                tracing::error!(%error, "a call was refused");
+                (
+                    Code::Unavailable,
+                    "a mirror of the vault cannot be written; the server's log has the details".to_owned(),
+                )
+            }
             Error::Store(
                 StoreError::Corrupt { .. }
                 | StoreError::Format { .. }
+                | StoreError::Folder { .. }
+                | StoreError::MirrorMissing { .. }
+                | StoreError::MirrorForeign { .. }
+                | StoreError::NoSuchMirror { .. }
+                | StoreError::Behind { .. }
+                | StoreError::Unfinished { .. }
+                | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
                 | StoreError::Database { .. },
@@ -91,11 +107,13 @@ fn denial_code(reason: Reason) -> Code {
 
 /// A refusal of a transport's kind, with the reason that callers know.
 pub(super) fn refusal(code: Code, reason: Reason, message: &str) -> Status {
-    let mut details = ErrorDetails::with_error_info(reason.code(), ERROR_DOMAIN, HashMap::new());
-    if code == Code::ResourceExhausted && reason == Reason::Overloaded {
-        details.set_retry_info(Some(SOON));
-    }
+    let details = ErrorDetails::with_error_info(reason.code(), ERROR_DOMAIN, HashMap::new());
     Status::with_error_details(code, message, details)
+}
+
+/// The end of a call, or of a stream, that took longer than it may.
+pub(super) fn too_long(message: &str) -> Status {
+    refusal(Code::DeadlineExceeded, Reason::DeadlineExceeded, message)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, TenantId, Thresholds, Timestamp};
+use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, TenantId, Thresholds};
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::tenant_service_server::TenantService;
@@ -8,10 +8,10 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
-use super::{Node, names};
+use super::credential::to_issued;
+use super::{Node, names, page};
 use crate::error::{Error, Result};
-use crate::silo::Credential;
-use crate::tenant::{self, Issued, ProfileFacts, TenantFacts};
+use crate::tenant::{self, ProfileFacts, TenantFacts};
 
 #[async_trait]
 impl TenantService for Node {
@@ -35,7 +35,7 @@ impl TenantService for Node {
         .await?;
         Ok(Response::new(v1::CreateTenantResponse {
             tenant: Some(to_tenant(&created.tenant)),
-            credential: Some(to_issued(&id, created.administrator)),
+            credential: Some(to_issued(&format!("tenants/{id}"), created.administrator)),
         }))
     }
 
@@ -52,56 +52,21 @@ impl TenantService for Node {
         &self,
         request: Request<v1::CreateCredentialRequest>,
     ) -> Result<Response<v1::IssuedCredential>, Status> {
-        let principal = self.principal(&request)?;
-        let message = request.into_inner();
-        let id = names::tenant("parent", &message.parent)?;
-        let call = self.admit::<op::CreateCredential>(&principal, &id, message.purpose).await?;
-        let wanted = message.credential.unwrap_or_default();
-        let roles = convert::roles("credential.roles", &wanted.roles)?;
-        let expires = expiry(wanted.expire_time)?;
-        let request = convert::required_request_id(&message.request_id)?;
-        let vault = Arc::clone(self.vault()?);
-        let issued = to_the_end(async move {
-            let call = call;
-            tenant::create_credential(&vault, call.witness, roles, expires, Some(request)).await
-        })
-        .await?;
-        Ok(Response::new(to_issued(&id, issued)))
+        self.make_credential(request).await.map(Response::new)
     }
 
     async fn list_credentials(
         &self,
         request: Request<v1::ListCredentialsRequest>,
     ) -> Result<Response<v1::ListCredentialsResponse>, Status> {
-        let principal = self.principal(&request)?;
-        let message = request.into_inner();
-        let id = names::tenant("parent", &message.parent)?;
-        let call = self.admit::<op::ListCredentials>(&principal, &id, message.purpose).await?;
-        let (from, size) = page(&message.page_token, message.page_size)?;
-        let (page, next) = tenant::list_credentials(self.vault()?, call.witness, from, size).await?;
-        Ok(Response::new(v1::ListCredentialsResponse {
-            credentials: page.iter().map(|credential| to_credential(&id, credential)).collect(),
-            next_page_token: convert::to_page_token(next.map(|next| next as u64)),
-        }))
+        self.page_of_credentials(request).await.map(Response::new)
     }
 
     async fn revoke_credential(
         &self,
         request: Request<v1::RevokeCredentialRequest>,
     ) -> Result<Response<v1::Credential>, Status> {
-        let principal = self.principal(&request)?;
-        let message = request.into_inner();
-        let (id, credential) = names::credential("name", &message.name)?;
-        let call = self.admit::<op::RevokeCredential>(&principal, &id, message.purpose).await?;
-        // Revoking is the same however often it is asked for; the id is checked all the same.
-        convert::request_id(&message.request_id)?;
-        let vault = Arc::clone(self.vault()?);
-        let revoked = to_the_end(async move {
-            let call = call;
-            tenant::revoke_credential(&vault, call.witness, credential).await
-        })
-        .await?;
-        Ok(Response::new(to_credential(&id, &revoked)))
+        self.end_credential(request).await.map(Response::new)
     }
 
     async fn create_model_profile(
@@ -143,11 +108,12 @@ impl TenantService for Node {
         let message = request.into_inner();
         let id = names::tenant("parent", &message.parent)?;
         let call = self.admit::<op::ListModelProfiles>(&principal, &id, message.purpose).await?;
-        let (from, size) = page(&message.page_token, message.page_size)?;
+        let pages = self.pages(&call, &message.parent)?;
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
         let (page, next) = tenant::list_profiles(self.vault()?, call.witness, from, size).await?;
         Ok(Response::new(v1::ListModelProfilesResponse {
             model_profiles: page.iter().map(|facts| to_profile(&id, facts)).collect(),
-            next_page_token: convert::to_page_token(next.map(|next| next as u64)),
+            next_page_token: pages.token(next),
         }))
     }
 
@@ -170,21 +136,6 @@ impl TenantService for Node {
         .await?;
         Ok(Response::new(to_profile(&id, &facts)))
     }
-}
-
-fn page(token: &str, size: i32) -> Result<(usize, usize)> {
-    let from = usize::try_from(convert::page_start(token)?).unwrap_or(usize::MAX);
-    Ok((from, convert::page_size(size)?))
-}
-
-fn expiry(time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>> {
-    let Some(time) = time else { return Ok(None) };
-    let expires = convert::timestamp("credential.expire_time", time)?;
-    if expires <= Timestamp::now() {
-        let refusal = Invalid::new("credential.expire_time", Reason::FieldOutOfRange, "lies in the past");
-        return Err(refusal.into());
-    }
-    Ok(Some(expires))
 }
 
 fn profile(message: Option<v1::ModelProfile>) -> Result<ModelProfile> {
@@ -230,33 +181,6 @@ fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
         name: format!("tenants/{}", facts.id),
         purposes: convert::to_purposes(&facts.purposes),
         create_time: Some(to_timestamp(facts.created_at)),
-    }
-}
-
-fn to_issued(tenant: &TenantId, issued: Issued) -> v1::IssuedCredential {
-    let api_key = issued.api_key.as_ref().map(|key| key.reveal().to_string());
-    v1::IssuedCredential {
-        credential: Some(to_credential(tenant, &issued.credential)),
-        already_shown: api_key.is_none(),
-        api_key: api_key.unwrap_or_default(),
-    }
-}
-
-fn to_credential(tenant: &TenantId, credential: &Credential) -> v1::Credential {
-    let principal = &credential.principal;
-    let expired = principal.expires.is_some_and(|end| end <= Timestamp::now());
-    let state = match (credential.revoked_at, expired) {
-        (Some(_), _) => v1::CredentialState::Revoked,
-        (None, true) => v1::CredentialState::Expired,
-        (None, false) => v1::CredentialState::Active,
-    };
-    v1::Credential {
-        name: format!("tenants/{tenant}/credentials/{}", principal.credential),
-        roles: convert::to_roles(principal.roles),
-        expire_time: principal.expires.map(to_timestamp),
-        create_time: Some(to_timestamp(credential.created_at)),
-        revoke_time: credential.revoked_at.map(to_timestamp),
-        state: state.into(),
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Completeness {
     pub margin: f32,
     /// Probability that a template exactly at the threshold was missed; less above it.
     pub miss_probability: f64,
-    /// Every change up to this one was seen.
+    /// The tenant's sequence: every change of its log up to this one was seen.
     pub sequence: u64,
 }
 

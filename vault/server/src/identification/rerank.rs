@@ -81,7 +81,7 @@ impl Searcher {
         limit: usize,
         stop: &AtomicBool,
     ) -> Result<Found> {
-        let sequence = self.vault.store.sequence();
+        let sequence = self.silo.sequence();
         let gallery = self.model.gallery()?;
         let tables = self.model.probe(probe.components())?;
         let before = self.model.rows();

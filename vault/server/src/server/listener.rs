@@ -11,27 +11,29 @@ use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::StartError;
-use super::connection::Connection;
+use super::connection::{Connection, Wire};
 use crate::config::TlsConfig;
 
-/// How long a TLS handshake may take.
+/// How long a client may take to begin: to shake hands, or, without TLS, to say a word.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Connections that may wait for the server to take them.
 const WAITING: usize = 64;
 
 type Incoming = Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>>;
 
-/// The connections of a listener, through TLS 1.3 where there is a certificate. Handshakes run side by side: a
-/// slow client delays nobody.
-pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>) -> Result<Incoming, StartError> {
+/// The connections of a listener, through TLS 1.3 where there is a certificate: at most `most` at once, those that still
+/// shake hands among them; one more is hung up on. Handshakes run side by side: a slow client delays nobody.
+pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>, most: usize) -> Result<Incoming, StartError> {
     let acceptor = tls.map(acceptor).transpose()?;
     let (sender, receiver) = tokio::sync::mpsc::channel(WAITING);
     tokio::spawn(async move {
+        let places = Arc::new(Semaphore::new(most));
+        let mut full = false;
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -46,12 +48,21 @@ pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>) -> Result
                     continue;
                 }
             };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                if !full {
+                    tracing::warn!(most, "there are as many connections as may be (limits.connections)");
+                }
+                full = true;
+                continue;
+            };
+            full = false;
             drop(stream.set_nodelay(true));
             let (sender, acceptor) = (sender.clone(), acceptor.clone());
             tokio::spawn(async move {
-                match shake_hands(stream, acceptor).await {
-                    Ok(connection) => drop(sender.send(Ok(connection)).await),
-                    Err(failure) => tracing::debug!(%failure, "a TLS handshake failed"),
+                match tokio::time::timeout(HANDSHAKE, shake_hands(stream, acceptor)).await {
+                    Ok(Ok(wire)) => drop(sender.send(Ok(Connection { wire, _place: place })).await),
+                    Ok(Err(failure)) => tracing::debug!(%failure, "a handshake failed"),
+                    Err(_) => tracing::debug!("a handshake took too long"),
                 }
             });
         }
@@ -59,13 +70,14 @@ pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>) -> Result
     Ok(Box::pin(ReceiverStream::new(receiver)))
 }
 
-async fn shake_hands(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<Connection> {
+/// Waits until the other side has said something: who connects and is silent must not keep a place.
+async fn shake_hands(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<Wire> {
     match acceptor {
-        None => Ok(Connection::Plain(stream)),
-        Some(acceptor) => {
-            let shaken: TlsStream<TcpStream> = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await??;
-            Ok(Connection::Tls(Box::new(shaken)))
+        None => {
+            stream.readable().await?;
+            Ok(Wire::Plain(stream))
         }
+        Some(acceptor) => Ok(Wire::Tls(Box::new(acceptor.accept(stream).await?))),
     }
 }
 

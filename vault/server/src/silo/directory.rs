@@ -14,7 +14,7 @@ use crate::access::SecretDigest;
 use crate::error::{Error, Result};
 use crate::keyring::{Keyring, tree_of};
 use crate::records::{CredentialRecord, ProfileRecord, SubjectRecord, TenantRecord, decode};
-use crate::store::{Follow, Key, ProfileNumber, Row};
+use crate::store::{Follow, Key, ProfileNumber, Row, RowKind, Store};
 
 /// A credential, in memory.
 #[derive(Debug, Clone)]
@@ -77,6 +77,11 @@ impl Silos {
         found
     }
 
+    /// Notes how far each tenant's log goes. The rows that its entries stand for have been loaded.
+    pub fn load_sequences(&self, store: &Store) -> Result<()> {
+        store.scan(RowKind::LogHead, &Key::prefix(RowKind::LogHead), |key, value| self.put(&key, value))
+    }
+
     /// Takes one row into memory.
     pub(super) fn put(&self, key: &Key, value: &[u8]) -> Result<()> {
         match key {
@@ -90,19 +95,26 @@ impl Silos {
                 model.add(*at, &sketch);
                 Ok(())
             }
+            // The last row of a change: what it stands for has been followed.
+            Key::LogHead { tree } => match self.of_tree(*tree) {
+                Some(silo) => silo.follow_log(value),
+                None => Ok(()),
+            },
             Key::Format
             | Key::Epoch
             | Key::HighWater { .. }
             | Key::Page(_)
             | Key::Intent { .. }
             | Key::EpochEnd { .. }
+            | Key::Position
+            | Key::Mirror { .. }
+            | Key::Restoring
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
             | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
-            | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. } => Ok(()),
         }
@@ -210,6 +222,9 @@ impl Silos {
             | Key::Page(_)
             | Key::Intent { .. }
             | Key::EpochEnd { .. }
+            | Key::Position
+            | Key::Mirror { .. }
+            | Key::Restoring
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }

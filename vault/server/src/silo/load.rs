@@ -31,10 +31,7 @@ impl Silos {
             rows += self.load_kind(store, kind, &mut loaded)?;
         }
         self.check_galleries(store, &mut loaded)?;
-        for slots in loaded.owned.values_mut() {
-            slots.sort_unstable();
-            slots.dedup();
-        }
+        loaded.sort();
         tracing::info!(rows, tenants = self.all().len(), took = ?started.elapsed(), "loaded");
         Ok(loaded)
     }
@@ -93,8 +90,16 @@ impl Silos {
 }
 
 impl Loaded {
+    /// Brings the slots into order.
+    pub(crate) fn sort(&mut self) {
+        for slots in self.owned.values_mut() {
+            slots.sort_unstable();
+            slots.dedup();
+        }
+    }
+
     #[allow(clippy::wildcard_enum_match_arm, reason = "all other rows own no slot")]
-    fn own(&mut self, key: &Key) {
+    pub(crate) fn own(&mut self, key: &Key) {
         match key {
             Key::Tenant { tenant } => self.owned.entry(TreeId::VAULT).or_default().push(tenant.slot),
             Key::Subject { tree, subject } => self.owned.entry(*tree).or_default().push(subject.slot),

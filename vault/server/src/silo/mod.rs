@@ -7,14 +7,16 @@ mod subjects;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_domain::{ModelId, PurposeBasis, Reason, SubjectId, TenantId, Timestamp};
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
+use crate::access::Attempts;
 use crate::error::{Error, Result};
-use crate::store::ProfileNumber;
+use crate::store::{LogHead, ProfileNumber};
 
 pub use directory::{Credential, Silos};
 pub use load::Loaded;
@@ -23,6 +25,8 @@ use subjects::Subjects;
 
 /// Locks that changes of one subject share.
 const STRIPES: usize = 256;
+/// From one stand-in to the next: odd, so that among a power of two they differ.
+const STRIDE: u128 = 0x9e37_79b9_7f4a_7c15;
 
 /// One tenant: its tree, its models with their galleries, and which slot each subject has (O4).
 pub struct Silo {
@@ -34,6 +38,10 @@ pub struct Silo {
     pub purposes: Vec<PurposeBasis>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// 1:1 attempts on its subjects.
+    pub attempts: Attempts,
+    /// Entries of its log whose change memory has followed.
+    followed: AtomicU64,
     models: RwLock<BTreeMap<ProfileNumber, Model>>,
     subjects: RwLock<Subjects>,
     stripes: Vec<Mutex<()>>,
@@ -48,6 +56,8 @@ impl Silo {
             tree,
             purposes,
             created_at,
+            attempts: Attempts::default(),
+            followed: AtomicU64::new(0),
             models: RwLock::default(),
             subjects: RwLock::default(),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
@@ -107,9 +117,28 @@ impl Silo {
         })
     }
 
-    /// Tells tenants apart where a name in memory is enough.
-    pub fn tree_number(&self) -> u64 {
-        self.tree.as_tenant().map_or(0, |tenant| tenant.slot)
+    /// The tenant's sequence: how many entries of its log stand for changes that memory has followed. What is searched
+    /// from here on has seen them. It counts this tenant's doings alone, and shows nothing of another's (O35).
+    pub fn sequence(&self) -> u64 {
+        self.followed.load(Ordering::Acquire)
+    }
+
+    fn follow_log(&self, head: &[u8]) -> Result<()> {
+        self.followed.store(LogHead::decode(head)?.size, Ordering::Release);
+        Ok(())
+    }
+
+    /// Slots that stand in for those of somebody who has none: where in the tree they lie depends on the id alone, and
+    /// looking one up costs what looking up anybody's does.
+    pub(crate) fn stand_ins(&self, id: &SubjectId) -> impl Iterator<Item = SlotRef> {
+        let templates: usize = self.models.read().values().map(Model::rows).sum();
+        let subjects = self.subjects.read();
+        // As many slots have owners, so all these have been handed out; a power of two, so that an id keeps its
+        // stand-ins, and what is warm stays so, while others are enrolled.
+        let owned = (subjects.len() + templates).max(1);
+        let (digest, among) = (subjects.digest(id), 1_u128 << owned.ilog2());
+        // Slot 0 is the tenant's own.
+        (0..).map(move |number| SlotRef::first(1 + (digest.wrapping_add(number * STRIDE) % among) as u64))
     }
 
     /// Takes every gallery of the tenant out of service.

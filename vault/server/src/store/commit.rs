@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -16,6 +16,7 @@ use super::census::{self, Census};
 use super::change::{Change, Committed, Durability, Row};
 use super::db::{Database, Nodes, Reach};
 use super::keys::{GalleryId, Key, ProfileNumber, RowKind};
+use super::mirror::{MirrorId, MirrorState, Mirrors, Registered, is_mirrored};
 
 /// How long the audit of a read may stay unsynced.
 const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
@@ -40,11 +41,24 @@ pub struct StoreOptions {
     pub reserve_bytes: u64,
     /// Changes that may wait before more are refused.
     pub queue: usize,
+    /// Folders of the mirrors.
+    pub mirrors: Vec<PathBuf>,
+    /// A mirror that is about to be given up: the store opens without it.
+    pub dropping: Option<MirrorId>,
+    /// Opens a store whose restore is not finished, too: to finish it.
+    pub restoring: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { cache_bytes: 256 << 20, reserve_bytes: 512 << 20, queue: 4096 }
+        Self {
+            cache_bytes: 256 << 20,
+            reserve_bytes: 512 << 20,
+            queue: 4096,
+            mirrors: Vec::new(),
+            dropping: None,
+            restoring: false,
+        }
     }
 }
 
@@ -54,6 +68,7 @@ pub struct Store {
     follower: Arc<RwLock<Option<Arc<dyn Follow>>>>,
     /// The newest change that memory has followed.
     followed: Arc<AtomicU64>,
+    mirrors: Arc<Mirrors>,
     queue: Mutex<Option<SyncSender<Pending>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -66,11 +81,18 @@ struct Pending {
 type Answer = oneshot::Sender<Result<Committed, StoreError>>;
 
 impl Store {
-    /// Opens the store in `path`, creating it if need be.
+    /// Opens the store in `path` and its mirrors, creating what is not there.
+    ///
+    /// # Errors
+    /// Says the way out, and leaves everything as it was: see [`StoreError`].
     pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
         let db = Arc::new(Database::open(path, options.cache_bytes)?);
+        if db.get(&Key::Restoring)?.is_some() && !options.restoring {
+            return Err(StoreError::Unfinished { path: path.to_owned() });
+        }
+        let mirrors = Arc::new(Mirrors::open(&db, &options.mirrors, options.dropping)?);
         let (sender, receiver) = sync_channel(options.queue);
-        let syncer = Arc::new(Syncer::default());
+        let syncer = Arc::new(Syncer::new(Arc::clone(&mirrors)));
         let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
         let committer = Committer {
@@ -90,7 +112,8 @@ impl Store {
             spawn("lethe-commit", Box::new(move || committer.run(&receiver)))?,
             spawn("lethe-sync", Box::new(move || syncer.run(&synced)))?,
         ];
-        Ok(Self { db, follower, followed, queue: Mutex::new(Some(sender)), threads: Mutex::new(threads) })
+        let (queue, threads) = (Mutex::new(Some(sender)), Mutex::new(threads));
+        Ok(Self { db, follower, followed, mirrors, queue, threads })
     }
 
     /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
@@ -98,7 +121,8 @@ impl Store {
         let db = Arc::new(Database::read_only(path)?);
         let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
-        Ok(Self { db, follower, followed, queue: Mutex::new(None), threads: Mutex::new(Vec::new()) })
+        let (queue, threads, mirrors) = (Mutex::new(None), Mutex::new(Vec::new()), Arc::new(Mirrors::none()));
+        Ok(Self { db, follower, followed, mirrors, queue, threads })
     }
 
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
@@ -132,6 +156,7 @@ impl Store {
                 tracing::error!("a thread of the store panicked");
             }
         }
+        self.mirrors.close();
         // The follower reads from this store: without this neither would ever be dropped.
         drop(self.follower.write().take());
     }
@@ -178,8 +203,35 @@ impl Store {
 
     /// Returns once everything that was readable when it was called is synced. What is signed must not be lost at
     /// a power cut, and rows can be read a little before they are durable.
-    pub async fn barrier(&self) -> Result<(), StoreError> {
-        self.commit(Change::new().erasing()).await.map(drop)
+    pub async fn barrier(&self) -> Result<u64, StoreError> {
+        Ok(self.commit(Change::new().erasing()).await?.sequence)
+    }
+
+    /// Returns once every mirror has everything up to this sequence, synced.
+    ///
+    /// # Errors
+    /// `Mirror` if one cannot be written now.
+    pub async fn mirrored(&self, sequence: u64) -> Result<(), StoreError> {
+        self.mirrors.have(sequence).await
+    }
+
+    /// How the mirrors stand.
+    pub fn mirrors(&self) -> Vec<MirrorState> {
+        self.mirrors.states()
+    }
+
+    /// Mirrors that were made when the store was opened: the vault is still to put on record that it has them.
+    pub fn new_mirrors(&self) -> &[Registered] {
+        self.mirrors.new_ones()
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        self.db.path()
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.db
     }
 
     /// Written pages of the key trees.
@@ -251,10 +303,16 @@ impl Committer {
             batch.iter().for_each(|rows| follower.follow(rows));
         }
         self.followed.store(sequence, Ordering::Release);
-        self.syncer.written(answers.into_iter().map(|(answer, durability, leaves)| {
-            let committed = Committed { sequence, leaves };
-            (answer, durability, committed)
-        }));
+        let rows = batch.into_iter().flatten();
+        let mirrored = rows.filter(|row| self.syncer.mirrors() && is_mirrored(row.key().kind())).collect();
+        self.syncer.written(
+            sequence,
+            mirrored,
+            answers.into_iter().map(|(answer, durability, leaves)| {
+                let committed = Committed { sequence, leaves };
+                (answer, durability, committed)
+            }),
+        );
     }
 
     fn prepare(&mut self, change: Change, free: Option<u64>) -> Result<(Vec<Row>, Vec<u64>), StoreError> {
@@ -271,8 +329,8 @@ impl Committer {
 
 /// Makes what the committer wrote durable, and answers. It runs beside the committer, so that writing goes on
 /// while the disk syncs, and reads' audit never waits for a sync.
-#[derive(Default)]
 struct Syncer {
+    mirrors: Arc<Mirrors>,
     state: Mutex<Unsynced>,
     changed: Condvar,
 }
@@ -280,14 +338,33 @@ struct Syncer {
 #[derive(Default)]
 struct Unsynced {
     waiting: Vec<(Answer, Committed)>,
+    /// What mirrors get once it is synced, and the newest of it.
+    mirrored: Vec<Row>,
+    sequence: u64,
     /// Since when something buffered is not synced.
     dirty: Option<Instant>,
     closed: bool,
 }
 
 impl Syncer {
-    fn written(&self, answers: impl Iterator<Item = (Answer, Durability, Committed)>) {
+    fn new(mirrors: Arc<Mirrors>) -> Self {
+        Self { mirrors, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Are there mirrors?
+    fn mirrors(&self) -> bool {
+        !self.mirrors.are_none()
+    }
+
+    fn written(
+        &self,
+        sequence: u64,
+        mirrored: Vec<Row>,
+        answers: impl Iterator<Item = (Answer, Durability, Committed)>,
+    ) {
         let mut state = self.state.lock();
+        state.mirrored.extend(mirrored);
+        state.sequence = sequence;
         for (answer, durability, committed) in answers {
             match durability {
                 Durability::Synced => state.waiting.push((answer, committed)),
@@ -308,11 +385,14 @@ impl Syncer {
     fn run(&self, db: &Database) {
         let _whole = EndWithPanic;
         loop {
-            let (waiting, closed) = self.wait();
+            let Unsynced { waiting, mirrored, sequence, closed, .. } = self.wait();
             fail::fail_point!("commit-before-sync");
             if let Err(failure) = db.sync() {
                 // After a failed fsync nobody knows what is on the disk; only recovery does.
                 end_process("cannot sync the store", &failure);
+            }
+            if self.mirrors() {
+                self.mirrors.send(sequence, mirrored);
             }
             for (answer, committed) in waiting {
                 drop(answer.send(Ok(committed)));
@@ -324,7 +404,7 @@ impl Syncer {
     }
 
     /// Waits until there is something to sync that can wait no longer.
-    fn wait(&self) -> (Vec<(Answer, Committed)>, bool) {
+    fn wait(&self) -> Unsynced {
         let mut state = self.state.lock();
         loop {
             if !state.waiting.is_empty() || state.closed {
@@ -340,8 +420,8 @@ impl Syncer {
                 }
             }
         }
-        state.dirty = None;
-        (std::mem::take(&mut state.waiting), state.closed)
+        let rest = Unsynced { sequence: state.sequence, closed: state.closed, ..Unsynced::default() };
+        std::mem::replace(&mut *state, rest)
     }
 }
 

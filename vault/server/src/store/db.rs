@@ -3,9 +3,10 @@ use std::path::{Path, PathBuf};
 use lethe_crypto::BoxError;
 use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
 use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
+use rocksdb::backup::BackupEngine;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
-    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+    IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
 use super::StoreError;
@@ -14,6 +15,9 @@ use super::keys::{Key, RowKind};
 
 /// The version of everything on the disk. `docs/FORMAT.md` describes it.
 const FORMAT: u32 = 1;
+
+/// Bytes of changes that are kept in memory before they go to a table file.
+const WRITE_BUFFER: usize = 64 << 20;
 
 const TREE: &str = "tree";
 const ROWS: &str = "rows";
@@ -37,10 +41,26 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        Self::open_with(path, cache_bytes, WRITE_BUFFER, true)
+    }
+
+    /// Opens or creates a database that is written to far more than it is read: it needs little memory.
+    pub(super) fn open_small(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, true)
+    }
+
+    /// The same, if it is there.
+    pub(super) fn open_there(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, false)
+    }
+
+    fn open_with(path: &Path, cache_bytes: usize, write_buffer: usize, create: bool) -> Result<Self, StoreError> {
         let cache = Cache::new_lru_cache(cache_bytes);
-        let families = [TREE, ROWS, LOG].map(|name| ColumnFamilyDescriptor::new(name, family(&cache)));
+        let families = [TREE, ROWS, LOG].map(|name| ColumnFamilyDescriptor::new(name, family(&cache, write_buffer)));
+        let mut options = database();
+        options.create_if_missing(create);
         let db =
-            DB::open_cf_descriptors(&database(), path, families).map_err(StoreError::database("open the database"))?;
+            DB::open_cf_descriptors(&options, path, families).map_err(StoreError::database("open the database"))?;
         let opened = Self { db, path: path.to_owned() };
         opened.check_format()?;
         Ok(opened)
@@ -118,6 +138,17 @@ impl Database {
         self.db.latest_sequence_number()
     }
 
+    /// Copies the files of the database as it is at this moment. The write-ahead log goes along, so that all families are
+    /// of the same moment.
+    pub(super) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), StoreError> {
+        engine.create_new_backup(&self.db).map_err(StoreError::database("make a backup"))
+    }
+
+    /// What is there at this moment, however it changes meanwhile.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { database: self, snapshot: self.db.snapshot() }
+    }
+
     fn check_format(&self) -> Result<(), StoreError> {
         match self.get(&Key::Format)? {
             None => {
@@ -142,7 +173,10 @@ impl Database {
             | RowKind::HighWater
             | RowKind::Page
             | RowKind::Intent
-            | RowKind::EpochEnd => TREE,
+            | RowKind::EpochEnd
+            | RowKind::Position
+            | RowKind::Mirror
+            | RowKind::Restoring => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile
@@ -159,6 +193,53 @@ impl Database {
         self.db.cf_handle(name).expect("the column family was opened")
     }
 }
+
+/// A database as it was at one moment.
+pub(super) struct Reader<'a> {
+    database: &'a Database,
+    snapshot: Snapshot<'a>,
+}
+
+impl Reader<'_> {
+    /// The newest change that is in it.
+    pub(super) fn sequence(&self) -> u64 {
+        self.snapshot.sequence_number()
+    }
+
+    /// Reads every row, and counts them.
+    pub(super) fn count(&self) -> Result<u64, StoreError> {
+        let mut rows = 0;
+        for kind in RowKind::ALL {
+            for row in self.rows(kind) {
+                row?;
+                rows += 1;
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        let family = self.database.family(key.kind());
+        self.snapshot.get_cf(family, key.encode()).map_err(StoreError::database("read a row"))
+    }
+
+    /// Keys and values of a kind, in order.
+    pub(super) fn rows(&self, kind: RowKind) -> impl Iterator<Item = Result<RawRow, StoreError>> + '_ {
+        let prefix = Key::prefix(kind);
+        let mut read = ReadOptions::default();
+        read.fill_cache(false);
+        read.set_readahead_size(2 << 20);
+        if let Some(end) = end_of(&prefix) {
+            read.set_iterate_upper_bound(end);
+        }
+        let from = IteratorMode::From(&prefix, Direction::Forward);
+        let rows = self.snapshot.iterator_cf_opt(self.database.family(kind), read, from);
+        rows.map(|row| row.map_err(StoreError::database("scan rows")))
+    }
+}
+
+/// A key and its value.
+pub(super) type RawRow = (Box<[u8]>, Box<[u8]>);
 
 impl PageSource for Database {
     fn page(&self, address: &PageAddress) -> Result<Option<Vec<u8>>, BoxError> {
@@ -190,7 +271,7 @@ fn database() -> Options {
     options
 }
 
-fn family(cache: &Cache) -> Options {
+fn family(cache: &Cache, write_buffer: usize) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_bloom_filter(10.0, false);
@@ -201,7 +282,7 @@ fn family(cache: &Cache) -> Options {
     options.set_block_based_table_factory(&table);
     // Ciphertext does not compress.
     options.set_compression_type(DBCompressionType::None);
-    options.set_write_buffer_size(64 << 20);
+    options.set_write_buffer_size(write_buffer);
     options
 }
 

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use super::mirror::MirrorId;
+
 /// What can go wrong between a change and the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -34,6 +36,69 @@ pub enum StoreError {
         found: u32,
         /// The version this build knows.
         known: u32,
+    },
+    /// A mirror cannot be written.
+    #[error("the mirror {path} cannot be written: {fault}", path = path.display())]
+    Mirror {
+        /// The mirror.
+        path: PathBuf,
+        /// Why not.
+        fault: String,
+    },
+    /// The vault has a mirror that the configuration does not name.
+    #[error(
+        "the vault has the mirror {id}, last at {path}, and mirror.paths does not name its folder: name it, or drop the mirror for good with `lethe mirror drop {id}`",
+        path = path.display()
+    )]
+    MirrorMissing {
+        /// Where it was.
+        path: PathBuf,
+        /// Which.
+        id: MirrorId,
+    },
+    /// The vault has no such mirror.
+    #[error("the vault has no mirror {id}; `lethe mirror list` shows those it has")]
+    NoSuchMirror {
+        /// Which.
+        id: MirrorId,
+    },
+    /// A folder of the configuration holds a mirror that the vault does not have.
+    #[error("{path} holds the mirror {id}, which is another vault's, or was dropped: name an empty folder", path = path.display())]
+    MirrorForeign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose mirror is in it.
+        id: MirrorId,
+    },
+    /// A mirror has what the store has not.
+    #[error(
+        "{path} is older than its mirror {mirror} by {lost} rows: it was put back from a copy, or its disk lost what it had acknowledged. Nothing was changed; `lethe restore --mirror {mirror}` brings it up to its mirror",
+        path = path.display(), mirror = mirror.display()
+    )]
+    Behind {
+        /// The database.
+        path: PathBuf,
+        /// The mirror.
+        mirror: PathBuf,
+        /// How many rows it lacks.
+        lost: u64,
+    },
+    /// A restore was begun and not finished.
+    #[error("a restore of {path} was not finished: run `lethe restore` again", path = path.display())]
+    Unfinished {
+        /// The database.
+        path: PathBuf,
+    },
+    /// What was found does not allow a restore; nothing was changed.
+    #[error("cannot restore: {0}")]
+    Restore(String),
+    /// A folder cannot be made.
+    #[error("cannot create {path}: {cause}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
     },
     /// A log entry could not be made.
     #[error("cannot make a log entry")]

@@ -5,6 +5,7 @@ use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
 use lethe_domain::{CredentialId, ReceiptId};
 
 use super::StoreError;
+use super::mirror::MirrorId;
 
 /// What a row is. The number is its key's first byte and never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,12 @@ pub enum RowKind {
     Intent = 0x05,
     /// Where the log says that an epoch's root is destroyed.
     EpochEnd = 0x06,
+    /// In a mirror alone: how far it has followed.
+    Position = 0x07,
+    /// A mirror that the vault has.
+    Mirror = 0x08,
+    /// A restore is not finished.
+    Restoring = 0x09,
     /// A tenant, sealed.
     Tenant = 0x10,
     /// A credential, sealed.
@@ -53,13 +60,17 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    const ALL: [Self; 20] = [
+    /// All kinds, by number.
+    pub const ALL: [Self; 23] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
         Self::Page,
         Self::Intent,
         Self::EpochEnd,
+        Self::Position,
+        Self::Mirror,
+        Self::Restoring,
         Self::Tenant,
         Self::Credential,
         Self::Profile,
@@ -109,6 +120,9 @@ pub enum Key {
     Page(PageAddress),
     Intent { tree: TreeId, receipt: ReceiptId },
     EpochEnd { number: u64 },
+    Position,
+    Mirror { id: MirrorId },
+    Restoring,
     Tenant { tenant: SlotRef },
     Credential { tree: TreeId, credential: CredentialId },
     Profile { tree: TreeId, number: ProfileNumber },
@@ -141,6 +155,9 @@ impl Key {
             Self::Page(_) => RowKind::Page,
             Self::Intent { .. } => RowKind::Intent,
             Self::EpochEnd { .. } => RowKind::EpochEnd,
+            Self::Position => RowKind::Position,
+            Self::Mirror { .. } => RowKind::Mirror,
+            Self::Restoring => RowKind::Restoring,
             Self::Tenant { .. } => RowKind::Tenant,
             Self::Credential { .. } => RowKind::Credential,
             Self::Profile { .. } => RowKind::Profile,
@@ -162,13 +179,14 @@ impl Key {
     pub fn encode(&self) -> Vec<u8> {
         let key = Writer::new(self.kind());
         match self {
-            Self::Format | Self::Epoch => key,
+            Self::Format | Self::Epoch | Self::Position | Self::Restoring => key,
             Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
             Self::Page(address) => key.bytes(&address.encode()),
             Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
                 key.tree(*tree).bytes(receipt.as_bytes())
             }
             Self::EpochEnd { number } => key.bytes(&number.to_be_bytes()),
+            Self::Mirror { id } => key.bytes(id.as_bytes()),
             Self::Tenant { tenant } => key.slot(*tenant),
             Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),
             Self::Profile { tree, number } => key.tree(*tree).bytes(&number.to_be_bytes()),
@@ -262,6 +280,9 @@ impl Reader<'_> {
             RowKind::Page => Key::Page(PageAddress::decode(&self.array::<PAGE>()?).ok()?),
             RowKind::Intent => Key::Intent { tree: self.tree()?, receipt: ReceiptId::from_bytes(self.array()?) },
             RowKind::EpochEnd => Key::EpochEnd { number: u64::from_be_bytes(self.array()?) },
+            RowKind::Position => Key::Position,
+            RowKind::Restoring => Key::Restoring,
+            RowKind::Mirror => Key::Mirror { id: MirrorId::from_bytes(self.array()?) },
             RowKind::Tenant => Key::Tenant { tenant: self.slot()? },
             RowKind::Credential => {
                 Key::Credential { tree: self.tree()?, credential: CredentialId::from_bytes(self.array()?) }
@@ -326,7 +347,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..14_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..15_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -340,7 +361,8 @@ mod tests {
                 9 => Key::Template { tree, gallery: number, at, profile: level.into() },
                 10 => Key::Sketch { tree, gallery: number, profile: level.into(), at },
                 11 => Key::Census { tree, gallery: number, profile: level.into() },
-                12 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
+                12 => Key::Mirror { id: MirrorId::from_bytes(id) },
+                13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },
         )

@@ -3,6 +3,7 @@
 //!
 //! This is the only module that names RocksDB.
 
+mod backups;
 mod book;
 mod census;
 mod change;
@@ -10,10 +11,16 @@ mod commit;
 mod db;
 mod error;
 pub mod keys;
+mod mirror;
+mod restore;
 
+pub use backups::{Backup, Backups};
 pub use book::LogHead;
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
+pub(crate) use mirror::row_of as mirror_row;
+pub use mirror::{MirrorId, MirrorState, Registered, registered_mirrors};
+pub(crate) use restore::adopt;

@@ -4,6 +4,7 @@ mod create;
 mod credentials;
 mod profiles;
 
+use lethe_crypto::tree::TreeId;
 use lethe_domain::{PurposeBasis, TenantId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{GetTenant, Kind};
@@ -16,7 +17,9 @@ use crate::vault::Vault;
 
 pub use create::{Created, create};
 pub(crate) use credentials::put_credential;
-pub use credentials::{Issued, create_credential, list_credentials, revoke_credential};
+pub use credentials::{
+    Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
+};
 pub use profiles::{ProfileFacts, create_profile, get_profile, list_profiles, update_profile};
 
 /// What is known of a tenant.
@@ -38,14 +41,23 @@ impl TenantFacts {
 /// Reads a tenant.
 pub async fn get(vault: &Vault, call: Authorized<GetTenant>) -> Result<TenantFacts> {
     let silo = vault.silo(&call)?;
-    note(vault, &silo, &call).await?;
+    note(vault, silo.tree, &call).await?;
     Ok(TenantFacts::of(&silo))
 }
 
 /// Logs a read of something that is about nobody.
-async fn note<O: Kind>(vault: &Vault, silo: &Silo, call: &Authorized<O>) -> Result<()> {
+async fn note<O: Kind>(vault: &Vault, tree: TreeId, call: &Authorized<O>) -> Result<()> {
     let mut change = Change::audit_of_read();
-    change.log(silo.tree, audit::done(call, Timestamp::now())?);
+    change.log(tree, audit::done(call, Timestamp::now())?);
     vault.store.commit(change).await?;
     Ok(())
+}
+
+/// `size` of the items from number `from` on, and the number where the next page begins.
+fn page<T>(mut all: Vec<T>, from: u64, size: usize) -> (Vec<T>, Option<u64>) {
+    let from = usize::try_from(from).unwrap_or(usize::MAX).min(all.len());
+    let mut page = all.split_off(from);
+    let next = (page.len() > size).then(|| (from + size) as u64);
+    page.truncate(size);
+    (page, next)
 }

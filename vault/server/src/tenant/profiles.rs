@@ -67,7 +67,7 @@ pub async fn create_profile(
 /// Reads a profile.
 pub async fn get_profile(vault: &Vault, call: Authorized<GetModelProfile>, model: &ModelId) -> Result<ProfileFacts> {
     let silo = vault.silo(&call)?;
-    super::note(vault, &silo, &call).await?;
+    super::note(vault, silo.tree, &call).await?;
     Ok(known(&silo, model)?.into())
 }
 
@@ -75,14 +75,13 @@ pub async fn get_profile(vault: &Vault, call: Authorized<GetModelProfile>, model
 pub async fn list_profiles(
     vault: &Vault,
     call: Authorized<ListModelProfiles>,
-    from: usize,
+    from: u64,
     size: usize,
-) -> Result<(Vec<ProfileFacts>, Option<usize>)> {
+) -> Result<(Vec<ProfileFacts>, Option<u64>)> {
     let silo = vault.silo(&call)?;
-    super::note(vault, &silo, &call).await?;
-    let all = silo.models();
-    let next = (from.saturating_add(size) < all.len()).then(|| from + size);
-    Ok((all.into_iter().skip(from).take(size).map(ProfileFacts::from).collect(), next))
+    super::note(vault, silo.tree, &call).await?;
+    let (page, next) = super::page(silo.models(), from, size);
+    Ok((page.into_iter().map(ProfileFacts::from).collect(), next))
 }
 
 /// Changes what is `Some`; every change of thresholds is a new policy version.

@@ -2,6 +2,9 @@
 
 mod damage;
 mod faces;
+mod founding;
+mod mirrors;
+mod restoring;
 mod swap;
 
 use std::sync::Arc;
@@ -21,26 +24,30 @@ use crate::vault::{Aim, Vault};
 use crate::{silo::Silo, tenant};
 
 /// A vault in a folder that goes with it.
-struct Open {
-    vault: Arc<Vault>,
+pub(crate) struct Open {
+    pub(crate) vault: Arc<Vault>,
     folder: tempfile::TempDir,
 }
 
 impl Open {
-    async fn fresh() -> Self {
+    pub(crate) async fn fresh() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = open(folder.path()).await;
         Self { vault, folder }
     }
 
-    async fn reopen(self) -> Self {
+    pub(crate) async fn reopen(self) -> Self {
         self.vault.close().await;
+        self.reopen_closed().await
+    }
+
+    async fn reopen_closed(self) -> Self {
         drop(self.vault);
         let vault = open(self.folder.path()).await;
         Self { vault, folder: self.folder }
     }
 
-    async fn tenant(&self, id: &str) -> TenantId {
+    pub(crate) async fn tenant(&self, id: &str) -> TenantId {
         let id = TenantId::parse(id).unwrap();
         let owner = Owner::Vault;
         let operator = principal(owner, Roles::only(Role::Operator));
@@ -51,7 +58,13 @@ impl Open {
         id
     }
 
-    async fn model(&self, tenant: &TenantId, name: &str, dimension: usize, centre: Option<Vec<f32>>) -> ModelId {
+    pub(crate) async fn model(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        dimension: usize,
+        centre: Option<Vec<f32>>,
+    ) -> ModelId {
         let model = ModelId::parse(name, "1").unwrap();
         let thresholds = Thresholds::new(0.5, 0.3).unwrap();
         let profile = ModelProfile::new(model.clone(), dimension as u32, centre, thresholds, 1e-4).unwrap();
@@ -60,37 +73,60 @@ impl Open {
         model
     }
 
-    async fn enroll(&self, tenant: &TenantId, subject: &str, model: &ModelId, embedding: &[f32]) -> Enrolled {
+    pub(crate) async fn enroll(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        model: &ModelId,
+        embedding: &[f32],
+    ) -> Enrolled {
+        self.try_enroll(tenant, subject, model, embedding).await.unwrap()
+    }
+
+    pub(crate) async fn try_enroll(
+        &self,
+        tenant: &TenantId,
+        subject: &str,
+        model: &ModelId,
+        embedding: &[f32],
+    ) -> crate::Result<Enrolled> {
         let call = self.may::<Enroll>(tenant, Role::Enroller, Purpose::Authentication).await;
         let subject = SubjectId::parse(subject).unwrap();
         let request = Some(lethe_domain::RequestId::random());
         let enrolment = Enrolment { subject, capture: capture(model, embedding), request };
-        enroll(&self.vault, &call, enrolment).await.unwrap()
+        enroll(&self.vault, &call, enrolment).await
     }
 
-    async fn may<O: Kind>(&self, tenant: &TenantId, role: Role, purpose: Purpose) -> Authorized<O> {
-        let who = principal(Owner::Tenant(tenant.clone()), Roles::only(role));
-        let Ok(call) = self.vault.admit::<O>(&who, Aim::Tenant(tenant), Some(purpose)).await else {
-            panic!("{role} may not");
-        };
-        call
+    pub(crate) async fn may<O: Kind>(&self, tenant: &TenantId, role: Role, purpose: Purpose) -> Authorized<O> {
+        may(&self.vault, tenant, role, purpose).await
     }
 
-    fn silo(&self, tenant: &TenantId) -> Arc<Silo> {
+    pub(crate) fn silo(&self, tenant: &TenantId) -> Arc<Silo> {
         self.vault.silos.find(tenant).unwrap()
     }
 }
 
+async fn may<O: Kind>(vault: &Vault, tenant: &TenantId, role: Role, purpose: Purpose) -> Authorized<O> {
+    let who = principal(Owner::Tenant(tenant.clone()), Roles::only(role));
+    let Ok(call) = vault.admit::<O>(&who, Aim::Tenant(tenant), Some(purpose)).await else {
+        panic!("{role} may not");
+    };
+    call
+}
+
 async fn open(folder: &std::path::Path) -> Arc<Vault> {
-    let config = Config { data_dir: folder.to_owned(), ..Config::default() };
-    opening::open(&config).await.unwrap().vault
+    opening::open(&config(folder)).await.unwrap().vault
+}
+
+fn config(folder: &std::path::Path) -> Config {
+    Config { data_dir: folder.to_owned(), ..Config::default() }
 }
 
 fn principal(owner: Owner, roles: Roles) -> Principal {
     Principal { credential: lethe_domain::CredentialId::random(), owner, roles, expires: None }
 }
 
-fn capture(model: &ModelId, embedding: &[f32]) -> Capture {
+pub(crate) fn capture(model: &ModelId, embedding: &[f32]) -> Capture {
     Capture {
         model: model.clone(),
         embedding: embedding.to_vec(),

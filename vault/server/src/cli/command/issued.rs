@@ -29,24 +29,24 @@ impl KeyOut {
     }
 
     /// Shows a new credential, and its key where it was asked for.
-    pub(crate) fn show(
-        &self,
-        out: Output,
-        mut issued: IssuedCredential,
-        (mut json, card): (Value, Card),
-    ) -> Result<(), Failure> {
+    pub(crate) fn show(&self, out: Output, mut issued: IssuedCredential, view: (Value, Card)) -> Result<(), Failure> {
         let key = Zeroizing::new(std::mem::take(&mut issued.api_key));
         if key.is_empty() {
-            return out.result(&json, &card);
+            return out.result(&view.0, &view.1);
         }
-        let card = match self.written(&key) {
+        self.show_key(out, &key, view)
+    }
+
+    /// Shows what a key is for, and the key where it was asked for.
+    pub(crate) fn show_key(&self, out: Output, key: &str, (mut json, card): (Value, Card)) -> Result<(), Failure> {
+        let card = match self.written(key) {
             Some(path) => {
                 json["key_file"] = json!(path.display().to_string());
                 card.row("API key", format!("in {}", path.display()))
             }
             None => {
-                json["api_key"] = json!(*key);
-                card.row("API key", &*key).row("", "shown this once; keep it like a password")
+                json["api_key"] = json!(key);
+                card.row("API key", key).row("", "shown this once; keep it like a password")
             }
         };
         out.result(&json, &card)

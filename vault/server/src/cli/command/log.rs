@@ -19,16 +19,16 @@ use crate::cli::output::Card;
 pub(crate) enum Command {
     /// Show the newest signed checkpoint and the key that verifies it.
     ///
-    /// Needs role privacy_officer or auditor; the vault's log also shows it to the operator. Purpose by
-    /// default: audit.
+    /// Needs role privacy_officer or auditor, of the tenant for its log, of any for the vault's; the
+    /// operator reads both. Purpose by default: audit.
     Checkpoint {
         #[command(flatten)]
         log: Which,
     },
     /// Show an entry with the proof that the newest checkpoint contains it.
     ///
-    /// Needs role privacy_officer or auditor; the vault's log also shows it to the operator. Purpose by
-    /// default: audit. Exit code 5 if the proof does not hold.
+    /// Needs role privacy_officer or auditor of the tenant, or the operator's key; entries of the vault's
+    /// log are the operator's alone. Purpose by default: audit. Exit code 5 if the proof does not hold.
     Proof {
         /// Index of the entry, counting from 0.
         index: i64,

@@ -16,7 +16,7 @@ use crate::cli::view;
 pub(crate) enum Command {
     /// List a subject's templates, oldest first: metadata, never vectors.
     ///
-    /// Needs role enroller or privacy_officer. Purpose by default: data_subject_request.
+    /// Needs role enroller, fraud_analyst or privacy_officer. Purpose by default: data_subject_request.
     List {
         /// The subject.
         subject: String,

@@ -32,7 +32,9 @@ pub(crate) enum Command {
         #[arg(long, value_parser = request_id::parse, value_name = "UUID")]
         request_id: Option<String>,
     },
-    /// Show a tenant. Purpose by default: administration.
+    /// Show a tenant.
+    ///
+    /// Needs role tenant_admin or auditor, or the operator's key. Purpose by default: administration.
     Get,
 }
 

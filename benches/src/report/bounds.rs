@@ -1,0 +1,148 @@
+//! What bounds each figure: where the time goes, so that a reader knows what would have to change to move it. Found
+//! with a sampling profiler at 100,000 templates, or, where it says "likely", by reading the code.
+
+use crate::record::Record;
+
+/// A metric with its peers and what bounds it.
+struct Row {
+    scenario: &'static str,
+    metric: &'static str,
+    peers: &'static [&'static str],
+    bound: &'static str,
+}
+
+const fn row(scenario: &'static str, metric: &'static str, peers: &'static [&'static str], bound: &'static str) -> Row {
+    Row { scenario, metric, peers, bound }
+}
+
+/// All figures that there are to be; those without a sentence are of what the vault cannot do yet.
+const ROWS: [Row; 17] = [
+    row(
+        "search",
+        "grpc_p50",
+        &["faiss_flat", "faiss_flat_sharded", "faiss_hnsw", "qdrant"],
+        "Up to some 100,000 templates the fixed costs of a call: hand-overs between the runtime, the scanning threads and \
+         the commit thread, the probe's tables, unsealing the candidates, and an audit entry before the answer. Beyond, \
+         the scan, which grows with the gallery. `faiss_flat` is FAISS as it comes, which searches for a single probe \
+         on one thread; `faiss_flat_sharded` has all threads, as Lethe has.",
+    ),
+    row(
+        "search",
+        "scan",
+        &["memory_bandwidth"],
+        "The arithmetic of FAISS's look-ups, 12 to 14 GB/s a core, as long as sketches come from a cache; memory where \
+         they no longer fit. Work is divided in segments of 2 MiB, so with few of them a thread runs dry. The peer reads a \
+         buffer of the same size as often, and has the same caches.",
+    ),
+    row(
+        "search",
+        "recall",
+        &["exact"],
+        "The miss probability asked for: 1e-4 for a template exactly at the threshold, far less above it.",
+    ),
+    row(
+        "search",
+        "rss_per_template",
+        &["sketch_bytes"],
+        "Likely, beside the sketch, its key and the directory of keys, two maps from applicant ids to slots, and the block cache \
+         that re-ranking fills, 256 MiB at most whatever the gallery's size. In small galleries mostly reserve: segments \
+         grow to 2 MiB, arenas of the allocator.",
+    ),
+    row(
+        "search",
+        "rss_per_template_at_start",
+        &["sketch_bytes"],
+        "As `rss_per_template`, before any search has filled the block cache.",
+    ),
+    row(
+        "search",
+        "p99_under_writes",
+        &["quiet_p50"],
+        "Likely cores: an enrolment takes a part of a millisecond of them for sealing, log and sync, and a search that arrives then \
+         has one thread fewer. Its audit entry waits behind the enrolment's in the commit thread.",
+    ),
+    row(
+        "start",
+        "load",
+        &["read_and_open"],
+        "Deriving keys: HKDF and HMAC take more than reading and opening, because each row has a key of its own from \
+         a salt and its slots' keys. The peer has one key for all. Rows are read and opened in turns, not at once.",
+    ),
+    row(
+        "enroll",
+        "import",
+        &["raw_rocksdb"],
+        "Processor time on all cores, the load generator's included; the commit thread alone has two fifths of the \
+         server's, for log entries in JSON, their Merkle nodes and the write. A template is two sealed rows, its subject a \
+         third, an entry and its nodes four more; the peer writes one row, sealed beforehand.",
+    ),
+    row(
+        "enroll",
+        "durable_p50",
+        &["raw_rocksdb_synced"],
+        "Likely one sync of the write-ahead log, as the peer's, and around it the hand-overs from the runtime to the commit \
+         thread, the sync thread and back, and the call itself.",
+    ),
+    row(
+        "verify",
+        "throughput",
+        &["tonic_echo"],
+        "The server's processor time, a third of it the commit thread's: each attempt, also a failed one, leaves an \
+         entry in the log. Of the whole, the kernel (sockets, waking threads) has a quarter, the allocator a fifth, gRPC an \
+         eighth, RocksDB a tenth; unsealing and comparing are a few per cent.",
+    ),
+    row("verify", "throughput_attested", &["echo_plus_signature"], ""),
+    row(
+        "verify",
+        "p99_half_load",
+        &["tonic_echo"],
+        "Likely waiting for the commit thread, which shares the server's cores with the calls that it answers, and for the \
+         log's sync every 25 ms on the same cores.",
+    ),
+    row(
+        "verify",
+        "cold",
+        &["get_and_open"],
+        "Likely a call's fixed costs, and reads from storage: a block of 16 KiB of templates (the peer reads 4 KiB), where the rows \
+         of an import lie in several tables a block of each that may hold the subject.",
+    ),
+    row(
+        "erase",
+        "latency",
+        &["smallest_gallery"],
+        "Likely waiting for others to share the epoch (5 ms, `erasure.window_ms`), then syncs in a row: the intent, the new root, \
+         the epoch, the old root overwritten and read back, the log of it. The gallery's size adds a level to the key \
+         tree for each factor of 64.",
+    ),
+    row(
+        "erase",
+        "bytes_written",
+        &["reencrypt_gallery"],
+        "Likely the pages of the key tree from the slots to the root, 64 keys each, the root store's blocks, and log entries; \
+         whole pages of the file system each. The peer is what sealing every template anew writes at the least, \
+         computed, not run: one write of each row, without its log or compaction.",
+    ),
+    row(
+        "erase",
+        "per_second",
+        &["naive_delete"],
+        "Likely the length of an epoch, which all callers share: with 64 callers at most 64 erasures an epoch. The peer deletes \
+         rows, which lie in the database and in every copy until compaction.",
+    ),
+    row("sweep", "pairs", &["faiss_knn"], ""),
+];
+
+/// A paragraph for each metric that there are records of.
+pub(super) fn of(records: &[&Record]) -> String {
+    let measured = |row: &&Row| records.iter().any(|r| r.scenario == row.scenario && r.metric == row.metric);
+    let lines = ROWS.iter().filter(measured).filter(|row| !row.bound.is_empty());
+    lines.map(|row| format!("* `{}`: {}\n", row.metric, row.bound)).collect()
+}
+
+/// Names of the figures that there are to be and of which there is no record.
+pub(super) fn missing(records: &[Record]) -> Vec<String> {
+    let named = ROWS.iter().flat_map(|row| row.peers.iter().map(move |peer| (row, *peer)));
+    let is = |row: &Row, peer: &str, r: &Record| r.scenario == row.scenario && r.metric == row.metric && r.peer == peer;
+    let missing = named.filter(|(row, peer)| !records.iter().any(|record| is(row, peer, record)));
+    missing.map(|(row, peer)| format!("`{} {}` against `{peer}`", row.scenario, row.metric)).collect()
+}

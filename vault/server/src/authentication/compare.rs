@@ -1,0 +1,97 @@
+use lethe_crypto::secret::SlotKey;
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Embedding, SubjectId};
+use lethe_index::cosine;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::enrollment::MOST_TEMPLATES;
+use crate::error::{Error, Result};
+use crate::silo::{Model, Silo};
+use crate::templates;
+use crate::vault::Vault;
+
+/// A subject's templates against a probe, or what is done in their place where there are none: the same work, so that
+/// the time of an answer does not tell who is enrolled.
+pub(super) struct Comparison<'a> {
+    vault: &'a Vault,
+    silo: &'a Silo,
+    model: &'a Model,
+    /// The subject's slot, if it has one.
+    slot: Option<SlotRef>,
+    /// Slots that are looked up where a template is missing.
+    stand_ins: Vec<SlotRef>,
+}
+
+/// What a comparison found.
+pub(super) struct Compared {
+    /// The best score; `None` where there was nothing to compare with.
+    pub(super) score: Option<f32>,
+    /// Rows that were opened: a power of two, whether there are templates or not.
+    pub(super) opened: usize,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn of(vault: &'a Vault, silo: &'a Silo, model: &'a Model, subject: &SubjectId) -> Self {
+        let stand_ins = silo.stand_ins(subject).take(MOST_TEMPLATES).collect();
+        Self { vault, silo, model, slot: silo.subject(subject), stand_ins }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.slot.is_some()
+    }
+
+    /// The best score over the subject's templates of the model.
+    pub(super) fn run(&self, probe: &Embedding) -> Result<Compared> {
+        let (store, keys) = (&self.vault.store, &self.vault.keys);
+        let found = match self.slot {
+            Some(slot) => templates::of_subject(store, keys, self.silo, slot, Some(self.model.number))?,
+            None => {
+                // Reads what lies where the subject could be, and opens none of it.
+                templates::places(store, self.silo, self.stand_in(0))?;
+                Vec::new()
+            }
+        };
+        let scores = found.iter().map(|found| cosine(found.record.embedding.components(), probe.components()));
+        let score = scores.reduce(f32::max);
+        let mut opened = found.len();
+        // One template, and none, cost one row; of more the caller learns the order of magnitude at most.
+        while opened == 0 || !opened.is_power_of_two() {
+            self.open_decoy(opened, probe)?;
+            opened += 1;
+        }
+        Ok(Compared { score, opened })
+    }
+
+    /// The subject's key, for the log; for somebody unknown a key that nobody has, drawn and thrown away.
+    ///
+    /// The second value says whether it is the subject's.
+    pub(super) fn owner(&self) -> Result<(SlotKey, bool)> {
+        let looked_up = self.vault.keys.slot(self.silo.tree, self.slot.unwrap_or(self.stand_in(0)))?;
+        match looked_up.filter(|_| self.is_known()) {
+            Some(owner) => Ok((owner, true)),
+            None => Ok((throw_away()?, false)),
+        }
+    }
+
+    /// Looks two slots up and opens a row, as a template's opening does, and compares it.
+    fn open_decoy(&self, number: usize, probe: &Embedding) -> Result<()> {
+        let keys = &self.vault.keys;
+        let subject = self.slot.unwrap_or(self.stand_in(0));
+        for slot in [subject, self.stand_in(number)] {
+            std::hint::black_box(keys.slot(self.silo.tree, slot)?);
+        }
+        let decoy = self.model.decoy(keys, self.silo)?;
+        std::hint::black_box(cosine(decoy.embedding.components(), probe.components()));
+        Ok(())
+    }
+
+    fn stand_in(&self, number: usize) -> SlotRef {
+        self.stand_ins.get(number).copied().unwrap_or(SlotRef::first(1))
+    }
+}
+
+fn throw_away() -> Result<SlotKey> {
+    let mut drawn = Ok(());
+    let key = SlotKey::from_fn(|bytes| drawn = SystemRandom::new().fill(bytes));
+    drawn.map(|()| key).map_err(|_| Error::TaskLost)
+}

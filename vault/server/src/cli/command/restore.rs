@@ -1,0 +1,61 @@
+//! `lethe restore`: a vault from its mirror and a backup, offline.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::configuration::Configuration;
+use crate::cli::exit::{Exit, Failure, causes};
+use crate::cli::output::{Card, Output};
+use crate::restoration::{Restored, Rows, Source, restore};
+
+/// What to restore from.
+#[derive(Debug, Args)]
+pub(crate) struct Command {
+    /// Folder of backups. Without it, what is left in the data folder is brought up to the mirror.
+    #[arg(long, value_name = "FOLDER")]
+    backup: Option<PathBuf>,
+
+    /// Which backup; the newest if none is named.
+    #[arg(long, value_name = "NUMBER", requires = "backup")]
+    number: Option<u32>,
+
+    /// Go on without rows that are damaged: their keys go, so no other backup can bring them back later.
+    #[arg(long)]
+    accept_loss: bool,
+
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
+pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
+    let config = command.configuration.load()?;
+    crate::cli::telemetry::init(&config.log)?;
+    let backup = command.backup.as_deref().map(|folder| (folder, command.number));
+    let restored = restore(&config, Source { backup, accept_loss: command.accept_loss }).await;
+    let restored = restored.map_err(|error| Failure::failed(format!("cannot restore: {}", causes(&error))))?;
+    out.result(&json(&restored), &card(&restored))?;
+    Ok(Exit::Done)
+}
+
+fn json(restored: &Restored) -> serde_json::Value {
+    let rows = |rows: &Rows| json!({ "subjects": rows.subjects, "templates": rows.templates, "others": rows.others });
+    json!({
+        "epoch": restored.epoch,
+        "back": rows(&restored.back),
+        "erased": rows(&restored.erased),
+        "corrupt": rows(&restored.corrupt),
+        "lost_slots": restored.lost_slots,
+    })
+}
+
+fn card(restored: &Restored) -> Card {
+    let rows = |rows: &Rows| format!("{} people, {} templates", rows.subjects, rows.templates);
+    Card::new("the vault is restored; `lethe serve` starts it")
+        .row("epoch", restored.epoch)
+        .row("back", rows(&restored.back))
+        .row("erased", format!("{}: erased since the backup, and they stay erased", rows(&restored.erased)))
+        .row("corrupt", rows(&restored.corrupt))
+        .row("lost", format!("{} keys of rows that came after the backup; they are destroyed", restored.lost_slots))
+}

@@ -1,0 +1,146 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::follower::{Mirror, Standing};
+use super::{MirrorId, Position, Registered, exists, registered};
+use crate::store::StoreError;
+use crate::store::change::Row;
+use crate::store::db::Database;
+
+/// All mirrors of a store.
+pub(in crate::store) struct Mirrors {
+    all: Vec<Mirror>,
+    /// Those that the vault's rows do not name yet.
+    new: Vec<Registered>,
+}
+
+/// How a mirror stands, for operators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorState {
+    /// Its name.
+    pub id: MirrorId,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why it cannot be written, if it cannot: erasures stay pending meanwhile.
+    pub fault: Option<String>,
+}
+
+impl Mirrors {
+    /// Opens the mirrors in `paths` and begins to follow `main`; makes those that are new. Nothing may have been
+    /// written to `main` since it was opened.
+    ///
+    /// # Errors
+    /// `MirrorMissing` if the vault has a mirror that is not among the paths; `MirrorForeign` if a path holds one that
+    /// the vault does not have; `Behind` if a mirror has rows that `main` has not, or not any more.
+    pub(in crate::store) fn open(
+        main: &Arc<Database>,
+        paths: &[PathBuf],
+        dropping: Option<MirrorId>,
+    ) -> Result<Self, StoreError> {
+        let mut known = registered(main)?;
+        if let Some(id) = dropping {
+            let place = known.iter().position(|known| known.id == id);
+            known.remove(place.ok_or(StoreError::NoSuchMirror { id })?);
+        }
+        let mut opened = Vec::new();
+        let mut new = Vec::new();
+        for path in paths {
+            let (id, mirror) = match find(path)? {
+                Some((position, _)) if Some(position.id) == dropping => continue,
+                Some((position, mirror)) => {
+                    if !known.iter().any(|known| known.id == position.id) {
+                        return Err(StoreError::MirrorForeign { path: path.clone(), id: position.id });
+                    }
+                    expect_no_newer(main, path, position)?;
+                    (position.id, Some(mirror))
+                }
+                None => match known.iter().find(|known| known.path == *path) {
+                    // It was here. An empty folder may be a disk that is not mounted.
+                    Some(known) => (known.id, None),
+                    None => {
+                        let (id, mirror) = make(path)?;
+                        new.push(Registered { id, path: path.clone() });
+                        (id, Some(mirror))
+                    }
+                },
+            };
+            opened.push((id, path, mirror));
+        }
+        if let Some(missing) = known.iter().find(|known| !opened.iter().any(|(id, ..)| *id == known.id)) {
+            return Err(StoreError::MirrorMissing { path: missing.path.clone(), id: missing.id });
+        }
+        let follow = |(id, path, mirror): (_, &PathBuf, _)| Mirror::follow(id, path, mirror, Arc::clone(main));
+        Ok(Self { all: opened.into_iter().map(follow).collect::<Result<_, _>>()?, new })
+    }
+
+    /// None at all.
+    pub(in crate::store) const fn none() -> Self {
+        Self { all: Vec::new(), new: Vec::new() }
+    }
+
+    pub(in crate::store) fn are_none(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Mirrors that are followed, and that the vault's rows are still to name.
+    pub(in crate::store) fn new_ones(&self) -> &[Registered] {
+        &self.new
+    }
+
+    pub(in crate::store) fn send(&self, sequence: u64, rows: Vec<Row>) {
+        let rows = Arc::new(rows);
+        self.all.iter().for_each(|mirror| mirror.send(sequence, &rows));
+    }
+
+    pub(in crate::store) async fn have(&self, sequence: u64) -> Result<(), StoreError> {
+        for mirror in &self.all {
+            mirror.has(sequence).await?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::store) fn states(&self) -> Vec<MirrorState> {
+        let state = |mirror: &Mirror| {
+            let fault = match mirror.standing() {
+                Standing::Failing(fault) => Some(fault.to_string()),
+                Standing::At(_) | Standing::CatchingUp => None,
+            };
+            MirrorState { id: mirror.id(), path: mirror.path().to_owned(), fault }
+        };
+        self.all.iter().map(state).collect()
+    }
+
+    pub(in crate::store) fn close(&self) {
+        self.all.iter().for_each(Mirror::close);
+    }
+}
+
+/// The mirror in a folder, if it can be opened and is one.
+fn find(path: &Path) -> Result<Option<(Position, Database)>, StoreError> {
+    if !exists(path) {
+        return Ok(None);
+    }
+    let mirror = Database::open_there(path)?;
+    // Without a position it was never copied to in whole: it is as good as none, and says nothing.
+    Ok(Position::read(&mirror)?.map(|position| (position, mirror)))
+}
+
+fn make(path: &Path) -> Result<(MirrorId, Database), StoreError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
+    Ok((MirrorId::random()?, Database::open_small(path)?))
+}
+
+/// A mirror gets nothing before the store has synced it. One that has more shows a store that was put back, or whose
+/// disk lost what it had acknowledged: slots would be given twice, logs would fork, people would come back.
+fn expect_no_newer(main: &Database, path: &Path, position: Position) -> Result<(), StoreError> {
+    if position.sequence > main.sequence() {
+        return Err(StoreError::Behind {
+            path: main.path().to_owned(),
+            mirror: path.to_owned(),
+            lost: position.sequence - main.sequence(),
+        });
+    }
+    Ok(())
+}

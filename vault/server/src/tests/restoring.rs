@@ -1,0 +1,286 @@
+//! Restore drills: whatever is left of a vault, with its mirror.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_crypto::log::checkpoint::Checkpoint;
+use lethe_crypto::log::merkle::{prove_consistency, verify_consistency};
+use lethe_crypto::tree::TreeId;
+use lethe_domain::{ModelId, Purpose, RequestId, Role, SubjectId, TenantId};
+use lethe_policy::operation::EraseSubject;
+
+use super::{Open, config};
+use crate::audit::{SignedCheckpoint, checkpoint};
+use crate::erasure::ErasureState;
+use crate::opening::{self, OpenError};
+use crate::restoration::{Restored, Source, restore};
+use crate::store::{Backups, Change, Key, RowKind};
+use crate::vault::Vault;
+use crate::{Error, subject, templates};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A vault whose root keys and mirror are outside of its data folder, as they should be.
+struct House {
+    folder: tempfile::TempDir,
+    tenant: TenantId,
+    model: ModelId,
+}
+
+impl House {
+    async fn with(people: &[&str]) -> (Self, Arc<Vault>) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = Open { vault: opening::open(&settings(folder.path())).await.unwrap().vault, folder };
+        let tenant = open.tenant("bank").await;
+        let model = open.model(&tenant, "model", 64, None).await;
+        for person in people {
+            open.enroll(&tenant, person, &model, &face(person)).await;
+        }
+        let Open { folder, vault } = open;
+        (Self { folder, tenant, model }, vault)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn backups(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+
+    async fn open(&self) -> Arc<Vault> {
+        opening::open(&settings(self.folder.path())).await.unwrap().vault
+    }
+
+    async fn restore(&self, source: Source<'_>) -> Result<Restored, OpenError> {
+        restore(&settings(self.folder.path()), source).await
+    }
+
+    async fn enroll(&self, vault: &Arc<Vault>, person: &str) {
+        let open = Borrowed(vault);
+        open.enroll(&self.tenant, person, &self.model).await;
+    }
+
+    async fn erase(&self, vault: &Arc<Vault>, person: &str) {
+        let call =
+            Borrowed(vault).may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let id = SubjectId::parse(person).unwrap();
+        let erased = subject::erase(vault, call, &id, RequestId::random(), Some(PATIENCE)).await.unwrap();
+        assert_eq!(erased.state, ErasureState::Shredded);
+    }
+
+    /// The stored template of a person, if the vault knows them.
+    fn template(&self, vault: &Vault, person: &str) -> Option<Vec<f32>> {
+        let silo = vault.silos.find(&self.tenant).unwrap();
+        let slot = silo.subject(&SubjectId::parse(person).unwrap())?;
+        let found = templates::of_subject(&vault.store, &vault.keys, &silo, slot, None).unwrap();
+        assert!(found.len() <= 1);
+        Some(found.first()?.record.embedding.components().to_vec())
+    }
+}
+
+/// A vault that is somebody else's to close.
+struct Borrowed<'a>(&'a Arc<Vault>);
+
+impl Borrowed<'_> {
+    async fn enroll(&self, tenant: &TenantId, person: &str, model: &ModelId) {
+        let call = self.may::<lethe_policy::operation::Enroll>(tenant, Role::Enroller, Purpose::Authentication).await;
+        let enrolment = crate::enrollment::Enrolment {
+            subject: SubjectId::parse(person).unwrap(),
+            capture: super::capture(model, &face(person)),
+            request: None,
+        };
+        crate::enrollment::enroll(self.0, &call, enrolment).await.unwrap();
+    }
+
+    async fn may<O: lethe_policy::operation::Kind>(
+        &self,
+        tenant: &TenantId,
+        role: Role,
+        purpose: Purpose,
+    ) -> lethe_policy::Authorized<O> {
+        super::may(self.0, tenant, role, purpose).await
+    }
+}
+
+fn settings(folder: &Path) -> crate::config::Config {
+    let mut config = config(&folder.join("data"));
+    config.root.replicas = vec![folder.join("roots")];
+    config.mirror.paths = Some(vec![folder.join("mirror")]);
+    config
+}
+
+/// One direction a person, none like another.
+fn face(person: &str) -> Vec<f32> {
+    let seed = person.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    (0..64_u32).map(|i| f32::from((seed.wrapping_mul(i + 1) >> 16) as i16)).collect()
+}
+
+async fn signed(vault: &Vault, tree: TreeId) -> Checkpoint {
+    let SignedCheckpoint { note, verifier, .. } = checkpoint(vault, tree).await.unwrap();
+    Checkpoint::open(note.as_bytes(), &verifier).unwrap()
+}
+
+async fn expect_no_fork(vault: &Vault, tree: TreeId, before: &Checkpoint) {
+    let after = signed(vault, tree).await;
+    assert_eq!(after.origin, before.origin);
+    let proof = prove_consistency(&vault.store.nodes(tree), before.size, after.size).unwrap();
+    verify_consistency(before.size, &before.root, after.size, &after.root, &proof).unwrap();
+}
+
+/// The whole data folder is lost. What comes back is what an old backup has, less who was erased since.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_backup_under_the_keys_of_today() {
+    let (house, vault) = House::with(&["ann", "ben", "cia"]).await;
+    house.erase(&vault, "cia").await;
+    Backups::open(&house.backups()).unwrap().create(&vault.store).unwrap();
+    house.enroll(&vault, "dan").await;
+    house.erase(&vault, "ben").await;
+    house.enroll(&vault, "eva").await;
+    let ann = house.template(&vault, "ann").unwrap();
+    let tree = vault.silos.find(&house.tenant).unwrap().tree;
+    let (ours, theirs) = (signed(&vault, tree).await, signed(&vault, TreeId::VAULT).await);
+    let mark = vault.keys.allocator(tree).unwrap().mark();
+    vault.close().await;
+    drop(vault);
+    std::fs::remove_dir_all(house.data()).unwrap();
+
+    let backups = house.backups();
+    let restored = house.restore(Source { backup: Some((&backups, None)), accept_loss: false }).await.unwrap();
+    assert_eq!((restored.back.subjects, restored.back.templates), (1, 1), "{restored:?}");
+    assert_eq!((restored.erased.subjects, restored.erased.templates), (1, 1), "{restored:?}");
+    assert_eq!(restored.corrupt, Default::default(), "{restored:?}");
+    assert!(restored.lost_slots >= 4, "two people with a template each: {restored:?}");
+
+    let vault = house.open().await;
+    assert_eq!(house.template(&vault, "ann").unwrap(), ann);
+    for gone in ["ben", "cia", "dan", "eva"] {
+        assert_eq!(house.template(&vault, gone), None, "{gone}");
+    }
+    expect_no_fork(&vault, tree, &ours).await;
+    expect_no_fork(&vault, TreeId::VAULT, &theirs).await;
+    assert!(vault.keys.allocator(tree).unwrap().mark() >= mark.min(1 + 2 * 5), "slots of who is lost are given again");
+    house.enroll(&vault, "dan").await;
+    house.erase(&vault, "ann").await;
+    vault.close().await;
+}
+
+/// Nothing but the mirror tells that the database is not what it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_put_back_is_brought_up_to_its_mirror() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    let (db, copied) = (house.data().join("db"), house.folder.path().join("copied"));
+    vault.close().await;
+    drop(vault);
+    copy(&db, &copied);
+    let vault = house.open().await;
+    house.erase(&vault, "ben").await;
+    house.enroll(&vault, "dan").await;
+    vault.close().await;
+    drop(vault);
+    std::fs::remove_dir_all(&db).unwrap();
+    std::fs::rename(&copied, &db).unwrap();
+
+    assert!(opening::open(&settings(house.folder.path())).await.is_err());
+    let restored = house.restore(Source::default()).await.unwrap();
+    assert_eq!((restored.back.subjects, restored.erased.subjects), (1, 1), "{restored:?}");
+    let vault = house.open().await;
+    assert!(house.template(&vault, "ann").is_some());
+    assert!(house.template(&vault, "ben").is_none() && house.template(&vault, "dan").is_none());
+    vault.close().await;
+}
+
+/// What does not open although its key is there is not thrown away unasked.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_reported_before_anything_is_given_up() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    let mut row = None;
+    let scanned = vault.store.scan(RowKind::Template, &Key::prefix(RowKind::Template), |key, value| {
+        row = Some((key, value.to_vec()));
+        Ok::<_, Error>(())
+    });
+    scanned.unwrap();
+    let (key, mut value) = row.unwrap();
+    *value.last_mut().unwrap() ^= 1;
+    let mut change = Change::new();
+    // Deleted and written again, so that there is still one of it.
+    change.delete(key.clone()).put(key, value);
+    vault.store.commit(change).await.unwrap();
+    Backups::open(&house.backups()).unwrap().create(&vault.store).unwrap();
+    vault.close().await;
+    drop(vault);
+    std::fs::remove_dir_all(house.data()).unwrap();
+
+    let backups = house.backups();
+    let backup = Some((backups.as_path(), Some(1)));
+    let refused = house.restore(Source { backup, accept_loss: false }).await.unwrap_err().to_string();
+    assert!(refused.contains("1 rows are damaged") && refused.contains("--accept-loss"), "{refused}");
+    let unfinished = opening::open(&settings(house.folder.path())).await.map(drop).unwrap_err().to_string();
+    assert!(unfinished.contains("was not finished"), "{unfinished}");
+
+    // The same command again, and the loss accepted.
+    let restored = house.restore(Source { backup, accept_loss: true }).await.unwrap();
+    assert_eq!(
+        (restored.back.subjects, restored.back.templates, restored.corrupt.templates),
+        (2, 1, 1),
+        "{restored:?}"
+    );
+    house.open().await.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_fork_or_mix_vaults_is_refused() {
+    let (house, vault) = House::with(&["ann"]).await;
+    Backups::open(&house.backups()).unwrap().create(&vault.store).unwrap();
+    vault.close().await;
+    drop(vault);
+    let (other, vault) = House::with(&["zoe"]).await;
+    vault.close().await;
+    drop(vault);
+
+    // A database is in the way.
+    let backups = house.backups();
+    let source = Source { backup: Some((&backups, None)), accept_loss: false };
+    let refused = house.restore(source.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("move it away"), "{refused}");
+    // Another vault's backup under this vault's mirror.
+    std::fs::remove_dir_all(other.data()).unwrap();
+    let refused = other.restore(source.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("another vault"), "{refused}");
+    // No mirror at all.
+    std::fs::remove_dir_all(house.data()).unwrap();
+    let (mirror, aside) = (house.folder.path().join("mirror"), house.folder.path().join("aside"));
+    std::fs::rename(&mirror, &aside).unwrap();
+    let refused = house.restore(source.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("none of mirror.paths"), "{refused}");
+    std::fs::remove_dir_all(house.data()).unwrap();
+    std::fs::rename(&aside, &mirror).unwrap();
+    house.restore(source).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_are_listed_verified_and_pruned() {
+    let (house, vault) = House::with(&["ann"]).await;
+    let backups = Backups::open(&house.backups()).unwrap();
+    let first = backups.create(&vault.store).unwrap();
+    house.enroll(&vault, "ben").await;
+    let second = backups.create(&vault.store).unwrap();
+    assert_eq!((first.number, second.number), (1, 2));
+    assert_eq!(backups.list(), [first, second]);
+    let scratch = house.folder.path().join("scratch");
+    assert!(backups.verify(2, &scratch).unwrap() > backups.verify(1, &scratch).unwrap());
+    assert!(!scratch.exists());
+    backups.prune(1).unwrap();
+    assert_eq!(backups.list(), [second]);
+    assert!(backups.verify(1, &scratch).is_err());
+    vault.close().await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
