@@ -15,7 +15,9 @@ const UNSYNCED: [&str; 2] = ["commit-before-follow", "commit-before-sync"];
 /// Changes asked for until a failpoint is reached.
 const TRIES: usize = 8;
 
-/// Changes that share a commit, at most, when an epoch waits for more.
+/// Batches that a life of one change writes, at most.
+const BATCHES: usize = 16;
+/// How long an epoch waits for others that are to join it.
 const WINDOW_MS: u64 = 400;
 
 impl History {
@@ -50,7 +52,7 @@ impl History {
         }
         self.died();
         if UNSYNCED.contains(&failpoint) && unanswered.is_some() && self.random.random_bool(0.7) {
-            self.cut_the_power();
+            self.cut_the_power(0x04);
         }
         self.arm(Some(&format!("{failpoint}=panic")));
         match self.vault.try_start().await {
@@ -85,24 +87,9 @@ impl History {
         let first = self.somebody_with_a_template(&[]).await;
         let erasure = self.new_erasure(first, false);
         self.stop().await;
-        // A start writes two batches; the erasure is accepted in the third; the epoch commits in the fourth.
-        self.arm(Some("commit-before-follow=3*off->panic"));
-        self.start().await;
-        let refusal = self.attempt(&erasure).await.expect_err("the server dies of it");
-        assert!(is_death(&refusal), "{refusal}");
-        self.vault.died().await;
-        self.died();
-        self.cut_the_power();
-        // The intent is there, so the epoch is the third.
-        self.arm(Some("commit-before-follow=2*off->panic"));
-        match self.vault.try_start().await {
-            Ok(()) => drop(self.vault.died().await),
-            Err(exited) => assert!(!exited.status.success(), "ended well"),
+        for _ in 0..2 {
+            self.lose(&erasure, 0x04).await;
         }
-        self.died();
-        self.cut_the_power();
-
-        self.arm(None);
         self.vault.reconfigure(|setup| setup.set("erasure.window_ms", WINDOW_MS));
         self.start().await;
         let second = self.somebody_with_a_template(&[first]).await;
@@ -125,32 +112,48 @@ impl History {
         let person = strangers.choose(&mut self.random).unwrap_or(0);
         let enrolment = self.new_enrolment(person);
         self.stop().await;
-        // A start writes two batches; slots are reserved in the third; the enrolment is the fourth.
-        self.arm(Some("commit-before-follow=3*off->panic"));
-        self.start().await;
-        let refusal = self.attempt(&enrolment).await.expect_err("the server dies of it");
-        assert!(is_death(&refusal), "{refusal}");
-        self.vault.died().await;
-        self.died();
-        self.cut_the_power();
-        self.arm(None);
+        self.lose(&enrolment, 0x21).await;
         self.start().await;
         self.perform(enrolment).await;
         self.count("burnt enrolments");
         self.image();
     }
 
-    /// Takes the last batch back that was written and not synced, or a part of it, as a power cut does.
-    fn cut_the_power(&mut self) {
+    /// Asks for a change, and has the server die of one batch after the other that it writes in a life, until it is one
+    /// with a row of this kind. Each of them was on the disk, and is lost to a power cut.
+    async fn lose(&mut self, change: &Change, kind: u8) {
+        for nth in 0..BATCHES {
+            self.arm(Some(&format!("commit-before-follow={nth}*off->panic")));
+            match self.vault.try_start().await {
+                Ok(()) => {
+                    self.image();
+                    let refusal = self.attempt(change).await.expect_err("the server dies of it");
+                    assert!(is_death(&refusal), "{refusal}");
+                    self.vault.died().await;
+                }
+                Err(exited) => assert!(!exited.status.success(), "ended well"),
+            }
+            self.died();
+            if self.cut_the_power(kind) {
+                self.arm(None);
+                return;
+            }
+        }
+        panic!("no batch of {:?} has a row of the kind {kind:02x}", change.what);
+    }
+
+    /// Takes the last batch back that was written and not synced, or a part of it, as a power cut does. Whether it had a
+    /// row of this kind.
+    fn cut_the_power(&mut self, kind: u8) -> bool {
         let path = newest_log(&self.vault.data_dir());
         let log = std::fs::read(&path).unwrap();
-        let Some(last) = wal::batches(&log).pop() else { return };
+        let Some(last) = wal::batches(&log).pop() else { return false };
         let length = self.random.random_range(last.begin..last.end) as u64;
         OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
-        // The epoch state, and a page of the tree.
-        let has = |kind| last.puts.iter().any(|(key, _)| key[0] == kind);
-        self.counts.aborted += usize::from(has(0x02) && has(0x04));
-        self.counts.burnt += usize::from(has(0x21));
         self.image_closed();
+        let has = |kind| last.puts.iter().any(|(key, _)| key[0] == kind);
+        self.counts.aborted += usize::from(has(0x04));
+        self.counts.burnt += usize::from(has(0x21));
+        has(kind)
     }
 }

@@ -201,7 +201,7 @@ impl Truth {
             let subject = (tree, subject.number);
             let template = match (thing, row.home.kind) {
                 (Some(thing), _) => self.templates.get(&(tree, thing.number)).copied(),
-                (None, kind::REMEMBERED) => Some(remembered(&self.rows[place])),
+                (None, kind::REMEMBERED) => Some(remembered(&self.rows[place]).0),
                 (None, _) => None,
             };
             let of_subject = self.of_subject(&moment.people, subject);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use lethe_proto::v1;
 use ring::hmac;
 
 use super::crypto::{Key, canonical, derive, expand, unseal};
@@ -134,9 +135,34 @@ pub(super) fn template(row: &[u8]) -> ([u8; 16], Vec<f32>) {
     (row[1..17].try_into().unwrap(), components.collect())
 }
 
-/// The template that a remembered answer names.
-pub(super) fn remembered(row: &[u8]) -> [u8; 16] {
+/// The template that a remembered answer names, and the digest of what was asked.
+pub(super) fn remembered(row: &[u8]) -> ([u8; 16], String) {
     let row: serde_json::Value = serde_json::from_slice(row).expect("a remembered answer is JSON");
     let id = hex::decode(row["answer"].as_str().expect("a template's id")).expect("hexadecimal");
-    id.try_into().expect("a template's id has 16 bytes")
+    let digest = row["request_sha256"].as_str().unwrap_or_default().to_owned();
+    (id.try_into().expect("a template's id has 16 bytes"), digest)
+}
+
+/// The digest that is remembered of a request: of whoever guesses all of it.
+pub(super) fn request_digest(operation: &str, of: &str, capture: &v1::Capture) -> String {
+    let model = capture.model.as_ref().expect("a capture names its model");
+    let taken = capture.capture_time.expect("a capture has a time");
+    let taken = taken.seconds * 1000 + i64::from(taken.nanos / 1_000_000);
+    let model = format!("{}@{}", model.id, model.version);
+    let fields: [&[u8]; 6] = [
+        operation.as_bytes(),
+        of.as_bytes(),
+        model.as_bytes(),
+        &[u8::try_from(capture.kind).expect("a kind of capture")],
+        &capture.quality.expect("a capture has a quality").to_be_bytes(),
+        &taken.to_be_bytes(),
+    ];
+    let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+    for field in fields {
+        digest.update(&(field.len() as u64).to_be_bytes());
+        digest.update(field);
+    }
+    digest.update(&(capture.embedding.len() as u64).to_be_bytes());
+    capture.embedding.iter().for_each(|component| digest.update(&component.to_le_bytes()));
+    hex::encode(digest.finish())
 }

@@ -11,8 +11,8 @@ use super::crypto::Key;
 use super::database;
 use super::history::{Counts, DIMENSION, History};
 use super::judge::{Truth, Verdict};
-use super::ledger::State;
-use super::records::template;
+use super::ledger::{State, Template};
+use super::records::{remembered, request_digest, template};
 use super::rows::{RowKey, Wrapped, kind};
 use crate::failpoints::{AT_START, AT_WORK};
 use crate::residue::{Needles, Scanner};
@@ -43,6 +43,9 @@ pub struct Report {
     pub records: usize,
     /// Embeddings that were recovered, component by component as they were enrolled.
     pub embeddings: usize,
+    /// Answers that the adversary could open about templates that are erased, while their subject is there, and with which
+    /// a guess of the erased face can be confirmed.
+    pub confirmed: usize,
     /// Keys that were looked for in all files, and in vain.
     pub keys: usize,
     /// Answers `SHREDDED`, each given when the root store held no root of the epoch that was left.
@@ -69,6 +72,7 @@ impl fmt::Display for Report {
         writeln!(f, "{} failpoints not reached: {unreached:?}", unreached.len())?;
         writeln!(f, "{} images of {files} files, {} KiB; {} opened by RocksDB", self.images, bytes >> 10, self.opened)?;
         writeln!(f, "{} records about people; {} embeddings recovered", self.records, self.embeddings)?;
+        writeln!(f, "{} guesses of erased faces confirmed by what is remembered of a request", self.confirmed)?;
         writeln!(f, "{} answers SHREDDED, each after the root was gone", self.shredded)?;
         writeln!(f, "{} keys looked for in clear, {} residues", self.keys, self.residues.len())?;
         for verdict in &self.verdicts {
@@ -125,6 +129,7 @@ impl History {
             kept: self.images.kept(),
             records: self.seen.sealed.iter().filter(|row| row.is_personal()).count(),
             embeddings: self.recovered(&truth),
+            confirmed: self.confirmed(&truth),
             keys: truth.keys.len(),
             shredded,
             residues,
@@ -142,16 +147,16 @@ impl History {
             self.images.lay_out(image, folder.path());
             let rows = database::rows(folder.path());
             assert!(!rows.is_empty(), "image {image} is empty");
-            for (key, value) in &rows {
+            for (_, key, value) in &rows {
                 assert!(self.seen.knows(key, value), "a row of image {image} was in no log: {key:02x?}");
             }
             if image == last {
-                let shown: HashSet<[u8; 16]> = rows
-                    .iter()
-                    .filter(
-                        |(key, _)| matches!(RowKey::parse(key), RowKey::Sealed(home) if home.kind == kind::TEMPLATE),
-                    )
-                    .map(|(key, _)| {
+                let data = folder.path().join("db");
+                let keys = rows.iter().filter(|(database, ..)| *database == data).map(|(_, key, _)| key);
+                let templates = keys
+                    .filter(|key| matches!(RowKey::parse(key), RowKey::Sealed(home) if home.kind == kind::TEMPLATE));
+                let shown: HashSet<[u8; 16]> = templates
+                    .map(|key| {
                         let row = self.seen.sealed.iter().position(|row| row.key == *key).unwrap();
                         template(&truth.rows[row]).0
                     })
@@ -201,6 +206,28 @@ impl History {
             }
         }
         recovered
+    }
+
+    /// Erased faces of live subjects that a guess finds again in the digest of the request that enrolled them.
+    fn confirmed(&self, truth: &Truth) -> usize {
+        let last = self.moments.last().expect("the adversary tries at the end");
+        let opened = last.opened.iter().filter(|place| self.seen.sealed[**place].home.kind == kind::REMEMBERED);
+        let answers: HashMap<[u8; 16], String> = opened.map(|place| remembered(&truth.rows[*place])).collect();
+        let mut confirmed = 0;
+        for person in &last.people {
+            for life in person.lives.iter().filter(|life| life.state == State::Live) {
+                for template in life.templates.iter().filter(|template| template.state != State::Live) {
+                    let Some(digest) = answers.get(&template.id) else { continue };
+                    let capture = crate::capture(&self.vector(template.face));
+                    let enrolled = request_digest("enrollment.enroll", &person.id, &capture);
+                    let replaced =
+                        |old: &Template| request_digest("enrollment.replace_template", &hex::encode(old.id), &capture);
+                    let found = *digest == enrolled || life.templates.iter().any(|old| *digest == replaced(old));
+                    confirmed += usize::from(found);
+                }
+            }
+        }
+        confirmed
     }
 
     /// A face as the vault keeps it.
