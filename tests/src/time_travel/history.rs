@@ -7,6 +7,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::images::Images;
 use super::ledger::{Change, Message, Person, State, What};
@@ -374,8 +375,8 @@ impl History {
             changes.iter().cloned().map(|change| tokio::spawn(async move { change.ask().await })).collect();
         if kill {
             tokio::time::sleep(std::time::Duration::from_micros(self.random.random_range(0..25_000))).await;
-            self.vault.kill().await;
-            self.died();
+            let process = i32::try_from(self.vault.pid().await).ok().and_then(Pid::from_raw).unwrap();
+            kill_process(process, Signal::KILL).unwrap();
         }
         let mut unanswered = Vec::new();
         for (change, task) in changes.drain(..).zip(tasks) {
@@ -386,6 +387,8 @@ impl History {
             }
         }
         if kill {
+            self.vault.died().await;
+            self.died();
             self.start().await;
         }
         // Who got no answer asks again.

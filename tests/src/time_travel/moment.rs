@@ -37,7 +37,7 @@ pub(super) fn vault_keys(seen: &Seen, roots: &Roots) -> Vec<Key> {
 
 impl History {
     /// Erases somebody, waits until everything is shredded, and lets the adversary try.
-    pub(super) async fn reckon(&mut self) {
+    pub(super) async fn reckon(&mut self, effort: Effort) {
         self.erase_and_wait().await;
         self.settle().await;
         self.count("reckonings");
@@ -45,7 +45,7 @@ impl History {
         self.images.read_into(&mut self.seen);
 
         let keys = vault_keys(&self.seen, &self.roots_now());
-        let reach: Reach = reach(&self.seen, &keys, Effort::Everything);
+        let reach: Reach = reach(&self.seen, &keys, effort);
         let opener = Opener::new(&self.seen, &reach);
         let rows = self.seen.sealed.iter().enumerate();
         let moment = Moment {

@@ -11,8 +11,9 @@ use super::seen::Seen;
 pub(super) enum Effort {
     /// As the format says: what a page says that was written, or what derives where none was.
     AsWritten,
-    /// Also what would derive if a page that was written had not been, and every page under every key that opened
-    /// another.
+    /// Also what would derive if a page that was written had not been.
+    Derived,
+    /// Also every page that stays closed, under every key that opened another.
     Everything,
 }
 
@@ -29,7 +30,14 @@ pub(super) struct Reach {
 
 /// Everything that leads from these vault keys through every version of every page.
 pub(super) fn reach(seen: &Seen, vault_keys: &[Key], effort: Effort) -> Reach {
-    let mut search = Search { seen, effort, found: Reach::default(), tried: HashSet::new(), open: Vec::new() };
+    let mut search = Search {
+        seen,
+        effort,
+        found: Reach::default(),
+        tried: HashSet::new(),
+        opened: HashSet::new(),
+        open: Vec::new(),
+    };
     search.open.extend(vault_keys.iter().map(|key| (head(VAULT), *key)));
     while let Some((place, key)) = search.open.pop() {
         if search.tried.insert((place, key)) {
@@ -39,6 +47,7 @@ pub(super) fn reach(seen: &Seen, vault_keys: &[Key], effort: Effort) -> Reach {
     if effort == Effort::Everything {
         search.cross();
     }
+    search.found.pages = search.opened.len();
     search.found
 }
 
@@ -47,6 +56,8 @@ struct Search<'a> {
     effort: Effort,
     found: Reach,
     tried: HashSet<(Place, Key)>,
+    /// Versions of pages that were opened.
+    opened: HashSet<(Place, u64)>,
     open: Vec<(Place, Key)>,
 }
 
@@ -58,7 +69,7 @@ impl Search<'_> {
         for (epoch, stored) in self.seen.pages.get(&place).into_iter().flatten() {
             let Some(entries) = open_page(&key, place, *epoch, stored) else { continue };
             opened = true;
-            self.found.pages += 1;
+            self.opened.insert((place, *epoch));
             for (digit, entry) in entries.into_iter().enumerate() {
                 self.below(place, digit as u64, entry);
             }
@@ -66,7 +77,7 @@ impl Search<'_> {
         if opened {
             self.found.page_keys.insert(key);
         }
-        if !opened || self.effort == Effort::Everything {
+        if !opened || self.effort != Effort::AsWritten {
             for digit in wanted {
                 let entry = expand(&key, &[b"lethe/v1/entry", &place.bytes(), &[digit as u8]]);
                 self.below(place, digit, entry);
@@ -111,14 +122,13 @@ impl Search<'_> {
         below.map(|slot| ((u128::from(*slot) / width) % 64) as u64).collect()
     }
 
-    /// Whatever a key is called: each that opened a page, on every version of every page that is closed to it.
-    fn cross(&mut self) {
-        for (place, versions) in &self.seen.pages {
-            for (epoch, stored) in versions {
-                for key in &self.found.page_keys {
-                    let own = self.tried.contains(&(*place, *key));
-                    assert!(own || open_page(key, *place, *epoch, stored).is_none(), "a key opens another's page");
-                }
+    /// Whatever a key is called: each that opened a page, on every version of every page that is closed.
+    fn cross(&self) {
+        let versions = self.seen.pages.iter().flat_map(|(place, all)| all.iter().map(move |version| (place, version)));
+        for (place, (epoch, stored)) in versions.filter(|(place, (epoch, _))| !self.opened.contains(&(**place, *epoch)))
+        {
+            for key in &self.found.page_keys {
+                assert!(open_page(key, *place, *epoch, stored).is_none(), "a key opens another's page");
             }
         }
     }
