@@ -21,6 +21,7 @@ async fn nothing_erased_can_be_opened_with_every_past_image_and_everything_live_
     let report = history.conclude().await;
     println!("{report}");
     for verdict in &report.verdicts {
+        // What is remembered of requests is counted apart: see the threat model.
         assert!(verdict.erased.is_none() && verdict.erased.all > 0, "{verdict}");
         assert!(verdict.burnt.is_none(), "{verdict}");
         assert!(verdict.erased_entries.is_none() && verdict.burnt_entries.is_none(), "{verdict}");

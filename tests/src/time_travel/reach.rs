@@ -56,8 +56,8 @@ struct Search<'a> {
     effort: Effort,
     found: Reach,
     tried: HashSet<(Place, Key)>,
-    /// Versions of pages that were opened.
-    opened: HashSet<(Place, u64)>,
+    /// Versions of pages that were opened. Of one epoch there may be several: those that were aborted.
+    opened: HashSet<(Place, usize)>,
     open: Vec<(Place, Key)>,
 }
 
@@ -66,10 +66,11 @@ impl Search<'_> {
     fn step(&mut self, place: Place, key: Key) {
         let wanted = self.digits(place);
         let mut opened = false;
-        for (epoch, stored) in self.seen.pages.get(&place).into_iter().flatten() {
+        let versions = self.seen.pages.get(&place).into_iter().flatten();
+        for (version, (epoch, stored)) in versions.enumerate() {
             let Some(entries) = open_page(&key, place, *epoch, stored) else { continue };
             opened = true;
-            self.opened.insert((place, *epoch));
+            self.opened.insert((place, version));
             for (digit, entry) in entries.into_iter().enumerate() {
                 self.below(place, digit as u64, entry);
             }
@@ -124,11 +125,12 @@ impl Search<'_> {
 
     /// Whatever a key is called: each that opened a page, on every version of every page that is closed.
     fn cross(&self) {
-        let versions = self.seen.pages.iter().flat_map(|(place, all)| all.iter().map(move |version| (place, version)));
-        for (place, (epoch, stored)) in versions.filter(|(place, (epoch, _))| !self.opened.contains(&(**place, *epoch)))
-        {
-            for key in &self.found.page_keys {
-                assert!(open_page(key, *place, *epoch, stored).is_none(), "a key opens another's page");
+        for (place, versions) in &self.seen.pages {
+            let closed = versions.iter().enumerate().filter(|(version, _)| !self.opened.contains(&(*place, *version)));
+            for (_, (epoch, stored)) in closed {
+                for key in &self.found.page_keys {
+                    assert!(open_page(key, *place, *epoch, stored).is_none(), "a key opens another's page");
+                }
             }
         }
     }
