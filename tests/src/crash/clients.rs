@@ -213,7 +213,8 @@ impl Clients {
     }
 
     fn lost(&self, refusal: &Refusal) -> Result<(), Gone> {
-        assert!(self.may_have_ended() && refusal.reason().is_none(), "the server failed by itself: {refusal}");
+        let died = matches!(refusal.reason(), None | Some(ErrorReason::ShuttingDown));
+        assert!(self.may_have_ended() && died, "the server failed by itself: {refusal}");
         Err(Gone)
     }
 
