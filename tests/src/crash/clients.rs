@@ -188,6 +188,11 @@ impl Clients {
                     ledger.acknowledge(number, enrolled(answer));
                 }
                 batch_enroll_response::Result::Error(error) if error.reason() == ErrorReason::TemplatesLimited => {}
+                batch_enroll_response::Result::Error(error)
+                    if error.reason() == ErrorReason::ShuttingDown && self.may_have_ended() =>
+                {
+                    return Err(Gone);
+                }
                 batch_enroll_response::Result::Error(error) => panic!("an item of a batch was refused: {error:?}"),
             }
         }
@@ -207,6 +212,8 @@ impl Clients {
             }
             // Not done, because of what the model does not count.
             Some(ErrorReason::AttemptsLimited | ErrorReason::TemplatesLimited) => Ok(None),
+            // What a server says while it dies.
+            Some(ErrorReason::ShuttingDown) => self.lost(&refusal).map(|()| None),
             Some(_) => panic!("refused: {refusal}"),
             None => self.lost(&refusal).map(|()| None),
         }
