@@ -22,6 +22,8 @@ SIZES ?= 10000,30000,100000
 RESULTS ?= docs/benchmarks/results
 # How often the soak kills a server in mid-work.
 LETHE_KILLS ?= 500
+# How many operations the soak's adversary looks at.
+LETHE_HISTORY ?= 2000
 
 step = @printf '\n==> %s\n' "$(1)"
 
@@ -87,6 +89,7 @@ clippy:
 unit:
 	$(call step,tests: the server that they start)
 	@$(CARGO) build $(BUILD) --workspace --bin lethe
+	@$(CARGO) build $(BUILD) --workspace --features lethe-vault/failpoints --bin lethe-failpoints
 	$(call step,tests)
 	@$(CARGO) nextest run $(BUILD) --workspace --no-fail-fast
 	$(call step,examples in the documentation)
@@ -120,7 +123,10 @@ kernels: setup ## The same for single kernels, with criterion.
 	@$(CARGO) bench --profile release --locked -p lethe-benches
 
 .PHONY: soak
-soak: setup ## The end-to-end tests with raised counts: LETHE_KILLS kills (500), PROPTEST_CASES cases (4096).
+soak: setup ## The same tests with raised counts: LETHE_KILLS kills (500), LETHE_HISTORY operations (2000), PROPTEST_CASES (4096).
+	$(call step,soak: the servers that are killed)
+	@$(CARGO) build $(BUILD) --workspace --bin lethe
+	@$(CARGO) build $(BUILD) --workspace --features lethe-vault/failpoints --bin lethe-failpoints
 	$(call step,soak)
-	@LETHE_SOAK=1 LETHE_KILLS='$(LETHE_KILLS)' PROPTEST_CASES="$${PROPTEST_CASES:-4096}" \
+	@LETHE_SOAK=1 LETHE_HISTORY='$(LETHE_HISTORY)' LETHE_KILLS='$(LETHE_KILLS)' PROPTEST_CASES="$${PROPTEST_CASES:-4096}" \
 	    $(CARGO) nextest run $(BUILD) --workspace --no-fail-fast

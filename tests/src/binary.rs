@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 /// Names another binary to test.
 const VARIABLE: &str = "LETHE_BIN";
+/// Names another binary with failpoints.
+const FAILPOINTS_VARIABLE: &str = "LETHE_FAILPOINT_BIN";
 
 /// Where the `lethe` binary is: where `LETHE_BIN` says, or next to the folder of the test executable.
 ///
@@ -13,6 +15,23 @@ pub fn lethe() -> PathBuf {
     assert!(
         path.is_file(),
         "there is no lethe at {}; build it first: cargo build --release --bin lethe (or name one with {VARIABLE})",
+        path.display()
+    );
+    path
+}
+
+/// Where the `lethe-failpoints` binary is: where `LETHE_FAILPOINT_BIN` says, or beside `lethe`.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn lethe_failpoints() -> PathBuf {
+    let beside = || lethe().with_file_name("lethe-failpoints");
+    let path = std::env::var_os(FAILPOINTS_VARIABLE).map_or_else(beside, PathBuf::from);
+    assert!(
+        path.is_file(),
+        "there is no lethe-failpoints at {}; build it first: cargo build --release --workspace --features \
+         lethe-vault/failpoints --bin lethe-failpoints (or name one with {FAILPOINTS_VARIABLE})",
         path.display()
     );
     path

@@ -190,6 +190,11 @@ impl Clients {
                 batch_enroll_response::Result::Error(error) if error.reason() == ErrorReason::TemplatesLimited => {
                     self.ledger().end(call, Answer::NoRoom);
                 }
+                batch_enroll_response::Result::Error(error)
+                    if error.reason() == ErrorReason::ShuttingDown && self.may_have_ended() =>
+                {
+                    return Err(Gone);
+                }
                 batch_enroll_response::Result::Error(error) => panic!("an item of a batch was refused: {error:?}"),
             }
         }
@@ -209,13 +214,16 @@ impl Clients {
             }
             Some(ErrorReason::TemplatesLimited) => Ok(Some(Err(Answer::NoRoom))),
             Some(ErrorReason::AttemptsLimited) => Ok(None),
+            // What a server says while it dies.
+            Some(ErrorReason::ShuttingDown) => self.lost(&refusal).map(|()| None),
             Some(_) => panic!("refused: {refusal}"),
             None => self.lost(&refusal).map(|()| None),
         }
     }
 
     fn lost(&self, refusal: &Refusal) -> Result<(), Gone> {
-        assert!(self.may_have_ended() && refusal.reason().is_none(), "the server failed by itself: {refusal}");
+        let died = matches!(refusal.reason(), None | Some(ErrorReason::ShuttingDown));
+        assert!(self.may_have_ended() && died, "the server failed by itself: {refusal}");
         Err(Gone)
     }
 

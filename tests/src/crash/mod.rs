@@ -20,8 +20,10 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::failpoints::FAILPOINTS;
 use crate::{Home, Setup, Tenant, Vault};
 use clients::Clients;
+use evidence::End;
 pub use ledger::Counts;
 use ledger::Ledger;
 use work::Death;
@@ -36,8 +38,6 @@ const KEPT: usize = 5;
 const LIFE: std::ops::Range<u64> = 20..300;
 /// How long a server recovers before it is killed again, where that happens, in milliseconds.
 const RECOVERY: std::ops::Range<u64> = 0..250;
-/// Where a binary with failpoints reads which of them do what.
-const FAILPOINTS: &str = "FAILPOINTS";
 /// `lethe root check` is run after every so many kills.
 const CHECK_EVERY: usize = 10;
 
@@ -82,7 +82,7 @@ impl Storm {
             tokio::time::sleep(after).await;
             process.kill().await;
             self.clients.ledger().counts.kills_in_recovery += 1;
-            self.look_at_the_files(false);
+            self.look_at_the_files(None);
         }
         self.vault.start().await;
         self.look_at_the_vault(false).await;
@@ -98,12 +98,12 @@ impl Storm {
             Ok(()) => self.work_until(Death::OfItself).await,
             Err(exited) => assert!(!exited.status.success(), "{failpoint}: ended well"),
         }
-        self.look_at_the_files(true);
+        self.look_at_the_files(Some(End::Sudden));
         self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &format!("{failpoint}=panic")));
         if self.vault.try_start().await.is_ok() {
             self.vault.kill().await;
         }
-        self.look_at_the_files(false);
+        self.look_at_the_files(None);
         self.vault.reconfigure(|setup| setup.without_env(FAILPOINTS));
         self.vault.start().await;
         self.look_at_the_vault(false).await;
@@ -121,13 +121,13 @@ impl Storm {
             ledger.counts.kills += 1;
             ledger.counts.kills
         };
-        self.look_at_the_files(kills % CHECK_EVERY == 0);
+        self.look_at_the_files((kills % CHECK_EVERY == 0).then_some(End::Sudden));
     }
 
     /// Looks once more at everything there ever was, after an orderly stop.
     pub async fn finish(mut self) -> Counts {
         self.vault.stop().await;
-        self.look_at_the_files(true);
+        self.look_at_the_files(Some(End::Orderly));
         self.vault.start().await;
         {
             let mut ledger = self.clients.ledger();
@@ -136,14 +136,14 @@ impl Storm {
         self.look_at_the_vault(true).await;
         inspect::receipts(&self.clients, true).await;
         self.vault.stop().await;
-        self.look_at_the_files(true);
+        self.look_at_the_files(Some(End::Orderly));
         self.clients.ledger().counts.clone()
     }
 
-    fn look_at_the_files(&self, check: bool) {
+    fn look_at_the_files(&self, check: Option<End>) {
         evidence::destroyed_roots_are_gone(&self.clients, self.vault.home());
-        if check {
-            evidence::root_check(self.vault.home());
+        if let Some(end) = check {
+            evidence::root_check(self.vault.home(), end);
         }
     }
 
@@ -169,5 +169,5 @@ pub async fn founded_after_all(binary: PathBuf, failpoint: &str) {
     vault.start().await;
     vault.tenant("bank").await;
     vault.stop().await;
-    evidence::root_check(vault.home());
+    evidence::root_check(vault.home(), End::Orderly);
 }

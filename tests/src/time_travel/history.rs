@@ -1,0 +1,464 @@
+//! The life of a vault, and its images.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use rand::distr::{Alphanumeric, SampleString};
+use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::images::Images;
+use super::ledger::{Change, Message, Person, State, What};
+use super::moment::Moment;
+use super::roots::Roots;
+use super::seen::Seen;
+use crate::failpoints::FAILPOINTS;
+use crate::{Caller, Refusal, Setup, Tenant, Vault, request_id};
+use lethe_proto::v1::{self, ErasureState, ErrorReason};
+
+/// Components of the embeddings: as few as the search for residues takes.
+pub(super) const DIMENSION: usize = 128;
+/// Tenants of the vault.
+const TENANTS: [&str; 3] = ["bank", "casino", "exchange"];
+/// Applicant ids of each.
+const PEOPLE: usize = 9;
+/// Templates that one may have.
+const TEMPLATES: usize = 4;
+/// Changes that are asked for at the same time.
+const BURST: std::ops::Range<usize> = 3..9;
+/// The failpoint of an epoch that erases nothing.
+const REDRAWS_NOTHING: &str = "epoch-redraws-nothing=return";
+
+/// A vault that lives through a history, while every state of its data is imaged.
+pub struct History {
+    pub(super) vault: Vault,
+    pub(super) setup: Setup,
+    tenants: Vec<Tenant>,
+    pub(super) people: Vec<Person>,
+    pub(super) random: ChaCha8Rng,
+    seed: u64,
+    faces: u64,
+    /// What is armed in every life.
+    always: Option<&'static str>,
+    pub(super) images: Images,
+    /// The first image of this life.
+    pub(super) life: usize,
+    /// Images that were taken while the database was closed.
+    pub(super) closed: Vec<usize>,
+    pub(super) seen: Seen,
+    /// Every root there ever was. The adversary has no part of it: with them it is found out what there is to be
+    /// opened.
+    pub(super) all_roots: Roots,
+    pub(super) moments: Vec<Moment>,
+    /// Receipts that were called shredded, and the root store at that very moment.
+    pub(super) shredded: Vec<(String, Roots)>,
+    pub(super) counts: Counts,
+}
+
+/// What happened, in numbers.
+#[derive(Debug, Default, Clone)]
+pub struct Counts {
+    /// Everything that was done, to or in the vault.
+    pub operations: usize,
+    /// By what it was.
+    pub by_name: BTreeMap<&'static str, usize>,
+    /// Processes that ended at a failpoint, or were killed.
+    pub deaths: usize,
+    /// Batches of epochs that a cut of the log took back, after they were on the disk.
+    pub aborted: usize,
+    /// Enrolments that a cut of the log took back, after they were on the disk.
+    pub burnt: usize,
+    /// Failpoints that were not reached, with how often they should have been.
+    pub unreached: Vec<(&'static str, u32)>,
+}
+
+impl History {
+    /// A new vault of several tenants.
+    pub async fn begin(seed: u64) -> Self {
+        Self::begin_with(Vault::setup(), None, seed).await
+    }
+
+    /// The same, served by a binary that was built with failpoints.
+    pub async fn begin_with_failpoints(binary: PathBuf, seed: u64) -> Self {
+        Self::begin_with(Vault::setup().binary(binary), None, seed).await
+    }
+
+    /// The same, but no epoch of it redraws a slot: rows are deleted, and that is called erasure.
+    pub async fn begin_naively(binary: PathBuf, seed: u64) -> Self {
+        let setup = Vault::setup().binary(binary).env(FAILPOINTS, REDRAWS_NOTHING);
+        Self::begin_with(setup, Some(REDRAWS_NOTHING), seed).await
+    }
+
+    async fn begin_with(setup: Setup, always: Option<&'static str>, seed: u64) -> Self {
+        let setup = setup.set("limits.deadline_ms", 600_000);
+        let vault = setup.clone().start().await;
+        let mut tenants = Vec::new();
+        for id in TENANTS {
+            tenants.push(vault.tenant(id).with_model(DIMENSION).judging(0.9, 0.9).await);
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let people = (0..TENANTS.len() * PEOPLE).map(|number| Person {
+            tenant: number % TENANTS.len(),
+            id: Alphanumeric.sample_string(&mut random, 40),
+            lives: Vec::new(),
+        });
+        let people = people.collect();
+        let mut history = Self {
+            vault,
+            setup,
+            tenants,
+            people,
+            random,
+            seed,
+            faces: 0,
+            always,
+            images: Images::new(),
+            life: 0,
+            closed: Vec::new(),
+            seen: Seen::default(),
+            all_roots: Roots::default(),
+            moments: Vec::new(),
+            shredded: Vec::new(),
+            counts: Counts::default(),
+        };
+        history.image();
+        history
+    }
+
+    // ── images ──────────────────────────────────────────────────────────────────────────────────────
+
+    /// Folders whose every state the adversary has. Mirrors and backups belong here.
+    fn sources(&self) -> Vec<PathBuf> {
+        vec![self.vault.data_dir()]
+    }
+
+    /// Images everything that the adversary can get at.
+    pub(super) fn image(&mut self) {
+        self.note_roots();
+        for source in self.sources() {
+            self.images.take(&source);
+        }
+        self.note_roots();
+    }
+
+    /// The same, while no process has the database open.
+    pub(super) fn image_closed(&mut self) {
+        self.closed.push(self.images.len());
+        self.image();
+    }
+
+    /// For the judge alone.
+    fn note_roots(&mut self) {
+        self.all_roots.extend(self.roots_now());
+    }
+
+    /// The root store's file, as it is now.
+    pub(super) fn roots_now(&self) -> Roots {
+        Roots::read(&std::fs::read(self.vault.home().root(0)).unwrap())
+    }
+
+    // ── lives ───────────────────────────────────────────────────────────────────────────────────────
+
+    /// Starts the server.
+    pub(super) async fn start(&mut self) {
+        self.life = self.images.len();
+        self.vault.start().await;
+        self.image();
+    }
+
+    /// Arms failpoints for the next start, beside those that always are.
+    pub(super) fn arm(&self, failpoints: Option<&str>) {
+        let all: Vec<&str> = self.always.into_iter().chain(failpoints).collect();
+        self.vault.reconfigure(|setup| match all.is_empty() {
+            true => setup.without_env(FAILPOINTS),
+            false => setup.env(FAILPOINTS, &all.join(";")),
+        });
+    }
+
+    /// Notes that a process ended in the middle of something.
+    pub(super) fn died(&mut self) {
+        self.counts.deaths += 1;
+        self.image_closed();
+    }
+
+    // ── changes ─────────────────────────────────────────────────────────────────────────────────────
+
+    /// The vector of a face: any two are far from alike, and none is of unit length.
+    pub(super) fn vector(&self, face: u64) -> Vec<f32> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(face + 1);
+        (0..DIMENSION).map(|_| random.random_range(-3.0..3.0)).collect()
+    }
+
+    pub(super) fn enroller(&self, person: usize) -> Caller {
+        self.tenants[self.people[person].tenant].enroller()
+    }
+
+    fn next_face(&mut self) -> u64 {
+        self.faces += 1;
+        self.faces
+    }
+
+    pub(super) fn new_enrolment(&mut self, person: usize) -> Change {
+        let (face, caller) = (self.next_face(), self.enroller(person));
+        let message = Message::Enroll(caller.enrolment(&self.people[person].id, &self.vector(face)));
+        Change { person, what: What::Enroll { face }, message, caller }
+    }
+
+    pub(super) fn new_replacement(&mut self, person: usize, old: usize) -> Change {
+        let (face, caller) = (self.next_face(), self.enroller(person));
+        let message = caller.replacement(&self.template_name(person, old), &self.vector(face));
+        let message = Message::Replace(v1::ReplaceTemplateRequest { no_wait: self.no_wait(), ..message });
+        Change { person, what: What::Replace { old, face }, message, caller }
+    }
+
+    pub(super) fn new_deletion(&mut self, person: usize, place: usize) -> Change {
+        let caller = self.enroller(person);
+        let message = caller.deletion(&self.template_name(person, place));
+        let message = Message::Delete(v1::DeleteTemplateRequest { no_wait: self.no_wait(), ..message });
+        Change { person, what: What::Delete(place), message, caller }
+    }
+
+    pub(super) fn new_erasure(&mut self, person: usize, no_wait: bool) -> Change {
+        let caller = self.tenants[self.people[person].tenant].privacy_officer();
+        let message = caller.erasure(&self.people[person].id);
+        let message = Message::Erase(v1::EraseSubjectRequest { no_wait, request_id: request_id(), ..message });
+        Change { person, what: What::Erase, message, caller }
+    }
+
+    fn template_name(&self, person: usize, place: usize) -> String {
+        self.people[person].alive().expect("the person is enrolled").templates[place].name.clone()
+    }
+
+    fn no_wait(&mut self) -> bool {
+        self.random.random_bool(0.3)
+    }
+
+    /// Any change of this person that is possible now.
+    pub(super) fn some_change(&mut self, person: usize) -> Change {
+        let templates = self.people[person].live_templates();
+        let chosen = templates.choose(&mut self.random).copied();
+        match (self.random.random_range(0..10), chosen) {
+            (0..2, Some(old)) => self.new_replacement(person, old),
+            (2..4, Some(place)) => self.new_deletion(person, place),
+            (4..6, Some(_)) => {
+                let no_wait = self.no_wait();
+                self.new_erasure(person, no_wait)
+            }
+            (_, Some(place)) if templates.len() >= TEMPLATES => self.new_replacement(person, place),
+            _ => self.new_enrolment(person),
+        }
+    }
+
+    /// Asks for a change, where nothing keeps the server from answering.
+    pub(super) async fn perform(&mut self, change: Change) {
+        if let Err(refusal) = self.attempt(&change).await {
+            panic!("the server failed by itself at {:?}: {refusal}", change.what);
+        }
+    }
+
+    /// Asks for a change; the server may die of it.
+    pub(super) async fn attempt(&mut self, change: &Change) -> Result<(), Refusal> {
+        let answer = change.ask().await;
+        self.take_in(change, answer)
+    }
+
+    /// Takes in an answer, if there is one.
+    pub(super) fn take_in(
+        &mut self,
+        change: &Change,
+        answer: Result<super::ledger::Done, Refusal>,
+    ) -> Result<(), Refusal> {
+        match answer {
+            Ok(done) => {
+                if let Some(receipt) = done.shredded() {
+                    self.shredded.push((receipt.to_owned(), self.roots_now()));
+                }
+                self.people[change.person].apply(change.what, done);
+            }
+            Err(refusal) if is_death(&refusal) => return Err(refusal),
+            Err(refusal) => panic!("{:?} was refused: {refusal}", change.what),
+        }
+        Ok(())
+    }
+
+    /// Somebody who is enrolled, not among those.
+    pub(super) fn somebody(&mut self, but: &[usize]) -> Option<usize> {
+        let enrolled = |person: &usize| self.people[*person].alive().is_some() && !but.contains(person);
+        (0..self.people.len()).filter(enrolled).choose(&mut self.random)
+    }
+
+    /// Somebody who has a template, enrolled for it if there is nobody; not among those.
+    pub(super) async fn somebody_with_a_template(&mut self, but: &[usize]) -> usize {
+        let has = |person: &usize| !self.people[*person].live_templates().is_empty() && !but.contains(person);
+        match (0..self.people.len()).filter(has).choose(&mut self.random) {
+            Some(person) => person,
+            None => {
+                let others = (0..self.people.len()).filter(|person| !but.contains(person));
+                let person = others.choose(&mut self.random).expect("there are more people");
+                let change = self.new_enrolment(person);
+                self.perform(change).await;
+                person
+            }
+        }
+    }
+
+    // ── operations ──────────────────────────────────────────────────────────────────────────────────
+
+    /// One thing that happens, chosen at random, and an image.
+    pub(super) async fn operation(&mut self) {
+        let name = match self.random.random_range(0..100) {
+            0..58 => self.change().await,
+            58..62 => self.erase_and_wait().await,
+            62..78 => self.look().await,
+            78..86 => self.burst(false).await,
+            86..89 => self.burst(true).await,
+            89..92 => self.restart().await,
+            92..95 => self.kill(1).await,
+            95..97 => self.kill(2).await,
+            97..99 => self.refuse_a_clone().await,
+            _ => self.give_way_to_a_clone().await,
+        };
+        self.count(name);
+        self.image();
+    }
+
+    pub(super) fn count(&mut self, name: &'static str) {
+        self.counts.operations += 1;
+        *self.counts.by_name.entry(name).or_default() += 1;
+    }
+
+    async fn change(&mut self) -> &'static str {
+        let person = self.random.random_range(0..self.people.len());
+        let change = self.some_change(person);
+        let name = match change.what {
+            What::Enroll { .. } => "enrolments",
+            What::Replace { .. } => "replacements",
+            What::Delete(_) => "deletions",
+            What::Erase => "erasures",
+        };
+        self.perform(change).await;
+        name
+    }
+
+    pub(super) async fn erase_and_wait(&mut self) -> &'static str {
+        let person = self.somebody_with_a_template(&[]).await;
+        let change = self.new_erasure(person, false);
+        self.perform(change).await;
+        "erasures"
+    }
+
+    /// A read: it leaves an entry in the log that is about a subject.
+    async fn look(&mut self) -> &'static str {
+        let person = self.somebody_with_a_template(&[]).await;
+        let place = *self.people[person].live_templates().choose(&mut self.random).unwrap();
+        let (tenant, id) = (&self.tenants[self.people[person].tenant], self.people[person].id.clone());
+        let face = self.vector(self.people[person].alive().unwrap().templates[place].face);
+        let found = match self.random.random_range(0..4) {
+            0 => tenant.analyst().search(&face).await.map(drop),
+            1 => tenant.privacy_officer().subject(&id).await.map(drop),
+            _ => tenant.authenticator().verify(&id, &face).await.map(drop),
+        };
+        found.expect("a read is answered");
+        "reads"
+    }
+
+    /// Changes of several people at the same time, which share batches and epochs; with the server killed in the
+    /// middle of them, or not.
+    async fn burst(&mut self, kill: bool) -> &'static str {
+        let number = self.random.random_range(BURST);
+        let people = (0..self.people.len()).choose_multiple(&mut self.random, number);
+        let mut changes: Vec<Change> = people.into_iter().map(|person| self.some_change(person)).collect();
+        let tasks: Vec<_> =
+            changes.iter().cloned().map(|change| tokio::spawn(async move { change.ask().await })).collect();
+        if kill {
+            tokio::time::sleep(std::time::Duration::from_micros(self.random.random_range(0..25_000))).await;
+            let process = i32::try_from(self.vault.pid().await).ok().and_then(Pid::from_raw).unwrap();
+            kill_process(process, Signal::KILL).unwrap();
+        }
+        let mut unanswered = Vec::new();
+        for (change, task) in changes.drain(..).zip(tasks) {
+            let answer = task.await.unwrap();
+            if let Err(refusal) = self.take_in(&change, answer) {
+                assert!(kill, "the server failed by itself at {:?}: {refusal}", change.what);
+                unanswered.push(change);
+            }
+        }
+        if kill {
+            self.vault.died().await;
+            self.died();
+            self.start().await;
+        }
+        // Who got no answer asks again.
+        for change in unanswered {
+            self.perform(change).await;
+        }
+        if kill { "bursts, killed" } else { "bursts" }
+    }
+
+    async fn restart(&mut self) -> &'static str {
+        self.stop().await;
+        self.start().await;
+        "restarts"
+    }
+
+    pub(super) async fn stop(&mut self) {
+        self.vault.stop().await;
+        self.image_closed();
+    }
+
+    /// `kill -9`; with a second one, in the middle of the recovery.
+    async fn kill(&mut self, times: usize) -> &'static str {
+        self.vault.kill().await;
+        self.died();
+        for _ in 1..times {
+            let mut process = self.setup.spawn(self.vault.home());
+            tokio::time::sleep(std::time::Duration::from_millis(self.random.random_range(0..200))).await;
+            process.kill().await;
+            self.died();
+        }
+        self.start().await;
+        if times > 1 { "kills, twice in a row" } else { "kills" }
+    }
+
+    // ── endings ─────────────────────────────────────────────────────────────────────────────────────
+
+    /// Waits until everything that was accepted is shredded.
+    pub(super) async fn settle(&mut self) {
+        for person in 0..self.people.len() {
+            let auditor = self.tenants[self.people[person].tenant].auditor();
+            let root_file = self.vault.home().root(0);
+            for state in self.people[person].going() {
+                let State::Going(receipt) = state else { continue };
+                let patience = tokio::time::Instant::now() + crate::PATIENCE;
+                loop {
+                    let found = auditor.receipt(receipt).await.expect("an accepted erasure has a receipt");
+                    if found.state() == ErasureState::Shredded {
+                        break;
+                    }
+                    assert!(tokio::time::Instant::now() < patience, "{receipt} stays pending");
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                }
+                self.shredded.push((receipt.clone(), Roots::read(&std::fs::read(&root_file).unwrap())));
+                *state = State::Shredded;
+            }
+        }
+    }
+
+    /// API keys of everybody.
+    pub(super) fn api_keys(&self) -> Vec<String> {
+        let keys = self.tenants.iter().flat_map(|tenant| {
+            let of_roles = crate::ROLES.map(|role| tenant.who_is(role));
+            of_roles.into_iter().chain([tenant.admin()])
+        });
+        let keys = keys.filter_map(|caller| caller.key().map(str::to_owned));
+        keys.chain([self.vault.operator_key()]).collect()
+    }
+}
+
+/// A refusal that a dying server gives, which says nothing of what became of the change.
+pub(super) fn is_death(refusal: &Refusal) -> bool {
+    refusal.reason().is_none_or(|reason| reason == ErrorReason::ShuttingDown)
+}

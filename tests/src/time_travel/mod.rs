@@ -1,0 +1,36 @@
+//! The time-travel adversary: who has every past image of the data, and the right to unwrap under the current root.
+//!
+//! A real vault lives through a random history: enrolments, replacements, deletions, erasures, reads, restarts, kills,
+//! clones, deaths at each durable step, power cuts. After every operation and after every death its data directory is
+//! imaged, the write-ahead log with it; never the root store's file. Then every wrapped vault key that was ever seen is
+//! tried under the root that is left, every version of every page under every key that can be reached, and every record
+//! that was ever written under every key that its slots may have had.
+//!
+//! What reads here shares no code with the vault: it is written from `docs/FORMAT.md`, on ring's primitives. It sees more
+//! than a reader of the newest rows would, because it reads the write-ahead log as bytes: what was overwritten, deleted
+//! or torn is in it.
+//!
+//! The adversary proves something only if it succeeds where it can: it must open everything of who is still enrolled;
+//! everything that was ever written, if it is given every root there ever was; and every erased record of a vault that
+//! deletes rows and redraws nothing.
+
+mod clones;
+mod crashes;
+mod crypto;
+mod database;
+mod history;
+mod images;
+mod judge;
+mod ledger;
+mod moment;
+mod reach;
+mod records;
+mod report;
+mod roots;
+mod rows;
+mod seen;
+mod wal;
+
+pub use history::{Counts, History};
+pub use judge::{Opened, Verdict};
+pub use report::Report;

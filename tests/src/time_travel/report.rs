@@ -1,0 +1,280 @@
+//! A whole history, and what came of it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
+
+use lethe_domain::Embedding;
+use rand::Rng;
+use rand::seq::IteratorRandom;
+
+use super::crypto::Key;
+use super::database;
+use super::history::{Counts, DIMENSION, History};
+use super::judge::{Truth, Verdict};
+use super::ledger::{State, Template};
+use super::reach::Effort;
+use super::records::{remembered, request_digest, template};
+use super::rows::{RowKey, Wrapped, kind};
+use crate::failpoints::{AT_START, AT_WORK};
+use crate::residue::{Needles, Scanner};
+
+/// Moments at which the adversary tries.
+const RECKONINGS: usize = 6;
+/// Every so many-th image is opened by RocksDB, beside those of a closed database.
+const OPENED: usize = 10;
+/// Operations from one blow to the next: a death at a step, an aborted epoch, a clone.
+const SPACING: usize = 12;
+/// People and faces that are looked for in clear.
+const LOOKED_FOR: usize = 16;
+
+/// What came of a history.
+#[derive(Debug)]
+pub struct Report {
+    /// What happened.
+    pub counts: Counts,
+    /// What the adversary opened, at each moment at which they tried; the last is the end.
+    pub verdicts: Vec<Verdict>,
+    /// Images that were taken.
+    pub images: usize,
+    /// Files that differ, and their bytes.
+    pub kept: (usize, u64),
+    /// Images that RocksDB opened, all of whose rows had been read from the logs.
+    pub opened: usize,
+    /// Records about people that were ever written.
+    pub records: usize,
+    /// Embeddings that were recovered, component by component as they were enrolled.
+    pub embeddings: usize,
+    /// Answers that the adversary could open about templates that are erased, while their subject is there, and with which
+    /// a guess of the erased face can be confirmed.
+    pub confirmed: usize,
+    /// Keys that were looked for in all files, and in vain.
+    pub keys: usize,
+    /// Answers `SHREDDED`, each given when the root store held no root of the epoch that was left.
+    pub shredded: usize,
+    /// What was found in clear.
+    pub residues: Vec<String>,
+}
+
+impl Report {
+    /// What the adversary opened at the end.
+    #[must_use]
+    pub fn last(&self) -> &Verdict {
+        self.verdicts.last().expect("the adversary tries at the end")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { operations, by_name, deaths, aborted, burnt, unreached } = &self.counts;
+        let by_name: Vec<String> = by_name.iter().map(|(name, number)| format!("{number} {name}")).collect();
+        let (files, bytes) = self.kept;
+        writeln!(f, "{operations} operations: {}", by_name.join(", "))?;
+        writeln!(f, "{deaths} deaths; {aborted} epochs and {burnt} enrolments lost to a power cut")?;
+        writeln!(f, "{} failpoints not reached: {unreached:?}", unreached.len())?;
+        writeln!(f, "{} images of {files} files, {} KiB; {} opened by RocksDB", self.images, bytes >> 10, self.opened)?;
+        writeln!(f, "{} records about people; {} embeddings recovered", self.records, self.embeddings)?;
+        writeln!(f, "{} guesses of erased faces confirmed by what is remembered of a request", self.confirmed)?;
+        writeln!(f, "{} answers SHREDDED, each after the root was gone", self.shredded)?;
+        writeln!(f, "{} keys looked for in clear, {} residues", self.keys, self.residues.len())?;
+        for verdict in &self.verdicts {
+            writeln!(f, "{verdict}")?;
+        }
+        Ok(())
+    }
+}
+
+impl History {
+    /// Lives through a history of so many operations, with a death at each durable step if the binary has failpoints,
+    /// and lets the adversary try at several moments and at the end.
+    pub async fn live(&mut self, operations: usize, with_failpoints: bool) {
+        let steps: Vec<&str> = AT_START.into_iter().chain(AT_WORK).collect();
+        let (mut reckonings, mut blows) = (1, 0);
+        while self.counts.operations < operations {
+            let done = self.counts.operations;
+            if done >= reckonings * operations / RECKONINGS {
+                self.reckon(Effort::Derived).await;
+                reckonings += 1;
+            } else if with_failpoints && done >= blows * SPACING {
+                // At the first time, and when they come round again, at some later one.
+                let round = blows / (steps.len() + 3);
+                let nth = if round == 0 { 1 } else { self.random.random_range(1..6) };
+                let blow = blows % (steps.len() + 3);
+                match blow.checked_sub(steps.len()) {
+                    None => self.die_at(steps[blow], nth).await,
+                    Some(0) => self.abort_and_grow().await,
+                    Some(1) => self.burn().await,
+                    Some(_) => self.meet_clones().await,
+                }
+                blows += 1;
+            } else {
+                self.operation().await;
+            }
+        }
+    }
+
+    /// Ends the history, and reports.
+    pub async fn conclude(mut self) -> Report {
+        self.reckon(Effort::Everything).await;
+        self.stop().await;
+        self.images.read_into(&mut self.seen);
+        let last = self.images.len() - 1;
+        let truth = Truth::of(&self);
+        let verdicts: Vec<Verdict> = self.moments.iter().map(|moment| truth.judge(&self.seen, moment)).collect();
+        let scanner = self.needles().scanner();
+        let residues = self.look_in_clear(&scanner, &truth);
+        let shredded = self.roots_were_gone();
+        Report {
+            opened: self.open_with_rocksdb(last, &truth),
+            counts: self.counts.clone(),
+            images: self.images.len(),
+            kept: self.images.kept(),
+            records: self.seen.sealed.iter().filter(|row| row.is_personal()).count(),
+            embeddings: self.recovered(&truth),
+            confirmed: self.confirmed(&truth),
+            keys: truth.keys.len(),
+            shredded,
+            residues,
+            verdicts,
+        }
+    }
+
+    /// Opens images with RocksDB. Every row that they show was read from the logs, so what is searched is complete; and
+    /// the last one shows exactly the templates that the clients know to be there.
+    fn open_with_rocksdb(&self, last: usize, truth: &Truth) -> usize {
+        let sampled = (0..self.images.len()).filter(|image| image % OPENED == 0);
+        let chosen: BTreeSet<usize> = self.closed.iter().copied().chain(sampled).chain([last]).collect();
+        for &image in &chosen {
+            let folder = tempfile::tempdir().unwrap();
+            self.images.lay_out(image, folder.path());
+            let rows = database::rows(folder.path());
+            assert!(!rows.is_empty(), "image {image} is empty");
+            for (_, key, value) in &rows {
+                assert!(self.seen.knows(key, value), "a row of image {image} was in no log: {key:02x?}");
+            }
+            if image == last {
+                let data = folder.path().join("db");
+                let keys = rows.iter().filter(|(database, ..)| *database == data).map(|(_, key, _)| key);
+                let templates = keys
+                    .filter(|key| matches!(RowKey::parse(key), RowKey::Sealed(home) if home.kind == kind::TEMPLATE));
+                let shown: HashSet<[u8; 16]> = templates
+                    .map(|key| {
+                        let row = self.seen.sealed.iter().position(|row| row.key == *key).unwrap();
+                        template(&truth.rows[row]).0
+                    })
+                    .collect();
+                assert_eq!(shown, self.live_templates(), "what is there is what the clients know to be there");
+            }
+        }
+        chosen.len()
+    }
+
+    /// When an erasure was called shredded, no root of the epoch that it left was in the store any more, nor of one
+    /// before. Gives how often that was looked at.
+    fn roots_were_gone(&self) -> usize {
+        let mut all = self.all_roots.clone();
+        self.shredded.iter().for_each(|(_, roots)| all.extend(roots.clone()));
+        let wrapped: HashSet<&Wrapped> = self.seen.wrapped.iter().collect();
+        let epochs: HashMap<Key, u64> =
+            wrapped.into_iter().filter_map(|wrapped| Some((all.unwrapped(wrapped)?.0, wrapped.epoch))).collect();
+        let mut looked = 0;
+        for (name, roots) in &self.shredded {
+            let receipt = hex::decode(name.rsplit('/').next().unwrap()).unwrap();
+            let left = self.seen.receipts[receipt.as_slice()];
+            // A file that is read while an epoch ends may show neither root.
+            let Some(oldest) = roots.keys().filter_map(|root| epochs.get(root)).min() else { continue };
+            looked += 1;
+            assert!(*oldest > left, "{name} left epoch {left}, and the root of epoch {oldest} was there");
+        }
+        looked
+    }
+
+    fn live_templates(&self) -> HashSet<[u8; 16]> {
+        let lives = self.people.iter().flat_map(|person| &person.lives).filter(|life| life.state == State::Live);
+        let templates = lives.flat_map(|life| &life.templates).filter(|template| template.state == State::Live);
+        templates.map(|template| template.id).collect()
+    }
+
+    /// Embeddings that the adversary has at the end: each is the one that was enrolled.
+    fn recovered(&self, truth: &Truth) -> usize {
+        let last = self.moments.last().expect("the adversary tries at the end");
+        let mut recovered = 0;
+        for (place, row) in self.seen.sealed.iter().enumerate() {
+            if row.home.kind == kind::TEMPLATE && last.opened.contains(&place) {
+                let (id, components) = template(&truth.rows[place]);
+                let lives = self.people.iter().flat_map(|person| &person.lives);
+                let known = lives.flat_map(|life| &life.templates).find(|template| template.id == id);
+                if let Some(known) = known {
+                    assert_eq!(components, self.kept(known.face), "an embedding is what was enrolled");
+                    recovered += 1;
+                }
+            }
+        }
+        recovered
+    }
+
+    /// Erased faces of live subjects that a guess finds again in the digest of the request that enrolled them.
+    fn confirmed(&self, truth: &Truth) -> usize {
+        let last = self.moments.last().expect("the adversary tries at the end");
+        let opened = last.opened.iter().filter(|place| self.seen.sealed[**place].home.kind == kind::REMEMBERED);
+        let answers: HashMap<[u8; 16], String> = opened.map(|place| remembered(&truth.rows[*place])).collect();
+        let mut confirmed = 0;
+        for person in &last.people {
+            for life in person.lives.iter().filter(|life| life.state == State::Live) {
+                for template in life.templates.iter().filter(|template| template.state != State::Live) {
+                    let Some(digest) = answers.get(&template.id) else { continue };
+                    let capture = crate::capture(&self.vector(template.face));
+                    let enrolled = request_digest("enrollment.enroll", &person.id, &capture);
+                    let replaced =
+                        |old: &Template| request_digest("enrollment.replace_template", &hex::encode(old.id), &capture);
+                    let found = *digest == enrolled || life.templates.iter().any(|old| *digest == replaced(old));
+                    confirmed += usize::from(found);
+                }
+            }
+        }
+        confirmed
+    }
+
+    /// A face as the vault keeps it.
+    fn kept(&self, face: u64) -> Vec<f32> {
+        let embedding = Embedding::parse("", self.vector(face), DIMENSION).unwrap();
+        embedding.components().to_vec()
+    }
+
+    /// Some applicant ids, faces as they were sent and as they are kept, and all API keys.
+    fn needles(&mut self) -> Needles {
+        let mut needles = Needles::new();
+        for person in self.people.iter().take(LOOKED_FOR) {
+            needles.text("an applicant id", &person.id);
+        }
+        let lives = self.people.iter().flat_map(|person| &person.lives);
+        let faces = lives.flat_map(|life| &life.templates).map(|template| template.face);
+        let faces: Vec<u64> = faces.choose_multiple(&mut self.random, LOOKED_FOR);
+        for face in faces {
+            needles.embedding("a face, as sent", &self.vector(face));
+            needles.embedding("a face, as kept", &self.kept(face));
+        }
+        for key in self.api_keys() {
+            needles.text("an API key", key.splitn(3, '_').nth(2).unwrap());
+        }
+        needles
+    }
+
+    /// Looks for needles, and for every key there ever was, in every file that was ever imaged, and in their names.
+    fn look_in_clear(&self, scanner: &Scanner, truth: &Truth) -> Vec<String> {
+        let keys: HashSet<&Key> = truth.keys.iter().chain(self.all_roots.keys()).collect();
+        // By their first bytes.
+        let begins: HashSet<&[u8]> = keys.iter().map(|key| &key[..8]).collect();
+        let mut residues = BTreeSet::new();
+        for (name, content) in self.images.contents() {
+            let place = name.display().to_string();
+            let found = scanner.scan(&place, &content).into_iter().chain(scanner.scan("a name", place.as_bytes()));
+            residues.extend(found.map(|trace| trace.to_string()));
+            for window in content.windows(32).filter(|window| begins.contains(&window[..8])) {
+                if keys.iter().any(|key| key[..] == *window) {
+                    residues.insert(format!("a key in {place}"));
+                }
+            }
+        }
+        residues.into_iter().collect()
+    }
+}
