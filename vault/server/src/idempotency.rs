@@ -29,7 +29,7 @@ impl Fingerprint {
         self
     }
 
-    /// Takes in an embedding as it was received.
+    /// Takes in a vector as it was received.
     pub(crate) fn with_vector(mut self, vector: &[f32]) -> Self {
         self.0.update((vector.len() as u64).to_be_bytes());
         vector.iter().for_each(|component| self.0.update(component.to_le_bytes()));

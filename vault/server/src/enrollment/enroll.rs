@@ -7,7 +7,7 @@ use super::make_room;
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
-use crate::records::SubjectRecord;
+use crate::records::{SubjectRecord, TemplateRecord};
 use crate::silo::Silo;
 use crate::store::{Change, Key, StoreError, TemplateAt};
 use crate::templates::{self, Capture};
@@ -39,7 +39,7 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     let silo = vault.silo(call)?;
     let capture = &mut enrolment.capture;
     let model = silo.model(&capture.model, "template.model")?;
-    let fingerprint = fingerprint("enrollment.enroll", enrolment.subject.as_str(), capture);
+    let fingerprint = fingerprint("enrollment.enroll", enrolment.subject.as_str());
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let dimension = model.profile.dimension();
@@ -47,9 +47,10 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     let _alone = silo.lock_subject(&enrolment.subject).await;
     let known = silo.subject(&enrolment.subject);
     if let (Some(subject), Some(request)) = (known, enrolment.request)
-        && let Some(facts) = recall_template(vault, &silo, subject, request, &fingerprint)?
+        && let Some(record) = recall_template(vault, &silo, subject, request, &fingerprint)?
     {
-        return Ok(Enrolled { facts, dimension, sequence: silo.sequence() });
+        expect_same(&record, capture, &embedding)?;
+        return Ok(Enrolled { facts: record.facts, dimension, sequence: silo.sequence() });
     }
 
     if let Some(subject) = known {
@@ -92,7 +93,7 @@ fn recall_template(
     subject: SlotRef,
     request: RequestId,
     fingerprint: &str,
-) -> Result<Option<TemplateFacts>> {
+) -> Result<Option<TemplateRecord>> {
     let Some(owner) = vault.keys.slot(silo.tree, subject)? else { return Ok(None) };
     let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
     let Some(answer) = recall::<String>(&vault.store, &vault.keys, &key, fingerprint)? else { return Ok(None) };
@@ -100,17 +101,23 @@ fn recall_template(
     let found = templates::of_subject(&vault.store, &vault.keys, silo, subject, None)?;
     let found = found.into_iter().find(|found| found.record.facts.id == id);
     let gone = || Error::NotFound(Reason::TemplateNotFound, "the request's template was deleted since".to_owned());
-    Ok(Some(found.ok_or_else(gone)?.record.facts))
+    Ok(Some(found.ok_or_else(gone)?.record))
 }
 
-/// Digest of what a capture says.
-pub(super) fn fingerprint(operation: &str, of: &str, capture: &Capture) -> String {
-    Fingerprint::of(operation)
-        .with(of.as_bytes())
-        .with(capture.model.to_string().as_bytes())
-        .with(&[capture.kind.number()])
-        .with(&capture.quality.get().to_be_bytes())
-        .with(&capture.captured_at.millis().to_be_bytes())
-        .with_vector(&capture.embedding)
-        .finish()
+/// Digest of what a request is about, and of nothing that it says of a face: it is sealed under the subject's key alone, and
+/// would outlive the template (02, rule 6). What was said is held against the template itself: see [`expect_same`].
+pub(super) fn fingerprint(operation: &str, of: &str) -> String {
+    Fingerprint::of(operation).with(of.as_bytes()).finish()
+}
+
+/// A repeat says what the first request said: it made this template.
+///
+/// # Errors
+/// `RequestIdReused` if it says something else.
+pub(super) fn expect_same(record: &TemplateRecord, capture: &Capture, embedding: &Embedding) -> Result<()> {
+    let facts = &record.facts;
+    let said = (&facts.model, facts.kind, facts.quality, facts.captured_at);
+    let same = said == (&capture.model, capture.kind, capture.quality, capture.captured_at)
+        && record.embedding.components() == embedding.components();
+    if same { Ok(()) } else { Err(Error::RequestIdReused) }
 }

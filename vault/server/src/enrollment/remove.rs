@@ -6,7 +6,7 @@ use lethe_domain::{Embedding, Reason, ReceiptId, RequestId, SubjectId, TemplateF
 use lethe_policy::Authorized;
 use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
 
-use super::enroll::fingerprint;
+use super::enroll::{expect_same, fingerprint};
 use super::make_room;
 use crate::audit;
 use crate::erasure::{Erasure, ErasureState, Request, receipt_of};
@@ -58,7 +58,7 @@ pub async fn replace_template(
     let now = Timestamp::now();
     let silo = vault.silo(&call)?;
     let model = silo.model(&capture.model, "template.model")?;
-    let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string(), &capture);
+    let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string());
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let receipt = target.receipt(vault, &silo, "replace")?;
@@ -72,7 +72,9 @@ pub async fn replace_template(
         Some(answer) => {
             let id = TemplateId::parse(&answer);
             let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
-            find(vault, &silo, subject, id)?.record.facts
+            let record = find(vault, &silo, subject, id)?.record;
+            expect_same(&record, &capture, &embedding)?;
+            record.facts
         }
         None => {
             let old = find(vault, &silo, subject, target.template)?;
