@@ -13,6 +13,7 @@ use lethe_index::{Pool, cpu};
 
 use crate::access::ApiKey;
 use crate::audit;
+use crate::backup::Keeper;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
@@ -92,7 +93,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// # Errors
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
-    let Foundation { store, journal, writer, keys, roots } = Foundation::lay(config, false).await?;
+    let Foundation { store, journal, writer, keys, roots } = Foundation::lay(config).await?;
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.concurrency));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
@@ -100,6 +101,9 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     let burnt = find_burnt(&store, &keys, &loaded)?;
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
+    let reserve = config.storage.reserve_mib << 20;
+    let backups = Arc::new(Keeper::new(config.backup.path.clone(), writer.vault(), reserve));
+    backups.look(&config.data_dir);
     let vault = Arc::new(Vault {
         id: writer.vault(),
         store,
@@ -107,6 +111,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         silos,
         eraser: Arc::clone(&eraser),
         pool,
+        backups,
         administration: tokio::sync::Mutex::new(()),
     });
     let operator_key = found(&vault, first).await?;
@@ -126,9 +131,17 @@ pub(crate) struct Foundation {
 }
 
 impl Foundation {
-    /// Opens root store, rows and mirrors, and authenticates the key tree. `restoring` opens a vault whose restore is
-    /// not finished, too.
-    pub(crate) async fn lay(config: &Config, restoring: bool) -> std::result::Result<Self, OpenError> {
+    /// Opens root store, rows and mirrors, and authenticates the key tree.
+    pub(crate) async fn lay(config: &Config) -> std::result::Result<Self, OpenError> {
+        Self::build(config, false, Takeover::Refuse).await
+    }
+
+    /// The same of a vault whose restore is not finished.
+    pub(crate) async fn restoring(config: &Config, takeover: Takeover) -> std::result::Result<Self, OpenError> {
+        Self::build(config, true, takeover).await
+    }
+
+    async fn build(config: &Config, restoring: bool, takeover: Takeover) -> std::result::Result<Self, OpenError> {
         cpu::require().map_err(OpenError::Cpu)?;
         let roots = open_roots(config)?;
         let options = StoreOptions {
@@ -142,7 +155,7 @@ impl Foundation {
         let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
         let journal = Arc::new(StoreJournal::new(Arc::clone(&store), PROCESS.to_vec()));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
-        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
+        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, takeover).await?;
 
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));

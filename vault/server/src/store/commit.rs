@@ -438,7 +438,7 @@ impl Drop for EndWithPanic {
 }
 
 /// Bytes the file system of `path` has free for us; `None` where it does not say.
-fn free_bytes(path: &Path) -> Option<u64> {
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
     let stats = rustix::fs::statvfs(path).ok()?;
     stats.f_bavail.checked_mul(stats.f_frsize)
 }
