@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 10] = [
+    const WRITES: [&str; 12] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -45,6 +45,8 @@ mod tests {
         "EnrollmentService/ReplaceTemplate",
         "EnrollmentService/DeleteTemplate",
         "SubjectService/Erase",
+        "BackupService/CreateBackup",
+        "BackupService/PruneBackups",
     ];
 
     fn descriptors() -> FileDescriptorSet {
@@ -76,7 +78,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 21);
+        assert_eq!(listed.len(), 27);
     }
 
     #[test]

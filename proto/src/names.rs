@@ -106,6 +106,16 @@ resource_name! {
     }
 }
 
+resource_name! {
+    /// A backup, by its number.
+    BackupName = "backups/{backup}" { "backups" / backup: Backup }
+}
+
+resource_name! {
+    /// A mirror of the vault.
+    MirrorName = "mirrors/{mirror}" { "mirrors" / mirror: Mirror }
+}
+
 impl SubjectName {
     /// The tenant it belongs to.
     #[must_use]

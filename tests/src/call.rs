@@ -38,4 +38,10 @@ calls! {
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";
+    CreateBackupRequest -> Backup = "BackupService/CreateBackup";
+    ListBackupsRequest -> ListBackupsResponse = "BackupService/ListBackups";
+    GetBackupRequest -> Backup = "BackupService/GetBackup";
+    VerifyBackupRequest -> Backup = "BackupService/VerifyBackup";
+    PruneBackupsRequest -> PruneBackupsResponse = "BackupService/PruneBackups";
+    ListMirrorsRequest -> ListMirrorsResponse = "BackupService/ListMirrors";
 }

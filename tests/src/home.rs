@@ -54,6 +54,23 @@ impl Home {
         self.path().join("roots").join(format!("{number}.root"))
     }
 
+    /// Where a mirror is that a loss of the data directory does not take along: see [`crate::Setup::apart`].
+    #[must_use]
+    pub fn mirror(&self) -> PathBuf {
+        self.path().join("mirror")
+    }
+
+    /// Where backups go: see [`crate::Setup::apart`].
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.path().join("backups")
+    }
+
+    /// The data directory is lost, whole.
+    pub fn lose_data(&self) {
+        fs::remove_dir_all(self.data()).unwrap();
+    }
+
     /// Where the first start writes the operator's key.
     #[must_use]
     pub fn operator_key(&self) -> PathBuf {

@@ -31,6 +31,7 @@
 mod binary;
 mod call;
 mod caller;
+mod cli;
 pub mod crash;
 mod faces;
 pub mod failpoints;
@@ -50,6 +51,7 @@ mod wire;
 pub use binary::{lethe, lethe_failpoints};
 pub use call::Call;
 pub use caller::Caller;
+pub use cli::{Cli, Told};
 pub use faces::{DIMENSION, Face, Faces, MATCH, Person, REVIEW, cosine};
 pub use home::Home;
 pub use process::Exited;

@@ -15,6 +15,7 @@ pub struct Setup {
     listen: String,
     log_filter: String,
     replicas: usize,
+    apart: bool,
     tls: Option<Tls>,
     binary: Option<PathBuf>,
 }
@@ -36,6 +37,7 @@ impl Default for Setup {
             listen: "127.0.0.1:0".to_owned(),
             log_filter: "info".to_owned(),
             replicas: 1,
+            apart: false,
             tls: None,
             binary: None,
         }
@@ -101,6 +103,14 @@ impl Setup {
         self
     }
 
+    /// Keeps mirror and backups in folders of their own ([`Home::mirror`], [`Home::backups`]) beside the data directory,
+    /// instead of a mirror in it and no backups.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
     /// Speaks TLS with this certificate, for `localhost`, which clients trust as their authority. PEM.
     #[must_use]
     pub fn tls(mut self, certificate: &str, key: &str) -> Self {
@@ -161,6 +171,10 @@ impl Setup {
             std::fs::write(&certificate, &tls.certificate).unwrap();
             std::fs::write(&key, &tls.key).unwrap();
             command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+        }
+        if self.apart {
+            command.arg("--set").arg(format!("mirror.paths={}", home.mirror().display()));
+            command.arg("--set").arg(format!("backup.path={}", home.backups().display()));
         }
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));

@@ -53,6 +53,10 @@ pub enum Part {
     Model,
     /// A model's version: 1 to 63 characters of `[a-z0-9._-]`.
     Version,
+    /// A backup's number: 1 to 10 decimal digits, the first of them not 0.
+    Backup,
+    /// A mirror's id: 32 lower-case hexadecimal digits.
+    Mirror,
 }
 
 impl Part {
@@ -68,6 +72,8 @@ impl Part {
             Self::Credential => "credential",
             Self::Model => "model",
             Self::Version => "version",
+            Self::Backup => "backup",
+            Self::Mirror => "mirror",
         }
     }
 

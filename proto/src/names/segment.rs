@@ -13,8 +13,7 @@ pub(super) fn check(part: Part, text: &str) -> Result<(), Problem> {
     if text.len() > most {
         return Err(Problem::TooLong(most));
     }
-    let first_allowed = part != Part::Tenant || text.starts_with(|c: char| c.is_ascii_lowercase());
-    if !first_allowed || !text.bytes().all(|byte| allowed(part, byte)) {
+    if !begins_well(part, text) || !text.bytes().all(|byte| allowed(part, byte)) {
         return Err(Problem::Character);
     }
     if text.len() < least {
@@ -50,12 +49,30 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, pairs: &[(&str, &str)]) -> fmt::
     Ok(())
 }
 
+/// Whether the first character may be the first.
+fn begins_well(part: Part, text: &str) -> bool {
+    match part {
+        Part::Tenant => text.starts_with(|c: char| c.is_ascii_lowercase()),
+        // One text a number.
+        Part::Backup => !text.starts_with('0'),
+        Part::Collection
+        | Part::Subject
+        | Part::Template
+        | Part::Receipt
+        | Part::Credential
+        | Part::Model
+        | Part::Version
+        | Part::Mirror => true,
+    }
+}
+
 /// Least and greatest length in bytes.
 const fn lengths(part: Part) -> (usize, usize) {
     match part {
         Part::Tenant => (3, 63),
         Part::Subject => (1, 128),
-        Part::Template | Part::Receipt | Part::Credential => (32, 32),
+        Part::Template | Part::Receipt | Part::Credential | Part::Mirror => (32, 32),
+        Part::Backup => (1, 10),
         Part::Collection | Part::Model | Part::Version => (1, 63),
     }
 }
@@ -66,7 +83,8 @@ const fn allowed(part: Part, byte: u8) -> bool {
         Part::Subject => {
             matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'~' | b'-')
         }
-        Part::Template | Part::Receipt | Part::Credential => {
+        Part::Backup => byte.is_ascii_digit(),
+        Part::Template | Part::Receipt | Part::Credential | Part::Mirror => {
             matches!(byte, b'0'..=b'9' | b'a'..=b'f')
         }
         Part::Model | Part::Version => {

@@ -91,6 +91,23 @@ fn malformed_subjects_are_refused() {
 }
 
 #[test]
+fn backups_are_numbers_in_one_spelling() {
+    use Problem::{Character, Empty, Missing, TooLong, Unexpected};
+    let name: BackupName = "backups/42".parse().unwrap();
+    assert_eq!((name.backup(), name.to_string().as_str()), ("42", "backups/42"));
+    refuses::<BackupName>("backups", Part::Backup, Missing);
+    refuses::<BackupName>("backups/", Part::Backup, Empty);
+    refuses::<BackupName>("backups/0", Part::Backup, Character);
+    refuses::<BackupName>("backups/042", Part::Backup, Character);
+    refuses::<BackupName>("backups/-1", Part::Backup, Character);
+    refuses::<BackupName>("backups/12345678901", Part::Backup, TooLong(10));
+    refuses::<BackupName>("backups/1/x", Part::Collection, Unexpected);
+    let mirror = format!("mirrors/{ID}");
+    assert_eq!(mirror.parse::<MirrorName>().unwrap().to_string(), mirror);
+    refuses::<MirrorName>("mirrors/1", Part::Mirror, Problem::TooShort(32));
+}
+
+#[test]
 fn ids_given_by_the_vault_are_32_lower_case_hexadecimal_digits() {
     use Problem::{Character, TooLong, TooShort};
     let upper = format!("tenants/acme/receipts/{}", ID.to_uppercase());

@@ -39,6 +39,7 @@ pub(crate) struct Target {
     pub(crate) credential: String,
     pub(crate) profile: String,
     pub(crate) receipt: String,
+    pub(crate) backup: String,
     pub(crate) unused_tenant: String,
     pub(crate) face: Face,
 }
@@ -48,18 +49,20 @@ pub(crate) struct Stage {
     pub(crate) vault: Vault,
     pub(crate) bank: Tenant,
     receipt: String,
+    backup: String,
     face: Face,
     used: AtomicU32,
 }
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let vault = Vault::fresh().await;
+        let vault = Vault::setup().apart().start().await;
         let bank = vault.tenant("bank").await;
         let face = Faces::seeded(61).person(0).selfie();
         bank.enroller().enroll("once-here", &face).await.unwrap();
         let receipt = bank.privacy_officer().erase("once-here").await.unwrap().receipt;
-        Self { vault, bank, receipt, face, used: AtomicU32::new(0) }
+        let backup = vault.operator().back_up().await.unwrap().name;
+        Self { vault, bank, receipt, backup, face, used: AtomicU32::new(0) }
     }
 
     /// Things that exist, used by no call before.
@@ -77,6 +80,7 @@ impl Stage {
             credential: issued.credential.unwrap().name,
             profile: format!("{}/modelProfiles/face@1", self.bank.name()),
             receipt: self.receipt.clone(),
+            backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
             face: self.face.clone(),
         }
@@ -94,6 +98,7 @@ impl Stage {
             credential: format!("{tenant}/credentials/{nothing}"),
             profile: format!("{tenant}/modelProfiles/none@0"),
             receipt: format!("{tenant}/receipts/{nothing}"),
+            backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),
             face: self.face.clone(),
             tenant,

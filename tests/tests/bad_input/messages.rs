@@ -43,8 +43,11 @@ async fn bytes_that_are_no_message_are_refused_by_every_method() {
         let path = format!("/{}/{}", method.service, method.method);
         // A field of length 255 that is not there; a group that never ends; field number 0; a purpose that is a
         // string; not UTF-8, where the first field is a text.
-        let not_text: &[u8] =
-            if method.method == "Create" { &[0x1a, 0x02, 0xc3, 0x28] } else { &[0x0a, 0x02, 0xc3, 0x28] };
+        let not_text: &[u8] = match method.method {
+            "Create" | "CreateBackup" | "PruneBackups" => &[0x1a, 0x02, 0xc3, 0x28],
+            "ListBackups" | "ListMirrors" => &[0x2a, 0x02, 0xc3, 0x28],
+            _ => &[0x0a, 0x02, 0xc3, 0x28],
+        };
         for garbage in [&[0x0a, 0xff][..], &[0x0b], &[0x00], &[0xff; 64], &[0x12, 0x01, 0x41], not_text] {
             let refusal = caller.ask_raw(&path, garbage.to_vec()).await.refused();
             assert_eq!(refusal.code(), Code::InvalidArgument, "{path} of {garbage:02x?}: {refusal:?}");

@@ -105,6 +105,14 @@ reasons! {
     StorageFull = "STORAGE_FULL",
     /// A mirror of the vault cannot be written; what depends on it waits.
     MirrorFailing = "MIRROR_FAILING",
+    /// The configuration names no folder of backups.
+    BackupNotConfigured = "BACKUP_NOT_CONFIGURED",
+    /// The folder of backups cannot be used now.
+    BackupFolderUnusable = "BACKUP_FOLDER_UNUSABLE",
+    /// Backups are made, verified and pruned one at a time.
+    BackupBusy = "BACKUP_BUSY",
+    /// No such backup.
+    BackupNotFound = "BACKUP_NOT_FOUND",
     /// A fault on the server's side; the log has the details.
     Internal = "INTERNAL",
 }

@@ -73,4 +73,16 @@ kinds! {
     GetInclusionProof,
     /// Reads an entry of the vault's log with its proof: entries are about all clients (O35).
     GetVaultInclusionProof,
+    /// Makes a backup of the vault (O38).
+    CreateBackup,
+    /// Lists the backups.
+    ListBackups,
+    /// Reads a backup's state.
+    GetBackup,
+    /// Restores a backup aside and reads it (O38).
+    VerifyBackup,
+    /// Deletes old backups.
+    PruneBackups,
+    /// Lists the vault's mirrors.
+    ListMirrors,
 }

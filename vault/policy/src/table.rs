@@ -33,6 +33,12 @@ pub enum Operation {
     GetCheckpoint,
     GetInclusionProof,
     GetVaultInclusionProof,
+    CreateBackup,
+    ListBackups,
+    GetBackup,
+    VerifyBackup,
+    PruneBackups,
+    ListMirrors,
 }
 
 /// Whose credentials an operation takes.
@@ -72,7 +78,7 @@ const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, 
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 31] = [
     rule(Operation::CreateTenant,       "tenant.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::GetTenant,          "tenant.get",                   Scope::Either, &[Operator, TenantAdmin, Auditor],       ADMINISTERING),
     rule(Operation::CreateCredential,   "tenant.create_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
@@ -98,6 +104,12 @@ const RULES: [Rule; 25] = [
     rule(Operation::GetCheckpoint,      "audit.get_checkpoint",         Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
     rule(Operation::GetInclusionProof,  "audit.get_inclusion_proof",    Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
     rule(Operation::GetVaultInclusionProof, "audit.get_vault_inclusion_proof", Scope::Vault, &[Operator],                       AUDITING),
+    rule(Operation::CreateBackup,       "backup.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::ListBackups,        "backup.list",                  Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::GetBackup,          "backup.get",                   Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::VerifyBackup,       "backup.verify",                Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::PruneBackups,       "backup.prune",                 Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::ListMirrors,        "mirror.list",                  Scope::Vault,  &[Operator],                             ADMINISTERING),
 ];
 
 const fn rule(

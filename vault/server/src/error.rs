@@ -88,6 +88,9 @@ impl Error {
                 | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
                 | StoreError::Unfinished { .. }
+                | StoreError::InUse { .. }
+                | StoreError::NoSuchBackup { .. }
+                | StoreError::NoBackups { .. }
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)

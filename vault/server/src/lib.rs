@@ -9,6 +9,7 @@
 pub mod access;
 pub mod audit;
 pub mod authentication;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod enrollment;

@@ -1,12 +1,32 @@
-//! The mirrors of a vault, looked at and dropped with the server stopped.
+//! The mirrors of a vault: how they stand, for operators; and, with the server stopped, looked at and dropped.
 
 use lethe_crypto::tree::TreeId;
 use lethe_domain::Timestamp;
+use lethe_policy::Authorized;
+use lethe_policy::operation::ListMirrors;
 
 use crate::audit;
 use crate::config::Config;
 use crate::error::Result;
-use crate::store::{self, Change, Key, MirrorId, Registered, Store, StoreOptions};
+use crate::store::{self, Change, Key, MirrorId, MirrorState, Registered, Store, StoreOptions};
+use crate::vault::Vault;
+
+/// How the mirrors stand, from this place in their list on, at most so many; and the next place, if there is one.
+pub(crate) async fn states(
+    vault: &Vault,
+    call: Authorized<ListMirrors>,
+    from: u64,
+    most: usize,
+) -> Result<(Vec<MirrorState>, Option<u64>)> {
+    let skipped = usize::try_from(from).unwrap_or(usize::MAX);
+    let mut rest = vault.store.mirrors().into_iter().skip(skipped);
+    let page: Vec<_> = rest.by_ref().take(most).collect();
+    let next = rest.next().map(|_| from.saturating_add(page.len() as u64));
+    let mut change = Change::audit_of_read();
+    change.log(TreeId::VAULT, audit::done(&call, Timestamp::now())?);
+    vault.store.commit(change).await?;
+    Ok((page, next))
+}
 
 /// The mirrors that a vault has, by its own rows.
 ///

@@ -13,6 +13,7 @@ use lethe_index::{Pool, cpu};
 
 use crate::access::ApiKey;
 use crate::audit;
+use crate::backup::Keeper;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
 use crate::error::{Error, Result};
@@ -93,7 +94,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// # Errors
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
-    let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config, false).await?;
+    let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config).await?;
     // The vault moves with its next epoch, and need not wait for somebody to be erased.
     let due = match &moving {
         Some(moving) => !moving.is_done().await?,
@@ -106,6 +107,9 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     let burnt = find_burnt(&store, &keys, &loaded)?;
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt, due)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
+    let reserve = config.storage.reserve_mib << 20;
+    let backups = Arc::new(Keeper::new(config.backup.path.clone(), writer.vault(), reserve));
+    backups.look(&config.data_dir);
     let vault = Arc::new(Vault {
         id: writer.vault(),
         store,
@@ -113,6 +117,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         silos,
         eraser: Arc::clone(&eraser),
         pool,
+        backups,
         administration: tokio::sync::Mutex::new(()),
     });
     let founded = match found(&vault, first).await {
@@ -140,9 +145,17 @@ pub(crate) struct Foundation {
 }
 
 impl Foundation {
-    /// Opens root store, rows and mirrors, and authenticates the key tree. `restoring` opens a vault whose restore is
-    /// not finished, too.
-    pub(crate) async fn lay(config: &Config, restoring: bool) -> std::result::Result<Self, OpenError> {
+    /// Opens root store, rows and mirrors, and authenticates the key tree.
+    pub(crate) async fn lay(config: &Config) -> std::result::Result<Self, OpenError> {
+        Self::build(config, false, Takeover::Refuse).await
+    }
+
+    /// The same of a vault whose restore is not finished.
+    pub(crate) async fn restoring(config: &Config, takeover: Takeover) -> std::result::Result<Self, OpenError> {
+        Self::build(config, true, takeover).await
+    }
+
+    async fn build(config: &Config, restoring: bool, takeover: Takeover) -> std::result::Result<Self, OpenError> {
         cpu::require().map_err(OpenError::Cpu)?;
         create_folder(&config.data_dir)?;
         let Roots { store: roots, moving } = tokio::task::block_in_place(|| root_stores::open(config))?;
@@ -158,7 +171,7 @@ impl Foundation {
         let ever_unlocked = store.get(&Key::Unlocked)?.is_some();
         let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements(ever_unlocked)));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
-        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
+        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, takeover).await?;
 
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));

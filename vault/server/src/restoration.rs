@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use lethe_crypto::epoch::Outcome;
+use lethe_crypto::epoch::{Outcome, Takeover};
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_domain::{ModelId, Timestamp};
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ use crate::keyring::Keyring;
 use crate::opening::{self, Foundation, OpenError, find_burnt};
 use crate::records::{IntentRecord, ProfileRecord, decode};
 use crate::silo::Loaded;
-use crate::store::{self, Backups, Change, Key, ProfileNumber, RowKind, Store, StoreError};
+use crate::store::{Backups, Change, Key, ProfileNumber, RowKind, Store, StoreError, Truth};
 
 /// Rows that are opened together.
 const CHUNK: usize = 8192;
@@ -30,6 +30,9 @@ pub struct Source<'a> {
     pub backup: Option<(&'a Path, Option<u32>)>,
     /// Go on where rows do not open though their keys are there: they are damaged, and their keys go.
     pub accept_loss: bool,
+    /// Claim the root store also if a later run has: whoever that was is gone for good, and what its mirror lacks is
+    /// lost. Still refused if the root store does not hold the root that the mirror names.
+    pub take_over: bool,
 }
 
 /// What became of it all.
@@ -81,13 +84,24 @@ impl Rows {
 /// Says the way out. Nothing is destroyed before everything was looked at.
 pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result<Restored, OpenError> {
     let db = config.data_dir.join("db");
-    if let Some((folder, number)) = source.backup
-        && !is_begun(&db)?
-    {
-        write_bulk(&db, folder, number)?;
+    // Before hours are spent on copying: nothing can be restored without a mirror.
+    let truth = Truth::open(&config.mirror_paths())?;
+    match source.backup {
+        Some((folder, number)) => match is_begun(&db)? {
+            true => tracing::info!("going on with the restore that was begun; the backup is not read again"),
+            false => write_bulk(&truth, &db, folder, number)?,
+        },
+        None if db.exists() => {}
+        None => {
+            let why = format!("there is no database in {}: name a folder of backups", db.display());
+            return Err(StoreError::Restore(why).into());
+        }
     }
-    store::adopt(&db, &config.mirror_paths())?;
-    let mut vault = Foundation::lay(config, true).await?;
+    truth.adopt(&db)?;
+    // The mirrors are opened again with the store.
+    drop(truth);
+    let takeover = if source.take_over { Takeover::ClaimAnyway } else { Takeover::Refuse };
+    let mut vault = Foundation::restoring(config, takeover).await?;
     let restored = bring_up(&mut vault, source.accept_loss).await;
     vault.store.close();
     restored
@@ -101,8 +115,8 @@ async fn bring_up(vault: &mut Foundation, accept_loss: bool) -> std::result::Res
     let corrupt = sifted.report.corrupt.sum();
     if corrupt > 0 && !accept_loss {
         let why = format!(
-            "{corrupt} rows are damaged. Another backup may have them whole: move {} away and name it. Or go on without \
-             them, for good, with --accept-loss",
+            "{corrupt} rows are damaged, and nothing was given up yet. Another backup may have them whole: move {} away \
+             and name it. Or go on without them, for good, with --accept-loss",
             store.path().display()
         );
         return Err(StoreError::Restore(why).into());
@@ -145,11 +159,8 @@ fn is_begun(db: &Path) -> Result<bool> {
     Err(StoreError::Restore(why).into())
 }
 
-/// Writes a backup's files, under their name only once they are all there.
-fn write_bulk(db: &Path, folder: &Path, number: Option<u32>) -> Result<(), OpenError> {
-    if !folder.exists() {
-        return Err(StoreError::Restore(format!("there is no folder {}", folder.display())).into());
-    }
+/// Writes a backup's files, under their name only once they are all there, marked, and known to fit.
+fn write_bulk(truth: &Truth, db: &Path, folder: &Path, number: Option<u32>) -> Result<(), OpenError> {
     let backups = Backups::open(folder)?;
     let newest = backups.list().last().map(|backup| backup.number);
     let number = number.or(newest).ok_or_else(|| StoreError::Restore(format!("{} has no backup", folder.display())))?;
@@ -160,9 +171,14 @@ fn write_bulk(db: &Path, folder: &Path, number: Option<u32>) -> Result<(), OpenE
     }
     opening::create_folder(&unfinished)?;
     tracing::info!(number, "writing the files of a backup");
-    backups.restore(number, &unfinished)?;
+    if let Err(refused) = backups.restore(number, &unfinished).and_then(|()| truth.begin(&unfinished)) {
+        // It is a copy: whatever is the matter with it, nothing is lost.
+        drop(std::fs::remove_dir_all(&unfinished));
+        return Err(refused.into());
+    }
     std::fs::rename(&unfinished, db).map_err(io)?;
-    Ok(())
+    let parent = db.parent().unwrap_or(db);
+    std::fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)
 }
 
 /// The change that ends a restore, with its record in the vault's log.

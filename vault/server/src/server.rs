@@ -34,13 +34,14 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// The service whose health follows the galleries.
 const IDENTIFICATION: &str = "lethe.v1.IdentificationService";
 /// The others, healthy when the vault is open.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "",
     "lethe.v1.TenantService",
     "lethe.v1.EnrollmentService",
     "lethe.v1.AuthenticationService",
     "lethe.v1.SubjectService",
     "lethe.v1.AuditService",
+    "lethe.v1.BackupService",
 ];
 
 /// Why a server does not start.
@@ -132,7 +133,8 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         .add_service(service!(v1::authentication_service_server::AuthenticationServiceServer<Node>))
         .add_service(service!(v1::identification_service_server::IdentificationServiceServer<Node>))
         .add_service(service!(v1::subject_service_server::SubjectServiceServer<Node>))
-        .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>));
+        .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>))
+        .add_service(service!(v1::backup_service_server::BackupServiceServer<Node>));
     let serving = tokio::spawn(async move {
         let until = async move { drop(stopped.wait_for(|stop| *stop).await) };
         if let Err(failure) = router.serve_with_incoming_shutdown(incoming, until).await {

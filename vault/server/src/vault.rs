@@ -13,6 +13,7 @@ use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Target, auth
 
 use crate::access::ApiKey;
 use crate::audit;
+use crate::backup::Keeper;
 use crate::erasure::Eraser;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
@@ -33,6 +34,8 @@ pub struct Vault {
     pub eraser: Arc<Eraser>,
     /// The threads that scan.
     pub pool: Pool,
+    /// Backups, and the one that is being made.
+    pub backups: Arc<Keeper>,
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
 }
@@ -118,6 +121,11 @@ impl Vault {
         }
         if let Err(failure) = self.keys.release().await {
             tracing::warn!(%failure, "slots that were never used could not be given back; the next erasure redraws them");
+        }
+        if !self.backups.stop(Duration::from_secs(30)).await {
+            tracing::warn!(
+                "a backup is still at work and is given up; what it left is removed when the next one is made"
+            );
         }
         self.store.close();
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
+use lethe_proto::v1::backup_service_client::BackupServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
@@ -81,6 +82,11 @@ impl Client {
     /// Receipts and logs.
     pub(super) fn audit(&self) -> AuditServiceClient<Wire> {
         AuditServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Backups and mirrors.
+    pub(super) fn backups(&self) -> BackupServiceClient<Wire> {
+        BackupServiceClient::new(self.wire(&self.unary))
     }
 
     fn wire(&self, attach: &Attach) -> Wire {

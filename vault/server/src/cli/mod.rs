@@ -108,6 +108,9 @@ enum Command {
     /// Look after the root keys.
     #[command(subcommand)]
     Root(command::root::Command),
+    /// Make, list, verify and prune backups.
+    #[command(subcommand)]
+    Backup(command::backup::Command),
     /// Look after the vault's mirrors.
     #[command(subcommand)]
     Mirror(command::mirror::Command),
@@ -183,7 +186,8 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
             protect_memory()?;
             on_all_threads(async move { command::root::run(out, &command).await })
         }
-        Command::Mirror(command) => on_all_threads(async move { command::mirror::run(out, &command).await }),
+        Command::Backup(command) => on_this_thread(command::backup::run(&context, command)),
+        Command::Mirror(command) => on_all_threads(command::mirror::run(&context, command)),
         Command::Restore(command) => {
             protect_memory()?;
             on_all_threads(async move { command::restore::run(out, &command).await })

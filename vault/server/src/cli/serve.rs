@@ -99,15 +99,24 @@ fn announce(
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let endpoint = format!("{scheme}://{address}");
     let replicas: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
+    let mirrors: Vec<_> = config.mirror_paths().iter().map(|path| path.display().to_string()).collect();
+    let backups = config.backup.path.as_ref().map(|path| path.display().to_string());
     let mut json = json!({
         "event": "listening",
         "endpoint": endpoint,
         "data_dir": config.data_dir.display().to_string(),
         "root_replicas": replicas,
+        "mirrors": mirrors,
+        "backups": backups,
     });
     let mut card = Card::new(format!("lethe {} at {endpoint}", env!("CARGO_PKG_VERSION")))
         .row("data", config.data_dir.display())
-        .row("root keys", replicas.join(", "));
+        .row("root keys", replicas.join(", "))
+        .row(
+            "mirror",
+            if mirrors.is_empty() { "none: what is lost cannot be restored".to_owned() } else { mirrors.join(", ") },
+        )
+        .row("backups", backups.unwrap_or_else(|| "none: there is no backup.path".to_owned()));
     if command.configuration.is_embedded() {
         card = card.row("configured by", "defaults, environment and flags; there is no lethe.toml");
     }

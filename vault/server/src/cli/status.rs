@@ -103,6 +103,8 @@ fn hint(reason: &str) -> Option<&'static str> {
         "SUBJECT_ID_PERSONAL_DATA" => "use an opaque applicant id of your own making",
         "LAST_ADMINISTRATOR" => "create another first: lethe key create --role tenant_admin, or --vault",
         "ERASURE_PENDING" => "the data is out of reach already; ask again with lethe receipt get",
+        "BACKUP_NOT_CONFIGURED" => "set backup.path in the server's configuration and restart it",
+        "BACKUP_BUSY" => "lethe backup list shows what is at work",
         _ => return None,
     })
 }

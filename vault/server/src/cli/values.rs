@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
-    CaptureKind, CredentialState, DecisionBand, DecisionReason, ErasureState, LawfulBasis, ModelVersion, Purpose,
-    PurposeBasis, Role, SubjectState,
+    BackupState, CaptureKind, CredentialState, DecisionBand, DecisionReason, ErasureState, LawfulBasis, MirrorState,
+    ModelVersion, Purpose, PurposeBasis, Role, SubjectState, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -68,6 +68,9 @@ coded! {
     ErasureState: "ERASURE_STATE_",
     SubjectState: "SUBJECT_STATE_",
     CredentialState: "CREDENTIAL_STATE_",
+    BackupState: "BACKUP_STATE_",
+    VerificationState: "VERIFICATION_STATE_",
+    MirrorState: "MIRROR_STATE_",
 }
 
 const PURPOSES: [&str; 11] = [

@@ -1,8 +1,8 @@
 //! Answers of the API, as JSON and as cards for people.
 
 use lethe_proto::v1::{
-    Completeness, Credential, IssuedCredential, ModelProfile, ModelVersion, PurposeBasis, SearchMatch, SearchResponse,
-    Subject, Template, Tenant, VerifyResponse,
+    Backup, BackupState, Completeness, Credential, IssuedCredential, Mirror, ModelProfile, ModelVersion, PurposeBasis,
+    SearchMatch, SearchResponse, Subject, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -162,6 +162,77 @@ pub(super) fn verdict(verdict: &VerifyResponse) -> (Value, Card) {
         .row("because", joined(verdict.reasons().map(Coded::words)))
         .maybe("score", verdict.score)
         .row("policy version", verdict.policy_version);
+    (json, card)
+}
+
+pub(super) fn backup(backup: &Backup) -> (Value, Card) {
+    let fault = |fault: &str| Some(fault.to_owned()).filter(|fault| !fault.is_empty());
+    let verification = backup.verification.as_ref().map(|verification| {
+        json!({
+            "state": verification.state().code(),
+            "verify_time": time(verification.verify_time.as_ref()),
+            "row_count": verification.row_count,
+            "fault": fault(&verification.fault),
+        })
+    });
+    let json = json!({
+        "name": backup.name,
+        "state": backup.state().code(),
+        "create_time": time(backup.create_time.as_ref()),
+        "size_bytes": backup.size_bytes,
+        "file_count": backup.file_count,
+        "fault": fault(&backup.fault),
+        "verification": verification,
+    });
+    let done = backup.state() == BackupState::Done;
+    let mut card = Card::new(&backup.name)
+        .row("state", backup.state().words())
+        .maybe(if done { "made" } else { "begun" }, time(backup.create_time.as_ref()))
+        .maybe("size", done.then(|| size(backup.size_bytes, backup.file_count)))
+        .maybe("because", fault(&backup.fault));
+    if let Some(verification) = &backup.verification {
+        let rows = match verification.fault.as_str() {
+            "" if verification.row_count > 0 => format!(": {} rows were read", verification.row_count),
+            "" => String::new(),
+            fault => format!(": {fault}"),
+        };
+        card = card.row("verification", format!("{}{rows}", verification.state().words()));
+    }
+    (json, card)
+}
+
+fn size(bytes: i64, files: i32) -> String {
+    format!("{bytes} bytes in {files} files, shared ones among them")
+}
+
+/// A backup in a folder, as no server sees it.
+pub(super) fn backup_in_folder(backup: &crate::store::Backup) -> (Value, Card) {
+    let name = format!("backups/{}", backup.number);
+    let made = Timestamp { seconds: backup.created_at, nanos: 0 };
+    let (bytes, files) =
+        (i64::try_from(backup.bytes).unwrap_or(i64::MAX), i32::try_from(backup.files).unwrap_or(i32::MAX));
+    let json = json!({
+        "name": name,
+        "state": BackupState::Done.code(),
+        "create_time": time(Some(&made)),
+        "size_bytes": bytes,
+        "file_count": files,
+    });
+    (json, Card::new(name).maybe("made", time(Some(&made))).row("size", size(bytes, files)))
+}
+
+pub(super) fn mirror(mirror: &Mirror) -> (Value, Card) {
+    let fault = Some(mirror.fault.clone()).filter(|fault| !fault.is_empty());
+    let json = json!({
+        "name": mirror.name,
+        "path": mirror.path,
+        "state": mirror.state().code(),
+        "fault": fault,
+    });
+    let card = Card::new(&mirror.name)
+        .row("folder", &mirror.path)
+        .row("state", mirror.state().words())
+        .maybe("because", fault);
     (json, card)
 }
 

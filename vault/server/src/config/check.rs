@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use tracing_subscriber::EnvFilter;
 
@@ -53,6 +54,9 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
                 refuse(key, format!("names {} twice", path.display()));
             }
         }
+    }
+    if let Some(reason) = config.backup.path.as_deref().and_then(|path| misplaced(config, path)) {
+        refuse("backup.path", reason);
     }
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {
         refuse("log.filter", format!("is no filter: {error}"));
@@ -111,6 +115,19 @@ fn missing_of_stores(config: &Config) -> Vec<(&'static str, String)> {
         ));
     }
     missing
+}
+
+/// What is wrong with where backups are to go. They have files and folders of their own, and must not lie among others.
+fn misplaced(config: &Config, path: &Path) -> Option<String> {
+    if path.as_os_str().is_empty() {
+        return Some("is empty; name a folder, or leave it out".into());
+    }
+    if config.data_dir.starts_with(path) {
+        return Some(format!("{} is the data folder, or around it; name a folder of its own", path.display()));
+    }
+    let taken = config.mirror_paths().into_iter().chain([config.data_dir.join("db"), config.data_dir.join("root")]);
+    let mut clash = taken.filter(|taken| path.starts_with(taken) || taken.starts_with(path));
+    clash.next().map(|taken| format!("{} and {} lie in each other", path.display(), taken.display()))
 }
 
 fn range<T: PartialOrd + Display>(

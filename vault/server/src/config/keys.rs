@@ -67,6 +67,7 @@ pub(super) const KEYS: &[Key] = &[
         set: |config, value| value.number().map(|v| config.tpm.min_interval_s = Some(v)),
     },
     Key { name: "mirror.paths", set: |config, value| value.paths().map(|v| config.mirror.paths = Some(v)) },
+    Key { name: "backup.path", set: |config, value| value.path().map(|v| config.backup.path = Some(v)) },
     Key { name: "tls.cert", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v) },
     Key { name: "tls.key", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().key = v) },
     Key {

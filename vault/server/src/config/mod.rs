@@ -44,6 +44,8 @@ pub struct Config {
     pub tpm: TpmConfig,
     /// Live copies of what a backup cannot give back.
     pub mirror: MirrorConfig,
+    /// Copies of the bulk.
+    pub backup: BackupConfig,
     /// TLS 1.3; without it the server speaks plaintext, on loopback only.
     pub tls: Option<TlsConfig>,
     /// Bounds on what callers may ask for at once.
@@ -64,6 +66,14 @@ pub struct MirrorConfig {
     /// A folder each, best on another disk than the data; none: `mirror` in the data folder, which survives a damaged
     /// database and not the loss of the folder. See [`Config::mirror_paths`].
     pub paths: Option<Vec<PathBuf>>,
+}
+
+/// Backups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupConfig {
+    /// The folder that backups go to, of this vault alone, best on another disk than the data, created if missing;
+    /// none: no backups are made.
+    pub path: Option<PathBuf>,
 }
 
 /// TLS material, all PEM.
@@ -152,6 +162,7 @@ impl Default for Config {
             transit: TransitConfig::default(),
             tpm: TpmConfig::default(),
             mirror: MirrorConfig::default(),
+            backup: BackupConfig::default(),
             tls: None,
             limits: Limits::default(),
             storage: Storage::default(),

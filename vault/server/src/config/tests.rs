@@ -78,6 +78,8 @@ fn every_key_can_stand_in_a_file() {
         min_interval_s = 60
         [mirror]
         paths = ["/mnt/c/m"]
+        [backup]
+        path = "/mnt/d/b"
         [tls]
         cert = "/etc/lethe/cert.pem"
         key = "/etc/lethe/key.pem"
@@ -140,6 +142,7 @@ fn every_key_can_stand_in_a_file() {
             min_interval_s: Some(60),
         },
         mirror: MirrorConfig { paths: Some(vec!["/mnt/c/m".into()]) },
+        backup: BackupConfig { path: Some("/mnt/d/b".into()) },
         tls: Some(TlsConfig {
             cert: "/etc/lethe/cert.pem".into(),
             key: "/etc/lethe/key.pem".into(),
@@ -290,6 +293,19 @@ fn bad_variables_are_named() {
 fn bad_flags_are_named() {
     let error = Loader::new().set("--listen", "listen", OsStr::new("nowhere")).finish().unwrap_err();
     assert_eq!(error.problems()[0].origin, Origin::Flag("--listen".into()));
+}
+
+#[test]
+fn backups_have_a_folder_of_their_own() {
+    let data = "data_dir = \"/d\"\nmirror.paths = [\"/m/1\"]\n";
+    for path in ["", "/d", "/", "/d/db", "/d/db/x", "/d/root", "/m/1", "/m/1/b", "/m"] {
+        let (key, line, reason) = problem(load(&format!("{data}backup.path = \"{path}\"")));
+        assert_eq!((key.as_str(), line), ("backup.path", Some(3)), "{path}: {reason}");
+    }
+    for path in ["/b", "/d/backups", "/m/2", "/mm"] {
+        let config = load(&format!("{data}backup.path = \"{path}\"")).unwrap();
+        assert_eq!(config.backup.path.as_deref(), Some(Path::new(path)));
+    }
 }
 
 #[test]

@@ -21,6 +21,9 @@ use crate::store::{Change, Key, Row, RowKind, Store};
 /// How long readers of an old epoch may take before the erasure stays pending and is tried again.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long a claim of the root store waits for the mirrors.
+const CLAIM: Duration = Duration::from_secs(30);
+
 /// The store, as the epoch writer sees it.
 pub struct StoreJournal {
     store: Arc<Store>,
@@ -87,7 +90,15 @@ impl Journal for StoreJournal {
         if !memory::is_locked() {
             change.put(Key::Unlocked, Vec::new());
         }
-        self.write_state(change, state).await
+        self.write_state(change, state).await?;
+        // A claim that no mirror knows would fence out a restore. But a vault must start without its mirrors, too.
+        let mirrored = self.store.mirrored(self.committed.load(Ordering::Acquire));
+        match tokio::time::timeout(CLAIM, mirrored).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::warn!(%fault, "a claim of the root store is not mirrored yet"),
+            Err(_) => tracing::warn!("a claim of the root store is not mirrored yet: a mirror is still catching up"),
+        }
+        Ok(())
     }
 
     async fn commit(&self, commit: Commit<'_>, batch: &Erasures) -> Result<(), BoxError> {

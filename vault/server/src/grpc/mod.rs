@@ -2,6 +2,7 @@
 
 mod audit;
 mod authentication;
+mod backup;
 mod batch;
 mod call;
 mod convert;
@@ -33,7 +34,7 @@ pub(crate) struct Node {
     pub(crate) batch_in_flight: usize,
     /// Longest a call may take until it begins to answer, and a stream may be idle.
     pub(crate) deadline: Duration,
-    /// How long a call waits for an erasure before it answers `PENDING`.
+    /// How long a call waits for an erasure before it answers `PENDING`, and for a backup before it answers `RUNNING`.
     pub(crate) erasure_wait: Duration,
 }
 

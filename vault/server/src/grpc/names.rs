@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use lethe_domain::{CredentialId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId};
 use lethe_proto::names::{
-    CredentialName, CredentialParent, LogName, ModelProfileName, NameError, ReceiptName, SubjectName, TemplateName,
-    TenantName,
+    BackupName, CredentialName, CredentialParent, LogName, ModelProfileName, NameError, ReceiptName, SubjectName,
+    TemplateName, TenantName,
 };
 
 use crate::error::Result;
@@ -77,4 +77,11 @@ pub(super) fn log(field: &str, text: &str) -> Result<Option<TenantId>> {
         LogName::Vault => Ok(None),
         LogName::Tenant(name) => Ok(Some(TenantId::parse(name.tenant())?)),
     }
+}
+
+/// A backup's number.
+pub(super) fn backup(field: &str, text: &str) -> Result<u32> {
+    let name: BackupName = parse(field, text)?;
+    let malformed = |_| Invalid::new(field, Reason::NameMalformed, "the backup is no number of one");
+    Ok(name.backup().parse().map_err(malformed)?)
 }

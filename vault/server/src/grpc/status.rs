@@ -78,6 +78,9 @@ impl From<Error> for Status {
                 | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
                 | StoreError::Unfinished { .. }
+                | StoreError::InUse { .. }
+                | StoreError::NoSuchBackup { .. }
+                | StoreError::NoBackups { .. }
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)

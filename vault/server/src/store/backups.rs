@@ -1,14 +1,28 @@
 //! Backups: bulk ciphertext, which may be copied anywhere and kept for ever. What an old one has of people who were
 //! erased since, no key opens any more (02, "Backups that cannot remember").
 
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use lethe_crypto::root::VaultId;
 use parking_lot::Mutex;
 use rocksdb::Env;
 use rocksdb::backup::{BackupEngine, BackupEngineOptions, RestoreOptions};
 
 use super::db::Database;
+use super::disk::free_bytes;
 use super::{Store, StoreError};
+
+/// Where RocksDB lists the files of each backup, by its number.
+const META: &str = "meta";
+/// Where it keeps table files, under names that begin with those that they have in the database.
+const SHARED: &str = "shared_checksum";
+/// The file that names the vault whose backups a folder has.
+const OWNER: &str = "vault";
+/// Where backups are restored to be read; no backup.
+const SCRATCH: &str = "scratch";
 
 /// A folder of backups. Files that several backups share are there once.
 pub struct Backups {
@@ -19,7 +33,7 @@ pub struct Backups {
 /// A backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backup {
-    /// Counts from 1 and never comes again in its folder.
+    /// Counts from 1 in its folder.
     pub number: u32,
     /// When it was made, in seconds since 1970 UTC.
     pub created_at: i64,
@@ -30,23 +44,58 @@ pub struct Backup {
 }
 
 impl Backups {
-    /// Opens a folder of backups, making it if it is not there.
+    /// Opens a vault's own folder of backups, making it if it is not there.
     ///
     /// # Errors
-    /// `Folder`, `Database`.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    /// `Folder`, `Database`; `NoBackups` if it has another vault's.
+    pub fn own(path: &Path, vault: &VaultId) -> Result<Self, StoreError> {
         use std::os::unix::fs::DirBuilderExt as _;
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
-        let env = Env::new().map_err(StoreError::database("open the backups"))?;
-        let mut options = BackupEngineOptions::new(path).map_err(StoreError::database("open the backups"))?;
-        options.set_sync(true);
-        let engine = BackupEngine::open(&options, &env).map_err(StoreError::database("open the backups"))?;
-        Ok(Self { path: path.to_owned(), engine: Mutex::new(engine) })
+        let fault = |cause| StoreError::Folder { path: path.to_owned(), cause };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fault)?;
+        let (mark, id) = (path.join(OWNER), vault.to_string());
+        match fs::read_to_string(&mark) {
+            Ok(owner) if owner.trim() == id => {}
+            Ok(owner) => {
+                let why = format!("has backups of another vault, {}: name a folder of its own", owner.trim());
+                return Err(StoreError::NoBackups { path: path.to_owned(), why });
+            }
+            Err(cause) if cause.kind() == ErrorKind::NotFound => {
+                let unfinished = path.join("vault.new");
+                let mut file = fs::File::create(&unfinished).map_err(fault)?;
+                writeln!(file, "{id}").and_then(|()| file.sync_all()).map_err(fault)?;
+                fs::rename(&unfinished, &mark).map_err(fault)?;
+            }
+            Err(cause) => return Err(fault(cause)),
+        }
+        Ok(Self { path: path.to_owned(), engine: Mutex::new(engine(path)?) })
+    }
+
+    /// Opens a folder of backups that is there, whosever they are.
+    ///
+    /// # Errors
+    /// `NoBackups` if it is none: nothing is made there then. `Database`.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if path.join(META).is_dir() {
+            return Ok(Self { path: path.to_owned(), engine: Mutex::new(engine(path)?) });
+        }
+        let why = if path.exists() { "is no folder of backups" } else { "does not exist" };
+        Err(StoreError::NoBackups { path: path.to_owned(), why: why.to_owned() })
+    }
+
+    /// The number that the next backup gets.
+    pub fn next(&self) -> u32 {
+        // RocksDB does not list a backup whose list of files is damaged, and does not give its number again either.
+        let names = fs::read_dir(self.path.join(META)).into_iter().flatten().flatten();
+        let numbers = names.filter_map(|name| name.file_name().to_str()?.parse::<u32>().ok());
+        numbers.max().unwrap_or(0) + 1
     }
 
     /// Makes a backup of a store that goes on meanwhile. Only files that no earlier backup has are copied.
-    pub fn create(&self, store: &Store) -> Result<Backup, StoreError> {
+    ///
+    /// # Errors
+    /// `Full` if less than `reserve` bytes would stay free: nothing was written then. `Database`.
+    pub fn create(&self, store: &Store, reserve: u64) -> Result<Backup, StoreError> {
+        self.expect_room(self.bytes_to_copy(store.path())?, reserve)?;
         let mut engine = self.engine.lock();
         store.database().back_up(&mut engine)?;
         let made = list(&engine).into_iter().next_back();
@@ -60,14 +109,27 @@ impl Backups {
         list(&self.engine.lock())
     }
 
-    /// Restores a backup into a folder for the time being, and reads every row of it: RocksDB checks each block. Gives
-    /// the number of rows. What is sealed is not opened; a restore does that.
-    pub fn verify(&self, number: u32, scratch: &Path) -> Result<u64, StoreError> {
-        self.engine.lock().verify_backup(number).map_err(StoreError::database("find the backup's files whole"))?;
-        self.restore(number, scratch)?;
-        let rows = Database::read_only(scratch)?.reader().count();
-        std::fs::remove_dir_all(scratch).map_err(|cause| StoreError::Folder { path: scratch.to_owned(), cause })?;
-        rows
+    /// Restores a backup into a folder for the time being, by default one beside the backups, and reads every row of it:
+    /// RocksDB checks each block. Gives the number of rows. What is sealed is not opened; a restore does that.
+    ///
+    /// # Errors
+    /// `NoSuchBackup`. `Full` if less than `reserve` bytes would stay free. Otherwise the backup is not sound.
+    pub fn verify(&self, number: u32, scratch: Option<&Path>, reserve: u64) -> Result<u64, StoreError> {
+        let backup = self.find(number)?;
+        // What RocksDB writes goes into a folder of ours, whatever lies beside it.
+        let scratch = scratch.unwrap_or(&self.path).join(SCRATCH);
+        let fault = |cause| StoreError::Folder { path: scratch.clone(), cause };
+        clear(&scratch).map_err(fault)?;
+        fs::create_dir_all(&scratch).map_err(fault)?;
+        let read = expect_room(&scratch, backup.bytes, reserve).and_then(|()| {
+            let whole = self.engine.lock().verify_backup(number);
+            whole.map_err(StoreError::database("find the backup's files whole"))?;
+            self.restore(number, &scratch)?;
+            Database::read_only(&scratch)?.reader().count()
+        });
+        let cleared = clear(&scratch).map_err(fault);
+        let rows = read?;
+        cleared.map(|()| rows)
     }
 
     /// Deletes all but the newest `keep` backups, and the files that only those had.
@@ -75,15 +137,73 @@ impl Backups {
         self.engine.lock().purge_old_backups(keep).map_err(StoreError::database("delete old backups"))
     }
 
-    /// Writes a backup's database into a folder, which must not be there.
+    /// Writes a backup's database into a folder, synced.
+    ///
+    /// # Errors
+    /// `NoSuchBackup`, `Database`.
     pub fn restore(&self, number: u32, into: &Path) -> Result<(), StoreError> {
-        let mut engine = self.engine.lock();
-        if !list(&engine).iter().any(|backup| backup.number == number) {
-            let place = format!("{}: there is no backup {number}", self.path.display());
-            return Err(StoreError::corrupt("backups", place));
-        }
+        self.find(number)?;
+        // An engine that fails goes on writing what it has begun until it is dropped: whoever clears up must not meet it.
+        let mut engine = engine(&self.path)?;
         let restored = engine.restore_from_backup(into, into, &RestoreOptions::default(), number);
         restored.map_err(StoreError::database("write the backup's files"))
+    }
+
+    fn find(&self, number: u32) -> Result<Backup, StoreError> {
+        let found = self.list().into_iter().find(|backup| backup.number == number);
+        found.ok_or_else(|| StoreError::NoSuchBackup { path: self.path.clone(), number })
+    }
+
+    /// Bytes of the database's files that no backup has, at most.
+    fn bytes_to_copy(&self, database: &Path) -> Result<u64, StoreError> {
+        let fault = |path: &Path| {
+            let path = path.to_owned();
+            move |cause| StoreError::Folder { path, cause }
+        };
+        let shared = self.path.join(SHARED);
+        let mut kept = std::collections::HashSet::new();
+        for file in fs::read_dir(&shared).map_err(fault(&shared))? {
+            let name = file.map_err(fault(&shared))?.file_name();
+            kept.extend(name.to_str().and_then(|name| name.split_once('_')).map(|(stem, _)| stem.to_owned()));
+        }
+        let mut bytes = 0;
+        for file in fs::read_dir(database).map_err(fault(database))? {
+            let file = file.map_err(fault(database))?;
+            let path = file.path();
+            let is_kept = path.extension() == Some(OsStr::new("sst"))
+                && path.file_stem().and_then(OsStr::to_str).is_some_and(|stem| kept.contains(stem));
+            if !is_kept {
+                // The database may have dropped it in between.
+                bytes += file.metadata().map_or(0, |metadata| metadata.len());
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn expect_room(&self, bytes: u64, reserve: u64) -> Result<(), StoreError> {
+        expect_room(&self.path, bytes, reserve)
+    }
+}
+
+fn engine(path: &Path) -> Result<BackupEngine, StoreError> {
+    let env = Env::new().map_err(StoreError::database("open the backups"))?;
+    let mut options = BackupEngineOptions::new(path).map_err(StoreError::database("open the backups"))?;
+    options.set_sync(true);
+    BackupEngine::open(&options, &env).map_err(StoreError::database("open the backups"))
+}
+
+fn expect_room(path: &Path, bytes: u64, reserve: u64) -> Result<(), StoreError> {
+    let reserve = bytes.saturating_add(reserve);
+    match free_bytes(path) {
+        Some(free) if free < reserve => Err(StoreError::Full { path: path.to_owned(), free, reserve }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn clear(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(cause) if cause.kind() != ErrorKind::NotFound => Err(cause),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
 use rocksdb::backup::BackupEngine;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
-    IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    ErrorKind, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
 use super::StoreError;
@@ -59,8 +59,14 @@ impl Database {
         let families = [TREE, ROWS, LOG].map(|name| ColumnFamilyDescriptor::new(name, family(&cache, write_buffer)));
         let mut options = database();
         options.create_if_missing(create);
-        let db =
-            DB::open_cf_descriptors(&options, path, families).map_err(StoreError::database("open the database"))?;
+        let db = DB::open_cf_descriptors(&options, path, families).map_err(|cause| {
+            // RocksDB has no kind of its own for it.
+            let locked = ["While lock file", "lock hold by"].iter().any(|words| cause.as_ref().contains(words));
+            if cause.kind() == ErrorKind::IOError && locked {
+                return StoreError::InUse { path: path.to_owned() };
+            }
+            StoreError::database("open the database")(cause)
+        })?;
         let opened = Self { db, path: path.to_owned() };
         opened.check_format()?;
         Ok(opened)

@@ -25,9 +25,14 @@ impl Disk {
         {
             return Some(free);
         }
-        let stats = rustix::fs::statvfs(&self.path).ok()?;
-        let free = stats.f_bavail.checked_mul(stats.f_frsize)?;
+        let free = free_bytes(&self.path)?;
         self.looked = Some((Instant::now(), free));
         Some(free)
     }
+}
+
+/// Bytes the file system of `path` has free for us; `None` where it does not say.
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    let stats = rustix::fs::statvfs(path).ok()?;
+    stats.f_bavail.checked_mul(stats.f_frsize)
 }

@@ -72,7 +72,7 @@ pub enum StoreError {
     },
     /// A mirror has what the store has not.
     #[error(
-        "{path} is older than its mirror {mirror} by {lost} rows: it was put back from a copy, or its disk lost what it had acknowledged. Nothing was changed; `lethe restore --mirror {mirror}` brings it up to its mirror",
+        "{path} is older than its mirror {mirror} by {lost} rows: it was put back from a copy, or its disk lost what it had acknowledged. Nothing was changed; `lethe restore` brings it up to its mirror",
         path = path.display(), mirror = mirror.display()
     )]
     Behind {
@@ -88,6 +88,22 @@ pub enum StoreError {
     Unfinished {
         /// The database.
         path: PathBuf,
+    },
+    /// A folder of backups has no such backup.
+    #[error("{path} has no backup {number}", path = path.display())]
+    NoSuchBackup {
+        /// The folder.
+        path: PathBuf,
+        /// Which backup.
+        number: u32,
+    },
+    /// A folder that should have backups has none, or another vault's.
+    #[error("{path} {why}", path = path.display())]
+    NoBackups {
+        /// The folder.
+        path: PathBuf,
+        /// What is the matter with it.
+        why: String,
     },
     /// What was found does not allow a restore; nothing was changed.
     #[error("cannot restore: {0}")]
@@ -106,6 +122,12 @@ pub enum StoreError {
     /// A log's tree could not be read.
     #[error("cannot read a log's tree")]
     Merkle(#[from] lethe_crypto::log::merkle::MerkleError),
+    /// Another process has it open.
+    #[error("{path} is open in another process: stop the server first", path = path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// RocksDB failed.
     #[error("cannot {action}")]
     Database {

@@ -23,5 +23,5 @@ pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
 pub(crate) use mirror::row_of as mirror_row;
-pub use mirror::{MirrorId, MirrorState, Registered, registered_mirrors};
-pub(crate) use restore::adopt;
+pub use mirror::{MirrorId, MirrorStanding, MirrorState, Registered, registered_mirrors};
+pub(crate) use restore::Truth;

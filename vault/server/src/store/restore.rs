@@ -15,65 +15,127 @@ const COPYING: u8 = 0;
 /// In the `Restoring` row: the database has all that the mirror has.
 const ADOPTED: u8 = 1;
 
-/// Brings a database, as a backup had it or as its disk left it, up to the newest of its mirrors: the key tree, the marks,
-/// receipts, credentials and logs are then those of today. May be repeated after a crash; until the
-/// `Restoring` row is deleted nothing but a restore opens the database.
-///
-/// # Errors
-/// `Restore` if there is no mirror that is whole, or if it is another vault's, or older than the database: nothing was
-/// changed then.
-pub(crate) fn adopt(path: &Path, mirrors: &[PathBuf]) -> Result<(), StoreError> {
-    let db = Database::open_there(path)?;
-    if db.get(&Key::Restoring)?.as_deref() == Some(&[ADOPTED]) {
-        return Ok(());
-    }
-    let mut found = Vec::new();
-    for path in mirrors.iter().filter(|path| exists(path)) {
-        let mirror = Database::open_there(path)?;
-        if let Some(position) = Position::read(&mirror)?
-            && let Some(age) = Age::of(&mirror)?
-        {
-            found.push((age, position, path, mirror));
+/// The mirrors that a restore goes by.
+pub(crate) struct Truth {
+    found: Vec<Found>,
+}
+
+/// A mirror of some age.
+struct Found {
+    age: Age,
+    position: Position,
+    mirror: Database,
+}
+
+impl Truth {
+    /// Opens the mirrors that are there.
+    ///
+    /// # Errors
+    /// `Restore` if there is none, or the newest is not whole.
+    pub(crate) fn open(mirrors: &[PathBuf]) -> Result<Self, StoreError> {
+        let mut found = Vec::new();
+        for path in mirrors.iter().filter(|path| exists(path)) {
+            let mirror = Database::open_there(path)?;
+            if let Some(position) = Position::read(&mirror)?
+                && let Some(age) = Age::of(&mirror)?
+            {
+                found.push(Found { age, position, mirror });
+            }
         }
-    }
-    found.sort_by_key(|(age, ..)| (age.epoch, age.logged));
-    let Some((age, position, newest, mirror)) = found.last() else {
-        return Err(StoreError::Restore("none of mirror.paths holds a mirror".to_owned()));
-    };
-    let refuse = |why: &str| Err(StoreError::Restore(format!("{} {why}", newest.display())));
-    if !position.whole {
-        return refuse("was being copied to when its vault ended, and is not whole: name another mirror");
-    }
-    if let Some(ours) = Age::of(&db)? {
-        if ours.vault != age.vault {
-            return refuse("is the mirror of another vault");
+        found.sort_by_key(|found| found.age.order());
+        let truth = Self { found };
+        let newest = truth.newest().ok_or_else(|| {
+            let paths: Vec<_> = mirrors.iter().map(|path| path.display().to_string()).collect();
+            StoreError::Restore(format!("mirror.paths ({}) names no mirror that is there", paths.join(", ")))
+        })?;
+        if newest.position.whole {
+            return Ok(truth);
         }
-        if (ours.epoch, ours.logged) > (age.epoch, age.logged) {
-            return refuse("is older than the data: name the vault's current mirror");
+        Err(newest.refuse("was being copied to when its vault ended, and is not whole: name another mirror"))
+    }
+
+    fn newest(&self) -> Option<&Found> {
+        self.found.last()
+    }
+
+    /// Marks a database as being restored: from here on nothing but a restore opens it.
+    ///
+    /// # Errors
+    /// `Restore` if it is another vault's, or has what the mirrors have not: it is as it was then.
+    pub(crate) fn begin(&self, path: &Path) -> Result<(), StoreError> {
+        let db = Database::open_there(path)?;
+        self.expect_fit(&db)?;
+        mark(&db, COPYING)
+    }
+
+    /// Brings a database, as a backup had it or as its disk left it, up to the newest mirror: the key tree, the marks,
+    /// receipts, credentials and logs are then those of today. May be repeated after a crash.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub(crate) fn adopt(&self, path: &Path) -> Result<(), StoreError> {
+        let db = Database::open_there(path)?;
+        if db.get(&Key::Restoring)?.as_deref() == Some(&[ADOPTED]) {
+            return Ok(());
         }
+        self.expect_fit(&db)?;
+        let Some(Found { age, mirror, .. }) = self.newest() else { return Ok(()) };
+        tracing::info!(mirror = %mirror.path().display(), epoch = age.epoch, "adopting the key tree and the logs of a mirror");
+        mark(&db, COPYING)?;
+        copy(&mirror.reader(), &db, None)?;
+        // From here on the mirrors follow this database, whose sequence is another.
+        for Found { position, mirror, .. } in &self.found {
+            mirror.write(&[&[Position { sequence: 0, ..*position }.row()]])?;
+            mirror.sync()?;
+        }
+        mark(&db, ADOPTED)
     }
-    tracing::info!(mirror = %newest.display(), epoch = age.epoch, "adopting the key tree and the logs of a mirror");
-    let mark = |state: u8| db.write(&[&[Row::Put(Key::Restoring, vec![state])]]).and_then(|_| db.sync());
-    mark(COPYING)?;
-    copy(&mirror.reader(), &db, None)?;
-    // From here on the mirrors follow this database, whose sequence is another.
-    for (_, position, _, mirror) in &found {
-        mirror.write(&[&[Position { sequence: 0, ..*position }.row()]])?;
-        mirror.sync()?;
+
+    fn expect_fit(&self, db: &Database) -> Result<(), StoreError> {
+        if let (Some(newest), Some(ours)) = (self.newest(), Age::of(db)?) {
+            if ours.vault != newest.age.vault {
+                return Err(newest.refuse("is the mirror of another vault"));
+            }
+            if ours.order() > newest.age.order() {
+                let why = format!(
+                    "is older than {}: name the vault's current mirror. If it is the current one: a backup made while it \
+                     could not be written needs it caught up, so name an older one; and data that is newer than its \
+                     mirror needs no restore, so start the server",
+                    db.path().display()
+                );
+                return Err(newest.refuse(&why));
+            }
+        }
+        Ok(())
     }
-    mark(ADOPTED)
+}
+
+impl Found {
+    fn refuse(&self, why: &str) -> StoreError {
+        StoreError::Restore(format!("{} {why}", self.mirror.path().display()))
+    }
+}
+
+fn mark(db: &Database, state: u8) -> Result<(), StoreError> {
+    db.write(&[&[Row::Put(Key::Restoring, vec![state])]])?;
+    db.sync()
 }
 
 /// How old the state of a vault is.
-struct Age {
-    vault: [u8; 16],
+pub(super) struct Age {
+    /// Whose it is.
+    pub(super) vault: [u8; 16],
     epoch: u64,
     /// Entries of the vault's log.
     logged: u64,
 }
 
 impl Age {
-    fn of(db: &Database) -> Result<Option<Self>, StoreError> {
+    const fn order(&self) -> (u64, u64) {
+        (self.epoch, self.logged)
+    }
+
+    pub(super) fn of(db: &Database) -> Result<Option<Self>, StoreError> {
         let Some(bytes) = db.get(&Key::Epoch)? else { return Ok(None) };
         let corrupt = || StoreError::corrupt("epoch state", db.path().display().to_string());
         let state = EpochState::decode(&bytes).map_err(|_| corrupt())?;

@@ -9,7 +9,7 @@ use lethe_policy::operation::EraseSubject;
 use super::{Open, config};
 use crate::erasure::{Erasure, ErasureState};
 use crate::opening::{self, OpenError};
-use crate::store::{Key, RowKind, Store, StoreError};
+use crate::store::{Key, RowKind, Store, StoreError, StoreOptions};
 use crate::{Error, subject};
 
 const FACE: [f32; 64] = [0.5; 64];
@@ -99,7 +99,7 @@ async fn a_mirror_that_was_away_keeps_erasures_pending_and_catches_up() {
     assert_eq!(erasure.state, ErasureState::Pending);
     let silo = open.silo(&tenant);
     assert!(silo.subject(&SubjectId::parse("ben").unwrap()).is_none(), "accepted is gone from sight");
-    assert!(open.vault.store.mirrors()[0].fault.is_some());
+    assert!(open.vault.store.mirrors()[0].fault().is_some());
     assert!(!mirror.exists(), "a mirror is not made anew where one was");
     // Whatever goes on meanwhile, nothing is destroyed.
     let epochs = rows_of(&open, RowKind::EpochEnd);
@@ -108,7 +108,7 @@ async fn a_mirror_that_was_away_keeps_erasures_pending_and_catches_up() {
     let state = open.vault.eraser.wait(silo.tree, erasure.receipt, PATIENCE).await.unwrap();
     assert_eq!(state, ErasureState::Shredded);
     assert_eq!(rows_of(&open, RowKind::EpochEnd), epochs + 1);
-    assert!(open.vault.store.mirrors()[0].fault.is_none());
+    assert!(open.vault.store.mirrors()[0].fault().is_none());
     open.vault.close().await;
     let db = open.folder.path().join("db");
     for kind in [RowKind::Page, RowKind::Epoch, RowKind::LogEntry, RowKind::LogNode, RowKind::LogHead] {
@@ -154,6 +154,38 @@ async fn a_store_that_was_put_back_is_refused() {
     opening::open(&config(folder.path())).await.unwrap().vault.close().await;
 }
 
+/// The mirror tells it also where it came back only when the store was open already: it is not overwritten, and nothing
+/// is destroyed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_put_back_while_its_mirror_was_away_is_found_out() {
+    let (open, tenant) = lived_in().await;
+    let open = open.reopen().await;
+    let (db, copied) = (open.folder.path().join("db"), open.folder.path().join("copied"));
+    let (mirror, aside) = (open.folder.path().join("mirror"), open.folder.path().join("aside"));
+    copy(&db, &copied);
+    let model = lethe_domain::ModelId::parse("model", "1").unwrap();
+    for number in 0..20 {
+        open.enroll(&tenant, &format!("dan-{number}"), &model, &FACE).await;
+    }
+    open.vault.close().await;
+    let Open { folder, vault } = open;
+    drop(vault);
+    std::fs::remove_dir_all(&db).unwrap();
+    std::fs::rename(&copied, &db).unwrap();
+    std::fs::rename(&mirror, &aside).unwrap();
+
+    let vault = opening::open(&config(folder.path())).await.unwrap().vault;
+    let open = Open { vault, folder };
+    let before = rows(&aside, RowKind::LogHead);
+    std::fs::rename(&aside, &mirror).unwrap();
+    let pending = erase(&open, &tenant, "ben", Duration::from_secs(2)).await;
+    assert_eq!(pending.state, ErasureState::Pending);
+    let fault = open.vault.store.mirrors()[0].fault().unwrap().to_owned();
+    assert!(fault.contains("older than its mirror") && fault.contains("lethe restore"), "{fault}");
+    assert_eq!(rows(&mirror, RowKind::LogHead), before);
+    open.vault.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_is_not_left_out_nor_exchanged() {
     let (open, _) = lived_in().await;
@@ -178,6 +210,59 @@ async fn a_mirror_is_not_left_out_nor_exchanged() {
     let mut config = config(folder.path());
     config.mirror.paths = Some(vec![moved]);
     opening::open(&config).await.unwrap().vault.close().await;
+}
+
+/// A start that was cut short after it made a mirror, and before that was on record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_never_got_on_record_is_taken_up_again() {
+    let (open, _) = lived_in().await;
+    open.vault.close().await;
+    let Open { folder, vault } = open;
+    drop(vault);
+    let (db, second) = (folder.path().join("db"), folder.path().join("second"));
+    let mirrors = vec![folder.path().join("mirror"), second.clone()];
+    let options = StoreOptions { mirrors: mirrors.clone(), ..StoreOptions::default() };
+    let store = Store::open(&db, &options).unwrap();
+    let begun = store.new_mirrors()[0].id;
+    store.mirrored(store.barrier().await.unwrap()).await.unwrap();
+    store.close();
+    drop(store);
+
+    let with = |paths: Vec<PathBuf>| {
+        let mut config = config(folder.path());
+        config.mirror.paths = Some(paths);
+        config
+    };
+    let vault = opening::open(&with(mirrors)).await.unwrap().vault;
+    assert_eq!(vault.store.mirrors()[1].id, begun);
+    let sequence = vault.store.barrier().await.unwrap();
+    vault.store.mirrored(sequence).await.unwrap();
+    vault.close().await;
+    drop(vault);
+    // On record by now: once dropped, it is none of this vault's any more.
+    let only = with(vec![folder.path().join("mirror")]);
+    crate::drop_mirror(&only, begun).await.unwrap();
+    let dropped = with(vec![folder.path().join("mirror"), second]);
+    let refused = opening::open(&dropped).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("was dropped"), "{refused}");
+    opening::open(&only).await.unwrap().vault.close().await;
+}
+
+/// Its disk is lost, and another is in its place already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_is_dropped_where_another_is_to_take_its_folder() {
+    let (open, _) = lived_in().await;
+    let mirror = open.vault.store.mirrors()[0].clone();
+    open.vault.close().await;
+    let Open { folder, vault } = open;
+    drop(vault);
+    std::fs::remove_dir_all(&mirror.path).unwrap();
+    crate::drop_mirror(&config(folder.path()), mirror.id).await.unwrap();
+    assert!(!mirror.path.exists(), "dropping one makes no other");
+    let vault = opening::open(&config(folder.path())).await.unwrap().vault;
+    let states = vault.store.mirrors();
+    assert!(states.len() == 1 && states[0].id != mirror.id && states[0].path == mirror.path, "{states:?}");
+    vault.close().await;
 }
 
 /// Slots that a mirror does not know of would be given again after a restore: none is used before it does.

@@ -15,7 +15,7 @@ use crate::audit::{SignedCheckpoint, checkpoint};
 use crate::erasure::ErasureState;
 use crate::opening::{self, OpenError};
 use crate::restoration::{Restored, Source, restore};
-use crate::store::{Backups, Change, Key, RowKind};
+use crate::store::{Backups, Change, Key, RowKind, StoreError};
 use crate::vault::Vault;
 use crate::{Error, subject, templates};
 
@@ -134,7 +134,7 @@ async fn expect_no_fork(vault: &Vault, tree: TreeId, before: &Checkpoint) {
 async fn an_old_backup_under_the_keys_of_today() {
     let (house, vault) = House::with(&["ann", "ben", "cia"]).await;
     house.erase(&vault, "cia").await;
-    Backups::open(&house.backups()).unwrap().create(&vault.store).unwrap();
+    back_up(&house, &vault);
     house.enroll(&vault, "dan").await;
     house.erase(&vault, "ben").await;
     house.enroll(&vault, "eva").await;
@@ -147,7 +147,7 @@ async fn an_old_backup_under_the_keys_of_today() {
     std::fs::remove_dir_all(house.data()).unwrap();
 
     let backups = house.backups();
-    let restored = house.restore(Source { backup: Some((&backups, None)), accept_loss: false }).await.unwrap();
+    let restored = house.restore(Source { backup: Some((&backups, None)), ..Source::default() }).await.unwrap();
     assert_eq!((restored.back.subjects, restored.back.templates), (1, 1), "{restored:?}");
     assert_eq!((restored.erased.subjects, restored.erased.templates), (1, 1), "{restored:?}");
     assert_eq!(restored.corrupt, Default::default(), "{restored:?}");
@@ -207,20 +207,20 @@ async fn damage_is_reported_before_anything_is_given_up() {
     // Deleted and written again, so that there is still one of it.
     change.delete(key.clone()).put(key, value);
     vault.store.commit(change).await.unwrap();
-    Backups::open(&house.backups()).unwrap().create(&vault.store).unwrap();
+    back_up(&house, &vault);
     vault.close().await;
     drop(vault);
     std::fs::remove_dir_all(house.data()).unwrap();
 
     let backups = house.backups();
     let backup = Some((backups.as_path(), Some(1)));
-    let refused = house.restore(Source { backup, accept_loss: false }).await.unwrap_err().to_string();
+    let refused = house.restore(Source { backup, ..Source::default() }).await.unwrap_err().to_string();
     assert!(refused.contains("1 rows are damaged") && refused.contains("--accept-loss"), "{refused}");
     let unfinished = opening::open(&settings(house.folder.path())).await.map(drop).unwrap_err().to_string();
     assert!(unfinished.contains("was not finished"), "{unfinished}");
 
     // The same command again, and the loss accepted.
-    let restored = house.restore(Source { backup, accept_loss: true }).await.unwrap();
+    let restored = house.restore(Source { backup, accept_loss: true, ..Source::default() }).await.unwrap();
     assert_eq!(
         (restored.back.subjects, restored.back.templates, restored.corrupt.templates),
         (2, 1, 1),
@@ -232,7 +232,7 @@ async fn damage_is_reported_before_anything_is_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_fork_or_mix_vaults_is_refused() {
     let (house, vault) = House::with(&["ann"]).await;
-    Backups::open(&house.backups()).unwrap().create(&vault.store).unwrap();
+    back_up(&house, &vault);
     vault.close().await;
     drop(vault);
     let (other, vault) = House::with(&["zoe"]).await;
@@ -241,40 +241,94 @@ async fn what_would_fork_or_mix_vaults_is_refused() {
 
     // A database is in the way.
     let backups = house.backups();
-    let source = Source { backup: Some((&backups, None)), accept_loss: false };
+    let source = Source { backup: Some((&backups, None)), ..Source::default() };
     let refused = house.restore(source.clone()).await.unwrap_err().to_string();
     assert!(refused.contains("move it away"), "{refused}");
     // Another vault's backup under this vault's mirror.
     std::fs::remove_dir_all(other.data()).unwrap();
     let refused = other.restore(source.clone()).await.unwrap_err().to_string();
     assert!(refused.contains("another vault"), "{refused}");
+    assert_eq!(std::fs::read_dir(other.data()).unwrap().count(), 0, "what does not fit is not left there");
     // No mirror at all.
     std::fs::remove_dir_all(house.data()).unwrap();
     let (mirror, aside) = (house.folder.path().join("mirror"), house.folder.path().join("aside"));
     std::fs::rename(&mirror, &aside).unwrap();
     let refused = house.restore(source.clone()).await.unwrap_err().to_string();
-    assert!(refused.contains("none of mirror.paths"), "{refused}");
-    std::fs::remove_dir_all(house.data()).unwrap();
+    assert!(refused.contains("names no mirror"), "{refused}");
+    assert!(!house.data().exists(), "nothing is copied before it is known to be of use");
     std::fs::rename(&aside, &mirror).unwrap();
+    let nothing = house.restore(Source::default()).await.unwrap_err().to_string();
+    assert!(nothing.contains("name a folder of backups"), "{nothing}");
     house.restore(source).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_are_listed_verified_and_pruned() {
     let (house, vault) = House::with(&["ann"]).await;
-    let backups = Backups::open(&house.backups()).unwrap();
-    let first = backups.create(&vault.store).unwrap();
+    let backups = Backups::own(&house.backups(), &vault.id).unwrap();
+    let first = backups.create(&vault.store, 0).unwrap();
     house.enroll(&vault, "ben").await;
-    let second = backups.create(&vault.store).unwrap();
-    assert_eq!((first.number, second.number), (1, 2));
+    let second = backups.create(&vault.store, 0).unwrap();
+    assert_eq!((first.number, second.number, backups.next()), (1, 2, 3));
     assert_eq!(backups.list(), [first, second]);
-    let scratch = house.folder.path().join("scratch");
-    assert!(backups.verify(2, &scratch).unwrap() > backups.verify(1, &scratch).unwrap());
-    assert!(!scratch.exists());
+    let elsewhere = house.folder.path().join("elsewhere");
+    assert!(backups.verify(2, None, 0).unwrap() > backups.verify(1, Some(&elsewhere), 0).unwrap());
+    for scratch in [house.backups().join("scratch"), elsewhere.join("scratch")] {
+        assert!(!scratch.exists());
+    }
+    let full = |refused| assert!(matches!(refused, StoreError::Full { .. }), "{refused}");
+    full(backups.create(&vault.store, u64::MAX).unwrap_err());
+    full(backups.verify(1, None, u64::MAX).unwrap_err());
+    assert!(!house.backups().join("scratch").exists());
     backups.prune(1).unwrap();
     assert_eq!(backups.list(), [second]);
-    assert!(backups.verify(1, &scratch).is_err());
+    assert!(matches!(backups.verify(1, None, 0), Err(StoreError::NoSuchBackup { number: 1, .. })));
+    assert_eq!(backups.next(), 3, "a number does not come again");
     vault.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_backups_is_one_vaults_and_is_not_made_by_looking() {
+    let (house, vault) = House::with(&["ann"]).await;
+    back_up(&house, &vault);
+    let (other, stranger) = House::with(&["zoe"]).await;
+    let refused = Backups::own(&house.backups(), &stranger.id).map(drop).unwrap_err();
+    assert!(refused.to_string().contains(&vault.id.to_string()), "{refused}");
+    for nowhere in [other.backups(), other.data()] {
+        assert!(matches!(Backups::open(&nowhere), Err(StoreError::NoBackups { .. })));
+    }
+    assert!(!other.backups().exists() && !other.data().join("meta").exists());
+    vault.close().await;
+    stranger.close().await;
+}
+
+/// A row of a backup that cannot be read is found before it is needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_backup_is_not_sound() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    // Closed and opened, so that rows are in table files, too.
+    vault.close().await;
+    drop(vault);
+    let vault = house.open().await;
+    back_up(&house, &vault);
+    vault.close().await;
+    let backups = Backups::open(&house.backups()).unwrap();
+    backups.verify(1, None, 0).unwrap();
+    let mut damaged = 0;
+    for file in std::fs::read_dir(house.backups().join("shared_checksum")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        damaged += 1;
+    }
+    assert!(damaged > 0);
+    backups.verify(1, None, 0).unwrap_err();
+    assert!(!house.backups().join("scratch").exists());
+}
+
+fn back_up(house: &House, vault: &Vault) {
+    Backups::own(&house.backups(), &vault.id).unwrap().create(&vault.store, 0).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {

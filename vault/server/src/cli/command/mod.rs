@@ -1,5 +1,6 @@
 //! One module a noun of the command line.
 
+pub(crate) mod backup;
 pub(crate) mod credential;
 pub(crate) mod enroll;
 pub(crate) mod erase;

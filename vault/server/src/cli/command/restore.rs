@@ -8,7 +8,10 @@ use serde_json::json;
 use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
+use crate::error::Error;
+use crate::opening::OpenError;
 use crate::restoration::{Restored, Rows, Source, restore};
+use crate::store::StoreError;
 
 /// What to restore from.
 #[derive(Debug, Args)]
@@ -25,6 +28,10 @@ pub(crate) struct Command {
     #[arg(long)]
     accept_loss: bool,
 
+    /// Go on although the root store was claimed by a later run than the mirror knows of: that run is gone for good.
+    #[arg(long)]
+    take_over: bool,
+
     #[command(flatten)]
     configuration: Configuration,
 }
@@ -33,10 +40,23 @@ pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure>
     let config = command.configuration.load()?;
     crate::cli::telemetry::init(&config.log)?;
     let backup = command.backup.as_deref().map(|folder| (folder, command.number));
-    let restored = restore(&config, Source { backup, accept_loss: command.accept_loss }).await;
-    let restored = restored.map_err(|error| Failure::failed(format!("cannot restore: {}", causes(&error))))?;
+    let source = Source { backup, accept_loss: command.accept_loss, take_over: command.take_over };
+    let restored = restore(&config, source).await.map_err(|error| failure(&error))?;
     out.result(&json(&restored), &card(&restored))?;
     Ok(Exit::Done)
+}
+
+fn failure(error: &OpenError) -> Failure {
+    if let OpenError::Vault(Error::Store(StoreError::Restore(why))) = error {
+        return Failure::failed(format!("cannot restore: {why}"));
+    }
+    let failure = Failure::failed(format!("cannot restore: {}", causes(error)));
+    if let OpenError::Keys(lethe_crypto::Error::Fenced) = error {
+        let hint =
+            "a later run than the mirror knows of had these root keys; if nothing of it is left, add --take-over";
+        return failure.detail("hint", hint);
+    }
+    failure
 }
 
 fn json(restored: &Restored) -> serde_json::Value {
@@ -57,5 +77,11 @@ fn card(restored: &Restored) -> Card {
         .row("back", rows(&restored.back))
         .row("erased", format!("{}: erased since the backup, and they stay erased", rows(&restored.erased)))
         .row("corrupt", rows(&restored.corrupt))
-        .row("lost", format!("{} keys of rows that came after the backup; they are destroyed", restored.lost_slots))
+        .row(
+            "lost",
+            format!(
+                "{} keys without a row: of what came after the backup, or reserved and never used; they are destroyed",
+                restored.lost_slots
+            ),
+        )
 }

@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use super::copy::copy;
+use super::set::expect_no_newer;
 use super::{MirrorId, Position, exists};
 use crate::store::StoreError;
 use crate::store::change::Row;
@@ -70,7 +71,8 @@ impl Mirror {
         let backlog = Mutex::new(Backlog { cut_off: true, ..Backlog::default() });
         let standing = watch::Sender::new(Standing::CatchingUp);
         let shared = Arc::new(Shared { backlog, changed: Condvar::new(), standing });
-        let follower = Follower { id, path: path.to_owned(), main, shared: Arc::clone(&shared) };
+        let opened_at = mirror.is_none().then(|| main.sequence());
+        let follower = Follower { id, path: path.to_owned(), main, opened_at, shared: Arc::clone(&shared) };
         let run = move || follower.run(mirror);
         let thread = std::thread::Builder::new().name("lethe-mirror".to_owned()).spawn(run);
         let thread = Mutex::new(Some(thread.map_err(|_| StoreError::Closed)?));
@@ -151,11 +153,13 @@ struct Follower {
     id: MirrorId,
     path: PathBuf,
     main: Arc<Database>,
+    /// The store's sequence when it was opened, as long as the mirror was not compared with it: it was not there then.
+    opened_at: Option<u64>,
     shared: Arc<Shared>,
 }
 
 impl Follower {
-    fn run(self, mut open: Option<Database>) {
+    fn run(mut self, mut open: Option<Database>) {
         let mut wait = RETRY.0;
         loop {
             let fault = match self.follow(open.take()) {
@@ -174,7 +178,7 @@ impl Follower {
     }
 
     /// Copies, then follows, until the store is closed or something fails.
-    fn follow(&self, open: Option<Database>) -> Result<(), StoreError> {
+    fn follow(&mut self, open: Option<Database>) -> Result<(), StoreError> {
         let mirror = match open {
             Some(mirror) => mirror,
             None => self.reopen()?,
@@ -199,16 +203,20 @@ impl Follower {
         Ok(())
     }
 
-    fn reopen(&self) -> Result<Database, StoreError> {
+    fn reopen(&mut self) -> Result<Database, StoreError> {
         if !exists(&self.path) {
             let fault = "its folder is missing or empty".to_owned();
             return Err(StoreError::Mirror { path: self.path.clone(), fault });
         }
         let mirror = Database::open_there(&self.path)?;
-        match Position::read(&mirror)? {
-            Some(position) if position.id == self.id => Ok(mirror),
-            _ => Err(StoreError::corrupt("mirror", format!("{}: another mirror is there", self.path.display()))),
+        let Some(position) = Position::read(&mirror)?.filter(|position| position.id == self.id) else {
+            return Err(StoreError::corrupt("mirror", format!("{}: another mirror is there", self.path.display())));
+        };
+        if let Some(sequence) = self.opened_at {
+            expect_no_newer(&self.main, sequence, &self.path, position)?;
+            self.opened_at = None;
         }
+        Ok(mirror)
     }
 
     fn catch_up(&self, mirror: &Database) -> Result<u64, StoreError> {

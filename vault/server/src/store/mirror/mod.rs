@@ -23,8 +23,8 @@ use super::db::{Database, Reach};
 use super::keys::{Key, RowKind};
 
 pub(super) use copy::copy;
-pub use set::MirrorState;
 pub(super) use set::Mirrors;
+pub use set::{MirrorStanding, MirrorState};
 
 /// Names a mirror for as long as it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

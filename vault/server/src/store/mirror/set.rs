@@ -6,6 +6,8 @@ use super::{MirrorId, Position, Registered, exists, registered};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::db::Database;
+use crate::store::keys::Key;
+use crate::store::restore::Age;
 
 /// All mirrors of a store.
 pub(in crate::store) struct Mirrors {
@@ -21,8 +23,29 @@ pub struct MirrorState {
     pub id: MirrorId,
     /// Where it is.
     pub path: PathBuf,
-    /// Why it cannot be written, if it cannot: erasures stay pending meanwhile.
-    pub fault: Option<String>,
+    /// How it stands.
+    pub standing: MirrorStanding,
+}
+
+/// Whether a mirror has what the store has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MirrorStanding {
+    /// It is being brought up to the store: erasures stay pending until it is.
+    CatchingUp,
+    /// It has everything, but for the last instant.
+    Following,
+    /// It cannot be written: erasures stay pending meanwhile. Why not.
+    Failing(String),
+}
+
+impl MirrorState {
+    /// Why it cannot be written, if it cannot.
+    pub fn fault(&self) -> Option<&str> {
+        match &self.standing {
+            MirrorStanding::Failing(fault) => Some(fault),
+            MirrorStanding::CatchingUp | MirrorStanding::Following => None,
+        }
+    }
 }
 
 impl Mirrors {
@@ -47,13 +70,22 @@ impl Mirrors {
         for path in paths {
             let (id, mirror) = match find(path)? {
                 Some((position, _)) if Some(position.id) == dropping => continue,
-                Some((position, mirror)) => {
-                    if !known.iter().any(|known| known.id == position.id) {
-                        return Err(StoreError::MirrorForeign { path: path.clone(), id: position.id });
+                Some((Position { id, .. }, mirror)) if !known.iter().any(|known| known.id == id) => {
+                    if dropping.is_some() {
+                        continue;
                     }
-                    expect_no_newer(main, path, position)?;
+                    if !was_begun(main, id, &mirror)? {
+                        return Err(StoreError::MirrorForeign { path: path.clone(), id });
+                    }
+                    new.push(Registered { id, path: path.clone() });
+                    (id, Some(mirror))
+                }
+                Some((position, mirror)) => {
+                    expect_no_newer(main, main.sequence(), path, position)?;
                     (position.id, Some(mirror))
                 }
+                // Whoever drops a mirror puts no other on record.
+                None if dropping.is_some() && !known.iter().any(|known| known.path == *path) => continue,
                 None => match known.iter().find(|known| known.path == *path) {
                     // It was here. An empty folder may be a disk that is not mounted.
                     Some(known) => (known.id, None),
@@ -101,11 +133,12 @@ impl Mirrors {
 
     pub(in crate::store) fn states(&self) -> Vec<MirrorState> {
         let state = |mirror: &Mirror| {
-            let fault = match mirror.standing() {
-                Standing::Failing(fault) => Some(fault.to_string()),
-                Standing::At(_) | Standing::CatchingUp => None,
+            let standing = match mirror.standing() {
+                Standing::CatchingUp => MirrorStanding::CatchingUp,
+                Standing::At(_) => MirrorStanding::Following,
+                Standing::Failing(fault) => MirrorStanding::Failing(fault.to_string()),
             };
-            MirrorState { id: mirror.id(), path: mirror.path().to_owned(), fault }
+            MirrorState { id: mirror.id(), path: mirror.path().to_owned(), standing }
         };
         self.all.iter().map(state).collect()
     }
@@ -125,6 +158,14 @@ fn find(path: &Path) -> Result<Option<(Position, Database)>, StoreError> {
     Ok(Position::read(&mirror)?.map(|position| (position, mirror)))
 }
 
+/// Is this a mirror of this very vault that never got on record, as the start that made it was cut short? One that was on
+/// record, and is not any more, was dropped: its own rows say so.
+fn was_begun(main: &Database, id: MirrorId, mirror: &Database) -> Result<bool, StoreError> {
+    let vault = |db| Ok::<_, StoreError>(Age::of(db)?.map(|age| age.vault));
+    let theirs = vault(mirror)?;
+    Ok(mirror.get(&Key::Mirror { id })?.is_none() && (theirs.is_none() || theirs == vault(main)?))
+}
+
 fn make(path: &Path) -> Result<(MirrorId, Database), StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -134,12 +175,19 @@ fn make(path: &Path) -> Result<(MirrorId, Database), StoreError> {
 
 /// A mirror gets nothing before the store has synced it. One that has more shows a store that was put back, or whose
 /// disk lost what it had acknowledged: slots would be given twice, logs would fork, people would come back.
-fn expect_no_newer(main: &Database, path: &Path, position: Position) -> Result<(), StoreError> {
-    if position.sequence > main.sequence() {
+///
+/// `sequence` is the store's, as it was opened.
+pub(super) fn expect_no_newer(
+    main: &Database,
+    sequence: u64,
+    path: &Path,
+    position: Position,
+) -> Result<(), StoreError> {
+    if position.sequence > sequence {
         return Err(StoreError::Behind {
             path: main.path().to_owned(),
             mirror: path.to_owned(),
-            lost: position.sequence - main.sequence(),
+            lost: position.sequence - sequence,
         });
     }
     Ok(())

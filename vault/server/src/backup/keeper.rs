@@ -1,0 +1,296 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_crypto::root::VaultId;
+use lethe_domain::{Reason, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{Done, Number, Report, Soundness, State, Verification};
+use crate::error::{Error, Result};
+use crate::store::{Backup, Backups, Store, StoreError};
+
+/// When whoever finds a job at work may try again.
+const LATER: Duration = Duration::from_secs(5);
+
+/// Knows the folder of backups, and what is being done there: one thing at a time.
+pub struct Keeper {
+    path: Option<PathBuf>,
+    vault: VaultId,
+    /// Bytes that a backup leaves free.
+    reserve: u64,
+    board: Mutex<Board>,
+    /// Counts the jobs that ended.
+    ended: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Board {
+    /// What the folder had when it was last looked into. While a job is at work nobody looks.
+    known: Vec<Backup>,
+    at_work: Option<(Task, Number, Timestamp)>,
+    /// The last backup that could not be made.
+    failed: Option<(Number, Timestamp, String)>,
+    verified: HashMap<Number, Verification>,
+}
+
+/// What can be done with backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Create,
+    Verify(Number),
+    /// How many are kept.
+    Prune(usize),
+}
+
+impl Keeper {
+    /// For backups in this folder, of this vault; without a folder there are none.
+    pub(crate) fn new(path: Option<PathBuf>, vault: VaultId, reserve: u64) -> Self {
+        Self { path, vault, reserve, board: Mutex::default(), ended: watch::Sender::new(0) }
+    }
+
+    /// Looks whether the folder can be used. A fault is for the log: a vault serves without backups, too.
+    pub(crate) fn look(&self, data_dir: &Path) {
+        let Some(path) = &self.path else { return };
+        // `open` logs a fault.
+        if let Ok(backups) = self.open() {
+            let count = backups.list().len();
+            tracing::info!(path = %path.display(), count, "backups");
+            if device(path).is_some_and(|own| Some(own) == device(data_dir)) {
+                tracing::warn!(path = %path.display(), "backups are on the data's own device, and lost with it");
+            }
+        }
+    }
+
+    /// Takes the one place at work, after a look into the folder. It is given back with the job.
+    pub(super) async fn begin(keeper: &Arc<Self>, task: Task) -> Result<Job> {
+        let keeper = Arc::clone(keeper);
+        let begun = tokio::task::spawn_blocking(move || {
+            let mut board = keeper.board.lock();
+            if board.at_work.is_some() {
+                return Err(busy());
+            }
+            let backups = keeper.open()?;
+            board.known = backups.list();
+            let number = match task {
+                Task::Create => backups.next(),
+                Task::Verify(number) => board.find(number)?.number,
+                Task::Prune(_) => 0,
+            };
+            board.at_work = Some((task, number, Timestamp::now()));
+            drop(board);
+            Ok(Job { keeper, backups: Some(backups), task, number })
+        });
+        begun.await.map_err(|_| Error::TaskLost)?
+    }
+
+    /// Waits, at most for so long, until nothing is being done with a backup.
+    pub(super) async fn ended(&self, number: Number, limit: Duration) {
+        let mut ended = self.ended.subscribe();
+        let over = ended.wait_for(|_| self.board.lock().at_work.is_none_or(|(_, at_work, _)| at_work != number));
+        drop(tokio::time::timeout(limit, over).await);
+    }
+
+    /// Waits, at most for so long, until nothing is being done at all; whether that is so.
+    pub(crate) async fn stop(&self, limit: Duration) -> bool {
+        let mut ended = self.ended.subscribe();
+        let idle = ended.wait_for(|_| self.board.lock().at_work.is_none());
+        matches!(tokio::time::timeout(limit, idle).await, Ok(Ok(_)))
+    }
+
+    pub(super) async fn report(self: &Arc<Self>, number: Number) -> Result<Report> {
+        let found = self.reports().await?.into_iter().find(|report| report.number == number);
+        found.ok_or_else(|| not_found(number))
+    }
+
+    /// All backups, by number, the one that is being made and the one that was not among them.
+    pub(super) async fn reports(self: &Arc<Self>) -> Result<Vec<Report>> {
+        let keeper = Arc::clone(self);
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut board = keeper.board.lock();
+            if board.at_work.is_none() {
+                board.known = keeper.open()?.list();
+            }
+            Ok(board.reports())
+        });
+        looked.await.map_err(|_| Error::TaskLost)?
+    }
+
+    fn open(&self) -> Result<Backups> {
+        let Some(path) = &self.path else {
+            let message = "the server's configuration names no folder of backups (backup.path)".to_owned();
+            return Err(Error::Precondition(Reason::BackupNotConfigured, message));
+        };
+        Backups::own(path, &self.vault).map_err(|fault| {
+            let cause = std::error::Error::source(&fault).map(ToString::to_string).unwrap_or_default();
+            tracing::error!(%fault, cause, "the folder of backups cannot be used");
+            unusable()
+        })
+    }
+}
+
+impl Board {
+    fn find(&self, number: Number) -> Result<&Backup> {
+        self.known.iter().find(|backup| backup.number == number).ok_or_else(|| not_found(number))
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let done = self.known.iter().map(|backup| Report {
+            number: backup.number,
+            state: State::Done { bytes: backup.bytes, files: backup.files },
+            at: Timestamp::from_millis(backup.created_at.saturating_mul(1000)),
+            verification: self.verified.get(&backup.number).cloned(),
+        });
+        let mut reports: Vec<_> = done.collect();
+        let other = |number: Number, at: Timestamp, state| Report { number, state, at, verification: None };
+        if let Some((number, at, fault)) = &self.failed {
+            reports.push(other(*number, *at, State::Failed(fault.clone())));
+        }
+        match self.at_work {
+            Some((Task::Create, number, since)) => reports.push(other(number, since, State::Running)),
+            Some((Task::Verify(number), _, at)) => {
+                let running = Verification { outcome: Soundness::Running, at };
+                let of = reports.iter_mut().find(|report| report.number == number);
+                of.into_iter().for_each(|report| report.verification = Some(running.clone()));
+            }
+            Some((Task::Prune(_), ..)) | None => {}
+        }
+        reports
+    }
+}
+
+/// Something that is being done with backups. The place at work is given back with it.
+pub(super) struct Job {
+    keeper: Arc<Keeper>,
+    /// Until it ran.
+    backups: Option<Backups>,
+    task: Task,
+    number: Number,
+}
+
+impl Job {
+    /// Of the backup.
+    pub(super) const fn number(&self) -> Number {
+        self.number
+    }
+
+    /// Of all backups that there are.
+    pub(super) fn numbers(&self) -> Vec<Number> {
+        self.keeper.board.lock().known.iter().map(|backup| backup.number).collect()
+    }
+
+    /// Does it. Takes as long as it takes.
+    pub(super) fn run(mut self, store: &Store) -> Finished {
+        let reserve = self.keeper.reserve;
+        let ran = match self.backups.take() {
+            None => Err(StoreError::Closed),
+            Some(backups) => match self.task {
+                Task::Create => backups.create(store, reserve).map(Outcome::Made),
+                Task::Verify(number) => backups.verify(number, None, reserve).map(Outcome::Read),
+                Task::Prune(keep) => backups.prune(keep).map(|()| Outcome::Pruned),
+            },
+        };
+        let outcome = ran.map_err(|fault| {
+            let cause = std::error::Error::source(&fault).map(ToString::to_string);
+            tracing::error!(%fault, ?cause, task = ?self.task, "a backup");
+            cause.map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}"))
+        });
+        Finished { job: self, outcome }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.keeper.board.lock().at_work = None;
+        self.keeper.ended.send_modify(|ended| *ended += 1);
+    }
+}
+
+enum Outcome {
+    Made(Backup),
+    Read(u64),
+    Pruned,
+}
+
+/// A job that was done or failed, before anybody is told.
+pub(super) struct Finished {
+    job: Job,
+    outcome: Result<Outcome, String>,
+}
+
+impl Finished {
+    /// Whether there is a backup that was not there before.
+    pub(super) const fn is_new(&self) -> bool {
+        matches!(self.outcome, Ok(Outcome::Made(_)))
+    }
+
+    /// What the log calls what was done.
+    pub(super) const fn operation(&self) -> &'static str {
+        match self.job.task {
+            Task::Create => "backup.create",
+            Task::Verify(_) => "backup.verify",
+            Task::Prune(_) => "backup.prune",
+        }
+    }
+
+    /// What the log says of its end; what was deleted it says before.
+    pub(super) fn event(&self) -> Option<(&'static str, Vec<(&'static str, u64)>)> {
+        let number = ("backup", u64::from(self.job.number));
+        match (&self.outcome, self.job.task) {
+            (Ok(Outcome::Made(backup)), _) => {
+                Some(("BACKUP_MADE", vec![number, ("bytes", backup.bytes), ("files", backup.files.into())]))
+            }
+            (Ok(Outcome::Read(rows)), _) => Some(("BACKUP_VERIFIED", vec![number, ("rows", *rows)])),
+            (Err(_), Task::Create) => Some(("BACKUP_FAILED", vec![number])),
+            (Err(_), Task::Verify(_)) => Some(("BACKUP_UNVERIFIED", vec![number])),
+            (Ok(Outcome::Pruned) | Err(_), _) => None,
+        }
+    }
+
+    /// Tells how it ended.
+    pub(super) fn end(self) -> Done {
+        let Self { job, outcome } = self;
+        let (number, at) = (job.number, Timestamp::now());
+        let mut board = job.keeper.board.lock();
+        match (&outcome, job.task) {
+            (Ok(Outcome::Made(backup)), _) => {
+                board.failed = None;
+                board.known.push(*backup);
+            }
+            (Err(fault), Task::Create) => board.failed = Some((number, at, fault.clone())),
+            (Ok(Outcome::Read(rows)), _) => {
+                board.verified.insert(number, Verification { outcome: Soundness::Sound(*rows), at });
+            }
+            (Err(fault), Task::Verify(_)) => {
+                board.verified.insert(number, Verification { outcome: Soundness::Unsound(fault.clone()), at });
+            }
+            (Ok(Outcome::Pruned), _) | (Err(_), Task::Prune(_)) => {}
+        }
+        drop(board);
+        outcome.map(drop)
+    }
+}
+
+fn busy() -> Error {
+    Error::Limited {
+        reason: Reason::BackupBusy,
+        retry_after: LATER,
+        message: "a backup is being made or verified, or old ones are being deleted; one thing at a time".to_owned(),
+    }
+}
+
+pub(super) fn unusable() -> Error {
+    let message = "the folder of backups cannot be used now; the server's log has the details".to_owned();
+    Error::Unavailable(Reason::BackupFolderUnusable, message)
+}
+
+fn not_found(number: Number) -> Error {
+    Error::NotFound(Reason::BackupNotFound, format!("there is no backup {number}"))
+}
+
+fn device(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|metadata| metadata.dev())
+}
