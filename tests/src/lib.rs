@@ -52,7 +52,7 @@ pub use home::Home;
 pub use process::Exited;
 pub use refusal::{Answer, Refusal, Refused};
 pub use requests::{basis, capture, now, request_id};
-pub use setup::Setup;
+pub use setup::{Ran, Setup};
 pub use tenant::{NewTenant, ROLES, Tenant};
 pub use vault::Vault;
 

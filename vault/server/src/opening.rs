@@ -15,7 +15,7 @@ use crate::access::ApiKey;
 use crate::audit;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::memory;
 use crate::root_stores::{self, Roots};
@@ -55,6 +55,15 @@ pub enum OpenError {
     /// The root store, or the key tree under it.
     #[error("{0}")]
     Keys(#[from] lethe_crypto::Error),
+    /// The root store, where the configuration knows a way out.
+    #[error("{}. {way_out}", causes(fault))]
+    Roots {
+        /// What is wrong.
+        #[source]
+        fault: lethe_crypto::Error,
+        /// What to do about it.
+        way_out: String,
+    },
     /// The store, or a row of it.
     #[error("{0}")]
     Vault(#[from] Error),
@@ -94,8 +103,10 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
     let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config, false).await?;
-    // The vault moves with its next epoch, and need not wait for somebody to be erased.
+    // The vault moves with its next epoch, and need not wait for somebody to be erased; unless an epoch that moved it is
+    // about to be finished.
     let due = match &moving {
+        Some(moving) if writer.retiring().is_some() => !moving.has_arrived(writer.epoch().root).await?,
         Some(moving) => !moving.is_done().await?,
         None => false,
     };
@@ -125,7 +136,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     }
     let operator_key = founded?;
     let window = Duration::from_millis(config.erasure.window_ms);
-    erasure::start(eraser, writer, journal, roots, keys, window)?;
+    erasure::start(eraser, writer, journal, roots, keys, window, moving.clone())?;
     Ok(Opened { vault, operator_key, moving })
 }
 
@@ -157,7 +168,8 @@ impl Foundation {
         let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
         let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements()));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
-        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse).await?;
+        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, Takeover::Refuse);
+        let writer = writer.await.map_err(|fault| root_stores::explain(config, fault))?;
 
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));
