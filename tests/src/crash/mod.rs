@@ -46,6 +46,8 @@ pub struct Storm {
     vault: Vault,
     /// Files that roots are in, or were: what is destroyed must be in none of them.
     files: Vec<PathBuf>,
+    /// What is done after each death.
+    tidy: Option<Box<dyn Fn() + Send + Sync>>,
     clients: Arc<Clients>,
     random: ChaCha8Rng,
 }
@@ -70,7 +72,7 @@ impl Storm {
         let ids = (b'a'..).take(SUBJECTS).map(|letter| format!("applicant-{}", char::from(letter)));
         let clients = Arc::new(Clients::of(&vault, &tenant, Ledger::of(ids), seed).await);
         let files = vec![vault.home().root(0)];
-        Self { vault, files, clients, random: ChaCha8Rng::seed_from_u64(seed) }
+        Self { vault, files, tidy: None, clients, random: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The vault.
@@ -84,20 +86,27 @@ impl Storm {
         self.files.push(file);
     }
 
-    /// Stops the server, changes how it is started, and goes on.
-    pub async fn restart_with(&mut self, change: impl FnOnce(Setup) -> Setup) {
-        self.vault.stop().await;
-        self.vault.reconfigure(change);
-        self.vault.start().await;
+    /// Has something done whenever a server was killed: what its surroundings would do.
+    pub fn after_each_death(&mut self, tidy: impl Fn() + Send + Sync + 'static) {
+        self.tidy = Some(Box::new(tidy));
     }
 
     /// One life: work, `kill -9` in the middle of it, sometimes another during the recovery, and a look at what is
     /// left.
     pub async fn live_and_die(&mut self) {
+        let mut recoveries = 0;
+        while self.random.random_bool(0.25) {
+            recoveries += 1;
+        }
+        self.live_and_die_in_recovery(recoveries).await;
+    }
+
+    /// The same, with so many deaths during the recovery.
+    pub async fn live_and_die_in_recovery(&mut self, deaths: usize) {
         let after = Duration::from_millis(self.random.random_range(LIFE));
         let death = Death::Killed(self.vault.pid().await, after);
         self.work_until(death).await;
-        while self.random.random_bool(0.25) {
+        for _ in 0..deaths {
             let after = Duration::from_millis(self.random.random_range(RECOVERY));
             self.vault.start_and_kill_after(after).await;
             self.clients.ledger().counts.kills_in_recovery += 1;
@@ -160,6 +169,9 @@ impl Storm {
     }
 
     fn look_at_the_files(&self, check: bool) {
+        if let Some(tidy) = &self.tidy {
+            tidy();
+        }
         evidence::destroyed_roots_are_gone(&self.clients, &self.files);
         if check {
             evidence::root_check(&self.vault);

@@ -149,7 +149,7 @@ fn expect_vault(config: &Config) -> Result<PathBuf, OpenError> {
     if db.is_dir() {
         return Ok(db);
     }
-    Err(OpenError::Missing { path: db, cause: std::io::Error::from(std::io::ErrorKind::NotFound) })
+    Err(OpenError::Missing { path: db, cause: std::io::Error::other("there is no vault") })
 }
 
 type Read = Vec<(PathBuf, Result<ReplicaState, lethe_crypto::Error>)>;

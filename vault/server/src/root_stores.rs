@@ -58,7 +58,7 @@ pub(crate) fn open_existing(config: &Config) -> Result<Roots, OpenError> {
 /// The first file of a file store that is not there.
 fn missing(kind: StoreKind, files: &Files<'_>) -> Option<OpenError> {
     let path = files.replicas.iter().find(|path| kind == StoreKind::File && !path.exists())?;
-    let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
+    let cause = std::io::Error::other("there is no such file; is its medium there?");
     Some(OpenError::Missing { path: path.clone(), cause })
 }
 

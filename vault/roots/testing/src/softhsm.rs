@@ -87,9 +87,23 @@ impl SoftHsm {
     /// How many objects the first token has: a claim, and a key and a mark for each root.
     #[must_use]
     pub fn objects(&self) -> usize {
+        self.files().len()
+    }
+
+    /// How many of them are keys.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        // SoftHSM's files: a generation, then attributes by number: type, kind (2: a number), value. CKA_CLASS is 0, and
+        // that of a secret key 4.
+        let class = |file: &[u8]| file.get(24..32).map(|value| value == 4_u64.to_be_bytes());
+        self.files().iter().filter(|path| class(&fs::read(path).unwrap()) == Some(true)).count()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
         let token = fs::read_dir(self.tokens()).unwrap().next().unwrap().unwrap().path();
         let entries = fs::read_dir(token).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.extension().is_some_and(|end| end == "object")).count()
+        let is_object = |path: &PathBuf| path.extension().is_some_and(|end| end == "object");
+        entries.filter(|path| is_object(path) && !path.ends_with("token.object")).collect()
     }
 
     fn tokens(&self) -> PathBuf {

@@ -115,6 +115,17 @@ impl Swtpm {
         self.run_tool(name, arguments).status.success()
     }
 
+    /// Ends the sessions of a process that was killed: what the kernel's resource manager does when it closes. This TPM
+    /// has none, and room for three sessions.
+    pub fn resource_manager(&self) -> impl Fn() + Send + Sync + 'static {
+        let tcti = self.tcti();
+        move || {
+            let mut flush = Command::new(program("tpm2_flushcontext"));
+            let run = flush.arg("--loaded-session").env("TPM2TOOLS_TCTI", &tcti).output().unwrap();
+            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        }
+    }
+
     fn run_tool(&self, name: &str, arguments: &[&str]) -> std::process::Output {
         Command::new(program(name)).args(arguments).env("TPM2TOOLS_TCTI", self.tcti()).output().unwrap()
     }

@@ -65,23 +65,28 @@ impl Worker {
         let mut wait = RETRY.0;
         loop {
             // What an earlier commit, or an earlier run, left to be destroyed comes first.
-            if let Err(failure) = self.finish().await {
-                self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait);
-                if self.stopping() {
-                    break;
+            match self.finish().await {
+                Ok(true) => wait = RETRY.0,
+                Ok(false) => {}
+                Err(failure) => {
+                    self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait);
+                    if self.stopping() {
+                        break;
+                    }
+                    continue;
                 }
-                continue;
             }
-            wait = RETRY.0;
             self.tell_of_the_move().await;
             let Some(work) = self.next().await else { break };
             let company = work.erasures.accepted.len() > 1;
             match self.writer.run(&work.redraw, &work.erasures).await {
                 Ok(Outcome::Destroyed(_)) => {
+                    wait = RETRY.0;
                     self.redrawn(&work);
                     self.eraser.end(self.writer.epoch().number);
                 }
                 Ok(Outcome::Pending(failure)) => {
+                    wait = RETRY.0;
                     self.redrawn(&work);
                     let failure = causes(&failure);
                     tracing::warn!(failure, "an old root cannot be destroyed; erasures stay pending");
@@ -99,24 +104,22 @@ impl Worker {
         self.eraser.stopped.send_replace(true);
     }
 
-    /// Ends what is retiring; after a failed write, from what is on the disk.
-    async fn finish(&mut self) -> std::result::Result<(), lethe_crypto::Error> {
-        match self.writer.finish().await {
-            Ok(Some(_)) => {
-                self.eraser.end(self.writer.epoch().number);
-                Ok(())
-            }
-            Ok(None) => Ok(()),
+    /// Ends what is retiring, if anything is; after a failed write, from what is on the disk.
+    async fn finish(&mut self) -> std::result::Result<bool, lethe_crypto::Error> {
+        let ended = match self.writer.finish().await {
             Err(lethe_crypto::Error::MustReopen) => {
                 let (journal, roots) = (Arc::clone(&self.journal), Arc::clone(&self.roots));
                 let cache = Arc::clone(self.keys.view().cache());
                 self.writer = EpochWriter::open(journal, roots, cache, Takeover::Refuse).await?;
                 self.writer.finish().await?;
-                self.eraser.end(self.writer.epoch().number);
-                Ok(())
+                true
             }
-            Err(failure) => Err(failure),
+            finished => finished?.is_some(),
+        };
+        if ended {
+            self.eraser.end(self.writer.epoch().number);
         }
+        Ok(ended)
     }
 
     /// Waits for erasures, then a little longer for others to share the epoch. `None` to stop.
