@@ -58,7 +58,7 @@ pub use process::Exited;
 pub use refusal::{Answer, Refusal, Refused};
 pub use requests::{basis, capture, now, request_id};
 pub use run::{fresh_seed, variable};
-pub use setup::Setup;
+pub use setup::{Ran, Setup};
 pub use tenant::{NewTenant, ROLES, Tenant};
 pub use vault::Vault;
 

@@ -63,6 +63,11 @@ impl Process {
         }
     }
 
+    /// The line that says where it listens; null before it does.
+    pub(crate) fn told(&self) -> Value {
+        self.said.borrow().listening.clone().unwrap_or_default()
+    }
+
     /// Waits until it has ended by itself.
     pub(crate) async fn exited(&mut self) -> Exited {
         let over = self.said.wait_for(|said| said.over);

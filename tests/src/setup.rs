@@ -20,6 +20,17 @@ pub struct Setup {
     binary: Option<PathBuf>,
 }
 
+/// How a command that is not a server ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// What it answered; null if nothing.
+    pub answer: serde_json::Value,
+    /// What it wrote to standard error.
+    pub log: String,
+}
+
 #[derive(Debug, Clone)]
 struct Tls {
     certificate: String,
@@ -111,6 +122,19 @@ impl Setup {
         self
     }
 
+    /// Leaves the choice of root keys' place to the settings.
+    #[must_use]
+    pub fn without_replicas(self) -> Self {
+        self.replicas(0)
+    }
+
+    /// Takes a key of the configuration out again.
+    #[must_use]
+    pub fn unset(mut self, key: &str) -> Self {
+        self.settings.retain(|(known, _)| known != key);
+        self
+    }
+
     /// Speaks TLS with this certificate, for `localhost`, which clients trust as their authority. PEM.
     #[must_use]
     pub fn tls(mut self, certificate: &str, key: &str) -> Self {
@@ -157,21 +181,39 @@ impl Setup {
         self.tls.as_ref().map(|tls| tls.certificate.as_str())
     }
 
+    /// Runs another command than `serve` on a folder, such as `root check`, with the same configuration.
+    ///
+    /// # Panics
+    /// When it cannot be run, or answers no JSON.
+    #[must_use]
+    pub fn run(&self, home: &Home, arguments: &[&str]) -> Ran {
+        let output = self.command(home, arguments).output().unwrap();
+        let [told, log] = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+        let answer = told.lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap_or_default();
+        Ran { code: output.status.code(), answer, log }
+    }
+
     pub(crate) fn spawn(&self, home: &Home) -> Process {
-        let mut command = Command::new(self.binary.clone().unwrap_or_else(lethe));
-        command.env_clear().env("RUST_BACKTRACE", "1").envs(self.environment.iter().map(|(k, v)| (k, v)));
-        command.current_dir(home.path()).args(["--json", "serve", "--listen", &self.listen]);
-        command.arg("--data-dir").arg(home.data()).arg("--operator-key-file").arg(home.operator_key());
-        for number in 0..self.replicas {
-            command.arg("--root-replica").arg(home.root(number));
-        }
-        command.args(["--log-filter", &self.log_filter]);
+        let mut command = self.command(home, &["serve"]);
+        command.args(["--listen", &self.listen]).arg("--operator-key-file").arg(home.operator_key());
         if let Some(tls) = &self.tls {
             let (certificate, key) = (home.path().join("tls.cert"), home.path().join("tls.key"));
             std::fs::write(&certificate, &tls.certificate).unwrap();
             std::fs::write(&key, &tls.key).unwrap();
             command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
         }
+        command.args(&self.flags);
+        Process::spawn(&mut command, &home.log())
+    }
+
+    fn command(&self, home: &Home, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.binary.clone().unwrap_or_else(lethe));
+        command.env_clear().env("RUST_BACKTRACE", "1").envs(self.environment.iter().map(|(k, v)| (k, v)));
+        command.current_dir(home.path()).arg("--json").args(arguments).arg("--data-dir").arg(home.data());
+        for number in 0..self.replicas {
+            command.arg("--root-replica").arg(home.root(number));
+        }
+        command.args(["--log-filter", &self.log_filter]);
         if self.apart {
             command.arg("--set").arg(format!("mirror.paths={}", home.mirror().display()));
             command.arg("--set").arg(format!("backup.path={}", home.backups().display()));
@@ -179,7 +221,6 @@ impl Setup {
         for (key, value) in &self.settings {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        command.args(&self.flags);
-        Process::spawn(&mut command, &home.log())
+        command
     }
 }

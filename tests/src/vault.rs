@@ -112,6 +112,26 @@ impl Vault {
         *setup = change(setup.clone());
     }
 
+    /// Runs another command than `serve` in the vault's folder, with the vault's configuration.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> crate::Ran {
+        self.setup.lock().unwrap().run(&self.home, arguments)
+    }
+
+    /// Runs a server that is killed after a while, wherever it is then.
+    pub async fn start_and_kill_after(&self, time: std::time::Duration) {
+        assert!(self.process.lock().await.is_none(), "the server is running");
+        let setup = self.setup.lock().unwrap().clone();
+        let mut process = setup.spawn(&self.home);
+        tokio::time::sleep(time).await;
+        process.kill().await;
+    }
+
+    /// What the server told of itself when it began to serve.
+    pub async fn told(&self) -> serde_json::Value {
+        self.process.lock().await.as_ref().expect("the server is not running").told()
+    }
+
     /// The server's process id.
     pub async fn pid(&self) -> u32 {
         self.process.lock().await.as_ref().expect("the server is not running").pid()

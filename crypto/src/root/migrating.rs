@@ -49,6 +49,14 @@ impl MigratingRootStore {
         })
     }
 
+    /// Is this root in the new store? If it is the current one's, only the old store's remains are left to be destroyed.
+    ///
+    /// # Errors
+    /// If the new store cannot be read.
+    pub async fn has_arrived(&self, root: RootId) -> Result<bool> {
+        Ok(self.new.epochs().await?.contains(&root))
+    }
+
     async fn stage(&self) -> Result<Stage> {
         let moved = self.old.epochs().await?.is_empty() && self.new.claimed().await?.is_some();
         Ok(if moved { Stage::Moved } else { Stage::Moving })

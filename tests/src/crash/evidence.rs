@@ -1,7 +1,7 @@
 //! What outlives a server: its root file, and the checkpoints and receipts it gave out.
 
 use std::collections::HashSet;
-use std::process::Command;
+use std::path::PathBuf;
 
 use lethe_crypto::log::merkle::{Hash, verify_inclusion};
 use rand::Rng;
@@ -9,21 +9,23 @@ use rand::seq::IteratorRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::clients::{Clients, VAULT_LOG};
-use crate::{Caller, Home};
+use crate::{Caller, Vault};
 
 /// Checkpoints that are kept for later.
 const KEPT: usize = 24;
 /// Leaves that are proved against each.
 const LEAVES: usize = 3;
 
-/// No receipt says of a root that it is destroyed while the root's file still holds it.
-pub(super) fn destroyed_roots_are_gone(clients: &Clients, home: &Home) {
-    let file = std::fs::read(home.root(0)).unwrap();
-    let held: HashSet<&[u8]> = file.windows(16).collect();
-    let ledger = clients.ledger();
-    for (name, proof) in &ledger.receipts {
-        if let Some(proof) = proof {
-            assert!(!held.contains(proof.root.as_slice()), "{name} says destroyed, but the root is in the file");
+/// No receipt says of a root that it is destroyed while a root file still holds it.
+pub(super) fn destroyed_roots_are_gone(clients: &Clients, files: &[PathBuf]) {
+    for path in files.iter().filter(|path| path.exists()) {
+        let file = std::fs::read(path).unwrap();
+        let held: HashSet<&[u8]> = file.windows(16).collect();
+        let ledger = clients.ledger();
+        for (name, proof) in &ledger.receipts {
+            if let Some(proof) = proof {
+                assert!(!held.contains(proof.root.as_slice()), "{name} says destroyed, but the root is in the file");
+            }
         }
     }
 }
@@ -38,17 +40,11 @@ pub(super) enum End {
 }
 
 /// `lethe root check` finds that the root keys fit the data.
-pub(super) fn root_check(home: &Home, end: End) {
-    let mut command = Command::new(crate::lethe());
-    command.args(["--json", "root", "check"]).arg("--data-dir").arg(home.data());
-    command.arg("--root-replica").arg(home.root(0)).env_clear().current_dir(home.path());
-    let checked = command.output().unwrap();
-    let told = String::from_utf8_lossy(&checked.stdout);
-    let errors = String::from_utf8_lossy(&checked.stderr);
-    let report = serde_json::from_str(told.trim());
-    let report: serde_json::Value = report.unwrap_or_else(|_| panic!("{told}{errors}"));
-    assert_eq!(checked.status.success(), report["sound"] == true, "{told}{errors}");
-    assert!(report["opens"] == true, "{report}");
+pub(super) fn root_check(vault: &Vault, end: End) {
+    let checked = vault.run(&["root", "check"]);
+    let report = &checked.answer;
+    assert_eq!(checked.code == Some(0), report["sound"] == true, "{report} {}", checked.log);
+    assert!(report["opens"] == true, "{report} {}", checked.log);
     let whole = |replica: &serde_json::Value| {
         let fault = replica["fault"].as_str();
         replica["holds_root"] == true && fault.is_none_or(|fault| fault == "1 of its slots are damaged")

@@ -44,7 +44,10 @@ const CHECK_EVERY: usize = 10;
 /// A vault whose server is killed again and again.
 pub struct Storm {
     vault: Vault,
-    setup: Setup,
+    /// Files that roots are in, or were: what is destroyed must be in none of them.
+    files: Vec<PathBuf>,
+    /// What is done after each death.
+    tidy: Option<Box<dyn Fn() + Send + Sync>>,
     clients: Arc<Clients>,
     random: ChaCha8Rng,
 }
@@ -60,27 +63,52 @@ impl Storm {
         Self::begin_with(Vault::setup().binary(binary), seed).await
     }
 
-    async fn begin_with(setup: Setup, seed: u64) -> Self {
+    /// A new vault with a tenant, served as `setup` says.
+    pub async fn begin_with(setup: Setup, seed: u64) -> Self {
         // The longest there is: who waits for an erasure is answered when it is shredded, however slow the machine.
         let setup = setup.set("limits.deadline_ms", 600_000);
-        let vault = setup.clone().start().await;
+        let vault = setup.start().await;
         let tenant: Tenant = vault.tenant("bank").with_model(DIMENSION).judging(0.9, 0.9).await;
         let ids = (b'a'..).take(SUBJECTS).map(|letter| format!("applicant-{}", char::from(letter)));
         let clients = Arc::new(Clients::of(&vault, &tenant, Ledger::of(ids), seed).await);
-        Self { vault, setup, clients, random: ChaCha8Rng::seed_from_u64(seed) }
+        let files = vec![vault.home().root(0)];
+        Self { vault, files, tidy: None, clients, random: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    /// The vault.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Has another file looked into for roots that should be gone.
+    pub fn roots_may_be_in(&mut self, file: PathBuf) {
+        self.files.push(file);
+    }
+
+    /// Has something done whenever a server was killed: what its surroundings would do.
+    pub fn after_each_death(&mut self, tidy: impl Fn() + Send + Sync + 'static) {
+        self.tidy = Some(Box::new(tidy));
     }
 
     /// One life: work, `kill -9` in the middle of it, sometimes another during the recovery, and a look at what is
     /// left.
     pub async fn live_and_die(&mut self) {
+        let mut recoveries = 0;
+        while self.random.random_bool(0.25) {
+            recoveries += 1;
+        }
+        self.live_and_die_in_recovery(recoveries).await;
+    }
+
+    /// The same, with so many deaths during the recovery.
+    pub async fn live_and_die_in_recovery(&mut self, deaths: usize) {
         let after = Duration::from_millis(self.random.random_range(LIFE));
         let death = Death::Killed(self.vault.pid().await, after);
         self.work_until(death).await;
-        while self.random.random_bool(0.25) {
+        for _ in 0..deaths {
             let after = Duration::from_millis(self.random.random_range(RECOVERY));
-            let mut process = self.setup.spawn(self.vault.home());
-            tokio::time::sleep(after).await;
-            process.kill().await;
+            self.vault.start_and_kill_after(after).await;
             self.clients.ledger().counts.kills_in_recovery += 1;
             self.look_at_the_files(None);
         }
@@ -141,9 +169,12 @@ impl Storm {
     }
 
     fn look_at_the_files(&self, check: Option<End>) {
-        evidence::destroyed_roots_are_gone(&self.clients, self.vault.home());
+        if let Some(tidy) = &self.tidy {
+            tidy();
+        }
+        evidence::destroyed_roots_are_gone(&self.clients, &self.files);
         if let Some(end) = check {
-            evidence::root_check(self.vault.home(), end);
+            evidence::root_check(&self.vault, end);
         }
     }
 
@@ -169,5 +200,5 @@ pub async fn founded_after_all(binary: PathBuf, failpoint: &str) {
     vault.start().await;
     vault.tenant("bank").await;
     vault.stop().await;
-    evidence::root_check(vault.home(), End::Orderly);
+    evidence::root_check(&vault, End::Orderly);
 }

@@ -76,6 +76,11 @@ pub enum Error {
     #[error("the token refused the PIN; it is not tried again until the PIN file changes")]
     PinRefused,
 
+    /// The module does not start, be it the first time or to look for a lost token anew.
+    #[cfg(feature = "pkcs11")]
+    #[error("the PKCS#11 module does not start: are the token, and the way to it, there?")]
+    NoStart(#[source] cryptoki::error::Error),
+
     /// A PKCS#11 call failed.
     #[cfg(feature = "pkcs11")]
     #[error("the PKCS#11 module")]

@@ -113,5 +113,19 @@ impl From<Denial> for Error {
     }
 }
 
+/// An error and what it comes from. The innermost reasons are the useful ones: `transport error` alone helps nobody.
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if parts.last().is_none_or(|last| !last.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}
+
 /// A use case's answer.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

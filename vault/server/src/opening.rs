@@ -16,7 +16,7 @@ use crate::audit;
 use crate::backup::Keeper;
 use crate::config::Config;
 use crate::erasure::{self, Eraser, StoreJournal};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::memory;
 use crate::root_stores::{self, Roots};
@@ -56,6 +56,15 @@ pub enum OpenError {
     /// The root store, or the key tree under it.
     #[error("{0}")]
     Keys(#[from] lethe_crypto::Error),
+    /// The root store, where the configuration knows a way out.
+    #[error("{}. {way_out}", causes(fault))]
+    Roots {
+        /// What is wrong.
+        #[source]
+        fault: lethe_crypto::Error,
+        /// What to do about it.
+        way_out: String,
+    },
     /// The store, or a row of it.
     #[error("{0}")]
     Vault(#[from] Error),
@@ -95,8 +104,10 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
     let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config).await?;
-    // The vault moves with its next epoch, and need not wait for somebody to be erased.
+    // The vault moves with its next epoch, and need not wait for somebody to be erased; unless an epoch that moved it is
+    // about to be finished.
     let due = match &moving {
+        Some(moving) if writer.retiring().is_some() => !moving.has_arrived(writer.epoch().root).await?,
         Some(moving) => !moving.is_done().await?,
         None => false,
     };
@@ -130,7 +141,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     }
     let operator_key = founded?;
     let window = Duration::from_millis(config.erasure.window_ms);
-    erasure::start(eraser, writer, journal, roots, keys, window)?;
+    erasure::start(eraser, writer, journal, roots, keys, window, moving.clone())?;
     Ok(Opened { vault, operator_key, moving })
 }
 
@@ -171,7 +182,8 @@ impl Foundation {
         let ever_unlocked = store.get(&Key::Unlocked)?.is_some();
         let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements(ever_unlocked)));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
-        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, takeover).await?;
+        let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, takeover);
+        let writer = writer.await.map_err(|fault| root_stores::explain(config, fault))?;
 
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));

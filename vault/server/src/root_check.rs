@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lethe_crypto::epoch::EpochState;
-use lethe_crypto::root::{ReplicaState, RootId, RootStore as _};
+use lethe_crypto::root::{ReplicaState, RootId};
 use lethe_crypto::tree::{PageCache, View};
 
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Files, StoreKind};
+use crate::error::causes;
 use crate::opening::{self, OpenError};
 use crate::root_stores;
 use crate::store::{Key, Store};
@@ -22,13 +23,17 @@ pub struct RootReport {
     pub epoch: u64,
     /// The root it needs.
     pub root: String,
-    /// Whether that root opens the vault tree.
-    pub opens: bool,
+    /// Why that root does not open the vault tree, if it does not.
+    pub fault: Option<String>,
+    /// Whether the store is claimed for the last run of this very data: if it is not, a start is fenced out.
+    pub claimed: bool,
     /// An epoch that was left, and its root, if that must still be destroyed.
     pub retiring: Option<(u64, String)>,
     /// The kind of root store.
     pub store: &'static str,
-    /// Its files, if it is in files.
+    /// The kind that the vault moves from, if it does.
+    pub from: Option<&'static str>,
+    /// Files of root stores, if any are in files.
     pub replicas: Vec<ReplicaReport>,
     /// Roots that belong to no epoch: the next start destroys them.
     pub orphans: Vec<String>,
@@ -36,7 +41,15 @@ pub struct RootReport {
     pub medium: Vec<String>,
 }
 
-/// One file of the root store.
+impl RootReport {
+    /// Would a start find everything as it must be?
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.fault.is_none() && self.claimed && self.replicas.iter().all(|replica| replica.sound)
+    }
+}
+
+/// One file of a root store.
 #[derive(Debug)]
 pub struct ReplicaReport {
     /// The file.
@@ -45,6 +58,8 @@ pub struct ReplicaReport {
     pub holds_root: bool,
     /// What is wrong with it.
     pub fault: Option<String>,
+    /// Whether nothing is wrong with it, and it has the root if the others of its store have it.
+    pub sound: bool,
 }
 
 /// How long a vault may take to move to another root store before somebody is told to look at the log.
@@ -56,6 +71,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// # Errors
 /// What opening gives; `Missing` if the move does not end: the old store is still needed then.
 pub async fn move_roots(config: &Config) -> Result<u64, OpenError> {
+    expect_vault(config)?;
     let opened = opening::open(config).await?;
     let vault = opened.vault;
     let until = Instant::now() + PATIENCE;
@@ -83,17 +99,12 @@ pub fn root_check(config: &Config) -> Result<RootReport, OpenError> {
 }
 
 async fn check(config: &Config) -> Result<RootReport, OpenError> {
-    let replicas = if config.root.store == StoreKind::File { config.root_replicas() } else { Vec::new() };
-    let db = config.data_dir.join("db");
-    for path in replicas.iter().chain([&db]) {
-        if !path.exists() {
-            let cause = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(OpenError::Missing { path: path.clone(), cause });
-        }
-    }
+    let db = expect_vault(config)?;
     // Each by itself, before the store brings them together.
-    let states: Vec<_> = replicas.iter().map(|path| ReplicaState::read(path)).collect();
-    let roots = root_stores::open(config)?.store;
+    let mut files = vec![(config.root.store, config.files())];
+    files.extend(config.root.from.map(|from| (from, config.files_before())));
+    let files: Vec<_> =
+        files.into_iter().filter(|(kind, _)| *kind == StoreKind::File).map(|(_, files)| read(files)).collect();
     let store = Store::read_only(&db)?;
     let state = store.get(&Key::Epoch)?.map(|bytes| EpochState::decode(&bytes)).transpose()?;
     let current = state.as_ref().and_then(|state| state.current.clone().map(|epoch| (state, epoch)));
@@ -101,7 +112,10 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
         let cause = std::io::Error::other("the vault was never founded to its end; start the server");
         return Err(OpenError::Missing { path: db, cause });
     };
-    let held = roots.epochs().await?;
+    let roots = root_stores::open_existing(config)?.store;
+    let explain = |fault| root_stores::explain(config, fault);
+    let held = roots.epochs().await.map_err(explain)?;
+    let claim = roots.claimed().await.map_err(explain)?;
     let context = epoch.wrapping_context(&state.vault);
     let opened = match roots.unwrap(epoch.root, &epoch.wrapped, &context).await {
         Ok(key) => View::new(&key, epoch.number, Arc::new(PageCache::new(0))).authenticate(store.pages()).map(drop),
@@ -113,23 +127,52 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
     Ok(RootReport {
         vault: state.vault.to_string(),
         store: config.root.store.name(),
+        from: config.root.from.map(StoreKind::name),
         epoch: epoch.number,
         root: epoch.root.to_string(),
-        opens: opened.is_ok(),
+        fault: opened.err().map(|fault| causes(&fault)),
+        claimed: claim.is_some_and(|claim| {
+            let last = [Some(state.incarnation), state.claiming].contains(&Some(claim.incarnation));
+            claim.vault == state.vault && last
+        }),
         retiring: retiring.map(|retiring| (retiring.number, retiring.root.to_string())),
-        replicas: replicas.into_iter().zip(states).map(|(path, state)| replica(path, state, epoch.root)).collect(),
+        replicas: files.into_iter().flat_map(|files| replicas(files, epoch.root)).collect(),
         // Where the data is older than the roots, none of them is an orphan: the next start refuses, and destroys nothing.
         orphans: held.iter().filter(|root| holds_root && !known(root)).map(ToString::to_string).collect(),
         medium: roots.medium().statements().map(|statement| statement.as_str().to_owned()).collect(),
     })
 }
 
-fn replica(path: PathBuf, state: Result<ReplicaState, lethe_crypto::Error>, root: RootId) -> ReplicaReport {
-    match state {
-        Err(fault) => ReplicaReport { path, holds_root: false, fault: Some(fault.to_string()) },
-        Ok(state) => {
-            let torn = (state.damaged > 0).then(|| format!("{} of its slots are damaged", state.damaged));
-            ReplicaReport { path, holds_root: state.roots.contains(&root), fault: torn }
-        }
+/// The database of a vault that exists: nothing here may found one.
+fn expect_vault(config: &Config) -> Result<PathBuf, OpenError> {
+    let db = config.data_dir.join("db");
+    if db.is_dir() {
+        return Ok(db);
     }
+    Err(OpenError::Missing { path: db, cause: std::io::Error::other("there is no vault") })
+}
+
+type Read = Vec<(PathBuf, Result<ReplicaState, lethe_crypto::Error>)>;
+
+fn read(files: Files<'_>) -> Read {
+    let existing = files.replicas.into_iter().filter(|path| path.exists());
+    existing.map(|path| (path.clone(), ReplicaState::read(&path))).collect()
+}
+
+/// The files of one store. Of two between which the vault moves only one has the root.
+fn replicas(files: Read, root: RootId) -> Vec<ReplicaReport> {
+    let holds_root = |state: &ReplicaState| state.roots.contains(&root);
+    let expected = files.iter().any(|(_, state)| state.as_ref().is_ok_and(holds_root));
+    let report = |(path, state): (PathBuf, Result<ReplicaState, lethe_crypto::Error>)| {
+        let (holds_root, fault) = match state {
+            Err(fault) => (false, Some(causes(&fault))),
+            Ok(state) => {
+                let torn = (state.damaged > 0).then(|| format!("{} of its slots are damaged", state.damaged));
+                (holds_root(&state), torn)
+            }
+        };
+        let sound = fault.is_none() && holds_root == expected;
+        ReplicaReport { path, holds_root, fault, sound }
+    };
+    files.into_iter().map(report).collect()
 }

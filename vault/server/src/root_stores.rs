@@ -1,8 +1,10 @@
 //! The root store of a configuration, opened.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lethe_crypto::Error;
 use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, MigratingRootStore, RootStore};
 use lethe_crypto::secret::RootCredential;
 use lethe_roots::pkcs11::Pkcs11RootStore;
@@ -10,7 +12,7 @@ use lethe_roots::tpm::TpmRootStore;
 use lethe_roots::transit::TransitRootStore;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, Files, StoreKind};
 use crate::opening::{OpenError, create_folder};
 
 /// Roots that a vault can reach.
@@ -21,45 +23,100 @@ pub(crate) struct Roots {
     pub(crate) moving: Option<MigratingRootStore>,
 }
 
+impl Roots {
+    fn alone(store: Arc<dyn RootStore>) -> Self {
+        Self { store, moving: None }
+    }
+
+    fn moving(old: Arc<dyn RootStore>, new: Arc<dyn RootStore>) -> Self {
+        let moving = MigratingRootStore::new(old, new);
+        Self { store: Arc::new(moving.clone()), moving: Some(moving) }
+    }
+}
+
 /// Opens the root store, and the one that the vault moves from, if it does. Blocks.
 pub(crate) fn open(config: &Config) -> Result<Roots, OpenError> {
+    let new = one(config, config.root.store, &config.files())?;
+    let Some(from) = config.root.from else { return Ok(Roots::alone(new)) };
+    Ok(Roots::moving(one(config, from, &config.files_before())?, new))
+}
+
+/// The same, but makes no file: a move that has not begun has only the old store. Blocks.
+pub(crate) fn open_existing(config: &Config) -> Result<Roots, OpenError> {
     let root = &config.root;
-    let new = one(config, root.store, &config.root_replicas())?;
-    let Some(from) = root.from else { return Ok(Roots { store: new, moving: None }) };
-    let replicas = if root.from_replicas.is_empty() { &root.replicas } else { &root.from_replicas };
-    let old = one(config, from, &config.replicas_or_default(replicas))?;
-    let moving = MigratingRootStore::new(old, new);
-    Ok(Roots { store: Arc::new(moving.clone()), moving: Some(moving) })
+    let Some(from) = root.from else {
+        missing(root.store, &config.files()).map_or(Ok(()), Err)?;
+        return open(config);
+    };
+    missing(from, &config.files_before()).map_or(Ok(()), Err)?;
+    if missing(root.store, &config.files()).is_some() {
+        return Ok(Roots::alone(one(config, from, &config.files_before())?));
+    }
+    open(config)
 }
 
-fn one(config: &Config, kind: StoreKind, replicas: &[PathBuf]) -> Result<Arc<dyn RootStore>, OpenError> {
-    Ok(match kind {
-        StoreKind::File => Arc::new(FileRootStore::open(file_options(config, replicas)?)?),
-        StoreKind::Pkcs11 => Arc::new(Pkcs11RootStore::open(config.pkcs11.options())?),
-        StoreKind::Transit => Arc::new(TransitRootStore::open(config.transit.options())?),
-        StoreKind::Tpm => Arc::new(TpmRootStore::open(config.tpm.options())?),
-    })
+/// The first file of a file store that is not there.
+fn missing(kind: StoreKind, files: &Files<'_>) -> Option<OpenError> {
+    let path = files.replicas.iter().find(|path| kind == StoreKind::File && !path.exists())?;
+    let cause = std::io::Error::other("there is no such file; is its medium there?");
+    Some(OpenError::Missing { path: path.clone(), cause })
 }
 
-fn file_options(config: &Config, replicas: &[PathBuf]) -> Result<FileRootStoreOptions, OpenError> {
+fn one(config: &Config, kind: StoreKind, files: &Files<'_>) -> Result<Arc<dyn RootStore>, OpenError> {
+    let opened: lethe_crypto::Result<Arc<dyn RootStore>> = match kind {
+        StoreKind::File => FileRootStore::open(file_options(config, files)?).map(|store| Arc::new(store) as _),
+        StoreKind::Pkcs11 => Pkcs11RootStore::open(config.pkcs11.options()).map(|store| Arc::new(store) as _),
+        StoreKind::Transit => TransitRootStore::open(config.transit.options()).map(|store| Arc::new(store) as _),
+        StoreKind::Tpm => TpmRootStore::open(config.tpm.options()).map(|store| Arc::new(store) as _),
+    };
+    opened.map_err(|fault| explain(config, fault))
+}
+
+/// Adds the way out where only the configuration knows it.
+pub(crate) fn explain(config: &Config, fault: Error) -> OpenError {
+    let (store, from) = (config.root.store.name(), config.root.from.map(StoreKind::name));
+    let way_out = match (&fault, from) {
+        (Error::RootMissing { .. }, None) => format!(
+            "root.store is {store}: if the vault has moved on to another store, name that instead; if it is on its way \
+             here from another, name that in root.from until it has arrived"
+        ),
+        (Error::RootMissing { .. }, Some(from)) => {
+            format!(
+                "neither root.store, {store}, nor root.from, {from}, has it: is one of them another store than before?"
+            )
+        }
+        (Error::Fenced, None) => format!(
+            "Or, if the vault is on its way to root.store, {store}, from another store, name that in root.from until it \
+             has arrived"
+        ),
+        (Error::ForeignVault, _) => {
+            format!("Each vault needs a place of its own: give this one another {}", config.root.store.apart())
+        }
+        (Error::RootStore { .. }, _) => {
+            "Nothing was changed; the vault starts when the root store can be used".to_owned()
+        }
+        _ => return OpenError::Keys(fault),
+    };
+    OpenError::Roots { fault, way_out }
+}
+
+fn file_options(config: &Config, files: &Files<'_>) -> Result<FileRootStoreOptions, OpenError> {
     create_folder(&config.data_dir)?;
-    for replica in replicas {
+    for replica in &files.replicas {
         replica.parent().map_or(Ok(()), create_folder)?;
     }
     let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
-    options.replicas = replicas.to_vec();
-    options.credential = config.root.credential_file.as_deref().map(credential).transpose()?;
+    options.replicas.clone_from(&files.replicas);
+    options.credential = files.credential.map(credential).transpose()?;
     Ok(options)
 }
 
 /// Reads what roots are additionally sealed under: 32 bytes that only the owner may read.
 fn credential(path: &Path) -> Result<RootCredential, OpenError> {
-    use std::os::unix::fs::MetadataExt as _;
     let missing = |cause| OpenError::Missing { path: path.to_owned(), cause };
     let mode = std::fs::metadata(path).map_err(missing)?.mode() & 0o777;
     if mode & 0o077 != 0 {
-        let why = format!("others may read it (mode {mode:03o}); chmod 600");
-        return Err(missing(std::io::Error::other(why)));
+        return Err(OpenError::Keys(Error::Permissions { path: path.to_owned(), mode }));
     }
     let bytes = Zeroizing::new(std::fs::read(path).map_err(missing)?);
     RootCredential::from_slice(&bytes).map_err(|length| {

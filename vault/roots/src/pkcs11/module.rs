@@ -37,7 +37,7 @@ impl Module {
             }
             None => {
                 let context = Pkcs11::new(path).map_err(failed)?;
-                initialise(&context).map_err(failed)?;
+                initialise(&context)?;
                 loaded.push(Loaded { path: path.to_owned(), context: context.clone(), users: 1 });
                 context
             }
@@ -45,22 +45,24 @@ impl Module {
         Ok(Self { path: path.to_owned(), context })
     }
 
-    /// Finalises the module and initialises it anew, if nobody else uses it. Its sessions must be closed.
-    pub(super) fn restart(&self) -> bool {
+    /// Finalises the module and initialises it anew, if nobody else uses it: otherwise it gives `false`. Its sessions
+    /// must be closed.
+    pub(super) fn restart(&self) -> Result<bool> {
         let loaded = LOADED.lock();
         let alone = loaded.iter().any(|loaded| loaded.path == self.path && loaded.users == 1);
         if alone {
             // It fails if an earlier restart got no further than this.
             let _ = self.context.clone().finalize();
+            initialise(&self.context)?;
         }
-        alone && initialise(&self.context).is_ok()
+        Ok(alone)
     }
 }
 
-fn initialise(context: &Pkcs11) -> std::result::Result<(), P11Error> {
+fn initialise(context: &Pkcs11) -> Result<()> {
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         Ok(()) | Err(P11Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => Err(Error::NoStart(error).during("looking for the token")),
     }
 }
 

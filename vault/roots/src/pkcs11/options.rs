@@ -41,7 +41,11 @@ impl Pkcs11Options {
         }
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks what can be checked without opening the store.
+    ///
+    /// # Errors
+    /// [`lethe_crypto::Error::RootStore`] with [`Error::Options`] as its source.
+    pub fn check(&self) -> Result<()> {
         // A relative name would be looked for along the loader's path, where others may have put theirs.
         if !self.module.is_absolute() {
             return Err(Error::option("the PKCS#11 module", "must be an absolute path"));

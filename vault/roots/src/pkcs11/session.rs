@@ -61,9 +61,10 @@ impl Token {
     fn connect(&mut self, action: &'static str) -> Result<Session> {
         match self.log_in(action) {
             // What tokens and the way to them have lost, modules often find again only after a new start.
-            Err(CryptoError::RootStore { .. }) if self.refused.is_none() && self.module.restart() => {
-                self.log_in(action)
-            }
+            Err(error @ CryptoError::RootStore { .. }) if self.refused.is_none() => match self.module.restart()? {
+                true => self.log_in(action),
+                false => Err(error),
+            },
             result => result,
         }
     }

@@ -47,7 +47,11 @@ impl TpmOptions {
         }
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks what can be checked without opening the store.
+    ///
+    /// # Errors
+    /// [`lethe_crypto::Error::RootStore`] with [`Error::Options`] as its source.
+    pub fn check(&self) -> Result<()> {
         if self.tcti.is_empty() || self.tcti.contains('\0') {
             return Err(Error::option("the TCTI", "must name how the TPM is reached, like device:/dev/tpmrm0"));
         }

@@ -40,7 +40,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(options: TransitOptions) -> Result<Self> {
-        let address = options.check()?;
+        let address = options.parse()?;
         let tls = match &options.ca_file {
             Some(file) => {
                 let name = ServerName::try_from(address.host.clone())

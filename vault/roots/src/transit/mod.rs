@@ -25,7 +25,6 @@
 //! ```text
 //! path "transit/keys"                { capabilities = ["list"] }
 //! path "transit/keys/lethe-*"        { capabilities = ["create", "read", "update", "delete"] }
-//! path "transit/keys/lethe-+/config" { capabilities = ["create", "update"] }
 //! path "transit/encrypt/lethe-*"     { capabilities = ["update"] }
 //! path "transit/decrypt/lethe-*"     { capabilities = ["update"] }
 //! path "secret/data/lethe/roots"     { capabilities = ["create", "read", "update"] }

@@ -47,8 +47,16 @@ impl TransitOptions {
         }
     }
 
+    /// Checks what can be checked without opening the store.
+    ///
+    /// # Errors
+    /// [`lethe_crypto::Error::RootStore`] with [`Error::Options`] as its source.
+    pub fn check(&self) -> Result<()> {
+        self.parse().map(drop)
+    }
+
     /// Checks everything, and gives the address taken apart.
-    pub(super) fn check(&self) -> Result<Address> {
+    pub(super) fn parse(&self) -> Result<Address> {
         let address = Address::parse(&self.address)?;
         match (&address.tls, &self.ca_file) {
             (true, None) => return Err(Error::option("the CA file", "must be given with an https address")),
@@ -131,10 +139,10 @@ mod tests {
         assert!(good.check().is_ok());
         let ca = Some(PathBuf::from("/etc/ca"));
         let tls = TransitOptions { address: "https://vault.example".into(), ca_file: ca.clone(), ..good.clone() };
-        let address = tls.check().unwrap();
+        let address = tls.parse().unwrap();
         assert_eq!((address.tls, address.authority().as_str()), (true, "vault.example:8200"));
         let v6 = TransitOptions { address: "http://[::1]:1".into(), ..good.clone() };
-        assert_eq!(v6.check().unwrap().authority(), "[::1]:1");
+        assert_eq!(v6.parse().unwrap().authority(), "[::1]:1");
 
         let with = |change: &dyn Fn(&mut TransitOptions)| {
             let mut options = good.clone();

@@ -1,6 +1,6 @@
 //! What every root store must do, whatever it is made of: the same cases for each.
 
-#![allow(dead_code, unreachable_pub, reason = "each store's tests use what they need")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each store's tests use what they need")]
 
 mod cases;
 mod epochs;
@@ -11,6 +11,8 @@ use std::sync::Arc;
 use lethe_crypto::Error;
 use lethe_crypto::root::{Claim, Incarnation, RootStore, StoreKind, VaultId};
 use lethe_crypto::secret::VaultKey;
+
+pub use lethe_roots_testing::skipped;
 
 pub use cases::*;
 pub use epochs::*;
@@ -103,23 +105,4 @@ pub fn words(error: &Error) -> String {
         source = error.source();
     }
     words
-}
-
-/// May tests of root stores be left out where their servers are not installed?
-pub fn skipped() -> bool {
-    std::env::var("LETHE_SKIP_ROOT_STORES").is_ok_and(|value| value == "1")
-}
-
-/// Where a program is, or a test that fails and says how to get it.
-pub fn program(name: &str) -> std::path::PathBuf {
-    let home = std::env::var("HOME").unwrap_or_default();
-    let cache = std::env::var("XDG_CACHE_HOME").unwrap_or_else(|_| format!("{home}/.cache"));
-    let path = std::env::var("PATH").unwrap_or_default();
-    // Debian has daemons where a user's PATH does not look.
-    let places = [format!("{cache}/lethe/openbao/bin"), "/usr/sbin".to_owned()].map(std::path::PathBuf::from);
-    let places = std::env::split_paths(&path).chain(places);
-    let mut found = places.map(|place| place.join(name)).filter(|path| path.is_file());
-    found.next().unwrap_or_else(|| {
-        panic!("{name} is not installed: run .ci/setup, or set LETHE_SKIP_ROOT_STORES=1 to leave these tests out")
-    })
 }

@@ -15,7 +15,7 @@ use conformance::*;
 use lethe_crypto::Error;
 use lethe_crypto::root::{MediumStatement, RootStore as _};
 use lethe_roots::pkcs11::{Pkcs11Options, Pkcs11RootStore};
-use token::{make_token, secret, with};
+use token::{secret, with};
 
 fn with_any(name: &str, case: impl FnOnce(&dyn Fixture)) {
     with(name, |token| case(token));
@@ -39,7 +39,7 @@ fn a_soft_token_says_what_it_is() {
 #[test]
 fn a_wrong_pin_is_tried_once() {
     with("a_wrong_pin_is_tried_once", |token| {
-        let (pin, wrong) = (token.place.join("pin"), token.place.join("wrong"));
+        let (pin, wrong) = (token.pin_file(), token.place().join("wrong"));
         secret(&wrong, "not the pin");
         let refusal = token.refusal(Pkcs11Options { pin_file: wrong, ..token.options() });
         assert!(refusal.contains("refused the PIN") && !refusal.contains("not the pin"), "{refusal}");
@@ -82,7 +82,7 @@ fn names_keep_stores_apart_in_one_token() {
 fn two_tokens_of_one_label_need_a_serial_number() {
     with("two_tokens_of_one_label_need_a_serial_number", |token| {
         // Made before the module is loaded, which is when SoftHSM looks.
-        make_token(&token.place, "roots");
+        token.add("roots");
         let refusal = token.refusal(token.options());
         assert!(refusal.contains("2 tokens have label \"roots\""), "{refusal}");
     });
@@ -95,11 +95,10 @@ fn a_token_that_goes_and_comes_back() {
         let (store, claim) = open_claimed(token);
         let root = wait(store.create(&claim)).unwrap();
         let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
-        let (tokens, away) = (token.place.join("tokens"), token.place.join("away"));
-        fs::rename(&tokens, &away).unwrap();
+        token.take_away();
         assert!(wait(store.create(&claim)).is_err());
         assert!(!matches!(wait(store.destroy(&claim, root)), Ok(evidence) if evidence.was_absent));
-        fs::rename(&away, &tokens).unwrap();
+        token.bring_back();
 
         assert_eq!(wait(store.epochs()).unwrap(), [root]);
         assert!(wait(store.unwrap(root, &wrapped, b"")).is_ok());
@@ -112,18 +111,12 @@ fn a_token_that_goes_and_comes_back() {
 fn a_destroyed_root_leaves_no_object() {
     with("a_destroyed_root_leaves_no_object", |token| {
         let (store, claim) = open_claimed(token);
-        let count = || {
-            let token = fs::read_dir(token.place.join("tokens")).unwrap().next().unwrap().unwrap().path();
-            fs::read_dir(token)
-                .unwrap()
-                .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "object"))
-                .count()
-        };
+        let count = || token.objects();
         let before = count();
         let root = wait(store.create(&claim)).unwrap();
         wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
-        assert_eq!(count(), before + 2, "a key and a mark");
+        assert_eq!((count(), token.keys()), (before + 2, 1), "a key and a mark");
         wait(store.destroy(&claim, root)).unwrap();
-        assert_eq!(count(), before);
+        assert_eq!((count(), token.keys()), (before, 0));
     });
 }

@@ -17,7 +17,7 @@ fn session(token: &SoftHsm) -> Session {
     let slot = module.get_slots_with_initialized_token().unwrap()[0];
     let session = module.open_rw_session(slot).unwrap();
     let _ = session.login(UserType::User, Some(&AuthPin::from(PIN)));
-    assert!(token.place.exists());
+    assert!(token.place().exists());
     session
 }
 

@@ -1,27 +1,24 @@
-//! A SoftHSM token for one test.
+//! A SoftHSM token with a store in it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 use std::process::Command;
 use std::sync::Arc;
 
 use lethe_crypto::root::{RootStore, StoreKind};
 use lethe_roots::pkcs11::{Pkcs11Options, Pkcs11RootStore};
+use lethe_roots_testing::LABEL;
+pub(crate) use lethe_roots_testing::{PIN, module, secret};
 
 use crate::conformance::*;
 
 /// Tells the test's own process, started again, where its token is.
 const PLACE: &str = "LETHE_TEST_SOFTHSM";
-pub(crate) const PIN: &str = "shibboleth-1234";
 
-pub(crate) struct SoftHsm {
-    pub(crate) place: PathBuf,
-}
+pub(crate) struct SoftHsm(lethe_roots_testing::SoftHsm);
 
 impl SoftHsm {
     pub(crate) fn options(&self) -> Pkcs11Options {
-        Pkcs11Options::new(module(), "roots", self.place.join("pin"))
+        Pkcs11Options::new(module(), LABEL, self.pin_file())
     }
 
     pub(crate) fn store(&self) -> Pkcs11RootStore {
@@ -31,6 +28,14 @@ impl SoftHsm {
     /// Opens the store, which must fail, and gives its words.
     pub(crate) fn refusal(&self, options: Pkcs11Options) -> String {
         words(&Pkcs11RootStore::open(options).expect_err("the store must not open"))
+    }
+}
+
+impl Deref for SoftHsm {
+    type Target = lethe_roots_testing::SoftHsm;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
@@ -56,26 +61,6 @@ impl Fixture for SoftHsm {
     }
 }
 
-pub(crate) fn module() -> PathBuf {
-    let places = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"].map(PathBuf::from);
-    let found = places.into_iter().find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("libsofthsm2.so is not installed: run .ci/setup, or set LETHE_SKIP_ROOT_STORES=1"))
-}
-
-pub(crate) fn secret(path: &Path, content: &str) {
-    fs::write(path, content).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-pub(crate) fn make_token(place: &Path, label: &str) {
-    let made = Command::new(program("softhsm2-util"))
-        .args(["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "so-87654321"])
-        .env("SOFTHSM2_CONF", place.join("softhsm2.conf"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
 /// SoftHSM finds its tokens by an environment variable, read when the module is loaded: so the test is run in
 /// a process of its own, with a directory of tokens of its own.
 pub(crate) fn with(name: &str, case: impl FnOnce(&SoftHsm)) {
@@ -83,21 +68,13 @@ pub(crate) fn with(name: &str, case: impl FnOnce(&SoftHsm)) {
         return;
     }
     if let Ok(place) = std::env::var(PLACE) {
-        return case(&SoftHsm { place: place.into() });
+        return case(&SoftHsm(lethe_roots_testing::SoftHsm::at(place.into())));
     }
-    let directory = tempfile::tempdir().unwrap();
-    let place = directory.path();
-    let tokens = place.join("tokens");
-    fs::create_dir(&tokens).unwrap();
-    let configuration =
-        format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", tokens.display());
-    fs::write(place.join("softhsm2.conf"), configuration).unwrap();
-    secret(&place.join("pin"), &format!("{PIN}\n"));
-    make_token(place, "roots");
+    let token = lethe_roots_testing::SoftHsm::new();
     let run = Command::new(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env("SOFTHSM2_CONF", place.join("softhsm2.conf"))
-        .env(PLACE, place)
+        .env("SOFTHSM2_CONF", token.configuration())
+        .env(PLACE, token.place())
         .output()
         .unwrap();
     let said = [run.stdout, run.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();

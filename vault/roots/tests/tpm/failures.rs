@@ -51,7 +51,7 @@ fn another_authorisation_opens_nothing() {
     let (store, claim) = open_claimed(&tpm);
     wait(store.create(&claim)).unwrap();
     drop(store);
-    let other = tpm.directory.path().join("other");
+    let other = tpm.folder().join("other");
     secret(&other, "something else of enough bytes");
     let store = TpmRootStore::open(TpmOptions { auth_file: other.clone(), ..tpm.options() }).unwrap();
     for _ in 0..40 {
@@ -80,7 +80,7 @@ fn an_owner_authorisation_is_needed_where_there_is_one() {
     let refused = words(&wait(store.create(&claim)).unwrap_err());
     assert!(refused.contains("owner authorisation"), "{refused}");
     drop(store);
-    let owner = tpm.directory.path().join("owner");
+    let owner = tpm.folder().join("owner");
     secret(&owner, "the-owner\n");
     let store = TpmRootStore::open(TpmOptions { owner_auth_file: Some(owner), ..tpm.options() }).unwrap();
     let root = wait(store.create(&claim)).unwrap();
@@ -94,7 +94,7 @@ fn a_change_is_not_made_on_an_old_sight() {
         return;
     }
     let tpm = Swtpm::new();
-    let proxy = Proxy::to(tpm.port);
+    let proxy = Proxy::to(tpm.port());
     let timeout = Duration::from_secs(4);
     let store = TpmRootStore::open(TpmOptions { tcti: proxy.tcti(), timeout, ..tpm.options() }).unwrap();
     let held = claim(FIRST);
@@ -132,7 +132,7 @@ fn a_listener_on_the_bus_hears_neither_roots_nor_authorisations() {
         return;
     }
     let tpm = Swtpm::new();
-    let proxy = Proxy::to(tpm.port);
+    let proxy = Proxy::to(tpm.port());
     let store = TpmRootStore::open(TpmOptions { tcti: proxy.tcti(), ..tpm.options() }).unwrap();
     wait(store.claim(VAULT, None, FIRST)).unwrap();
     let root = wait(store.create(&claim(FIRST))).unwrap();

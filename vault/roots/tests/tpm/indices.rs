@@ -114,7 +114,7 @@ fn a_root_that_was_overwritten_wraps_and_unwraps_nothing() {
     let (store, claim) = open_claimed(&tpm);
     let root = wait(store.create(&claim)).unwrap();
     drop(store);
-    let (zeros, index) = (tpm.directory.path().join("zeros"), "0x018a4c01");
+    let (zeros, index) = (tpm.folder().join("zeros"), "0x018a4c01");
     fs::write(&zeros, [0; 32]).unwrap();
     let auth = format!("hex:{}", hex::encode(tpm.auth()));
     let path = zeros.display().to_string();

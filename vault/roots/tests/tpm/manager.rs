@@ -6,6 +6,8 @@ use lethe_crypto::Error;
 use lethe_crypto::root::{Incarnation, RootStore as _};
 use lethe_roots::tpm::{TpmOptions, TpmRootStore};
 
+use lethe_roots_testing::program;
+
 use crate::conformance::*;
 use crate::swtpm::Swtpm;
 

@@ -87,7 +87,7 @@ fn answers_that_are_lost() {
         return;
     }
     let bao = Bao::in_memory();
-    let proxy = Proxy::to(bao.port);
+    let proxy = Proxy::to(bao.port());
     let options = TransitOptions { address: format!("http://127.0.0.1:{}", proxy.port), ..bao.options() };
     let store = TransitRootStore::open(options).unwrap();
 

@@ -44,7 +44,7 @@ fn tls_with_the_authority_that_was_named_and_no_other() {
     }
     let (bao, other) = (Bao::with_tls(), Bao::with_tls());
     let options = |ca_file| TransitOptions {
-        address: format!("https://127.0.0.1:{}", bao.port),
+        address: format!("https://127.0.0.1:{}", bao.port()),
         ca_file: Some(ca_file),
         ..bao.options()
     };
@@ -57,7 +57,7 @@ fn tls_with_the_authority_that_was_named_and_no_other() {
     let store = TransitRootStore::open(options(other.ca_file())).unwrap();
     let refused = words(&wait(store.claimed()).unwrap_err());
     assert!(refused.contains("certificate"), "{refused}");
-    let plain = TransitOptions { address: format!("http://127.0.0.1:{}", bao.port), ca_file: None, ..bao.options() };
+    let plain = TransitOptions { address: format!("http://127.0.0.1:{}", bao.port()), ca_file: None, ..bao.options() };
     assert!(wait(TransitRootStore::open(plain).unwrap().claimed()).is_err());
     for unfit in [bao.token_file(), "/nonexistent/ca.pem".into()] {
         let refused = words(&TransitRootStore::open(options(unfit)).unwrap_err());

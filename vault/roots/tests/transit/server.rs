@@ -1,216 +1,50 @@
-//! A real OpenBao server, started and stopped by the test.
+//! An OpenBao server with a store in it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use lethe_crypto::root::{RootStore, StoreKind};
 use lethe_roots::transit::{TransitOptions, TransitRootStore};
-use serde_json::{Value, json};
+pub(crate) use lethe_roots_testing::{ROOT_TOKEN, secret};
 
 use crate::conformance::*;
 
-pub(crate) const ROOT_TOKEN: &str = "root-of-the-test";
-
-/// As the crate's documentation gives it.
-const POLICY: &str = r#"
-path "transit/keys"                { capabilities = ["list"] }
-path "transit/keys/lethe-*"        { capabilities = ["create", "read", "update", "delete"] }
-path "transit/keys/lethe-+/config" { capabilities = ["create", "update"] }
-path "transit/encrypt/lethe-*"     { capabilities = ["update"] }
-path "transit/decrypt/lethe-*"     { capabilities = ["update"] }
-path "secret/data/lethe/roots"     { capabilities = ["create", "read", "update"] }
-"#;
-
-pub(crate) struct Bao {
-    pub(crate) directory: tempfile::TempDir,
-    pub(crate) port: u16,
-    pub(crate) root_token: String,
-    unseal_key: Option<String>,
-    child: Option<Child>,
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
-
-pub(crate) fn secret(path: &Path, content: &str) {
-    fs::write(path, content).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
+pub(crate) struct Bao(lethe_roots_testing::Bao);
 
 impl Bao {
-    /// Everything in memory: starts fast, and forgets when it is stopped.
     pub(crate) fn in_memory() -> Self {
-        let bao = Self::development(&[]);
-        bao.prepare();
-        bao
+        Self(lethe_roots_testing::Bao::in_memory())
     }
 
-    /// In memory, with TLS; its authority is in `vault-ca.pem`.
     pub(crate) fn with_tls() -> Self {
-        let bao = Self::development(&["-dev-tls"]);
-        let enabled = Command::new(program("bao"))
-            .args(["secrets", "enable", "transit"])
-            .env("BAO_ADDR", format!("https://127.0.0.1:{}", bao.port))
-            .env("BAO_CACERT", bao.ca_file())
-            .env("BAO_TOKEN", ROOT_TOKEN)
-            .output()
-            .unwrap();
-        assert!(enabled.status.success(), "{}", String::from_utf8_lossy(&enabled.stderr));
-        secret(&bao.token_file(), ROOT_TOKEN);
-        bao
+        Self(lethe_roots_testing::Bao::with_tls())
     }
 
-    fn development(more: &[&str]) -> Self {
-        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
-        let mut bao = Self { directory, port, root_token: ROOT_TOKEN.to_owned(), unseal_key: None, child: None };
-        let mut arguments = vec![
-            "-dev".to_owned(),
-            "-dev-no-store-token".to_owned(),
-            format!("-dev-root-token-id={ROOT_TOKEN}"),
-            format!("-dev-listen-address=127.0.0.1:{port}"),
-        ];
-        if more.contains(&"-dev-tls") {
-            arguments.push(format!("-dev-tls-cert-dir={}", bao.directory.path().display()));
-        }
-        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
-        bao.launch(&arguments);
-        bao
-    }
-
-    /// With storage on disk, and a seal: what a server that is killed comes back with.
     pub(crate) fn on_disk() -> Self {
-        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
-        let place = directory.path().display();
-        let configuration = format!(
-            r#"storage "raft" {{
-                path = "{place}"
-                node_id = "one"
-            }}
-            listener "tcp" {{
-                address = "127.0.0.1:{port}"
-                tls_disable = true
-            }}
-            api_addr = "http://127.0.0.1:{port}"
-            cluster_addr = "http://127.0.0.1:{}""#,
-            free_port()
-        );
-        fs::write(directory.path().join("bao.hcl"), configuration).unwrap();
-        let mut bao = Self { directory, port, root_token: String::new(), unseal_key: None, child: None };
-        bao.start();
-        let made = bao.api("PUT", "sys/init", &json!({ "secret_shares": 1, "secret_threshold": 1 }));
-        bao.root_token = made["root_token"].as_str().unwrap().to_owned();
-        bao.unseal_key = Some(made["keys_base64"][0].as_str().unwrap().to_owned());
-        bao.unseal();
-        bao.api("POST", "sys/mounts/secret", &json!({ "type": "kv", "options": { "version": "2" } }));
-        bao.prepare();
-        bao
-    }
-
-    pub(crate) fn start(&mut self) {
-        let configuration = self.directory.path().join("bao.hcl");
-        self.launch(&[format!("-config={}", configuration.display())]);
-    }
-
-    /// `kill -9`.
-    pub(crate) fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    pub(crate) fn unseal(&self) {
-        let key = self.unseal_key.as_ref().unwrap();
-        self.api("PUT", "sys/unseal", &json!({ "key": key }));
-        // Unsealed is not yet active: a node of a cluster of one must first elect itself.
-        while self.try_api("GET", "sys/health", &Value::Null).0 != 200 {
-            std::thread::yield_now();
-        }
-    }
-
-    fn launch(&mut self, arguments: &[String]) {
-        let mut child = Command::new(program("bao"))
-            .arg("server")
-            .args(arguments)
-            .env("HOME", self.directory.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        self.child = Some(child);
-        let mut all = String::new();
-        while !all.contains("server started!") {
-            assert!(said.read_line(&mut all).unwrap() > 0, "the server did not start:\n{all}");
-        }
-        // Whatever it has to say later must not stop it.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-    }
-
-    /// The engine, the policy, and a token that may do what the policy says and no more.
-    fn prepare(&self) {
-        self.api("POST", "sys/mounts/transit", &json!({ "type": "transit" }));
-        self.api("PUT", "sys/policies/acl/lethe", &json!({ "policy": POLICY }));
-        self.renew_token();
-    }
-
-    pub(crate) fn renew_token(&self) -> String {
-        let policies = json!({ "policies": ["lethe"], "no_default_policy": true });
-        let made = self.api("POST", "auth/token/create", &policies);
-        let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
-        secret(&self.token_file(), &format!("{token}\n"));
-        token
-    }
-
-    pub(crate) fn token_file(&self) -> PathBuf {
-        self.directory.path().join("token")
-    }
-
-    pub(crate) fn ca_file(&self) -> PathBuf {
-        self.directory.path().join("vault-ca.pem")
+        Self(lethe_roots_testing::Bao::on_disk())
     }
 
     pub(crate) fn options(&self) -> TransitOptions {
-        TransitOptions::new(format!("http://127.0.0.1:{}", self.port), self.token_file())
+        TransitOptions::new(format!("http://127.0.0.1:{}", self.port()), self.token_file())
     }
 
     pub(crate) fn store(&self) -> TransitRootStore {
         TransitRootStore::open(self.options()).unwrap()
     }
+}
 
-    /// An API call as the server's root, which must succeed.
-    pub(crate) fn api(&self, method: &str, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.try_api(method, path, body);
-        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
-        answer
-    }
+impl Deref for Bao {
+    type Target = lethe_roots_testing::Bao;
 
-    pub(crate) fn try_api(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let head = format!(
-            "{method} /v1/{path} HTTP/1.0\r\nX-Vault-Token: {}\r\nContent-Length: {}\r\n\r\n{body}",
-            self.root_token,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
-impl Drop for Bao {
-    fn drop(&mut self) {
-        self.kill();
+impl DerefMut for Bao {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 

@@ -1,10 +1,11 @@
 //! How a command ends: exit codes, and failures that can be shown.
 
-use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
+
+pub(super) use crate::error::causes;
 
 /// The exit codes, as `--help` tells them.
 pub(super) const EXIT_CODES: &str = "\
@@ -113,20 +114,6 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
-}
-
-/// The innermost reasons are the useful ones: `transport error` alone helps nobody.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if parts.last().is_none_or(|last| !last.contains(&text)) {
-            parts.push(text);
-        }
-        next = error.source();
-    }
-    parts.join(": ")
 }
 
 /// Text from elsewhere, without the control characters that could steer a terminal. Line breaks stay.

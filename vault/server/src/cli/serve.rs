@@ -15,7 +15,7 @@ use super::output::{Card, Output, remark};
 use super::secret::{KEY_VARIABLE, write_private};
 use super::telemetry;
 use crate::access::ApiKey;
-use crate::config::Config;
+use crate::config::{Config, StoreKind};
 use crate::server;
 
 /// How to serve.
@@ -98,20 +98,27 @@ fn announce(
 ) -> Result<(), Failure> {
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let endpoint = format!("{scheme}://{address}");
-    let replicas: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
     let mirrors: Vec<_> = config.mirror_paths().iter().map(|path| path.display().to_string()).collect();
     let backups = config.backup.path.as_ref().map(|path| path.display().to_string());
     let mut json = json!({
         "event": "listening",
         "endpoint": endpoint,
         "data_dir": config.data_dir.display().to_string(),
-        "root_replicas": replicas,
+        "root_store": config.root.store.name(),
+        "root_keys": config.roots_for_people(),
         "mirrors": mirrors,
         "backups": backups,
     });
+    if config.root.store == StoreKind::File {
+        let replicas: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
+        json["root_replicas"] = json!(replicas);
+    }
+    if let Some(from) = config.root.from {
+        json["root_from"] = json!(from.name());
+    }
     let mut card = Card::new(format!("lethe {} at {endpoint}", env!("CARGO_PKG_VERSION")))
         .row("data", config.data_dir.display())
-        .row("root keys", replicas.join(", "))
+        .row("root keys", config.roots_for_people())
         .row(
             "mirror",
             if mirrors.is_empty() { "none: what is lost cannot be restored".to_owned() } else { mirrors.join(", ") },

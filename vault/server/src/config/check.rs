@@ -41,11 +41,12 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     if config.data_dir.as_os_str().is_empty() {
         refuse("data_dir", "is empty; name a folder".into());
     }
-    for (key, reason) in missing_of_stores(config) {
+    for (key, reason) in violations_of_stores(config) {
         refuse(key, reason);
     }
     let mirrors = config.mirror.paths.as_deref().unwrap_or_default();
-    for (key, paths) in [("root.replicas", config.root.replicas.as_slice()), ("mirror.paths", mirrors)] {
+    let (replicas, before) = (config.root.replicas.as_slice(), config.root.from_replicas.as_slice());
+    for (key, paths) in [("root.replicas", replicas), ("root.from_replicas", before), ("mirror.paths", mirrors)] {
         let mut known = HashSet::new();
         for path in paths {
             if path.as_os_str().is_empty() {
@@ -83,38 +84,85 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     found
 }
 
-/// What the stores that are named need, and is not there.
-fn missing_of_stores(config: &Config) -> Vec<(&'static str, String)> {
-    let mut missing = Vec::new();
-    let mut need = |key, empty: bool| {
-        if empty {
-            missing.push((key, "is missing; the root store needs it".to_owned()));
+/// What is wrong with the stores that are named, and with how the vault moves between them.
+fn violations_of_stores(config: &Config) -> Vec<(&'static str, String)> {
+    let root = &config.root;
+    let mut found = Vec::new();
+    for kind in [Some(root.store), root.from].into_iter().flatten() {
+        let missing = missing(config, kind);
+        if missing.is_empty() {
+            found.extend(unfit(config, kind));
         }
+        found.extend(missing.into_iter().map(|key| (key, format!("is missing; root store {} needs it", kind.name()))));
+    }
+    if root.from == Some(root.store) {
+        if root.store != StoreKind::File {
+            found.push(("root.from", "is the store that the roots are to be in".to_owned()));
+        } else if root.from_replicas.is_empty() {
+            let why = "is the store that the roots are to be in; to move between files, name root.from_replicas";
+            found.push(("root.from", why.to_owned()));
+        } else if let Some(path) =
+            config.files_before().replicas.iter().find(|path| config.root_replicas().contains(path))
+        {
+            found.push(("root.from_replicas", format!("names {}, which root.replicas names, too", path.display())));
+        }
+    }
+    if root.from != Some(StoreKind::File) {
+        let without_use = "has no use: it tells of files that the vault moves from, and root.from is not file";
+        if !root.from_replicas.is_empty() {
+            found.push(("root.from_replicas", without_use.to_owned()));
+        }
+        if root.from_credential_file.is_some() {
+            found.push(("root.from_credential_file", without_use.to_owned()));
+        }
+    }
+    found
+}
+
+/// Keys that a store cannot do without, and that are empty.
+fn missing(config: &Config, kind: StoreKind) -> Vec<&'static str> {
+    let needed = match kind {
+        StoreKind::File => Vec::new(),
+        StoreKind::Pkcs11 => vec![
+            ("pkcs11.module", config.pkcs11.module.as_os_str().is_empty()),
+            ("pkcs11.token", config.pkcs11.token.is_empty()),
+            ("pkcs11.pin_file", config.pkcs11.pin_file.as_os_str().is_empty()),
+        ],
+        StoreKind::Transit => vec![
+            ("transit.address", config.transit.address.is_empty()),
+            ("transit.token_file", config.transit.token_file.as_os_str().is_empty()),
+        ],
+        StoreKind::Tpm => vec![("tpm.auth_file", config.tpm.auth_file.as_os_str().is_empty())],
     };
-    for kind in [Some(config.root.store), config.root.from].into_iter().flatten() {
-        match kind {
-            StoreKind::File => {}
-            StoreKind::Pkcs11 => {
-                need("pkcs11.module", config.pkcs11.module.as_os_str().is_empty());
-                need("pkcs11.token", config.pkcs11.token.is_empty());
-                need("pkcs11.pin_file", config.pkcs11.pin_file.as_os_str().is_empty());
-            }
-            StoreKind::Transit => {
-                need("transit.address", config.transit.address.is_empty());
-                need("transit.token_file", config.transit.token_file.as_os_str().is_empty());
-            }
-            StoreKind::Tpm => need("tpm.auth_file", config.tpm.auth_file.as_os_str().is_empty()),
-        }
-    }
-    if config.root.from == Some(config.root.store)
-        && (config.root.store != StoreKind::File || config.root.from_replicas.is_empty())
-    {
-        missing.push((
-            "root.from",
-            "is the store that the roots are in; to move between files, name root.from_replicas".to_owned(),
-        ));
-    }
-    missing
+    needed.into_iter().filter_map(|(key, empty)| empty.then_some(key)).collect()
+}
+
+/// What a store itself refuses of its options, without being opened.
+fn unfit(config: &Config, kind: StoreKind) -> Option<(&'static str, String)> {
+    let checked = match kind {
+        StoreKind::File => Ok(()),
+        StoreKind::Pkcs11 => config.pkcs11.options().check(),
+        StoreKind::Transit => config.transit.options().check(),
+        StoreKind::Tpm => config.tpm.options().check(),
+    };
+    let fault = checked.err()?;
+    let Some(lethe_roots::Error::Options { option, why }) =
+        std::error::Error::source(&fault).and_then(|source| source.downcast_ref())
+    else {
+        return Some(("root.store", fault.to_string()));
+    };
+    let key = match (kind, *option) {
+        (StoreKind::Pkcs11, "the PKCS#11 module") => "pkcs11.module",
+        (StoreKind::Pkcs11, "the token's label") => "pkcs11.token",
+        (StoreKind::Transit, "the address") => "transit.address",
+        (StoreKind::Transit, "the CA file") => "transit.ca_file",
+        (StoreKind::Transit, "the namespace") => "transit.namespace",
+        (StoreKind::Transit, "the transit mount") => "transit.mount",
+        (StoreKind::Transit, "the KV mount") => "transit.kv_mount",
+        (StoreKind::Tpm, "the TCTI") => "tpm.tcti",
+        (kind, _) => kind.apart(),
+    };
+    Some((key, why.clone()))
 }
 
 /// What is wrong with where backups are to go. They have files and folders of their own, and must not lie among others.

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use loader::Loader;
+pub(crate) use roots::Files;
 pub use roots::{Pkcs11Config, RootConfig, StoreKind, TpmConfig, TransitConfig};
 
 /// The file that is read when none is named, if it exists.
@@ -213,7 +214,7 @@ impl Config {
         self.replicas_or_default(&self.root.replicas)
     }
 
-    pub(crate) fn replicas_or_default(&self, replicas: &[PathBuf]) -> Vec<PathBuf> {
+    fn replicas_or_default(&self, replicas: &[PathBuf]) -> Vec<PathBuf> {
         if replicas.is_empty() { vec![self.data_dir.join("root").join("vault.root")] } else { replicas.to_vec() }
     }
 

@@ -1,11 +1,13 @@
 //! Where root keys are kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lethe_roots::pkcs11::Pkcs11Options;
 use lethe_roots::tpm::TpmOptions;
 use lethe_roots::transit::TransitOptions;
+
+use super::Config;
 
 /// A kind of root store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +26,16 @@ pub enum StoreKind {
 impl StoreKind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::File, Self::Pkcs11, Self::Transit, Self::Tpm];
+
+    /// What of it keeps vaults apart, and who comes second must choose.
+    pub(crate) const fn apart(self) -> &'static str {
+        match self {
+            Self::File => "root.replicas",
+            Self::Pkcs11 => "pkcs11.name",
+            Self::Transit => "transit.name",
+            Self::Tpm => "tpm.first_index",
+        }
+    }
 
     /// Its name in the configuration.
     #[must_use]
@@ -51,6 +63,8 @@ pub struct RootConfig {
     pub from_replicas: Vec<PathBuf>,
     /// A file of 32 random bytes that the file store's roots are additionally sealed under.
     pub credential_file: Option<PathBuf>,
+    /// The same of the files that the vault moves from, if it moves from files to other files.
+    pub from_credential_file: Option<PathBuf>,
 }
 
 /// A PKCS#11 token.
@@ -102,6 +116,62 @@ pub struct TpmConfig {
     pub first_index: Option<u32>,
     /// The least time between two epochs, in seconds; 3600 if not given: NV memory wears out.
     pub min_interval_s: Option<u64>,
+}
+
+/// The file store of a configuration: its files, and what they are sealed under.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Files<'a> {
+    pub(crate) replicas: Vec<PathBuf>,
+    pub(crate) credential: Option<&'a Path>,
+}
+
+impl Config {
+    /// The files of `root.store`.
+    pub(crate) fn files(&self) -> Files<'_> {
+        Files { replicas: self.root_replicas(), credential: self.root.credential_file.as_deref() }
+    }
+
+    /// The files of `root.from`. They have keys of their own only to tell them from those of `root.store`.
+    pub(crate) fn files_before(&self) -> Files<'_> {
+        let root = &self.root;
+        let replicas = if root.from_replicas.is_empty() { &root.replicas } else { &root.from_replicas };
+        let credential = match (&root.from_credential_file, root.store) {
+            (Some(own), _) => Some(own),
+            (None, StoreKind::File) => None,
+            (None, StoreKind::Pkcs11 | StoreKind::Transit | StoreKind::Tpm) => root.credential_file.as_ref(),
+        };
+        Files { replicas: self.replicas_or_default(replicas), credential: credential.map(PathBuf::as_path) }
+    }
+
+    /// Where roots are, for people.
+    pub(crate) fn roots_for_people(&self) -> String {
+        let place = self.place(self.root.store, &self.files());
+        match self.root.from {
+            Some(from) => format!("{place}; coming from {}", self.place(from, &self.files_before())),
+            None => place,
+        }
+    }
+
+    fn place(&self, kind: StoreKind, files: &Files<'_>) -> String {
+        match kind {
+            StoreKind::File => {
+                let files: Vec<_> = files.replicas.iter().map(|path| path.display().to_string()).collect();
+                files.join(", ")
+            }
+            StoreKind::Pkcs11 => {
+                let options = self.pkcs11.options();
+                format!("PKCS#11 token {:?} of {}, as {}", options.token, options.module.display(), options.name)
+            }
+            StoreKind::Transit => {
+                let options = self.transit.options();
+                format!("transit keys {}-* at {}, mount {}", options.name, options.address, options.transit_mount)
+            }
+            StoreKind::Tpm => {
+                let options = self.tpm.options();
+                format!("TPM {}, NV indices from {:#010x}", options.tcti, options.first_index)
+            }
+        }
+    }
 }
 
 impl Pkcs11Config {

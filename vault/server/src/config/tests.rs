@@ -52,6 +52,7 @@ fn every_key_can_stand_in_a_file() {
         [root]
         store = "pkcs11"
         from = "file"
+        from_credential_file = "/etc/lethe/root-before"
         replicas = ["/mnt/a/r", "/mnt/b/r"]
         from_replicas = ["/mnt/d/r"]
         credential_file = "/etc/lethe/root"
@@ -116,6 +117,7 @@ fn every_key_can_stand_in_a_file() {
             replicas: vec!["/mnt/a/r".into(), "/mnt/b/r".into()],
             from_replicas: vec!["/mnt/d/r".into()],
             credential_file: Some("/etc/lethe/root".into()),
+            from_credential_file: Some("/etc/lethe/root-before".into()),
         },
         pkcs11: Pkcs11Config {
             module: "/usr/lib/token.so".into(),
@@ -353,4 +355,146 @@ fn paths_of_a_file_count_from_its_folder() {
     let config = Loader::new().environment(variables(&pairs)).finish().unwrap();
     assert_eq!(config.data_dir, Path::new("here"));
     assert_eq!(config.root_replicas(), [Path::new("a"), Path::new("b/c")]);
+}
+
+/// Complete sections, one line each; a test leaves lines out or changes them.
+const PKCS11: &str = "[pkcs11]\nmodule = \"/m.so\"\ntoken = \"t\"\npin_file = \"/p\"";
+const TRANSIT: &str = "[transit]\naddress = \"https://bao:8200\"\nca_file = \"/ca\"\ntoken_file = \"/t\"";
+const TPM: &str = "[tpm]\nauth_file = \"/a\"";
+
+#[test]
+fn every_root_store_can_be_chosen() {
+    for (name, kind, section) in [
+        ("file", StoreKind::File, ""),
+        ("pkcs11", StoreKind::Pkcs11, PKCS11),
+        ("transit", StoreKind::Transit, TRANSIT),
+        ("tpm", StoreKind::Tpm, TPM),
+    ] {
+        assert_eq!(load(&format!("[root]\nstore = \"{name}\"\n{section}")).unwrap().root.store, kind);
+        if kind != StoreKind::File {
+            let config = load(&format!("[root]\nstore = \"{name}\"\nfrom = \"file\"\n{section}")).unwrap();
+            assert_eq!(config.root.from, Some(StoreKind::File));
+        }
+    }
+    let (key, line, reason) = problem(load("[root]\nstore = \"hsm\""));
+    assert_eq!((key.as_str(), line), ("root.store", Some(2)));
+    assert!(reason.contains("file, pkcs11, transit, tpm"), "{reason}");
+    let (key, line, _) = problem(load("[root]\n\nfrom = 3"));
+    assert_eq!((key.as_str(), line), ("root.from", Some(3)));
+}
+
+#[test]
+fn what_a_root_store_cannot_do_without_is_named() {
+    for (store, section) in [("pkcs11", PKCS11), ("transit", TRANSIT), ("tpm", TPM)] {
+        let lines: Vec<_> = section.lines().collect();
+        for left_out in lines.iter().skip(1).filter(|line| !line.starts_with("ca_file")) {
+            let rest: Vec<_> = lines.iter().filter(|line| line != &left_out).copied().collect();
+            let name = left_out.split(' ').next().unwrap();
+            for root in [format!("store = \"{store}\""), format!("from = \"{store}\"")] {
+                let (key, _, reason) = problem(load(&format!("[root]\n{root}\n{}", rest.join("\n"))));
+                assert_eq!(key, format!("{store}.{name}"));
+                assert!(reason.contains(&format!("root store {store} needs it")), "{reason}");
+            }
+        }
+        // Without being used it needs nothing.
+        load(lines[0]).unwrap();
+    }
+}
+
+#[test]
+fn what_a_root_store_refuses_is_named_with_its_line() {
+    for (store, section, change, key, wanted) in [
+        ("pkcs11", PKCS11, "token = \"t \"", "pkcs11.token", "without blanks at the end"),
+        ("pkcs11", PKCS11, "name = \"two words\"", "pkcs11.name", "letters, digits"),
+        ("transit", TRANSIT, "address = \"http://bao:8200\"", "transit.address", "must begin with https://"),
+        ("transit", TRANSIT, "address = \"http://127.0.0.1\"", "transit.ca_file", "has no use"),
+        ("transit", TRANSIT, "mount = \"../sys\"", "transit.mount", "letters, digits"),
+        ("transit", TRANSIT, "kv_mount = \"a b\"", "transit.kv_mount", "letters, digits"),
+        ("transit", TRANSIT, "namespace = \"a//b\"", "transit.namespace", "letters, digits"),
+        ("transit", TRANSIT, "name = \"\"", "transit.name", "letters, digits"),
+        ("tpm", TPM, "tcti = \"\"", "tpm.tcti", "/dev/tpmrm0"),
+        ("tpm", TPM, "first_index = 1", "tpm.first_index", "0x01800000 to 0x01bffff7"),
+    ] {
+        let changed = change.split(' ').next().unwrap();
+        let mut lines: Vec<_> = section.lines().filter(|line| !line.starts_with(&format!("{changed} ="))).collect();
+        lines.push(change);
+        let (found, line, reason) = problem(load(&format!("[root]\nstore = \"{store}\"\n{}", lines.join("\n"))));
+        assert_eq!(found, key, "{reason}");
+        assert!(reason.contains(wanted), "{change}: {reason}");
+        let of_key = lines.iter().position(|line| line.starts_with(&format!("{} =", key.split_once('.').unwrap().1)));
+        assert_eq!(line, of_key.map(|at| at + 3), "{change}");
+    }
+    let pairs = [
+        ("LETHE__ROOT__STORE", "pkcs11"),
+        ("LETHE__PKCS11__MODULE", "m.so"),
+        ("LETHE__PKCS11__TOKEN", "t"),
+        ("LETHE__PKCS11__PIN_FILE", "/p"),
+    ];
+    let error = Loader::new().environment(variables(&pairs)).finish().unwrap_err();
+    assert!(error.to_string().contains("LETHE__PKCS11__MODULE: `pkcs11.module`: must be an absolute path"), "{error}");
+}
+
+#[test]
+fn values_of_root_stores_have_types() {
+    for (text, key, wanted) in [
+        ("[pkcs11]\nstands_alone = \"yes\"", "pkcs11.stands_alone", "true or false, found a string"),
+        ("[pkcs11]\nserial = 7", "pkcs11.serial", "a string, found an integer"),
+        ("[tpm]\nfirst_index = 0x1_0000_0000", "tpm.first_index", "too large"),
+        ("[tpm]\nmin_interval_s = -1", "tpm.min_interval_s", "not negative"),
+        ("[tpm]\nauth_file = []", "tpm.auth_file", "a string, found an array"),
+        ("[root]\nfrom_replicas = \"x\"", "root.from_replicas", "an array of strings"),
+        ("[root]\ncredential_file = 1", "root.credential_file", "a string, found an integer"),
+        ("[transit]\ntoken = \"s\"", "transit.token", "transit.token_file"),
+    ] {
+        let (found, line, reason) = problem(load(text));
+        assert_eq!((found.as_str(), line), (key, Some(2)), "{text}");
+        assert!(reason.contains(wanted), "{text}: {reason}");
+    }
+}
+
+#[test]
+fn a_move_needs_two_places() {
+    for (root, key, wanted) in [
+        ("from = \"file\"", "root.from", "name root.from_replicas"),
+        ("store = \"tpm\"\nfrom = \"tpm\"", "root.from", "is the store that the roots are to be in"),
+        (
+            "from = \"file\"\nreplicas = [\"/b\", \"/a\"]\nfrom_replicas = [\"/a\"]",
+            "root.from_replicas",
+            "/a, which root.replicas names, too",
+        ),
+        ("from = \"file\"\nfrom_replicas = [\"/a\", \"/a\"]", "root.from_replicas", "names /a twice"),
+        ("from_replicas = [\"/a\"]", "root.from_replicas", "root.from is not file"),
+        ("from = \"tpm\"\nfrom_replicas = [\"/a\"]", "root.from_replicas", "root.from is not file"),
+        ("from_credential_file = \"/c\"", "root.from_credential_file", "root.from is not file"),
+    ] {
+        let (found, _, reason) = problem(load(&format!("[root]\n{root}\n{TPM}")));
+        assert_eq!(found, key, "{root}: {reason}");
+        assert!(reason.contains(wanted), "{root}: {reason}");
+    }
+}
+
+#[test]
+fn files_that_a_vault_comes_from_are_told_from_those_it_goes_to() {
+    let of = |root: &str| {
+        let config = load(&format!("data_dir = \"/d\"\n[root]\n{root}\n{TPM}")).unwrap();
+        let owned = |files: Files<'_>| (files.replicas.clone(), files.credential.map(Path::to_owned));
+        (owned(config.files()), owned(config.files_before()), config.roots_for_people())
+    };
+    let path = |path: &str| vec![PathBuf::from(path)];
+    let credential = |path: &str| Some(PathBuf::from(path));
+
+    // To files: what is said of files is said of the new ones, unless it says otherwise.
+    let (to, before, people) =
+        of("from = \"file\"\nreplicas = [\"/b\"]\nfrom_replicas = [\"/a\"]\ncredential_file = \"/c\"");
+    assert_eq!((to, before), ((path("/b"), credential("/c")), (path("/a"), None)));
+    assert_eq!(people, "/b; coming from /a");
+    let (_, before, _) = of("from = \"file\"\nfrom_replicas = [\"/a\"]\nfrom_credential_file = \"/k\"");
+    assert_eq!(before, (path("/a"), credential("/k")));
+
+    // Away from files: nothing else that it could be said of.
+    let (_, before, people) = of("store = \"tpm\"\nfrom = \"file\"\nreplicas = [\"/b\"]\ncredential_file = \"/c\"");
+    assert_eq!(before, (path("/b"), credential("/c")));
+    assert_eq!(people, "TPM device:/dev/tpmrm0, NV indices from 0x018a4c00; coming from /b");
+    let (_, before, _) = of("store = \"tpm\"\nfrom = \"file\"");
+    assert_eq!(before, (path("/d/root/vault.root"), None));
 }

@@ -4,12 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lethe_crypto::epoch::{EpochWriter, Outcome, Takeover};
-use lethe_crypto::root::RootStore;
+use lethe_crypto::root::{MigratingRootStore, RootStore};
 use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
 
 use super::journal::{Erasures, StoreJournal};
 use super::{Accepted, Eraser};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::store::EndWithPanic;
 
@@ -29,6 +29,8 @@ struct Worker {
     window: Duration,
     /// When the last epoch ended, if several erasures shared it: then more may be on their way.
     shared: Option<Instant>,
+    /// The vault moves to another root store, and nobody was told yet that it has.
+    moving: Option<MigratingRootStore>,
 }
 
 /// What one epoch is about to erase.
@@ -47,9 +49,10 @@ pub(crate) fn start(
     roots: Arc<dyn RootStore>,
     keys: Arc<Keyring>,
     window: Duration,
+    moving: Option<MigratingRootStore>,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::TaskLost)?;
-    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, window, shared: None };
+    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, window, shared: None, moving };
     let run = move || runtime.block_on(worker.run());
     let thread = thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
     *eraser.thread.lock() = Some(thread);
@@ -62,28 +65,35 @@ impl Worker {
         let mut wait = RETRY.0;
         loop {
             // What an earlier commit, or an earlier run, left to be destroyed comes first.
-            if let Err(failure) = self.finish().await {
-                self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait).await;
-                if self.stopping() {
-                    break;
+            match self.finish().await {
+                Ok(true) => wait = RETRY.0,
+                Ok(false) => {}
+                Err(failure) => {
+                    self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait);
+                    if self.stopping() {
+                        break;
+                    }
+                    continue;
                 }
-                continue;
             }
-            wait = RETRY.0;
+            self.tell_of_the_move().await;
             let Some(work) = self.next().await else { break };
             let company = work.erasures.accepted.len() > 1;
             match self.writer.run(&work.redraw, &work.erasures).await {
                 Ok(Outcome::Destroyed(_)) => {
+                    wait = RETRY.0;
                     self.redrawn(&work);
                     self.eraser.end(self.writer.epoch().number);
                 }
                 Ok(Outcome::Pending(failure)) => {
+                    wait = RETRY.0;
                     self.redrawn(&work);
-                    tracing::warn!(%failure, "an old root cannot be destroyed; erasures stay pending");
+                    let failure = causes(&failure);
+                    tracing::warn!(failure, "an old root cannot be destroyed; erasures stay pending");
                 }
                 Err(failure) => {
                     self.take_back(work);
-                    self.put_off("an epoch cannot be committed; erasures stay pending", &failure, &mut wait).await;
+                    self.put_off("an epoch cannot be committed; erasures stay pending", &failure, &mut wait);
                     if self.stopping() {
                         break;
                     }
@@ -94,24 +104,22 @@ impl Worker {
         self.eraser.stopped.send_replace(true);
     }
 
-    /// Ends what is retiring; after a failed write, from what is on the disk.
-    async fn finish(&mut self) -> std::result::Result<(), lethe_crypto::Error> {
-        match self.writer.finish().await {
-            Ok(Some(_)) => {
-                self.eraser.end(self.writer.epoch().number);
-                Ok(())
-            }
-            Ok(None) => Ok(()),
+    /// Ends what is retiring, if anything is; after a failed write, from what is on the disk.
+    async fn finish(&mut self) -> std::result::Result<bool, lethe_crypto::Error> {
+        let ended = match self.writer.finish().await {
             Err(lethe_crypto::Error::MustReopen) => {
                 let (journal, roots) = (Arc::clone(&self.journal), Arc::clone(&self.roots));
                 let cache = Arc::clone(self.keys.view().cache());
                 self.writer = EpochWriter::open(journal, roots, cache, Takeover::Refuse).await?;
                 self.writer.finish().await?;
-                self.eraser.end(self.writer.epoch().number);
-                Ok(())
+                true
             }
-            Err(failure) => Err(failure),
+            finished => finished?.is_some(),
+        };
+        if ended {
+            self.eraser.end(self.writer.epoch().number);
         }
+        Ok(ended)
     }
 
     /// Waits for erasures, then a little longer for others to share the epoch. `None` to stop.
@@ -159,10 +167,34 @@ impl Worker {
         inbox.due |= work.due;
     }
 
-    async fn put_off(&self, what: &str, failure: &lethe_crypto::Error, wait: &mut Duration) {
-        tracing::warn!(%failure, cause = ?std::error::Error::source(failure), retry_in = ?*wait, "{what}");
-        tokio::time::sleep(*wait).await;
+    /// Says so once a move to another root store has ended.
+    async fn tell_of_the_move(&mut self) {
+        let Some(moving) = &self.moving else { return };
+        match moving.is_done().await {
+            Ok(true) => {
+                tracing::info!("the roots have moved, and the old root store is empty: take root.from out");
+                self.moving = None;
+            }
+            Ok(false) => {}
+            Err(failure) => tracing::warn!(failure = causes(&failure), "cannot tell whether the roots have moved"),
+        }
+    }
+
+    fn put_off(&self, what: &str, failure: &lethe_crypto::Error, wait: &mut Duration) {
+        if let Some(time) = too_soon(failure) {
+            tracing::info!(next_epoch_in = ?time, "the root store's memory must last: erasures wait, and share an epoch");
+            return self.pause(time);
+        }
+        tracing::warn!(failure = causes(failure), retry_in = ?*wait, "{what}");
+        self.pause(*wait);
         *wait = (*wait * 2).min(RETRY.1);
+    }
+
+    /// Until the time is over, or the vault stops: then nobody waits for a root store that is away.
+    fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        let mut inbox = self.eraser.inbox.lock();
+        while !inbox.stop && !self.eraser.arrived.wait_until(&mut inbox, until).timed_out() {}
     }
 
     fn stopping(&self) -> bool {
@@ -182,6 +214,14 @@ fn redraw(accepted: &[Accepted], burnt: &Redraw) -> Redraw {
         }
     }
     redraw
+}
+
+/// When the next root may be made, if that is all that is wrong.
+fn too_soon(failure: &lethe_crypto::Error) -> Option<Duration> {
+    match std::error::Error::source(failure)?.downcast_ref()? {
+        lethe_roots::Error::TooSoon(time) => Some(*time),
+        _ => None,
+    }
 }
 
 fn slots_of(redraw: &Redraw, tree: TreeId) -> BTreeSet<u64> {

@@ -8,14 +8,15 @@ use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
 use crate::cli::telemetry;
 use crate::config::Config;
-use crate::{ReplicaReport, RootReport, move_roots, root_check};
+use crate::{RootReport, move_roots, root_check};
 
 /// What to do with root keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check, with the server stopped, that the root keys fit the data; changes nothing.
     ///
-    /// Exit code 5 if a replica lacks the current root, or the root does not open the data.
+    /// Exit code 5 if a replica lacks the current root, if the root does not open the data, or if the root store is
+    /// claimed by somebody else.
     Check {
         #[command(flatten)]
         configuration: Configuration,
@@ -54,7 +55,7 @@ async fn migrate(out: Output, config: &Config) -> Result<Exit, Failure> {
 
 fn check(out: Output, config: &Config) -> Result<Exit, Failure> {
     let report = root_check(config).map_err(|error| Failure::failed(format!("cannot check: {}", causes(&error))))?;
-    let sound = report.opens && report.replicas.iter().all(is_sound);
+    let sound = report.is_sound();
 
     let replicas: Vec<_> = report
         .replicas
@@ -64,6 +65,7 @@ fn check(out: Output, config: &Config) -> Result<Exit, Failure> {
                 "path": replica.path.display().to_string(),
                 "holds_root": replica.holds_root,
                 "fault": replica.fault,
+                "sound": replica.sound,
             })
         })
         .collect();
@@ -74,7 +76,10 @@ fn check(out: Output, config: &Config) -> Result<Exit, Failure> {
         "epoch": report.epoch,
         "root": report.root,
         "store": report.store,
-        "opens": report.opens,
+        "from": report.from,
+        "opens": report.fault.is_none(),
+        "fault": report.fault,
+        "claimed": report.claimed,
         "retiring": retiring,
         "replicas": replicas,
         "orphans": report.orphans,
@@ -86,12 +91,20 @@ fn check(out: Output, config: &Config) -> Result<Exit, Failure> {
 
 fn card(report: &RootReport, sound: bool) -> Card {
     let title = if sound { "the root keys fit the data" } else { "the root keys do NOT fit the data" };
-    let opens = if report.opens { "opens the vault tree" } else { "does not open the vault tree" };
+    let opens = match &report.fault {
+        None => "opens the vault tree".to_owned(),
+        Some(fault) => format!("does not open the vault tree: {fault}"),
+    };
     let mut card = Card::new(title)
         .row("vault", &report.vault)
         .row("epoch", report.epoch)
         .row("store", report.store)
+        .maybe("coming from", report.from)
         .row("root", format!("{}, {opens}", report.root));
+    if !report.claimed {
+        let why = "by another copy of this vault that was started since, or for a move that needs root.from";
+        card = card.row("claimed", format!("{why}; a start is fenced out"));
+    }
     for replica in &report.replicas {
         let state = match (&replica.fault, replica.holds_root) {
             (Some(fault), _) => fault.as_str(),
@@ -110,8 +123,4 @@ fn card(report: &RootReport, sound: bool) -> Card {
         card = card.row("receipts say", report.medium.join(", "));
     }
     card
-}
-
-fn is_sound(replica: &ReplicaReport) -> bool {
-    replica.holds_root && replica.fault.is_none()
 }

@@ -1,0 +1,144 @@
+//! A root store that is away: nothing is promised meanwhile, nothing else stands still, and nothing is lost.
+
+use lethe_proto::v1::ErasureState;
+use lethe_roots_testing::secret;
+use lethe_tests::Vault;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::device::Device;
+use crate::on_every_store;
+use crate::stage::Stage;
+
+on_every_store!(while_the_store_is_away:
+    while_the_token_is_away = Device::token(),
+    while_the_server_is_away = Device::server_on_disk(),
+    while_the_tpm_is_away = Device::tpm(),
+);
+
+async fn while_the_store_is_away(mut device: Device) {
+    let mut stage = Stage::with(device.alone(Vault::setup()).set("limits.deadline_ms", 1000)).await;
+    for _ in 0..4 {
+        stage.enroll().await;
+    }
+    stage.erase().await;
+
+    device.take_away();
+    let pending = stage.ask_to_erase(true).await;
+    stage.logs("erasures stay pending").await;
+    stage.logs(device.complaint()).await;
+    assert_eq!(stage.state(&pending).await, ErasureState::Pending);
+    // Who waits is told the truth, too.
+    let waited = stage.bank.privacy_officer().erase(&Stage::id(2)).await.unwrap();
+    assert_eq!(waited.state(), ErasureState::Pending);
+    assert!(!stage.finds(2).await);
+    // Everybody else is served.
+    let new = stage.enroll().await;
+    assert!(stage.finds(new).await && stage.recognises(new).await && stage.recognises(3).await);
+    assert_eq!(stage.vault.health("").await, ServingStatus::Serving);
+    assert_eq!(stage.state(&pending).await, ErasureState::Pending);
+
+    device.bring_back();
+    stage.shredded(&pending).await;
+    stage.shredded(&waited.receipt).await;
+
+    // It goes again, and the server with it, which does not start without it.
+    let last = {
+        device.take_away();
+        let request = stage.bank.privacy_officer().erasure(&Stage::id(3));
+        let request = lethe_proto::v1::EraseSubjectRequest { no_wait: true, ..request };
+        stage.bank.privacy_officer().ask(request).await.unwrap().receipt
+    };
+    stage.vault.kill().await;
+    let refused = stage.vault.refuses_to_start().await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.log.contains(device.complaint()), "{}", refused.log);
+    assert!(refused.log.contains("the vault starts when the root store can be used"), "{}", refused.log);
+    let checked = stage.vault.run(&["root", "check"]);
+    assert_eq!(checked.code, Some(1));
+    assert!(checked.log.contains(device.complaint()), "{}", checked.log);
+
+    device.bring_back();
+    stage.vault.start().await;
+    stage.shredded(&last).await;
+    assert!(!stage.finds(3).await && stage.finds(new).await);
+    stage.vault.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_of_the_server_that_is_not_valid_any_more() {
+    if lethe_roots_testing::skipped() {
+        return;
+    }
+    let device = Device::server();
+    let mut stage = Stage::on(&device).await;
+    stage.enroll().await;
+    stage.enroll().await;
+    secret(&device.bao().token_file(), "no such token");
+    let pending = stage.ask_to_erase(true).await;
+    stage.logs("renew the token in the token file").await;
+    assert_eq!(stage.state(&pending).await, ErasureState::Pending);
+    // A server that cannot get rid of its erasures stops all the same.
+    stage.vault.stop().await;
+    let refused = stage.vault.refuses_to_start().await;
+    assert!(refused.log.contains("renew the token in the token file"), "{}", refused.log);
+    assert!(!stage.vault.log().contains("no such token"), "the log quotes the token");
+
+    device.bao().renew_token();
+    stage.vault.start().await;
+    stage.shredded(&pending).await;
+    stage.everything_is_as_it_must_be().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_not_the_right_one() {
+    if lethe_roots_testing::skipped() {
+        return;
+    }
+    let device = Device::token();
+    let mut stage = Stage::on(&device).await;
+    stage.enroll().await;
+    stage.vault.stop().await;
+    let Device::Token(token) = &device else { unreachable!() };
+    token.add("another");
+    let wrong = token.place().join("wrong");
+    secret(&wrong, "not the pin");
+    for (key, value, words) in [
+        ("pkcs11.token", "a third".to_owned(), "a third"),
+        ("pkcs11.token", "another".to_owned(), "does not hold root"),
+        ("pkcs11.name", "another".to_owned(), "does not hold root"),
+        ("pkcs11.pin_file", wrong.display().to_string(), "refused the PIN"),
+        ("pkcs11.module", "/nonexistent.so".to_owned(), "loading the PKCS#11 module"),
+    ] {
+        stage.vault.reconfigure(|setup| setup.set(key, &value));
+        let refused = stage.vault.refuses_to_start().await;
+        assert!(refused.log.contains(words), "{key}: {}", refused.log);
+        assert!(!refused.log.contains("not the pin"), "the log quotes the PIN");
+        stage.vault.reconfigure(|setup| device.alone(setup.unset("pkcs11.name")));
+    }
+    stage.vault.start().await;
+    stage.everything_is_as_it_must_be().await;
+}
+
+/// A TPM's memory wears out, so epochs have a pace. Erasures wait for it together, and nobody is alarmed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tpm_that_must_last() {
+    if lethe_roots_testing::skipped() {
+        return;
+    }
+    let device = Device::tpm();
+    let mut stage = Stage::with(device.alone(Vault::setup()).set("tpm.min_interval_s", 3)).await;
+    for _ in 0..3 {
+        stage.enroll().await;
+    }
+    let first = stage.ask_to_erase(true).await;
+    let second = stage.ask_to_erase(true).await;
+    let (first, second) = (stage.shredded(&first).await, stage.shredded(&second).await);
+    assert_eq!(first.erasure.to, second.erasure.to, "they share an epoch");
+    let third = stage.ask_to_erase(true).await;
+    stage.logs("the root store's memory must last").await;
+    assert!(!stage.vault.log().contains("erasures stay pending"));
+    // A vault that waits for it can stop, and goes on waiting when it is started again.
+    stage.vault.restart().await;
+    stage.shredded(&third).await;
+    stage.everything_is_as_it_must_be().await;
+}

@@ -1,0 +1,124 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::{program, secret};
+
+/// Label of the token.
+pub const LABEL: &str = "roots";
+/// Its user PIN.
+pub const PIN: &str = "shibboleth-1234";
+
+/// A SoftHSM token in a folder of its own. Who uses it needs [`SoftHsm::configuration`] in the environment variable
+/// `SOFTHSM2_CONF` when the module is loaded.
+#[derive(Debug)]
+pub struct SoftHsm {
+    place: PathBuf,
+    _folder: Option<TempDir>,
+}
+
+impl Default for SoftHsm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SoftHsm {
+    /// A new token.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let token = Self { place: folder.path().to_owned(), _folder: Some(folder) };
+        fs::create_dir(token.tokens()).unwrap();
+        let lines = ["objectstore.backend = file", "log.level = ERROR", ""].join("\n");
+        let tokens = token.tokens().display().to_string();
+        fs::write(token.configuration(), format!("directories.tokendir = {tokens}\n{lines}")).unwrap();
+        secret(&token.pin_file(), format!("{PIN}\n"));
+        token.add(LABEL);
+        token
+    }
+
+    /// The token that is in a folder already.
+    #[must_use]
+    pub fn at(place: PathBuf) -> Self {
+        Self { place, _folder: None }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// What `SOFTHSM2_CONF` must name.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.place.join("softhsm2.conf")
+    }
+
+    /// Where the user PIN is.
+    #[must_use]
+    pub fn pin_file(&self) -> PathBuf {
+        self.place.join("pin")
+    }
+
+    /// Makes another token beside the first.
+    pub fn add(&self, label: &str) {
+        let made = Command::new(program("softhsm2-util"))
+            .args(["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "so-87654321"])
+            .env("SOFTHSM2_CONF", self.configuration())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// Takes all tokens away, as if they were pulled out.
+    pub fn take_away(&self) {
+        fs::rename(self.tokens(), self.away()).unwrap();
+    }
+
+    /// Brings them back.
+    pub fn bring_back(&self) {
+        fs::rename(self.away(), self.tokens()).unwrap();
+    }
+
+    /// How many objects the first token has: a claim, and a key and a mark for each root.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        self.files().len()
+    }
+
+    /// How many of them are keys.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        // SoftHSM's files: a generation, then attributes by number: type, kind (2: a number), value. CKA_CLASS is 0, and
+        // that of a secret key 4.
+        let class = |file: &[u8]| file.get(24..32).map(|value| value == 4_u64.to_be_bytes());
+        self.files().iter().filter(|path| class(&fs::read(path).unwrap()) == Some(true)).count()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let token = fs::read_dir(self.tokens()).unwrap().next().unwrap().unwrap().path();
+        let entries = fs::read_dir(token).unwrap().map(|entry| entry.unwrap().path());
+        let is_object = |path: &PathBuf| path.extension().is_some_and(|end| end == "object");
+        entries.filter(|path| is_object(path) && !path.ends_with("token.object")).collect()
+    }
+
+    fn tokens(&self) -> PathBuf {
+        self.place.join("tokens")
+    }
+
+    fn away(&self) -> PathBuf {
+        self.place.join("away")
+    }
+}
+
+/// SoftHSM's PKCS#11 module.
+#[must_use]
+pub fn module() -> PathBuf {
+    let places = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"].map(PathBuf::from);
+    let found = places.into_iter().find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("libsofthsm2.so is not installed: run .ci/setup, or set LETHE_SKIP_ROOT_STORES=1"))
+}

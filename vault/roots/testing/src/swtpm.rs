@@ -1,0 +1,138 @@
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::{program, secret};
+
+/// What is in [`Swtpm::auth_file`].
+pub const SECRET: &str = "what the indices are authorised with";
+
+/// A software TPM 2.0, on ports of its own. It serves one connection at a time.
+#[derive(Debug)]
+pub struct Swtpm {
+    directory: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+/// The first of two free ports in a row: the library looks for the control channel behind the data channel.
+#[must_use]
+pub fn free_ports() -> u16 {
+    loop {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
+impl Default for Swtpm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Swtpm {
+    /// A new one.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut tpm = Self { directory: tempfile::tempdir().unwrap(), port: free_ports(), child: None };
+        secret(&tpm.auth_file(), SECRET);
+        fs::create_dir(tpm.state()).unwrap();
+        tpm.start();
+        tpm
+    }
+
+    /// Starts it again, with the state it had.
+    pub fn start(&mut self) {
+        let child = Command::new(program("swtpm"))
+            .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
+            .arg(format!("--tpmstate=dir={}", self.state().display()))
+            .arg(format!("--server=type=tcp,port={},bindaddr=127.0.0.1", self.port))
+            .arg(format!("--ctrl=type=tcp,port={},bindaddr=127.0.0.1", self.port + 1))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let child = self.child.insert(child);
+        while TcpStream::connect(("127.0.0.1", self.port + 1)).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "swtpm did not start");
+            std::thread::yield_now();
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Its port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A folder for what belongs to it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The folder that it keeps its state in.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
+    /// Where the secret of whoever uses it is.
+    #[must_use]
+    pub fn auth_file(&self) -> PathBuf {
+        self.directory.path().join("auth")
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn tcti(&self) -> String {
+        format!("swtpm:host=127.0.0.1,port={}", self.port)
+    }
+
+    /// A tool of tpm2-tools, which must succeed. It needs the TPM to itself.
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> String {
+        let run = self.run_tool(name, arguments);
+        assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8_lossy(&run.stdout).into_owned()
+    }
+
+    /// Whether such a tool succeeds.
+    #[must_use]
+    pub fn tool_succeeds(&self, name: &str, arguments: &[&str]) -> bool {
+        self.run_tool(name, arguments).status.success()
+    }
+
+    /// Ends the sessions of a process that was killed: what the kernel's resource manager does when it closes. This TPM
+    /// has none, and room for three sessions.
+    pub fn resource_manager(&self) -> impl Fn() + Send + Sync + 'static {
+        let tcti = self.tcti();
+        move || {
+            let mut flush = Command::new(program("tpm2_flushcontext"));
+            let run = flush.arg("--loaded-session").env("TPM2TOOLS_TCTI", &tcti).output().unwrap();
+            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        }
+    }
+
+    fn run_tool(&self, name: &str, arguments: &[&str]) -> std::process::Output {
+        Command::new(program(name)).args(arguments).env("TPM2TOOLS_TCTI", self.tcti()).output().unwrap()
+    }
+}
+
+impl Drop for Swtpm {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
