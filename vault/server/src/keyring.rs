@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lethe_crypto::record::{self, RecordContext, RecordKeys, RecordKind};
 use lethe_crypto::secret::SlotKey;
@@ -17,6 +18,9 @@ const RECORD_VERSION: u32 = 1;
 
 /// Slots made durable at a time. A crash burns those that were not used; they are redrawn by the next epoch.
 const RESERVED_AT_ONCE: u64 = 1024;
+
+/// How long a call waits for others that reserve slots.
+const RESERVED: Duration = Duration::from_secs(5);
 
 /// The slot of a tree that is its owner's own.
 const OWN: SlotRef = SlotRef::first(0);
@@ -123,7 +127,7 @@ impl Keyring {
     /// Gives back the slots that are reserved and were never handed out: the next start need not take them for burnt.
     /// To be called last, when nothing is allocated any more.
     pub async fn release(&self) -> Result<()> {
-        let _one = self.reserving.lock().await;
+        let Ok(_one) = tokio::time::timeout(RESERVED, self.reserving.lock()).await else { return Ok(()) };
         let mut change = Change::new().starting();
         for (tree, allocator) in self.allocators() {
             if let Some(released) = allocator.release() {
@@ -147,7 +151,9 @@ impl Keyring {
 
     async fn reserve(&self, tree: TreeId, allocator: &SlotAllocator) -> Result<()> {
         let before = allocator.mark();
-        let _one = self.reserving.lock().await;
+        // Who waits for a mirror does so under this lock; the next ones do not wait for ever.
+        let one = tokio::time::timeout(RESERVED, self.reserving.lock()).await;
+        let _one = one.map_err(|_| StoreError::Overloaded)?;
         if allocator.mark() > before {
             return Ok(());
         }

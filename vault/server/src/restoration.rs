@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::time::Duration;
 
 use lethe_crypto::epoch::{Outcome, Takeover};
 use lethe_crypto::tree::{SlotRef, TreeId};
@@ -18,7 +19,10 @@ use crate::keyring::Keyring;
 use crate::opening::{self, Foundation, OpenError, find_burnt};
 use crate::records::{IntentRecord, ProfileRecord, decode};
 use crate::silo::Loaded;
-use crate::store::{Backups, Change, Key, ProfileNumber, RowKind, Store, StoreError, Truth};
+use crate::store::{Backups, Change, Key, MirrorId, ProfileNumber, RowKind, Store, StoreError, Truth};
+
+/// How long mirrors may take to be copied to.
+const COPY: Duration = Duration::from_secs(3600);
 
 /// Rows that are opened together.
 const CHUNK: usize = 8192;
@@ -33,6 +37,8 @@ pub struct Source<'a> {
     /// Claim the root store also if a later run has: whoever that was is gone for good, and what its mirror lacks is
     /// lost. Still refused if the root store does not hold the root that the mirror names.
     pub take_over: bool,
+    /// Mirrors that are lost with the data: given up, on the record.
+    pub lost_mirrors: &'a [MirrorId],
 }
 
 /// What became of it all.
@@ -85,7 +91,7 @@ impl Rows {
 pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result<Restored, OpenError> {
     let db = config.data_dir.join("db");
     // Before hours are spent on copying: nothing can be restored without a mirror.
-    let truth = Truth::open(&config.mirror_paths())?;
+    let truth = Truth::open(&config.mirror_paths(), source.lost_mirrors)?;
     match source.backup {
         Some((folder, number)) => match is_begun(&db)? {
             true => tracing::info!("going on with the restore that was begun; the backup is not read again"),
@@ -102,18 +108,18 @@ pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result
     drop(truth);
     let takeover = if source.take_over { Takeover::ClaimAnyway } else { Takeover::Refuse };
     let mut vault = Foundation::restoring(config, takeover).await?;
-    let restored = bring_up(&mut vault, source.accept_loss).await;
+    let restored = bring_up(&mut vault, &source).await;
     vault.store.close();
     restored
 }
 
 /// Removes what is gone, and the keys of what is lost; nothing before everything was looked at.
-async fn bring_up(vault: &mut Foundation, accept_loss: bool) -> std::result::Result<Restored, OpenError> {
+async fn bring_up(vault: &mut Foundation, source: &Source<'_>) -> std::result::Result<Restored, OpenError> {
     let (store, keys) = (&vault.store, &vault.keys);
 
     let sifted = tokio::task::block_in_place(|| Sieve::new(store, keys)?.sift())?;
     let corrupt = sifted.report.corrupt.sum();
-    if corrupt > 0 && !accept_loss {
+    if corrupt > 0 && !source.accept_loss {
         let why = format!(
             "{corrupt} rows are damaged, and nothing was given up yet. Another backup may have them whole: move {} away \
              and name it. Or go on without them, for good, with --accept-loss",
@@ -139,8 +145,8 @@ async fn bring_up(vault: &mut Foundation, accept_loss: bool) -> std::result::Res
         }
     }
     report.epoch = vault.writer.epoch().number;
-    let sequence = vault.store.commit(finished(&report)?).await?.sequence;
-    vault.store.mirrored(sequence).await?;
+    let sequence = vault.store.commit(finished(&report, source.lost_mirrors)?).await?.sequence;
+    vault.store.mirrored_within(sequence, COPY).await?;
     Ok(report)
 }
 
@@ -182,7 +188,7 @@ fn write_bulk(truth: &Truth, db: &Path, folder: &Path, number: Option<u32>) -> R
 }
 
 /// The change that ends a restore, with its record in the vault's log.
-fn finished(report: &Restored) -> Result<Change> {
+fn finished(report: &Restored, lost: &[MirrorId]) -> Result<Change> {
     let entry = audit::by_the_vault("vault.restore", Timestamp::now())?;
     let fields = [
         ("epoch", report.epoch),
@@ -195,6 +201,10 @@ fn finished(report: &Restored) -> Result<Change> {
     ];
     let mut change = Change::new();
     change.delete(Key::Restoring);
+    for id in lost {
+        let entry = audit::by_the_vault("mirror.drop", Timestamp::now())?;
+        change.log(TreeId::VAULT, audit::naming(entry, "MIRROR_DROPPED", "mirror", &id.to_string())?);
+    }
     change.log(TreeId::VAULT, audit::counting(entry, "VAULT_RESTORED", &fields)?);
     Ok(change)
 }

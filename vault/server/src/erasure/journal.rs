@@ -86,17 +86,17 @@ impl Journal for StoreJournal {
     }
 
     async fn save(&self, state: &EpochState) -> Result<(), BoxError> {
+        // Whoever comes to claim has found the committed root, and that nobody else has claimed it since.
+        self.store.begin_mirroring();
         let mut change = Change::new().starting();
         if !memory::is_locked() {
             change.put(Key::Unlocked, Vec::new());
         }
         self.write_state(change, state).await?;
         // A claim that no mirror knows would fence out a restore. But a vault must start without its mirrors, too.
-        let mirrored = self.store.mirrored(self.committed.load(Ordering::Acquire));
-        match tokio::time::timeout(CLAIM, mirrored).await {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => tracing::warn!(%fault, "a claim of the root store is not mirrored yet"),
-            Err(_) => tracing::warn!("a claim of the root store is not mirrored yet: a mirror is still catching up"),
+        let mirrored = self.store.mirrored_within(self.committed.load(Ordering::Acquire), CLAIM);
+        if let Err(fault) = mirrored.await {
+            tracing::warn!(%fault, "a claim of the root store is not mirrored yet");
         }
         Ok(())
     }

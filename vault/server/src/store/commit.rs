@@ -22,6 +22,9 @@ use super::mirror::{MirrorId, MirrorState, Mirrors, Registered, is_mirrored};
 /// How long the audit of a read may stay unsynced.
 const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
 
+/// How long a call waits for the mirrors.
+const MIRRORED: Duration = Duration::from_secs(5);
+
 /// Changes that share one write.
 const GROUP: usize = 512;
 
@@ -213,7 +216,17 @@ impl Store {
     /// # Errors
     /// `Mirror` if one cannot be written now.
     pub async fn mirrored(&self, sequence: u64) -> Result<(), StoreError> {
-        self.mirrors.have(sequence).await
+        self.mirrored_within(sequence, MIRRORED).await
+    }
+
+    /// The same, with more patience: a mirror that is new, or was away, is copied to first.
+    pub async fn mirrored_within(&self, sequence: u64, patience: Duration) -> Result<(), StoreError> {
+        self.mirrors.have(sequence, patience).await
+    }
+
+    /// Has the mirrors follow, once it is known that this is the vault, and not a copy of it that was left behind.
+    pub fn begin_mirroring(&self) {
+        self.mirrors.begin();
     }
 
     /// How the mirrors stand.

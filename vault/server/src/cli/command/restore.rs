@@ -11,7 +11,7 @@ use crate::cli::output::{Card, Output};
 use crate::error::Error;
 use crate::opening::OpenError;
 use crate::restoration::{Restored, Rows, Source, restore};
-use crate::store::StoreError;
+use crate::store::{MirrorId, StoreError};
 
 /// What to restore from.
 #[derive(Debug, Args)]
@@ -32,6 +32,10 @@ pub(crate) struct Command {
     #[arg(long)]
     take_over: bool,
 
+    /// A mirror that is lost, too, and given up on the record; give it several times.
+    #[arg(long, value_name = "MIRROR")]
+    lost_mirror: Vec<MirrorId>,
+
     #[command(flatten)]
     configuration: Configuration,
 }
@@ -40,7 +44,8 @@ pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure>
     let config = command.configuration.load()?;
     crate::cli::telemetry::init(&config.log)?;
     let backup = command.backup.as_deref().map(|folder| (folder, command.number));
-    let source = Source { backup, accept_loss: command.accept_loss, take_over: command.take_over };
+    let Command { accept_loss, take_over, .. } = *command;
+    let source = Source { backup, accept_loss, take_over, lost_mirrors: &command.lost_mirror };
     let restored = restore(&config, source).await.map_err(|error| failure(&error))?;
     out.result(&json(&restored), &card(&restored))?;
     Ok(Exit::Done)

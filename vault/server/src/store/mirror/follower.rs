@@ -11,12 +11,15 @@ use super::set::expect_no_newer;
 use super::{MirrorId, Position, exists};
 use crate::store::StoreError;
 use crate::store::change::Row;
+use crate::store::commit::EndWithPanic;
 use crate::store::db::Database;
 
 /// How long a mirror may be behind while nobody waits for it.
 const LAG: Duration = Duration::from_millis(50);
 /// Bytes that may wait for a mirror before it is cut off and copied to later.
 const BACKLOG: usize = 64 << 20;
+/// How long a mirror may take to write what waits when the store is closed.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The first and the longest wait before a mirror that fails is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
@@ -54,13 +57,15 @@ struct Backlog {
     since: Option<Instant>,
     /// Somebody waits for the mirror.
     urgent: bool,
+    /// It may be written to: whoever opened the store has seen that this is the vault, and not a copy of it.
+    begun: bool,
     /// The mirror does not follow now: nothing is kept for it, as it will be copied to.
     cut_off: bool,
     closed: bool,
 }
 
 impl Mirror {
-    /// Follows `main` from now on. An open `mirror` is copied to first; without one that is tried until it can be
+    /// Follows `main` once it is told to begin. An open `mirror` is copied to first; without one that is tried until it can be
     /// opened, but never made anew: it was there, and somebody has to say that it is gone.
     pub(in crate::store) fn follow(
         id: MirrorId,
@@ -107,41 +112,60 @@ impl Mirror {
         self.shared.changed.notify_one();
     }
 
-    /// Returns once the mirror has everything up to `sequence`, synced.
+    /// From here on the mirror is written to.
+    pub(in crate::store) fn begin(&self) {
+        self.shared.backlog.lock().begun = true;
+        self.shared.changed.notify_one();
+    }
+
+    /// Returns once the mirror has everything up to `sequence`, synced; or at once, if it was not told to begin.
     ///
     /// # Errors
-    /// `Mirror` if it cannot be written now. It is tried again by itself.
-    pub(in crate::store) async fn has(&self, sequence: u64) -> Result<(), StoreError> {
+    /// `Mirror` if it cannot be written now, or does not keep up within `patience`. It is tried again by itself.
+    pub(in crate::store) async fn has(&self, sequence: u64, patience: Duration) -> Result<(), StoreError> {
         let mut standing = self.shared.standing.subscribe();
-        self.shared.backlog.lock().urgent = true;
+        {
+            let mut backlog = self.shared.backlog.lock();
+            if !backlog.begun {
+                return Ok(());
+            }
+            backlog.urgent = true;
+        }
         self.shared.changed.notify_one();
+        let failing = |fault: String| StoreError::Mirror { path: self.path.clone(), fault };
+        let until = tokio::time::Instant::now() + patience;
         loop {
             match &*standing.borrow_and_update() {
                 Standing::At(reached) if *reached >= sequence => return Ok(()),
-                Standing::Failing(fault) => {
-                    return Err(StoreError::Mirror { path: self.path.clone(), fault: fault.to_string() });
-                }
+                Standing::Failing(fault) => return Err(failing(fault.to_string())),
                 Standing::At(_) | Standing::CatchingUp => {}
             }
-            standing.changed().await.map_err(|_| StoreError::Closed)?;
+            match tokio::time::timeout_at(until, standing.changed()).await {
+                Ok(changed) => changed.map_err(|_| StoreError::Closed)?,
+                Err(_) => return Err(failing("it does not keep up".to_owned())),
+            }
         }
     }
 
-    /// Writes what waits, and ends.
+    /// Writes what waits, and ends. A mirror whose disk hangs is left to itself: it catches up at the next start.
     pub(in crate::store) fn close(&self) {
         self.shared.backlog.lock().closed = true;
         self.shared.changed.notify_one();
-        if let Some(thread) = self.thread.lock().take()
-            && thread.join().is_err()
-        {
-            tracing::error!(path = %self.path.display(), "a mirror's thread panicked");
+        let Some(thread) = self.thread.lock().take() else { return };
+        let until = Instant::now() + PATIENCE;
+        while !thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if !thread.is_finished() {
+            tracing::warn!(path = %self.path.display(), "a mirror hangs, and is left behind");
         }
     }
 }
 
 impl Backlog {
     fn cut_off(&mut self) {
-        *self = Self { cut_off: true, closed: self.closed, urgent: self.urgent, ..Self::default() };
+        let Self { begun, closed, urgent, .. } = *self;
+        *self = Self { cut_off: true, begun, closed, urgent, ..Self::default() };
     }
 }
 
@@ -160,6 +184,10 @@ struct Follower {
 
 impl Follower {
     fn run(mut self, mut open: Option<Database>) {
+        let _whole = EndWithPanic;
+        if !self.begins() {
+            return;
+        }
         let mut wait = RETRY.0;
         loop {
             let fault = match self.follow(open.take()) {
@@ -255,6 +283,15 @@ impl Follower {
                 _ => self.shared.changed.wait(&mut backlog),
             }
         }
+    }
+
+    /// Waits until the mirror may be written to; `false` if the store is closed before.
+    fn begins(&self) -> bool {
+        let mut backlog = self.shared.backlog.lock();
+        while !backlog.begun && !backlog.closed {
+            self.shared.changed.wait(&mut backlog);
+        }
+        backlog.begun
     }
 
     fn closed_within(&self, wait: Duration) -> bool {

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::follower::{Mirror, Standing};
 use super::{MirrorId, Position, Registered, exists, registered};
@@ -49,8 +50,8 @@ impl MirrorState {
 }
 
 impl Mirrors {
-    /// Opens the mirrors in `paths` and begins to follow `main`; makes those that are new. Nothing may have been
-    /// written to `main` since it was opened.
+    /// Opens the mirrors in `paths`, and makes those that are new; they follow `main` once [`Self::begin`] is called. Nothing
+    /// may have been written to `main` since it was opened.
     ///
     /// # Errors
     /// `MirrorMissing` if the vault has a mirror that is not among the paths; `MirrorForeign` if a path holds one that
@@ -68,8 +69,19 @@ impl Mirrors {
         let mut opened = Vec::new();
         let mut new = Vec::new();
         for path in paths {
-            let (id, mirror) = match find(path)? {
-                Some((position, _)) if Some(position.id) == dropping => continue,
+            let found = match find(path) {
+                Err(fault) if known.iter().any(|known| known.path == *path) => {
+                    tracing::warn!(path = %path.display(), %fault, "a mirror cannot be opened; it is tried again");
+                    None
+                }
+                found => found?,
+            };
+            let (id, mirror) = match found {
+                Some((position, _)) if Some(position.id) == dropping => {
+                    // What shows that the data were put back is not given up for that.
+                    expect_no_newer(main, main.sequence(), path, position)?;
+                    continue;
+                }
                 Some((Position { id, .. }, mirror)) if !known.iter().any(|known| known.id == id) => {
                     if dropping.is_some() {
                         continue;
@@ -105,6 +117,11 @@ impl Mirrors {
         Ok(Self { all: opened.into_iter().map(follow).collect::<Result<_, _>>()?, new })
     }
 
+    /// Has the mirrors follow: the root store knows this vault as the one that it belongs to.
+    pub(in crate::store) fn begin(&self) {
+        self.all.iter().for_each(Mirror::begin);
+    }
+
     /// None at all.
     pub(in crate::store) const fn none() -> Self {
         Self { all: Vec::new(), new: Vec::new() }
@@ -124,9 +141,9 @@ impl Mirrors {
         self.all.iter().for_each(|mirror| mirror.send(sequence, &rows));
     }
 
-    pub(in crate::store) async fn have(&self, sequence: u64) -> Result<(), StoreError> {
+    pub(in crate::store) async fn have(&self, sequence: u64, patience: Duration) -> Result<(), StoreError> {
         for mirror in &self.all {
-            mirror.has(sequence).await?;
+            mirror.has(sequence, patience).await?;
         }
         Ok(())
     }
