@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use rand::distr::{Alphanumeric, SampleString};
 use rand::seq::{IndexedRandom, IteratorRandom};
@@ -55,6 +56,7 @@ pub struct History {
     /// Receipts that were called shredded, and the root store at that very moment.
     pub(super) shredded: Vec<(String, Roots)>,
     pub(super) counts: Counts,
+    pub(super) begun: Instant,
 }
 
 /// What happened, in numbers.
@@ -122,6 +124,7 @@ impl History {
             moments: Vec::new(),
             shredded: Vec::new(),
             counts: Counts::default(),
+            begun: Instant::now(),
         };
         history.image();
         history

@@ -21,6 +21,8 @@ pub(super) struct Images {
     files: Vec<File>,
     /// The newest version of each path.
     newest: HashMap<PathBuf, usize>,
+    /// Tables by inode: none is given to another file as long as its table is kept.
+    tables: HashMap<u64, usize>,
     images: Vec<Image>,
 }
 
@@ -55,7 +57,7 @@ struct Stamp {
 impl Images {
     pub(super) fn new() -> Self {
         let store = tempfile::Builder::new().prefix("lethe-images-").tempdir().unwrap();
-        Self { store, files: Vec::new(), newest: HashMap::new(), images: Vec::new() }
+        Self { store, files: Vec::new(), newest: HashMap::new(), tables: HashMap::new(), images: Vec::new() }
     }
 
     /// Images a folder, whatever is being done to it.
@@ -76,13 +78,13 @@ impl Images {
         let metadata = fs::metadata(path)?;
         let stamp =
             Stamp { inode: metadata.ino(), length: metadata.len(), changed: (metadata.mtime(), metadata.mtime_nsec()) };
+        if is_table(path) {
+            return self.link(path, stamp);
+        }
         if let Some(&file) = self.newest.get(path)
             && self.files[file].stamp == stamp
         {
             return Ok(Version { file, length: stamp.length });
-        }
-        if is_table(path) {
-            return self.link(path, stamp);
         }
         let bytes = fs::read(path)?;
         let length = bytes.len() as u64;
@@ -105,9 +107,14 @@ impl Images {
 
     /// Tables are written once: another name for the same bytes will do.
     fn link(&mut self, path: &Path, stamp: Stamp) -> io::Result<Version> {
+        if let Some(&file) = self.tables.get(&stamp.inode) {
+            return Ok(Version { file, length: stamp.length });
+        }
         let kept = self.place();
         fs::hard_link(path, &kept)?;
-        Ok(self.add(path, kept, stamp, stamp.length))
+        let version = self.add(path, kept, stamp, stamp.length);
+        self.tables.insert(stamp.inode, version.file);
+        Ok(version)
     }
 
     fn place(&self) -> PathBuf {
@@ -141,6 +148,10 @@ impl Images {
         for (name, version) in &self.images[image] {
             let (path, kept) = (folder.join(name), &self.files[version.file].kept);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if is_table(name) {
+                fs::hard_link(kept, &path).unwrap();
+                continue;
+            }
             // A copy: whoever opens it may change it.
             let bytes = fs::read(kept).unwrap();
             let length = usize::try_from(version.length).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use lethe_domain::Embedding;
 use rand::Rng;
@@ -20,8 +21,8 @@ use crate::residue::{Needles, Scanner};
 
 /// Moments at which the adversary tries.
 const RECKONINGS: usize = 6;
-/// Every so many-th image is opened by RocksDB, beside those of a closed database.
-const OPENED: usize = 10;
+/// Images of an open database, and of a closed one, that RocksDB opens.
+const OPENED: usize = 40;
 /// Operations from one blow to the next: a death at a step, an aborted epoch, a clone.
 const SPACING: usize = 12;
 /// People and faces that are looked for in clear.
@@ -51,6 +52,8 @@ pub struct Report {
     pub keys: usize,
     /// Answers `SHREDDED`, each given when the root store held no root of the epoch that was left.
     pub shredded: usize,
+    /// How long the history took, and what came after it.
+    pub took: [Duration; 2],
     /// What was found in clear.
     pub residues: Vec<String>,
 }
@@ -76,6 +79,8 @@ impl fmt::Display for Report {
         writeln!(f, "{} guesses of erased faces confirmed by what is remembered of a request", self.confirmed)?;
         writeln!(f, "{} answers SHREDDED, each after the root was gone", self.shredded)?;
         writeln!(f, "{} keys looked for in clear, {} residues", self.keys, self.residues.len())?;
+        let [lived, judged] = self.took;
+        writeln!(f, "{} s of history, {} s of judgement", lived.as_secs(), judged.as_secs())?;
         for verdict in &self.verdicts {
             writeln!(f, "{verdict}")?;
         }
@@ -116,6 +121,7 @@ impl History {
     pub async fn conclude(mut self) -> Report {
         self.reckon(Effort::Everything).await;
         self.stop().await;
+        let (lived, ended) = (self.begun.elapsed(), Instant::now());
         self.images.read_into(&mut self.seen);
         let last = self.images.len() - 1;
         let truth = Truth::of(&self);
@@ -133,6 +139,7 @@ impl History {
             confirmed: self.confirmed(&truth),
             keys: truth.keys.len(),
             shredded,
+            took: [lived, ended.elapsed()],
             residues,
             verdicts,
         }
@@ -141,8 +148,11 @@ impl History {
     /// Opens images with RocksDB. Every row that they show was read from the logs, so what is searched is complete; and
     /// the last one shows exactly the templates that the clients know to be there.
     fn open_with_rocksdb(&self, last: usize, truth: &Truth) -> usize {
-        let sampled = (0..self.images.len()).filter(|image| image % OPENED == 0);
-        let chosen: BTreeSet<usize> = self.closed.iter().copied().chain(sampled).chain([last]).collect();
+        let all: Vec<usize> = (0..self.images.len()).collect();
+        let some = |images: &[usize]| -> Vec<usize> {
+            images.iter().copied().step_by(images.len().div_ceil(OPENED).max(1)).collect()
+        };
+        let chosen: BTreeSet<usize> = [some(&all), some(&self.closed), vec![last]].concat().into_iter().collect();
         for &image in &chosen {
             let folder = tempfile::tempdir().unwrap();
             self.images.lay_out(image, folder.path());
