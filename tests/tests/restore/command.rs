@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lethe_tests::{Cli, Faces, Vault};
+use lethe_tests::{Cli, Faces, Home, Vault};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_looks_after_backups_from_the_command_line() {
@@ -138,6 +138,33 @@ async fn a_restore_says_what_is_missing_and_leaves_everything() {
     let restored = restore(&[]).one();
     assert_eq!((restored["back"]["subjects"].as_u64(), restored["back"]["templates"].as_u64()), (Some(1), Some(1)));
     assert_eq!(restored["corrupt"]["templates"], 0);
+    vault.start().await;
+    bank.privacy_officer().subject("ada").await.unwrap();
+}
+
+/// A mirror that was away while the vault was started once more: the root keys know of that start, and it does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_missed_a_start_is_gone_by_only_when_told_so() {
+    let vault = Vault::setup().apart().start().await;
+    let bank = vault.tenant("bank").await;
+    bank.enroller().enroll("ada", &Faces::seeded(79).person(0).selfie()).await.unwrap();
+    vault.operator().back_up().await.unwrap();
+    vault.stop().await;
+    let home = vault.home();
+    let kept = Home::copy_of(&home.mirror());
+    vault.start().await;
+    vault.kill().await;
+    home.lose_data();
+    std::fs::remove_dir_all(home.mirror()).unwrap();
+    std::fs::rename(kept.path(), home.mirror()).unwrap();
+
+    let restore = || Cli::new(["restore", "--backup"]).arg(home.backups()).offline(home);
+    let fenced = restore().run();
+    assert!(fenced.code() == 1 && fenced.errors.contains("--take-over"), "{fenced:?}");
+    let unfinished = vault.refuses_to_start().await;
+    assert!(unfinished.log.contains("was not finished"), "{}", unfinished.log);
+    let restored = restore().arg("--take-over").run().one();
+    assert_eq!(restored["back"]["templates"], 1);
     vault.start().await;
     bank.privacy_officer().subject("ada").await.unwrap();
 }

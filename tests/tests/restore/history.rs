@@ -141,11 +141,13 @@ impl History {
     /// Sends a request; now and then the server is killed on the way, and the request repeated until it is answered.
     async fn ask<C: Call + Clone>(&mut self, vault: &Vault, caller: &Caller, request: C) -> C::Response {
         if self.random.random_range(0..10) == 0 {
-            let (sender, first) = (caller.clone(), request.clone());
-            let sent = tokio::spawn(async move { sender.ask(first).await.map(drop) });
-            tokio::time::sleep(Duration::from_millis(self.random.random_range(0..15))).await;
-            vault.crash().await;
-            drop(sent.await.unwrap());
+            let delay = Duration::from_millis(self.random.random_range(0..15));
+            let killed = async {
+                tokio::time::sleep(delay).await;
+                vault.crash().await;
+            };
+            // In this order: it is on its way before the server is gone. Whatever it is answered, it is asked again.
+            drop(tokio::join!(caller.ask(request.clone()), killed));
         }
         caller.ask(request).await.unwrap()
     }

@@ -151,6 +151,16 @@ async fn a_folder_that_cannot_be_used_fails_the_calls_and_not_the_start() {
     std::fs::remove_file(vault.home().backups()).unwrap();
     assert_eq!(operator.back_up().await.unwrap().state(), BackupState::Done);
 
+    // Where backups were and none are, a disk is not mounted: they are not begun anew in its place.
+    let aside = vault.home().path().join("aside");
+    std::fs::rename(vault.home().backups(), &aside).unwrap();
+    std::fs::create_dir(vault.home().backups()).unwrap();
+    operator.back_up().await.refused().assert_is(Code::Unavailable, ErrorReason::BackupFolderUnusable);
+    assert!(vault.log().contains("is its disk mounted?"), "{}", vault.log());
+    std::fs::remove_dir(vault.home().backups()).unwrap();
+    std::fs::rename(&aside, vault.home().backups()).unwrap();
+    assert_eq!(operator.backups().await.unwrap().len(), 1);
+
     // Another vault's backups are none of ours.
     let other = Vault::setup().set("backup.path", vault.home().backups().display()).start().await;
     other.operator().back_up().await.refused().assert_is(Code::Unavailable, ErrorReason::BackupFolderUnusable);
@@ -254,7 +264,7 @@ async fn a_server_may_end_while_a_backup_is_made() {
         let before = operator.backups().await.unwrap();
         let begun = operator.ask(v1::CreateBackupRequest { no_wait: true, ..operator.new_backup() }).await.unwrap();
         tokio::time::sleep(Duration::from_millis(round * 3)).await;
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             vault.kill().await;
         } else {
             // Waits for it.
@@ -263,7 +273,7 @@ async fn a_server_may_end_while_a_backup_is_made() {
         vault.start().await;
         let after = operator.backups().await.unwrap();
         let made = after.iter().any(|backup| backup.name == begun.name);
-        assert!(made || round % 2 == 0, "a server that is stopped ends a backup first");
+        assert!(made || round.is_multiple_of(2), "a server that is stopped ends a backup first");
         assert_eq!(after.len(), before.len() + usize::from(made));
     }
     let operator = vault.operator();

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lethe_crypto::root::VaultId;
@@ -22,6 +23,8 @@ pub struct Keeper {
     /// Bytes that a backup leaves free.
     reserve: u64,
     board: Mutex<Board>,
+    /// The folder was there in this run: one that is empty now is a disk that is not mounted.
+    seen: AtomicBool,
     /// Counts the jobs that ended.
     ended: watch::Sender<u64>,
 }
@@ -48,7 +51,14 @@ pub(super) enum Task {
 impl Keeper {
     /// For backups in this folder, of this vault; without a folder there are none.
     pub(crate) fn new(path: Option<PathBuf>, vault: VaultId, reserve: u64) -> Self {
-        Self { path, vault, reserve, board: Mutex::default(), ended: watch::Sender::new(0) }
+        Self {
+            path,
+            vault,
+            reserve,
+            board: Mutex::default(),
+            seen: AtomicBool::new(false),
+            ended: watch::Sender::new(0),
+        }
     }
 
     /// Looks whether the folder can be used. A fault is for the log: a vault serves without backups, too.
@@ -123,7 +133,11 @@ impl Keeper {
             let message = "the server's configuration names no folder of backups (backup.path)".to_owned();
             return Err(Error::Precondition(Reason::BackupNotConfigured, message));
         };
-        Backups::own(path, &self.vault).map_err(|fault| {
+        let opened = Backups::own(path, &self.vault, self.seen.load(Ordering::Acquire));
+        if opened.is_ok() {
+            self.seen.store(true, Ordering::Release);
+        }
+        opened.map_err(|fault| {
             let cause = std::error::Error::source(&fault).map(ToString::to_string).unwrap_or_default();
             tracing::error!(%fault, cause, "the folder of backups cannot be used");
             unusable()

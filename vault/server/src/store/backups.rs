@@ -44,13 +44,17 @@ pub struct Backup {
 }
 
 impl Backups {
-    /// Opens a vault's own folder of backups, making it if it is not there.
+    /// Opens a vault's own folder of backups, making it if it is not there and not `known` to have been.
     ///
     /// # Errors
-    /// `Folder`, `Database`; `NoBackups` if it has another vault's.
-    pub fn own(path: &Path, vault: &VaultId) -> Result<Self, StoreError> {
+    /// `Folder`, `Database`; `NoBackups` if it has another vault's, or none where there were some.
+    pub fn own(path: &Path, vault: &VaultId, known: bool) -> Result<Self, StoreError> {
         use std::os::unix::fs::DirBuilderExt as _;
         let fault = |cause| StoreError::Folder { path: path.to_owned(), cause };
+        if known && !path.join(OWNER).exists() {
+            let why = "is not the folder of backups that it was: is its disk mounted?".to_owned();
+            return Err(StoreError::NoBackups { path: path.to_owned(), why });
+        }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fault)?;
         let (mark, id) = (path.join(OWNER), vault.to_string());
         match fs::read_to_string(&mark) {

@@ -265,7 +265,7 @@ async fn what_would_fork_or_mix_vaults_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_are_listed_verified_and_pruned() {
     let (house, vault) = House::with(&["ann"]).await;
-    let backups = Backups::own(&house.backups(), &vault.id).unwrap();
+    let backups = Backups::own(&house.backups(), &vault.id, false).unwrap();
     let first = backups.create(&vault.store, 0).unwrap();
     house.enroll(&vault, "ben").await;
     let second = backups.create(&vault.store, 0).unwrap();
@@ -292,7 +292,7 @@ async fn a_folder_of_backups_is_one_vaults_and_is_not_made_by_looking() {
     let (house, vault) = House::with(&["ann"]).await;
     back_up(&house, &vault);
     let (other, stranger) = House::with(&["zoe"]).await;
-    let refused = Backups::own(&house.backups(), &stranger.id).map(drop).unwrap_err();
+    let refused = Backups::own(&house.backups(), &stranger.id, false).map(drop).unwrap_err();
     assert!(refused.to_string().contains(&vault.id.to_string()), "{refused}");
     for nowhere in [other.backups(), other.data()] {
         assert!(matches!(Backups::open(&nowhere), Err(StoreError::NoBackups { .. })));
@@ -328,7 +328,7 @@ async fn a_damaged_backup_is_not_sound() {
 }
 
 fn back_up(house: &House, vault: &Vault) {
-    Backups::own(&house.backups(), &vault.id).unwrap().create(&vault.store, 0).unwrap();
+    Backups::own(&house.backups(), &vault.id, false).unwrap().create(&vault.store, 0).unwrap();
 }
 
 fn copy(from: &Path, to: &Path) {
