@@ -61,7 +61,11 @@ impl Value<'_> {
     pub(super) fn path(&self) -> Result<PathBuf, Reason> {
         match self {
             Self::Text(text) => Ok(PathBuf::from(text)),
-            Self::Toml { folder, .. } => Ok(folder.join(self.text()?)),
+            Self::Toml { folder, .. } => match self.text()? {
+                // Joined, it would be the file's own folder.
+                "" => Err("is empty; name a path, or leave it out".into()),
+                text => Ok(folder.join(text)),
+            },
         }
     }
 

@@ -165,6 +165,13 @@ impl Mirrors {
     }
 }
 
+impl Drop for Mirrors {
+    /// A start that fails half-way lets go of what it opened.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 /// The mirror in a folder, if it can be opened and is one.
 fn find(path: &Path) -> Result<Option<(Position, Database)>, StoreError> {
     if !exists(path) {
