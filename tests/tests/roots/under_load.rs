@@ -12,7 +12,7 @@ async fn moves_that_are_killed_under_load_go_on() {
     if lethe_roots_testing::skipped() {
         return;
     }
-    let seed = rand::random();
+    let seed = lethe_tests::fresh_seed();
     println!("seed {seed}");
     // Lives before a move has ended, and how often the start of each is killed.
     let (lives, deaths) = if std::env::var_os("LETHE_SOAK").is_some() { (12, 12) } else { (1, 3) };
@@ -68,7 +68,7 @@ async fn a_crash_at_any_durable_step_of_a_move_loses_nothing_and_brings_nothing_
     let Some(binary) = std::env::var_os(FAILPOINT_BINARY) else {
         return println!("skipped: {FAILPOINT_BINARY} names no binary built with failpoints");
     };
-    let seed = rand::random();
+    let seed = lethe_tests::fresh_seed();
     println!("seed {seed}");
     let mut old = Device::files();
     let mut storm = Storm::begin_with(old.alone(Vault::setup()).binary(binary.into()), seed).await;

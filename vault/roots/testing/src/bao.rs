@@ -188,7 +188,7 @@ impl Bao {
         let policies = json!({ "policies": ["lethe"], "no_default_policy": true });
         let made = self.api("POST", "auth/token/create", &policies);
         let token = made["auth"]["client_token"].as_str().unwrap().to_owned();
-        secret(&self.token_file(), &format!("{token}\n"));
+        secret(&self.token_file(), format!("{token}\n"));
         token
     }
 

@@ -218,10 +218,8 @@ fn redraw(accepted: &[Accepted], burnt: &Redraw) -> Redraw {
 
 /// When the next root may be made, if that is all that is wrong.
 fn too_soon(failure: &lethe_crypto::Error) -> Option<Duration> {
-    match std::error::Error::source(failure)?.downcast_ref()? {
-        lethe_roots::Error::TooSoon(time) => Some(*time),
-        _ => None,
-    }
+    let cause: &lethe_roots::Error = std::error::Error::source(failure)?.downcast_ref()?;
+    if let lethe_roots::Error::TooSoon(time) = cause { Some(*time) } else { None }
 }
 
 fn slots_of(redraw: &Redraw, tree: TreeId) -> BTreeSet<u64> {

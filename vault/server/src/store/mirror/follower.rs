@@ -62,6 +62,8 @@ struct Backlog {
     /// The mirror does not follow now: nothing is kept for it, as it will be copied to.
     cut_off: bool,
     closed: bool,
+    /// The thread has let go of the mirror.
+    ended: bool,
 }
 
 impl Mirror {
@@ -78,7 +80,12 @@ impl Mirror {
         let shared = Arc::new(Shared { backlog, changed: Condvar::new(), standing });
         let opened_at = mirror.is_none().then(|| main.sequence());
         let follower = Follower { id, path: path.to_owned(), main, opened_at, shared: Arc::clone(&shared) };
-        let run = move || follower.run(mirror);
+        let run = move || {
+            let shared = Arc::clone(&follower.shared);
+            follower.run(mirror);
+            shared.backlog.lock().ended = true;
+            shared.changed.notify_all();
+        };
         let thread = std::thread::Builder::new().name("lethe-mirror".to_owned()).spawn(run);
         let thread = Mutex::new(Some(thread.map_err(|_| StoreError::Closed)?));
         Ok(Self { id, path: path.to_owned(), shared, thread })
@@ -150,14 +157,17 @@ impl Mirror {
     /// Writes what waits, and ends. A mirror whose disk hangs is left to itself: it catches up at the next start.
     pub(in crate::store) fn close(&self) {
         self.shared.backlog.lock().closed = true;
-        self.shared.changed.notify_one();
+        self.shared.changed.notify_all();
         let Some(thread) = self.thread.lock().take() else { return };
         let until = Instant::now() + PATIENCE;
-        while !thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        if !thread.is_finished() {
+        let mut backlog = self.shared.backlog.lock();
+        while !backlog.ended && !self.shared.changed.wait_until(&mut backlog, until).timed_out() {}
+        let ended = backlog.ended;
+        drop(backlog);
+        if !ended {
             tracing::warn!(path = %self.path.display(), "a mirror hangs, and is left behind");
+        } else if thread.join().is_err() {
+            tracing::error!(path = %self.path.display(), "a mirror's thread panicked");
         }
     }
 }
