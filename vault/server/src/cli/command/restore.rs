@@ -56,7 +56,10 @@ fn failure(error: &OpenError) -> Failure {
         return Failure::failed(format!("cannot restore: {why}"));
     }
     let failure = Failure::failed(format!("cannot restore: {}", causes(error)));
-    if let OpenError::Keys(lethe_crypto::Error::Fenced) = error {
+    let fenced = lethe_crypto::Error::Fenced;
+    if let OpenError::Keys(fault) | OpenError::Roots { fault, .. } = error
+        && matches!(fault, lethe_crypto::Error::Fenced)
+    {
         let hint =
             "a later run than the mirror knows of had these root keys; if nothing of it is left, add --take-over";
         return failure.detail("hint", hint);
