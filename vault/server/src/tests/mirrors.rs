@@ -223,6 +223,7 @@ async fn a_mirror_that_never_got_on_record_is_taken_up_again() {
     let mirrors = vec![folder.path().join("mirror"), second.clone()];
     let options = StoreOptions { mirrors: mirrors.clone(), ..StoreOptions::default() };
     let store = Store::open(&db, &options).unwrap();
+    store.begin_mirroring();
     let begun = store.new_mirrors()[0].id;
     store.mirrored(store.barrier().await.unwrap()).await.unwrap();
     store.close();

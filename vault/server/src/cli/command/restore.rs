@@ -56,7 +56,6 @@ fn failure(error: &OpenError) -> Failure {
         return Failure::failed(format!("cannot restore: {why}"));
     }
     let failure = Failure::failed(format!("cannot restore: {}", causes(error)));
-    let fenced = lethe_crypto::Error::Fenced;
     if let OpenError::Keys(fault) | OpenError::Roots { fault, .. } = error
         && matches!(fault, lethe_crypto::Error::Fenced)
     {
