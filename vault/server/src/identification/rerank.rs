@@ -186,6 +186,10 @@ impl Searcher {
     /// A candidate without a row: erased while the search ran, or the search is not complete.
     fn excuse(&self, at: TemplateAt) -> Result<()> {
         if self.model.gallery()?.contains(&at) {
+            // Its row is gone, and the gallery is about to learn of it.
+            self.vault.store.catch_up();
+        }
+        if self.model.gallery()?.contains(&at) {
             let message = format!("the template in {} cannot be read", at.thing);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }

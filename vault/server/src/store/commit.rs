@@ -239,6 +239,15 @@ impl Store {
         self.mirrors.new_ones()
     }
 
+    /// Returns once memory has followed every row that could be read when it was called: rows can be read an instant
+    /// before galleries and maps know of them. Gives up after a second.
+    pub fn catch_up(&self) {
+        let (written, until) = (self.db.sequence(), Instant::now() + Duration::from_secs(1));
+        while self.followed.load(Ordering::Acquire) < written && Instant::now() < until {
+            std::thread::yield_now();
+        }
+    }
+
     /// Where the database is.
     pub fn path(&self) -> &Path {
         self.db.path()
