@@ -127,6 +127,11 @@ impl Vault {
         process.kill().await;
     }
 
+    /// Is the server there, as far as anybody has looked?
+    pub async fn is_running(&self) -> bool {
+        self.process.lock().await.is_some()
+    }
+
     /// What the server told of itself when it began to serve.
     pub async fn told(&self) -> serde_json::Value {
         self.process.lock().await.as_ref().expect("the server is not running").told()

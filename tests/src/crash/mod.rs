@@ -87,8 +87,8 @@ impl Storm {
     }
 
     /// Has something done whenever a server was killed: what its surroundings would do.
-    pub fn after_each_death(&mut self, tidy: impl Fn() + Send + Sync + 'static) {
-        self.tidy = Some(Box::new(tidy));
+    pub fn after_each_death(&mut self, tidy: Option<impl Fn() + Send + Sync + 'static>) {
+        self.tidy = tidy.map(|tidy| Box::new(tidy) as _);
     }
 
     /// One life: work, `kill -9` in the middle of it, sometimes another during the recovery, and a look at what is
@@ -119,7 +119,9 @@ impl Storm {
     /// One life that ends at a failpoint, at the `nth` time it is reached; then one that ends there while it
     /// recovers, if it gets there; and a look at what is left.
     pub async fn live_and_die_at(&mut self, failpoint: &str, nth: u32) {
-        self.vault.stop().await;
+        if self.vault.is_running().await {
+            self.vault.stop().await;
+        }
         let action = format!("{failpoint}={}*off->panic", nth - 1);
         self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &action));
         match self.vault.try_start().await {

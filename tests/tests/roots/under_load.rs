@@ -23,9 +23,7 @@ async fn moves_that_are_killed_under_load_go_on() {
         for file in [&old, &new].into_iter().filter_map(Device::file) {
             storm.roots_may_be_in(file);
         }
-        if let Some(tidy) = new.tidy() {
-            storm.after_each_death(tidy);
-        }
+        storm.after_each_death([&old, &new].into_iter().find_map(Device::tidy));
         let (arrived, keys) = (storm.vault().log().matches(ARRIVED).count(), old.root_keys());
         storm.vault().reconfigure(|setup| new.coming_from(&old, setup));
         for _ in 0..lives {
@@ -37,10 +35,63 @@ async fn moves_that_are_killed_under_load_go_on() {
         storm.vault().reconfigure(|setup| new.alone(setup));
         storm.vault().start().await;
         storm.live_and_die().await;
+        storm.after_each_death(new.tidy());
         old = new;
     }
     let counts = storm.finish().await;
     println!("{counts}");
     assert_eq!((counts.lost, counts.back), (0, 0));
     assert!(counts.acknowledged > 50 && counts.erased > 20, "the clients hardly worked: {counts}");
+}
+
+/// Names a binary built with `--features failpoints`; without one there is nothing to run.
+const FAILPOINT_BINARY: &str = "LETHE_FAILPOINT_BIN";
+
+/// Durable steps of a move.
+const STEPS: [&str; 12] = [
+    "root-migrating-claimed",
+    "root-file-replica-claimed",
+    "epoch-claiming",
+    "epoch-claimed",
+    "epoch-root-created",
+    "epoch-key-wrapped",
+    "epoch-committed",
+    "epoch-published",
+    "epoch-authenticated",
+    "root-migrating-destroyed",
+    "epoch-root-destroyed",
+    "epoch-destruction-logged",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_durable_step_of_a_move_loses_nothing_and_brings_nothing_back() {
+    let Some(binary) = std::env::var_os(FAILPOINT_BINARY) else {
+        return println!("skipped: {FAILPOINT_BINARY} names no binary built with failpoints");
+    };
+    let seed = rand::random();
+    println!("seed {seed}");
+    let mut old = Device::files();
+    let mut storm = Storm::begin_with(old.alone(Vault::setup()).binary(binary.into()), seed).await;
+    for step in STEPS {
+        let new = Device::files();
+        for file in [&old, &new].into_iter().filter_map(Device::file) {
+            storm.roots_may_be_in(file);
+        }
+        let keys = old.root_keys();
+        storm.vault().stop().await;
+        storm.vault().reconfigure(|setup| new.coming_from(&old, setup));
+        storm.live_and_die_at(step, 1).await;
+        // Whatever is left of it, a command finishes.
+        storm.vault().stop().await;
+        let moved = storm.vault().run(&["root", "migrate"]);
+        assert_eq!(moved.code, Some(0), "{step}: {moved:?}");
+        old.is_empty(&keys);
+        storm.vault().reconfigure(|setup| new.alone(setup));
+        storm.vault().start().await;
+        storm.live_and_die().await;
+        old = new;
+    }
+    let counts = storm.finish().await;
+    println!("{counts}");
+    assert_eq!((counts.lost, counts.back), (0, 0));
 }
