@@ -279,10 +279,11 @@ impl Clients {
         }
         assert_eq!(receipt.state(), ErasureState::Shredded);
         let verified = Receipt::verify(&receipt.document, &self.vault_key).expect("a receipt verifies");
-        assert!(name.ends_with(&format!("/{}", verified.erasure.receipt)), "{name} is another erasure's");
-        assert!(matches!(verified.erasure.scope, Scope::Subject | Scope::Template));
+        assert!(name.ends_with(&format!("/{}", verified.step().receipt)), "{name} is another erasure's");
+        let scope = verified.erasure().map(|erasure| erasure.scope);
+        assert!(matches!(scope, Some(Scope::Subject | Scope::Template)));
         assert_eq!(
-            verified.erasure.from_root, verified.destruction.root,
+            verified.step().from_root, verified.destruction.root,
             "the root that was left is the destroyed one"
         );
         let mut ledger = self.ledger();

@@ -127,15 +127,17 @@ pub(crate) fn verify(out: Output, file: &Path, verifier: &str) -> Result<Exit, F
 }
 
 fn attested(verified: &Verified) -> Value {
+    let step = verified.step();
     json!({
         "verified": true,
-        "receipt": verified.erasure.receipt.to_string(),
+        "kind": if verified.erasure().is_some() { "erasure" } else { "rotation" },
+        "receipt": step.receipt.to_string(),
         "log": verified.checkpoint.origin.to_string(),
         "committed_at_ms": verified.committed_at,
         "destroyed_at_ms": verified.destroyed_at,
-        "from_epoch": verified.erasure.from,
-        "to_epoch": verified.erasure.to,
-        "keys_erased": verified.erasure.slots,
+        "from_epoch": step.from,
+        "to_epoch": step.to,
+        "keys_erased": verified.erasure().map_or(0, |erasure| erasure.slots),
         "root_store": verified.destruction.store.to_string(),
         "excludes": verified.excludes.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
