@@ -282,10 +282,7 @@ impl Clients {
         assert!(name.ends_with(&format!("/{}", verified.step().receipt)), "{name} is another erasure's");
         let scope = verified.erasure().map(|erasure| erasure.scope);
         assert!(matches!(scope, Some(Scope::Subject | Scope::Template)));
-        assert_eq!(
-            verified.step().from_root, verified.destruction.root,
-            "the root that was left is the destroyed one"
-        );
+        assert_eq!(verified.step().from_root, verified.destruction.root, "the root that was left is the destroyed one");
         let mut ledger = self.ledger();
         ledger.hold(VAULT_LOG, &verified.checkpoint);
         let proof = Proof { root: *verified.destruction.root.as_bytes() };
