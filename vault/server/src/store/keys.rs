@@ -95,7 +95,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub(super) const OF_TENANT: [Self; 11] = [
+    pub(crate) const OF_TENANT: [Self; 11] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -202,7 +202,7 @@ impl Key {
     }
 
     /// The tree that the row belongs to; `None` for rows of no tree, and of the vault itself.
-    pub(super) fn tree(&self) -> Option<TreeId> {
+    pub(crate) fn tree(&self) -> Option<TreeId> {
         match self {
             Self::Format
             | Self::Epoch
