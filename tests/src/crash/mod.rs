@@ -2,9 +2,9 @@
 //! same.
 //!
 //! Clients enroll, replace, delete and erase a few subjects at the same time, so that their calls collide; beside them
-//! other tenants are shredded, and wrappings are rotated. Every call and answer is written down. After each restart everything
-//! is looked for, and a checker of
-//! linearizability tells whether any order of the calls explains what was answered before and is found now.
+//! other tenants are shredded, and wrappings are rotated. Every call and answer is written down. After each restart
+//! everything is looked for, and a checker of linearizability tells whether any order of the calls explains what was
+//! answered before and is found now.
 
 mod clients;
 mod evidence;
