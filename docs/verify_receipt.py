@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verifies an erasure receipt of Lethe offline, written from docs/FORMAT.md alone.
+"""Verifies an erasure or rotation receipt of Lethe offline, written from docs/FORMAT.md alone.
 
     verify_receipt.py RECEIPT KEY
 
@@ -16,7 +16,7 @@ EXCLUDED = ["MEMORY_IMAGES_BEFORE_ERASURE", "ROOT_MEDIUM_COPIES_BEFORE_ERASURE",
 # The objects, their fields in order; a question mark says that the field may be absent. A form is a
 # regular expression for a string, a range of numbers, or a Python type.
 ID, HASH, CODE, NUMBER = "[0-9a-f]{32}", "[0-9a-f]{64}", "[A-Za-z0-9._:/-]{1,128}", range(2**53)
-RECEIPT = {"type": "lethe-erasure-receipt", "version": range(1, 2), "receipt": ID, "committed": dict,
+RECEIPT = {"type": "lethe-(erasure|rotation)-receipt", "version": range(1, 2), "receipt": ID, "committed": dict,
            "destroyed": dict, "checkpoint": str, "excludes": list}
 LOGGED = {"index": NUMBER, "entry": dict, "proof": list}
 ENTRY = {"version": range(1, 2), "time": NUMBER, "operation": CODE, "credential?": CODE, "purpose?": CODE,
@@ -24,6 +24,8 @@ ENTRY = {"version": range(1, 2), "time": NUMBER, "operation": CODE, "credential?
          "sealed?": "[A-Za-z0-9+/]+={0,2}", "blind": ID, "event": dict}
 COMMITTED = {"type": "ERASURE_COMMITTED", "from": NUMBER, "to": NUMBER, "from_root": ID, "to_root": ID,
              "receipt": ID, "scope": "subject|template|tenant|burnt", "slots": NUMBER}
+ROTATED = {"type": "KEYS_ROTATED", "from": NUMBER, "to": NUMBER, "from_root": ID, "to_root": ID,
+           "receipt": ID, "scope": "tenant|vault"}
 DESTROYED = {"type": "EPOCH_DESTROYED", "epoch": NUMBER, "root": ID, "store": CODE, "replicas": NUMBER,
              "found": "present|absent", "medium": list}
 
@@ -95,20 +97,23 @@ def verify(data, key):
     require(len(data) <= 65536 and canonical(receipt) == data, "the receipt is not canonical")
     shape(receipt, RECEIPT, "receipt")
     origin, size, root = open_checkpoint(receipt["checkpoint"], key)
-    for part, event in (("committed", COMMITTED), ("destroyed", DESTROYED)):
+    erases = receipt["type"] == "lethe-erasure-receipt"
+    for part, event in (("committed", COMMITTED if erases else ROTATED), ("destroyed", DESTROYED)):
         shape(receipt[part], LOGGED, part)
         shape(receipt[part]["entry"], ENTRY, f"{part}.entry")
         shape(receipt[part]["entry"]["event"], event, f"{part}.entry.event")
         check_inclusion(receipt[part], size, root, part)
     left, gone = (receipt[part]["entry"]["event"] for part in ("committed", "destroyed"))
     require(left["receipt"] == receipt["receipt"], "the committed entry is for another receipt")
-    require(left["to"] > left["from"] and left["to_root"] != left["from_root"] and left["slots"] > 0, "no step")
+    require(left["to"] > left["from"] and left["to_root"] != left["from_root"], "no step")
+    require(not erases or left["slots"] > 0, "nothing was erased")
     require((gone["epoch"], gone["root"]) == (left["from"], left["from_root"]), "another epoch was destroyed")
     require(receipt["destroyed"]["index"] > receipt["committed"]["index"], "destroyed before committed")
     require(receipt["excludes"] == EXCLUDED + gone["medium"] and all(matches(s, CODE) for s in gone["medium"]),
             "it does not exclude what it must")
+    what = f"erased: {left['scope']} ({left['slots']} keys)" if erases else f"wrapped anew: {left['scope']}, nothing erased"
     return (f"receipt {receipt['receipt']} is valid, by the log {origin}\n"
-            f"erased: {left['scope']} ({left['slots']} keys); root {gone['root']} of epoch {gone['epoch']}"
+            f"{what}; root {gone['root']} of epoch {gone['epoch']}"
             f" was destroyed in a store of kind {gone['store']}\nnot attested: {', '.join(receipt['excludes'])}")
 
 

@@ -120,7 +120,7 @@ fn log_of_a_person_who_comes_and_goes() {
     // A stranger, with the public key as it was published.
     let key: VerifierKey = disk.key.verifier().to_string().parse().unwrap();
     let verified = Receipt::verify(issued.as_bytes(), &key).unwrap();
-    assert_eq!((verified.erasure.receipt, verified.destruction.root), (receipt, EpochRoot::from(old)));
+    assert_eq!((verified.step().receipt, verified.destruction.root), (receipt, EpochRoot::from(old)));
     assert_eq!(Checkpoint::open(note.as_bytes(), &key).unwrap(), late);
     let consistent = prove_consistency(&disk, early.size, late.size).unwrap();
     verify_consistency(early.size, &early.root, late.size, &late.root, &consistent).unwrap();

@@ -34,12 +34,14 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 12] = [
+    const WRITES: [&str; 14] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
         "TenantService/CreateModelProfile",
         "TenantService/UpdateModelProfile",
+        "TenantService/Shred",
+        "TenantService/RotateKeys",
         "EnrollmentService/Enroll",
         "EnrollmentService/BatchEnroll",
         "EnrollmentService/ReplaceTemplate",
@@ -78,7 +80,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 27);
+        assert_eq!(listed.len(), 29);
     }
 
     #[test]

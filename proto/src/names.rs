@@ -100,13 +100,6 @@ resource_name! {
 }
 
 resource_name! {
-    /// An erasure's receipt.
-    ReceiptName = "tenants/{tenant}/receipts/{receipt}" {
-        "tenants" / tenant: Tenant, "receipts" / receipt: Receipt
-    }
-}
-
-resource_name! {
     /// A backup, by its number.
     BackupName = "backups/{backup}" { "backups" / backup: Backup }
 }
@@ -196,7 +189,7 @@ impl fmt::Display for ModelProfileName {
     }
 }
 
-/// Whose credentials: a tenant's, or the vault's own, which are its operators'.
+/// Whose credentials or receipts: a tenant's, or the vault's own, which are its operators'.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CredentialParent {
     /// `vault`.
@@ -269,20 +262,7 @@ impl FromStr for CredentialName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let wrong = |part, problem| NameError::new(Self::FORM, part, problem);
-        let mut segments = text.split('/');
-        let parent = match segments.next() {
-            Some(VAULT) => CredentialParent::Vault,
-            first => {
-                segment::literal(Self::FORM, "tenants", first)?;
-                let tenant = segments.next().ok_or(wrong(Part::Tenant, Problem::Missing))?;
-                segment::check(Part::Tenant, tenant).map_err(|problem| wrong(Part::Tenant, problem))?;
-                CredentialParent::Tenant(TenantName { tenant: tenant.to_owned() })
-            }
-        };
-        segment::literal(Self::FORM, "credentials", segments.next())?;
-        let credential = segments.next().ok_or(wrong(Part::Credential, Problem::Missing))?;
-        segment::end(Self::FORM, segments.next())?;
+        let (parent, credential) = of_parent(Self::FORM, "credentials", Part::Credential, text)?;
         Self::new(parent, credential)
     }
 }
@@ -291,6 +271,79 @@ impl fmt::Display for CredentialName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/credentials/{}", self.parent, self.credential)
     }
+}
+
+/// A receipt: of an erasure in a tenant; or, of the vault, of a tenant that was shredded or of keys that were rotated.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReceiptName {
+    parent: CredentialParent,
+    receipt: String,
+}
+
+impl ReceiptName {
+    /// The forms of the name.
+    pub const FORM: &'static str = "tenants/{tenant}/receipts/{receipt} or vault/receipts/{receipt}";
+
+    /// Makes a name of its parts.
+    ///
+    /// # Errors
+    /// A receipt that is not 32 lower-case hexadecimal digits.
+    pub fn new(parent: CredentialParent, receipt: &str) -> Result<Self, NameError> {
+        let wrong = |problem| NameError::new(Self::FORM, Part::Receipt, problem);
+        segment::check(Part::Receipt, receipt).map_err(wrong)?;
+        Ok(Self { parent, receipt: receipt.to_owned() })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn parent(&self) -> &CredentialParent {
+        &self.parent
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn receipt(&self) -> &str {
+        &self.receipt
+    }
+}
+
+impl FromStr for ReceiptName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (parent, receipt) = of_parent(Self::FORM, "receipts", Part::Receipt, text)?;
+        Self::new(parent, receipt)
+    }
+}
+
+impl fmt::Display for ReceiptName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/receipts/{}", self.parent, self.receipt)
+    }
+}
+
+/// Reads `{parent}/{collection}/{id}`; the id is still to be checked.
+fn of_parent<'a>(
+    form: &'static str,
+    collection: &'static str,
+    part: Part,
+    text: &'a str,
+) -> Result<(CredentialParent, &'a str), NameError> {
+    let wrong = |part, problem| NameError::new(form, part, problem);
+    let mut segments = text.split('/');
+    let parent = match segments.next() {
+        Some(VAULT) => CredentialParent::Vault,
+        first => {
+            segment::literal(form, "tenants", first)?;
+            let tenant = segments.next().ok_or(wrong(Part::Tenant, Problem::Missing))?;
+            segment::check(Part::Tenant, tenant).map_err(|problem| wrong(Part::Tenant, problem))?;
+            CredentialParent::Tenant(TenantName { tenant: tenant.to_owned() })
+        }
+    };
+    segment::literal(form, collection, segments.next())?;
+    let id = segments.next().ok_or(wrong(part, Problem::Missing))?;
+    segment::end(form, segments.next())?;
+    Ok((parent, id))
 }
 
 /// A log: a tenant's own, or the vault's, which receipts are proved from.

@@ -27,6 +27,8 @@ calls! {
     GetModelProfileRequest -> ModelProfile = "TenantService/GetModelProfile";
     ListModelProfilesRequest -> ListModelProfilesResponse = "TenantService/ListModelProfiles";
     UpdateModelProfileRequest -> ModelProfile = "TenantService/UpdateModelProfile";
+    ShredTenantRequest -> Erasure = "TenantService/Shred";
+    RotateKeysRequest -> KeyRotation = "TenantService/RotateKeys";
     EnrollRequest -> EnrollResponse = "EnrollmentService/Enroll";
     ReplaceTemplateRequest -> ReplaceTemplateResponse = "EnrollmentService/ReplaceTemplate";
     DeleteTemplateRequest -> Erasure = "EnrollmentService/DeleteTemplate";

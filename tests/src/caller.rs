@@ -12,7 +12,7 @@ use tonic_prost::ProstCodec;
 use crate::call::Call;
 use crate::raw::Bytes;
 use crate::refusal::{Answer, Refusal};
-use crate::requests::{capture, request_id};
+use crate::requests::{basis, capture, request_id};
 use crate::wire::Wire;
 
 /// Largest answer taken.
@@ -317,6 +317,57 @@ impl Caller {
             purpose: Purpose::DataSubjectRequest.into(),
             request_id: request_id(),
             no_wait: false,
+        }
+    }
+
+    // ── silos and their keys ────────────────────────────────────────────────────────────────────────
+
+    /// Shreds a tenant, by id, and waits for the shredding.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn shred(&self, tenant: &str) -> Answer<v1::Erasure> {
+        self.ask(self.shredding(tenant)).await
+    }
+
+    /// A valid shredding of a tenant, by id, with a fresh request id.
+    #[must_use]
+    pub fn shredding(&self, tenant: &str) -> v1::ShredTenantRequest {
+        v1::ShredTenantRequest {
+            name: format!("tenants/{tenant}"),
+            purpose: Purpose::Administration.into(),
+            request_id: request_id(),
+            no_wait: false,
+        }
+    }
+
+    /// Rotates what wraps the keys of `tenants/{tenant}` or `vault`, and waits for the end of the old root.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn rotate(&self, name: &str) -> Answer<v1::KeyRotation> {
+        self.ask(self.rotation(name)).await
+    }
+
+    /// A valid rotation with a fresh request id.
+    #[must_use]
+    pub fn rotation(&self, name: &str) -> v1::RotateKeysRequest {
+        v1::RotateKeysRequest {
+            name: name.to_owned(),
+            purpose: Purpose::Administration.into(),
+            request_id: request_id(),
+            no_wait: false,
+        }
+    }
+
+    /// A valid creation of a tenant, by id, with a fresh request id.
+    #[must_use]
+    pub fn creation(&self, tenant: &str) -> v1::CreateTenantRequest {
+        v1::CreateTenantRequest {
+            purpose: Purpose::Administration.into(),
+            request_id: request_id(),
+            tenant_id: tenant.to_owned(),
+            tenant: Some(v1::Tenant { purposes: vec![basis(Purpose::Authentication)], ..v1::Tenant::default() }),
         }
     }
 

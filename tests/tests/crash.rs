@@ -26,6 +26,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_erased_comes_back() {
     println!("{counts}");
     assert_eq!((counts.kills, counts.lost, counts.back), (kills, 0, 0));
     assert!(counts.acknowledged > kills && counts.erased > kills, "the clients hardly worked: {counts}");
+    assert!(counts.silos.0 > 0 && counts.silos.1 > 0, "no tenant was shredded, or nothing rotated: {counts}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,8 +26,11 @@ async fn nothing_erased_can_be_opened_with_every_past_image_and_everything_live_
         assert!(verdict.burnt.is_none(), "{verdict}");
         assert!(verdict.erased_entries.is_none() && verdict.burnt_entries.is_none(), "{verdict}");
         assert!(verdict.live.is_all() && verdict.live_entries.is_all() && verdict.administration.is_all(), "{verdict}");
+        assert!(verdict.shredded_administration.is_none(), "{verdict}");
     }
     everything_happened(&report, operations);
+    assert!(report.last().shredded_administration.all > 0, "no tenant was shredded: {report}");
+    assert!(report.counts.by_name["deaths amid a tenant's shredding"] > 0 && report.counts.by_name["rotations"] > 0);
     assert!(report.counts.aborted > 1 && report.counts.burnt > 0, "nothing was lost to a power cut: {report}");
     assert!(report.last().burnt.all > 0 && report.last().burnt_entries.all > 0, "no slot was burnt: {report}");
     assert!(report.counts.unreached.iter().all(|(_, nth)| *nth > 1), "a step was not reached: {report}");
@@ -50,6 +53,8 @@ async fn everything_erased_is_opened_where_only_rows_are_deleted() {
         assert!(verdict.erased.is_all() && verdict.erased_entries.is_all(), "{verdict}");
         assert!(verdict.live.is_all() && verdict.live_entries.is_all(), "{verdict}");
     }
+    let tenants = report.last().shredded_administration;
+    assert!(tenants.is_all() && tenants.all > 0, "a tenant whose rows are deleted is opened, too: {report}");
     everything_happened(&report, operations);
 }
 

@@ -28,7 +28,7 @@ mod draft;
 mod event;
 
 pub use draft::EntryDraft;
-pub use event::{EpochDestroyed, ErasureCommitted, Event, Found, OtherEvent, Scope};
+pub use event::{EpochDestroyed, ErasureCommitted, Event, Found, KeysRotated, OtherEvent, Rotated, Scope};
 
 /// The version of the entry format.
 const VERSION: u64 = 1;

@@ -1,8 +1,8 @@
-//! Receipts of erasures, verifiable offline with the vault's public key alone (O20).
+//! Receipts of erasures and rotations, verifiable offline with the vault's public key alone (O20).
 //!
 //! A receipt is a canonical [`json`](super::json) document that holds two entries of the vault's log
-//! verbatim: that the erasure was committed, which names the receipt, and that the root of the epoch
-//! which the commit left was destroyed. Each has its inclusion proof, and both lead to one checkpoint
+//! verbatim: that the erasure or rotation was committed, which names the receipt, and that the root of the
+//! epoch which the commit left was destroyed. Each has its inclusion proof, and both lead to one checkpoint
 //! signed by the log. It ends with what it does not attest, which follows from the second entry; so
 //! every byte of a receipt is either signed or determined by what is signed, and none can be changed.
 //!
@@ -23,12 +23,12 @@ mod verified;
 use document::Document;
 
 pub use exclusion::{ALWAYS_EXCLUDED, excluded, explain};
-pub use verified::Verified;
+pub use verified::{Committed, Step, Verified};
 
 /// Which of the two entries an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The entry that the erasure was committed.
+    /// The entry that the erasure, or the rotation, was committed.
     Committed,
     /// The entry that the epoch was destroyed.
     Destroyed,
@@ -50,7 +50,7 @@ pub enum ReceiptError {
     #[error("the receipt is malformed: {0}")]
     Json(#[from] JsonError),
     /// The document is something else, or of a version that this reader does not know.
-    #[error("not an erasure receipt of version 1")]
+    #[error("neither an erasure receipt nor a rotation receipt of version 1")]
     Version,
     /// A field does not hold what it must.
     #[error("the receipt's field `{field}` is {cause}")]

@@ -7,7 +7,7 @@ use super::*;
 const ID: &str = "0123456789abcdef0123456789abcdef";
 
 /// A good name of each kind.
-const GOOD: [&str; 9] = [
+const GOOD: [&str; 10] = [
     "tenants/acme",
     "tenants/acme/subjects/A_2.3~x",
     "tenants/acme/subjects/7/templates/0123456789abcdef0123456789abcdef",
@@ -17,6 +17,7 @@ const GOOD: [&str; 9] = [
     "tenants/acme/log",
     "vault/log",
     "vault/credentials/0123456789abcdef0123456789abcdef",
+    "vault/receipts/0123456789abcdef0123456789abcdef",
 ];
 
 /// Segments to spoil a name with, or by chance to turn it into another.
@@ -38,11 +39,12 @@ fn again<N: FromStr<Err = NameError> + Display>(text: &str) -> Result<String, Na
 
 #[test]
 fn well_formed_names_format_to_the_same_text() -> Result<(), NameError> {
-    let [tenant, subject, template, receipt, credential, profile, log, vault, operator] = GOOD;
+    let [tenant, subject, template, receipt, credential, profile, log, vault, operator, shredded] = GOOD;
     assert_eq!(again::<TenantName>(tenant)?, tenant);
     assert_eq!(again::<SubjectName>(subject)?, subject);
     assert_eq!(again::<TemplateName>(template)?, template);
     assert_eq!(again::<ReceiptName>(receipt)?, receipt);
+    assert_eq!(again::<ReceiptName>(shredded)?, shredded);
     assert_eq!(again::<CredentialName>(credential)?, credential);
     assert_eq!(again::<CredentialName>(operator)?, operator);
     assert_eq!(again::<CredentialParent>(tenant)?, tenant);
@@ -216,9 +218,9 @@ proptest! {
         let log = LogName::Tenant(TenantName::new(&tenant)?);
         prop_assert_eq!(log.to_string().parse::<LogName>()?, log);
 
-        let receipt = ReceiptName::new(&tenant, &id)?;
-        prop_assert_eq!(receipt.to_string().parse::<ReceiptName>()?, receipt);
         let parent = CredentialParent::Tenant(TenantName::new(&tenant)?);
+        let receipt = ReceiptName::new(parent.clone(), &id)?;
+        prop_assert_eq!(receipt.to_string().parse::<ReceiptName>()?, receipt);
         let credential = CredentialName::new(parent, &id)?;
         prop_assert_eq!(credential.to_string().parse::<CredentialName>()?, credential);
     }

@@ -10,7 +10,7 @@ use lethe_crypto::log::receipt::Receipt;
 use lethe_proto::v1::{self, DecisionBand, ErasureState, ErrorReason, batch_enroll_response};
 
 use super::history::{Answer, Face, Op, RequestNumber};
-use super::ledger::{Acknowledged, Held, Ledger, Message, Proof};
+use super::ledger::{Acknowledged, Held, Ledger, Message, Proof, Silo};
 use crate::{Caller, Refusal, Tenant, Vault};
 
 /// Who calls the vault, and what they know together.
@@ -124,6 +124,77 @@ impl Clients {
             Some(Err(answer)) => self.ledger().end(call, answer),
             None => {}
         }
+        Ok(())
+    }
+
+    // ── silos and their keys ────────────────────────────────────────────────────────────────────────
+
+    /// Creates another tenant and shreds it.
+    pub(super) async fn shred_another(&self, number: u64, no_wait: bool) -> Result<(), Gone> {
+        let id = format!("silo-{number:016x}");
+        let created = self.judge(self.operator.ask(self.operator.creation(&id)).await)?;
+        let Some(created) = created.map(|answer| answer.expect("a new tenant has a name of its own")) else {
+            return Ok(());
+        };
+        let key = created.credential.expect("a tenant has an administrator").api_key;
+        let shredding = v1::ShredTenantRequest { no_wait, ..self.operator.shredding(&id) };
+        let place = {
+            let mut ledger = self.ledger();
+            ledger.silos.push(Silo { id, key, shredding, receipt: None, fresh: true });
+            ledger.silos.len() - 1
+        };
+        self.shred(place).await
+    }
+
+    /// Asks for the shredding of a tenant, or asks again.
+    pub(super) async fn shred(&self, place: usize) -> Result<(), Gone> {
+        let request = self.ledger().silos[place].shredding.clone();
+        let waits = !request.no_wait;
+        let Some(answer) = self.judge(self.operator.ask(request).await)? else { return Ok(()) };
+        let receipt = shredded(answer.expect("a tenant that is there, or was asked for, is shredded"), waits);
+        let mut ledger = self.ledger();
+        ledger.receipts.entry(receipt.clone()).or_default();
+        let known = ledger.silos[place].receipt.replace(receipt.clone());
+        assert!(known.is_none_or(|known| known == receipt), "a repeat gives the first answer");
+        Ok(())
+    }
+
+    /// Nobody gets in with a key of a tenant whose shredding was accepted, and its name is not given again.
+    pub(super) async fn expect_shredded(&self, silo: &Silo) {
+        let of_tenant = self.operator.with_key(Some(&silo.key));
+        let name = format!("tenants/{}", silo.id);
+        let request = v1::GetTenantRequest { name, purpose: v1::Purpose::Administration.into() };
+        let refusal = of_tenant.ask(request.clone()).await.expect_err("the tenant is shredded");
+        assert_eq!(refusal.reason(), Some(ErrorReason::CredentialInvalid), "{refusal}");
+        let refusal = self.operator.ask(request).await.expect_err("the tenant is shredded");
+        assert_eq!(refusal.reason(), Some(ErrorReason::TenantNotFound), "{refusal}");
+        let again = self.operator.ask(self.operator.creation(&silo.id)).await.expect_err("a name is given once");
+        assert_eq!(again.reason(), Some(ErrorReason::TenantExists), "{again}");
+    }
+
+    /// Rotates the wrapping of the tenant's keys, or of the vault's.
+    pub(super) async fn rotate_another(&self, of_vault: bool, no_wait: bool) -> Result<(), Gone> {
+        let name = if of_vault { "vault".to_owned() } else { self.officer.tenant_name() };
+        let request = v1::RotateKeysRequest { no_wait, ..self.operator.rotation(&name) };
+        let place = {
+            let mut ledger = self.ledger();
+            ledger.rotations.push((request, None));
+            ledger.rotations.len() - 1
+        };
+        self.rotate(place).await
+    }
+
+    /// Asks for a rotation, or asks again.
+    pub(super) async fn rotate(&self, place: usize) -> Result<(), Gone> {
+        let request = self.ledger().rotations[place].0.clone();
+        let waits = !request.no_wait;
+        let Some(answer) = self.judge(self.operator.ask(request).await)? else { return Ok(()) };
+        let v1::KeyRotation { receipt, state } = answer.expect("a rotation is carried out");
+        let receipt = shredded(v1::Erasure { receipt, state }, waits);
+        let mut ledger = self.ledger();
+        ledger.receipts.entry(receipt.clone()).or_default();
+        let known = ledger.rotations[place].1.replace(receipt.clone());
+        assert!(known.is_none_or(|known| known == receipt), "a repeat gives the first answer");
         Ok(())
     }
 
@@ -270,7 +341,9 @@ impl Clients {
     /// Reads a receipt; whether it is a proof by now.
     pub(super) async fn read_receipt(&self, name: &str) -> Result<bool, Gone> {
         let known = self.ledger().receipts[name].is_some();
-        let Some(answer) = self.judge(self.auditor.receipt(name).await)? else { return Ok(false) };
+        let of_vault = name.starts_with("vault/");
+        let reader = if of_vault { &self.operator } else { &self.auditor };
+        let Some(answer) = self.judge(reader.receipt(name).await)? else { return Ok(false) };
         let receipt = answer.expect("an accepted erasure has a receipt");
         if receipt.state() == ErasureState::Pending {
             assert!(!known, "{name} was shredded and is pending again");
@@ -279,12 +352,13 @@ impl Clients {
         }
         assert_eq!(receipt.state(), ErasureState::Shredded);
         let verified = Receipt::verify(&receipt.document, &self.vault_key).expect("a receipt verifies");
-        assert!(name.ends_with(&format!("/{}", verified.erasure.receipt)), "{name} is another erasure's");
-        assert!(matches!(verified.erasure.scope, Scope::Subject | Scope::Template));
-        assert_eq!(
-            verified.erasure.from_root, verified.destruction.root,
-            "the root that was left is the destroyed one"
-        );
+        assert!(name.ends_with(&format!("/{}", verified.step().receipt)), "{name} is another erasure's");
+        let scope = verified.erasure().map(|erasure| erasure.scope);
+        match of_vault {
+            true => assert!(matches!(scope, Some(Scope::Tenant) | None), "{scope:?}"),
+            false => assert!(matches!(scope, Some(Scope::Subject | Scope::Template)), "{scope:?}"),
+        }
+        assert_eq!(verified.step().from_root, verified.destruction.root, "the root that was left is the destroyed one");
         let mut ledger = self.ledger();
         ledger.hold(VAULT_LOG, &verified.checkpoint);
         let proof = Proof { root: *verified.destruction.root.as_bytes() };

@@ -198,6 +198,31 @@ pub(super) async fn repeat(clients: &Clients, random: &mut ChaCha8Rng) {
     }
 }
 
+/// Repeats what was asked of silos and their keys in the life that was cut short; tenants that are shredded stay so.
+pub(super) async fn silos(clients: &Clients, all: bool) {
+    let (silos, rotations) = {
+        let ledger = clients.ledger();
+        let silos = (0..).zip(&ledger.silos).filter(|(_, silo)| all || silo.fresh).map(|(place, _)| place);
+        let open = (0..).zip(&ledger.rotations).filter(|(_, (_, receipt))| all || receipt.is_none());
+        (silos.collect::<Vec<usize>>(), open.map(|(place, _)| place).collect::<Vec<usize>>())
+    };
+    for place in silos {
+        clients.shred(place).await.expect("nobody kills the server now");
+        let silo = {
+            let mut ledger = clients.ledger();
+            let silo = &mut ledger.silos[place];
+            silo.fresh = false;
+            silo.clone()
+        };
+        clients.expect_shredded(&silo).await;
+    }
+    for place in rotations {
+        clients.rotate(place).await.expect("nobody kills the server now");
+    }
+    let mut ledger = clients.ledger();
+    ledger.counts.silos = (ledger.silos.len(), ledger.rotations.len());
+}
+
 /// Waits until every accepted erasure is shredded, and verifies its receipt.
 pub(super) async fn receipts(clients: &Clients, again: bool) {
     let names: Vec<String> = {

@@ -11,6 +11,10 @@ use super::history::{Answer, Call, Face, Op, RequestNumber, State};
 pub(super) struct Ledger {
     pub(super) accounts: Vec<Account>,
     pub(super) requests: Vec<Request>,
+    /// Rotations that were asked for, and the receipt that each was answered with.
+    pub(super) rotations: Vec<(v1::RotateKeysRequest, Option<String>)>,
+    /// Other tenants, which are shredded.
+    pub(super) silos: Vec<Silo>,
     /// Receipts by name; the proof of those that are shredded.
     pub(super) receipts: BTreeMap<String, Option<Proof>>,
     pub(super) checkpoints: Vec<Held>,
@@ -28,6 +32,19 @@ pub(super) struct Account {
     pub(super) before: BTreeSet<State>,
     /// What was asked of it in this life.
     pub(super) calls: Vec<Call>,
+}
+
+/// A tenant that is there to be shredded.
+#[derive(Clone)]
+pub(super) struct Silo {
+    pub(super) id: String,
+    /// An API key of it.
+    pub(super) key: String,
+    pub(super) shredding: v1::ShredTenantRequest,
+    /// The receipt that it was answered with.
+    pub(super) receipt: Option<String>,
+    /// It was asked for in the life that goes on.
+    pub(super) fresh: bool,
 }
 
 /// A request that changes something. The face that it enrolls has its number.
@@ -94,6 +111,8 @@ pub struct Counts {
     pub repeated: usize,
     /// Faces that were looked for after a restart.
     pub looked: usize,
+    /// Tenants shredded, and wrappings rotated.
+    pub silos: (usize, usize),
     /// Inclusion proofs verified against checkpoints from before a crash.
     pub proofs: usize,
 }
@@ -101,11 +120,12 @@ pub struct Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (receipts, pending) = self.receipts;
+        let (shredded, rotated) = self.silos;
         write!(
             f,
             "{} kills at work, {} in recovery; {} acknowledged writes, {} of unknown outcome; {} lost; {} faces erased, \
              {} back; {receipts} receipts verified, {pending} of them pending after a crash; {} requests repeated, \
-             {} faces looked for, {} proofs against old checkpoints",
+             {} faces looked for, {shredded} tenants shredded, {rotated} wrappings rotated, {} proofs against old checkpoints",
             self.kills,
             self.kills_in_recovery,
             self.acknowledged,

@@ -1,9 +1,10 @@
 //! A vault that is killed at work again and again, in one data directory, and what must be true of it all the
 //! same.
 //!
-//! Clients enroll, replace, delete and erase a few subjects at the same time, so that their calls collide. Every
-//! call and answer is written down. After each restart everything is looked for, and a checker of
-//! linearizability tells whether any order of the calls explains what was answered before and is found now.
+//! Clients enroll, replace, delete and erase a few subjects at the same time, so that their calls collide; beside them
+//! other tenants are shredded, and wrappings are rotated. Every call and answer is written down. After each restart
+//! everything is looked for, and a checker of linearizability tells whether any order of the calls explains what was
+//! answered before and is found now.
 
 mod clients;
 mod evidence;
@@ -184,6 +185,7 @@ impl Storm {
         evidence::logs_grew(&self.clients, &mut self.random).await;
         inspect::everything(&self.clients, &mut self.random, at_everything).await;
         inspect::repeat(&self.clients, &mut self.random).await;
+        inspect::silos(&self.clients, at_everything).await;
         inspect::receipts(&self.clients, false).await;
     }
 }

@@ -68,7 +68,7 @@ impl Client {
         let growth = if faces.len() < KEPT { 40 } else { 4 };
         let face = faces.choose(&mut self.random).cloned();
         let no_wait = self.random.random_bool(0.5);
-        match (self.random.random_range(0..60 + growth), face) {
+        match (self.random.random_range(0..63 + growth), face) {
             (0..6, _) => {
                 let request = self.clients.new_erasure(account, no_wait);
                 self.change(request).await
@@ -97,6 +97,14 @@ impl Client {
                 let requests = accounts.into_iter().map(|account| self.clients.new_enrolment(account));
                 let requests = requests.collect::<Vec<_>>();
                 self.clients.send_batch(&requests).await
+            }
+            (60, _) => {
+                let number = self.random.random();
+                self.clients.shred_another(number, no_wait).await
+            }
+            (61..63, _) => {
+                let of_vault = self.random.random_bool(0.5);
+                self.clients.rotate_another(of_vault, no_wait).await
             }
             _ => {
                 let request = self.clients.new_enrolment(account);

@@ -75,9 +75,10 @@ impl History {
             let person = self.random.random_range(0..self.people.len());
             return Ok(self.new_enrolment(person));
         };
-        Ok(match (attempt % 3, self.people[person].live_templates().first()) {
+        Ok(match (attempt % 4, self.people[person].live_templates().first()) {
             (0, _) => self.new_erasure(person, false),
             (1, Some(&place)) => self.new_replacement(person, place),
+            (2, _) => self.new_rotation(person),
             _ => self.new_enrolment(person),
         })
     }

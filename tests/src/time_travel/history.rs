@@ -1,6 +1,6 @@
 //! The life of a vault, and its images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use lethe_proto::v1::{self, ErasureState, ErrorReason};
 /// Components of the embeddings: as few as the search for residues takes.
 pub(super) const DIMENSION: usize = 128;
 /// Tenants of the vault.
-const TENANTS: [&str; 3] = ["bank", "casino", "exchange"];
+pub(super) const TENANTS: [&str; 3] = ["bank", "casino", "exchange"];
 /// Applicant ids of each.
 const PEOPLE: usize = 9;
 /// Templates that one may have.
@@ -36,7 +36,12 @@ const REDRAWS_NOTHING: &str = "epoch-redraws-nothing=return";
 pub struct History {
     pub(super) vault: Vault,
     pub(super) setup: Setup,
-    tenants: Vec<Tenant>,
+    pub(super) tenants: Vec<Tenant>,
+    /// Tenants that were shredded.
+    pub(super) former: Vec<Tenant>,
+    /// Ids of those that may not be shredded yet, with their receipts; and of those that are.
+    pub(super) pending_tenants: Vec<(String, String)>,
+    pub(super) gone: BTreeSet<String>,
     pub(super) people: Vec<Person>,
     pub(super) random: ChaCha8Rng,
     seed: u64,
@@ -98,7 +103,7 @@ impl History {
         let vault = setup.clone().start().await;
         let mut tenants = Vec::new();
         for id in TENANTS {
-            tenants.push(vault.tenant(id).with_model(DIMENSION).judging(0.9, 0.9).await);
+            tenants.push(new_tenant(&vault, id).await);
         }
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let people = (0..TENANTS.len() * PEOPLE).map(|number| Person {
@@ -111,6 +116,9 @@ impl History {
             vault,
             setup,
             tenants,
+            former: Vec::new(),
+            pending_tenants: Vec::new(),
+            gone: BTreeSet::new(),
             people,
             random,
             seed,
@@ -231,6 +239,15 @@ impl History {
         Change { person, what: What::Erase, message, caller }
     }
 
+    /// Of what wraps the keys of the person's tenant, or of the vault.
+    pub(super) fn new_rotation(&mut self, person: usize) -> Change {
+        let caller = self.vault.operator();
+        let of_vault = self.random.random_bool(0.4);
+        let name = if of_vault { "vault".to_owned() } else { self.tenants[self.people[person].tenant].name() };
+        let message = Message::Rotate(v1::RotateKeysRequest { no_wait: self.no_wait(), ..caller.rotation(&name) });
+        Change { person, what: What::Rotate, message, caller }
+    }
+
     fn template_name(&self, person: usize, place: usize) -> String {
         self.people[person].alive().expect("the person is enrolled").templates[place].name.clone()
     }
@@ -313,9 +330,11 @@ impl History {
     /// One thing that happens, chosen at random, and an image.
     pub(super) async fn operation(&mut self) {
         let name = match self.random.random_range(0..100) {
-            0..58 => self.change().await,
+            0..55 => self.change().await,
+            55..58 => self.rotate().await,
             58..62 => self.erase_and_wait().await,
-            62..78 => self.look().await,
+            62..77 => self.look().await,
+            77..78 => self.shred(None).await,
             78..86 => self.burst(false).await,
             86..89 => self.burst(true).await,
             89..92 => self.restart().await,
@@ -341,9 +360,17 @@ impl History {
             What::Replace { .. } => "replacements",
             What::Delete(_) => "deletions",
             What::Erase => "erasures",
+            What::Rotate => "rotations",
         };
         self.perform(change).await;
         name
+    }
+
+    async fn rotate(&mut self) -> &'static str {
+        let person = self.random.random_range(0..self.people.len());
+        let change = self.new_rotation(person);
+        self.perform(change).await;
+        "rotations"
     }
 
     pub(super) async fn erase_and_wait(&mut self) -> &'static str {
@@ -430,14 +457,17 @@ impl History {
 
     /// Waits until everything that was accepted is shredded.
     pub(super) async fn settle(&mut self) {
+        self.settle_tenants().await;
         for person in 0..self.people.len() {
-            let auditor = self.tenants[self.people[person].tenant].auditor();
+            let (auditor, operator) = (self.tenants[self.people[person].tenant].auditor(), self.vault.operator());
             let root_file = self.vault.home().root(0);
             for state in self.people[person].going() {
                 let State::Going(receipt) = state else { continue };
                 let patience = tokio::time::Instant::now() + crate::PATIENCE;
                 loop {
-                    let found = auditor.receipt(receipt).await.expect("an accepted erasure has a receipt");
+                    // A shredded tenant's is the vault's.
+                    let reader = if receipt.starts_with("vault/") { &operator } else { &auditor };
+                    let found = reader.receipt(receipt).await.expect("an accepted erasure has a receipt");
                     if found.state() == ErasureState::Shredded {
                         break;
                     }
@@ -452,13 +482,18 @@ impl History {
 
     /// API keys of everybody.
     pub(super) fn api_keys(&self) -> Vec<String> {
-        let keys = self.tenants.iter().flat_map(|tenant| {
+        let keys = self.tenants.iter().chain(&self.former).flat_map(|tenant| {
             let of_roles = crate::ROLES.map(|role| tenant.who_is(role));
             of_roles.into_iter().chain([tenant.admin()])
         });
         let keys = keys.filter_map(|caller| caller.key().map(str::to_owned));
         keys.chain([self.vault.operator_key()]).collect()
     }
+}
+
+/// A tenant of the history.
+pub(super) async fn new_tenant(vault: &Vault, id: &str) -> Tenant {
+    vault.tenant(id).with_model(DIMENSION).judging(0.9, 0.9).await
 }
 
 /// A refusal that a dying server gives, which says nothing of what became of the change.

@@ -71,6 +71,8 @@ pub struct Verdict {
     pub burnt_entries: Opened,
     /// What is nobody's: tenants, credentials, models, keys of logs.
     pub administration: Opened,
+    /// The same, of tenants that are shredded.
+    pub shredded_administration: Opened,
     /// Vault keys that the root unwraps, pages that open, versions of pages there are.
     pub keys: (usize, usize, usize),
 }
@@ -81,7 +83,7 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "after {} operations: records opened: {} live, {} erased, {} burnt, {} answers about erased templates of \
-             live subjects, {} of administration; log entries told: {} live, {} erased, {} burnt; {vault_keys} vault \
+             live subjects, {} of administration, {} of that of shredded tenants; log entries told: {} live, {} erased, {} burnt; {vault_keys} vault \
              keys unwrapped, {pages} of {versions} page versions opened",
             self.operations,
             self.live,
@@ -89,6 +91,7 @@ impl fmt::Display for Verdict {
             self.burnt,
             self.answers,
             self.administration,
+            self.shredded_administration,
             self.live_entries,
             self.erased_entries,
             self.burnt_entries,
@@ -113,6 +116,8 @@ pub(super) struct Truth {
     entries: Vec<u64>,
     /// Templates by tree and slot.
     templates: HashMap<(Tree, u64), [u8; 16]>,
+    /// Names of tenants.
+    tenants: HashMap<Tree, String>,
     /// Whose each subject's slot is: person and life.
     lives: HashMap<(Tree, u64), (usize, usize)>,
     /// Every key there ever was that leads to something.
@@ -140,7 +145,8 @@ impl Truth {
         let entries = entries.collect();
         let slots = reach.slots.values().flatten().copied();
         let keys = slots.chain(reach.page_keys.iter().copied()).chain(vault_keys).collect();
-        let mut truth = Self { rows, entries, templates: HashMap::new(), lives: HashMap::new(), keys };
+        let (templates, tenants, lives) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut truth = Self { rows, entries, templates, tenants, lives, keys };
         truth.tell_apart(seen, &history.people);
         truth
     }
@@ -154,6 +160,10 @@ impl Truth {
         }
         let mut applicants = HashMap::new();
         for (row, content) in seen.sealed.iter().zip(&self.rows) {
+            if row.home.kind == kind::TENANT {
+                let tenant: serde_json::Value = serde_json::from_slice(content).expect("a tenant is JSON");
+                self.tenants.insert(row.home.tree, tenant["id"].as_str().expect("a tenant has a name").to_owned());
+            }
             let Home { tree, kind: of, subject: Some(subject), thing, .. } = row.home else { continue };
             let subject = (tree, subject.number);
             if of == kind::SUBJECT {
@@ -194,7 +204,11 @@ impl Truth {
         for (place, row) in seen.sealed.iter().enumerate().take(moment.written) {
             let opened = moment.opened.contains(&place);
             let Home { tree, subject: Some(subject), thing, .. } = row.home else {
-                verdict.administration.add(opened);
+                let tenant = self.tenants.get(&tree);
+                match tenant.is_some_and(|tenant| moment.gone.contains(tenant)) {
+                    true => verdict.shredded_administration.add(opened),
+                    false => verdict.administration.add(opened),
+                }
                 continue;
             };
             assert!(row.is_personal());

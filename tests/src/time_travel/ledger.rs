@@ -13,6 +13,16 @@ pub(super) enum State {
     Shredded,
 }
 
+impl State {
+    /// Of what is erased.
+    pub(super) fn of(erasure: &v1::Erasure) -> Self {
+        match erasure.state() {
+            ErasureState::Shredded => Self::Shredded,
+            ErasureState::Pending | ErasureState::Unspecified => Self::Going(erasure.receipt.clone()),
+        }
+    }
+}
+
 /// An applicant id, and the lives that it had: each begins with an enrolment and ends with an erasure.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
@@ -56,6 +66,8 @@ pub(super) enum What {
     },
     Delete(usize),
     Erase,
+    /// Of what wraps the keys of the person's tenant, or of the vault: nothing changes for anybody.
+    Rotate,
 }
 
 #[derive(Clone)]
@@ -64,6 +76,7 @@ pub(super) enum Message {
     Replace(v1::ReplaceTemplateRequest),
     Delete(v1::DeleteTemplateRequest),
     Erase(v1::EraseSubjectRequest),
+    Rotate(v1::RotateKeysRequest),
 }
 
 /// What was answered: the new template's name, and the erasure.
@@ -95,6 +108,10 @@ impl Change {
             }
             Message::Delete(message) => Ok(Done { template: None, erasure: Some(self.caller.ask(message).await?) }),
             Message::Erase(message) => Ok(Done { template: None, erasure: Some(self.caller.ask(message).await?) }),
+            Message::Rotate(message) => {
+                let v1::KeyRotation { receipt, state } = self.caller.ask(message).await?;
+                Ok(Done { template: None, erasure: Some(v1::Erasure { receipt, state }) })
+            }
         }
     }
 }
@@ -121,13 +138,10 @@ impl Person {
             let id = hex::decode(name.rsplit('/').next().unwrap()).unwrap().try_into().unwrap();
             Template { state: State::Live, name, id, face }
         };
-        let gone = || {
-            let erasure = done.erasure.as_ref().expect("an erasure has a receipt");
-            match erasure.state() {
-                ErasureState::Shredded => State::Shredded,
-                ErasureState::Pending | ErasureState::Unspecified => State::Going(erasure.receipt.clone()),
-            }
-        };
+        let gone = || State::of(done.erasure.as_ref().expect("an erasure has a receipt"));
+        if let What::Rotate = what {
+            return;
+        }
         if let What::Enroll { face } = what {
             let template = new(face);
             if self.alive().is_none() {
@@ -143,7 +157,16 @@ impl Person {
                 life.templates.push(new(face));
             }
             What::Delete(place) => life.templates[place].state = gone(),
-            What::Erase | What::Enroll { .. } => life.state = gone(),
+            What::Erase | What::Enroll { .. } | What::Rotate => life.state = gone(),
+        }
+    }
+
+    /// Takes in that the person's tenant is shredded, or is about to be.
+    pub(super) fn lose_tenant(&mut self, shredding: &v1::Erasure) {
+        // Receipts of what was on its way before are the tenant's, and went with it.
+        self.going().for_each(|state| *state = State::of(shredding));
+        if self.alive().is_some() {
+            self.life().state = State::of(shredding);
         }
     }
 

@@ -29,6 +29,7 @@ mod report;
 mod roots;
 mod rows;
 mod seen;
+mod silos;
 mod wal;
 
 pub use history::{Counts, History};

@@ -16,6 +16,8 @@ pub(super) struct Moment {
     pub(super) operations: usize,
     /// What the clients knew.
     pub(super) people: Vec<Person>,
+    /// Tenants that were shredded until then.
+    pub(super) gone: BTreeSet<String>,
     /// Rows that had been written: the first so many of [`Seen::sealed`].
     pub(super) written: usize,
     /// Those of them that the adversary opened.
@@ -51,6 +53,7 @@ impl History {
         let moment = Moment {
             operations: self.counts.operations,
             people: self.people.clone(),
+            gone: self.gone.clone(),
             written: self.seen.sealed.len(),
             opened: rows.filter(|(_, row)| opener.open(row).is_some()).map(|(row, _)| row).collect(),
             logged: self.seen.entries.len(),

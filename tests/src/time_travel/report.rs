@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lethe_domain::Embedding;
 use rand::Rng;
-use rand::seq::IteratorRandom;
+use rand::seq::{IndexedRandom, IteratorRandom};
 
 use super::crypto::Key;
 use super::database;
@@ -25,6 +25,8 @@ const RECKONINGS: usize = 6;
 const OPENED: usize = 40;
 /// Operations from one blow to the next: a death at a step, an aborted epoch, a clone.
 const SPACING: usize = 12;
+/// What a tenant's end is counted as.
+const SHREDDED: &str = "tenants shredded";
 /// People and faces that are looked for in clear.
 const LOOKED_FOR: usize = 16;
 
@@ -101,16 +103,27 @@ impl History {
                 reckonings += 1;
             } else if with_failpoints && done >= blows * SPACING {
                 // At the first time, and when they come round again, at some later one.
-                let round = blows / (steps.len() + 3);
+                let round = blows / (steps.len() + 4);
                 let nth = if round == 0 { 1 } else { self.random.random_range(1..6) };
-                let blow = blows % (steps.len() + 3);
+                let blow = blows % (steps.len() + 4);
                 match blow.checked_sub(steps.len()) {
                     None => self.die_at(steps[blow], nth).await,
                     Some(0) => self.abort_and_grow().await,
                     Some(1) => self.burn().await,
+                    Some(2) => {
+                        let step = *AT_WORK.choose(&mut self.random).expect("there are steps");
+                        self.shred(Some(step)).await;
+                        self.count("deaths amid a tenant's shredding");
+                        self.image();
+                    }
                     Some(_) => self.meet_clones().await,
                 }
                 blows += 1;
+            } else if done >= operations / 2 && !self.counts.by_name.contains_key(SHREDDED) {
+                // Chance may have left it out until here.
+                let name = self.shred(None).await;
+                self.count(name);
+                self.image();
             } else {
                 self.operation().await;
             }

@@ -118,6 +118,11 @@ impl RowKey {
                 rest.skip(12);
                 Self::Receipt(rest.array())
             }
+            // Of a tenant that is shredded, under the vault's own key.
+            0x17 => {
+                rest.skip(12);
+                Self::Sealed(own(VAULT))
+            }
             0x16 => rest.skip(20),
             kind::SUBJECT => {
                 let home = own(rest.slot());

@@ -83,6 +83,16 @@ fn puts(batch: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
                 rest.number();
                 puts.push((rest.string(), rest.string()));
             }
+            // Ranges that are deleted: from a key on, up to another.
+            0x0f => {
+                rest.string();
+                rest.string();
+            }
+            0x0e => {
+                rest.number();
+                rest.string();
+                rest.string();
+            }
             0x0d => {}
             unknown => panic!("a change of the unknown type {unknown:02x} in a batch"),
         }
@@ -155,6 +165,9 @@ mod tests {
         for size in sizes {
             db.put(size.to_be_bytes(), value(size)).unwrap();
             db.delete(size.to_be_bytes()).unwrap();
+            let mut range = rocksdb::WriteBatch::default();
+            range.delete_range([0; 8], size.to_be_bytes());
+            db.write(range).unwrap();
         }
         drop(db);
         let mut logs = crate::residue::files(folder.path()).unwrap();

@@ -41,6 +41,8 @@ pub(crate) struct Target {
     pub(crate) receipt: String,
     pub(crate) backup: String,
     pub(crate) unused_tenant: String,
+    /// A tenant that may be destroyed.
+    pub(crate) spare_tenant: String,
     pub(crate) face: Face,
 }
 
@@ -70,6 +72,8 @@ impl Stage {
         let number = self.used.fetch_add(1, Ordering::Relaxed);
         let subject_id = format!("subject-{number}");
         let enrolled = self.bank.enroller().enroll(&subject_id, &self.face).await.unwrap();
+        let operator = self.vault.operator();
+        let spare = operator.ask(operator.creation(&format!("spare-{number}"))).await.unwrap();
         let issued = self.bank.issue(&[Role::Auditor], None).await;
         Target {
             tenant: self.bank.name(),
@@ -82,6 +86,7 @@ impl Stage {
             receipt: self.receipt.clone(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
+            spare_tenant: spare.tenant.unwrap().name,
             face: self.face.clone(),
         }
     }
@@ -100,6 +105,7 @@ impl Stage {
             receipt: format!("{tenant}/receipts/{nothing}"),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),
+            spare_tenant: "tenants/spare-nowhere".to_owned(),
             face: self.face.clone(),
             tenant,
         }

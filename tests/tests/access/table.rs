@@ -156,6 +156,36 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "TenantService/Shred",
+        roles: &[],
+        operator: true,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::ShredTenantRequest {
+                name: target.spare_tenant.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                no_wait: true,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/RotateKeys",
+        roles: &[],
+        operator: true,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::RotateKeysRequest {
+                name: target.tenant.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                no_wait: true,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
         method: "EnrollmentService/Enroll",
         roles: &[Enroller],
         operator: false,

@@ -133,7 +133,7 @@ async fn a_tpm_that_must_last() {
     let first = stage.ask_to_erase(true).await;
     let second = stage.ask_to_erase(true).await;
     let (first, second) = (stage.shredded(&first).await, stage.shredded(&second).await);
-    assert_eq!(first.erasure.to, second.erasure.to, "they share an epoch");
+    assert_eq!(first.step().to, second.step().to, "they share an epoch");
     let third = stage.ask_to_erase(true).await;
     stage.logs("the root store's memory must last").await;
     assert!(!stage.vault.log().contains("erasures stay pending"));

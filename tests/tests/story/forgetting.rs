@@ -15,9 +15,9 @@ async fn verified(tenant: &Tenant, erasure: &v1::Erasure, key: &VerifierKey) -> 
     assert!(receipt.create_time.is_some() && receipt.shred_time.is_some());
     let verified = Receipt::verify(&receipt.document, key).unwrap();
     let id = erasure.receipt.rsplit('/').next().unwrap();
-    assert_eq!(verified.erasure.receipt.to_string(), id, "the receipt is of another erasure");
-    assert!(verified.erasure.to > verified.erasure.from);
-    assert_eq!(verified.destruction.epoch, verified.erasure.from, "the root destroyed is not the one left");
+    assert_eq!(verified.step().receipt.to_string(), id, "the receipt is of another erasure");
+    assert!(verified.step().to > verified.step().from);
+    assert_eq!(verified.destruction.epoch, verified.step().from, "the root destroyed is not the one left");
     (receipt, verified)
 }
 
@@ -41,7 +41,7 @@ async fn a_replaced_template_is_never_compared_again() {
     let names: Vec<_> = bank.enroller().templates("ada").await.unwrap().into_iter().map(|t| t.name).collect();
     assert_eq!(names, [new.name.as_str()]);
     let (_, receipt) = verified(&bank, &replaced.erasure.unwrap(), &key).await;
-    assert_eq!(receipt.erasure.scope, Scope::Template);
+    assert_eq!(receipt.erasure().unwrap().scope, Scope::Template);
 
     // The old version cannot be replaced or deleted any more.
     let again = bank.enroller().replace(&old.name, &before.selfie()).await.refused();
@@ -89,7 +89,7 @@ async fn an_erased_subject_is_unknown_to_every_call_and_stays_so() {
 
     let erasure = bank.privacy_officer().erase("person-0").await.unwrap();
     let (receipt, verified) = verified(&bank, &erasure, &key).await;
-    assert_eq!(verified.erasure.scope, Scope::Subject);
+    assert_eq!(verified.erasure().unwrap().scope, Scope::Subject);
     assert!(verified.excludes.iter().any(|code| lethe_crypto::log::receipt::explain(code).is_some()));
 
     for _ in ["at once", "after a restart"] {

@@ -27,6 +27,10 @@ kinds! {
     CreateTenant,
     /// Reads a tenant.
     GetTenant,
+    /// Shreds a tenant: its whole silo (O27).
+    ShredTenant,
+    /// Replaces the keys that wrap a tenant's keys, or the vault's.
+    RotateKeys,
     /// Creates a credential of a tenant.
     CreateCredential,
     /// Lists a tenant's credentials.
@@ -67,6 +71,8 @@ kinds! {
     EraseSubject,
     /// Reads an erasure receipt.
     GetReceipt,
+    /// Reads the receipt of a tenant that was shredded, or of a rotation.
+    GetVaultReceipt,
     /// Reads a log's checkpoint.
     GetCheckpoint,
     /// Reads an entry of a tenant's log with its proof.

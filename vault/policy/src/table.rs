@@ -10,6 +10,8 @@ use lethe_domain::Role::{self, Auditor, Enroller, FraudAnalyst, Operator, Privac
 pub enum Operation {
     CreateTenant,
     GetTenant,
+    ShredTenant,
+    RotateKeys,
     CreateCredential,
     ListCredentials,
     RevokeCredential,
@@ -30,6 +32,7 @@ pub enum Operation {
     GetSubject,
     EraseSubject,
     GetReceipt,
+    GetVaultReceipt,
     GetCheckpoint,
     GetInclusionProof,
     GetVaultInclusionProof,
@@ -78,9 +81,12 @@ const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, 
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 31] = [
+const RULES: [Rule; 34] = [
     rule(Operation::CreateTenant,       "tenant.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::GetTenant,          "tenant.get",                   Scope::Either, &[Operator, TenantAdmin, Auditor],       ADMINISTERING),
+    // Aimed at the vault, not at the tenant: of one that is gone there is nothing left to aim at.
+    rule(Operation::ShredTenant,        "tenant.shred",                 Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::RotateKeys,         "vault.rotate_keys",            Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::CreateCredential,   "tenant.create_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
     rule(Operation::ListCredentials,    "tenant.list_credentials",      Scope::Tenant, &[TenantAdmin, Auditor],                 ADMINISTERING),
     rule(Operation::RevokeCredential,   "tenant.revoke_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
@@ -101,6 +107,7 @@ const RULES: [Rule; 31] = [
     rule(Operation::GetSubject,         "subject.get",                  Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
     rule(Operation::EraseSubject,       "subject.erase",                Scope::Tenant, &[PrivacyOfficer],                       &[DataSubjectRequest]),
     rule(Operation::GetReceipt,         "audit.get_receipt",            Scope::Tenant, &[PrivacyOfficer, Auditor],              AUDITING),
+    rule(Operation::GetVaultReceipt,    "audit.get_vault_receipt",      Scope::Vault,  &[Operator],                             AUDITING),
     rule(Operation::GetCheckpoint,      "audit.get_checkpoint",         Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
     rule(Operation::GetInclusionProof,  "audit.get_inclusion_proof",    Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
     rule(Operation::GetVaultInclusionProof, "audit.get_vault_inclusion_proof", Scope::Vault, &[Operator],                       AUDITING),

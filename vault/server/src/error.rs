@@ -78,6 +78,7 @@ impl Error {
             Self::Store(StoreError::Full { .. }) => Reason::StorageFull,
             Self::Store(StoreError::Overloaded) => Reason::Overloaded,
             Self::Store(StoreError::Closed) => Reason::ShuttingDown,
+            Self::Store(StoreError::Shredded) => Reason::TenantNotFound,
             Self::Store(StoreError::Mirror { .. }) => Reason::MirrorFailing,
             Self::Store(
                 StoreError::Corrupt { .. }

@@ -143,6 +143,11 @@ impl Keyring {
         self.allocators.lock().iter().map(|(tree, allocator)| (*tree, allocator.clone())).collect()
     }
 
+    /// Hands out no slot of a tree any more: its tenant is gone, and takes those that were burnt with it.
+    pub fn forget(&self, tree: TreeId) {
+        self.allocators.lock().remove(&tree);
+    }
+
     fn durable_mark(&self, tree: TreeId) -> Result<u64> {
         let Some(bytes) = self.store.get(&Key::HighWater { tree })? else { return Ok(OWN.slot + 1) };
         let bytes: [u8; 8] = bytes.try_into().map_err(|_| StoreError::corrupt("high-water mark", format!("{tree}")))?;
@@ -181,6 +186,8 @@ impl Home {
         let own = |tree| Ok(Self { tree, gallery: SUBJECTS, subject: OWN, thing: None, kind: key.kind() });
         match *key {
             Key::Tenant { tenant } => own(tree_of(tenant)?),
+            // It outlives its tenant.
+            Key::Shredded { .. } => own(TreeId::VAULT),
             Key::Credential { tree, .. }
             | Key::Profile { tree, .. }
             | Key::TenantRequest { tree, .. }

@@ -15,7 +15,7 @@ use crate::access::ApiKey;
 use crate::audit;
 use crate::backup::Keeper;
 use crate::config::Config;
-use crate::erasure::{self, Eraser, StoreJournal};
+use crate::erasure::{self, Eraser, Pace, StoreJournal};
 use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::memory;
@@ -140,8 +140,11 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         vault.store.close();
     }
     let operator_key = founded?;
-    let window = Duration::from_millis(config.erasure.window_ms);
-    erasure::start(eraser, writer, journal, roots, keys, window, moving.clone())?;
+    let pace = Pace {
+        window: Duration::from_millis(config.erasure.window_ms),
+        least_interval: Duration::from_millis(config.erasure.least_interval_ms),
+    };
+    erasure::start(eraser, writer, journal, roots, keys, pace, moving.clone())?;
     Ok(Opened { vault, operator_key, moving })
 }
 

@@ -7,17 +7,18 @@ use std::path::Path;
 use std::time::Duration;
 
 use lethe_crypto::epoch::{Outcome, Takeover};
+use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_domain::{ModelId, Timestamp};
 use rayon::prelude::*;
 
 use crate::audit;
 use crate::config::Config;
-use crate::erasure::Erasures;
+use crate::erasure::{Accepted, Erasures, Task};
 use crate::error::{Error, Result};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, tree_of};
 use crate::opening::{self, Foundation, OpenError, find_burnt};
-use crate::records::{IntentRecord, ProfileRecord, decode};
+use crate::records::{ProfileRecord, decode};
 use crate::silo::Loaded;
 use crate::store::{Backups, Change, Key, MirrorId, ProfileNumber, RowKind, Store, StoreError, Truth};
 
@@ -135,6 +136,15 @@ async fn bring_up(vault: &mut Foundation, source: &Source<'_>) -> std::result::R
         store.commit(change).await?;
     }
     let mut report = sifted.report;
+    // The rows are gone; a count of them must not stay behind.
+    let mut change = Change::new();
+    store.scan(RowKind::Shredded, &Key::prefix(RowKind::Shredded), |key, _| {
+        if let Key::Shredded { tenant } = key {
+            change.delete_tree(RowKind::Census, tree_of(tenant)?);
+        }
+        Ok::<_, Error>(())
+    })?;
+    store.commit(change).await?;
     let redraw = find_burnt(store, keys, &sifted.owned)?;
     report.lost_slots = redraw.len() as u64;
     if !redraw.is_empty() {
@@ -216,6 +226,8 @@ struct Sieve<'a> {
     models: HashMap<(TreeId, ProfileNumber), ModelId>,
     /// Slots whose erasure is accepted: their rows were gone before the vault was.
     pending: HashSet<(TreeId, SlotRef)>,
+    /// Trees of tenants whose shredding is accepted, likewise.
+    pending_tenants: HashSet<TreeId>,
 }
 
 /// What was found.
@@ -238,7 +250,8 @@ enum Verdict {
 
 impl<'a> Sieve<'a> {
     fn new(store: &'a Store, keys: &'a Keyring) -> Result<Self> {
-        let mut sieve = Self { store, keys, models: HashMap::new(), pending: HashSet::new() };
+        let mut sieve =
+            Self { store, keys, models: HashMap::new(), pending: HashSet::new(), pending_tenants: HashSet::new() };
         store.scan(RowKind::Profile, &Key::prefix(RowKind::Profile), |key, value| {
             if let Key::Profile { tree, number } = key
                 && let Some(opened) = keys.open(&key, "", value)?
@@ -249,9 +262,18 @@ impl<'a> Sieve<'a> {
             Ok::<_, Error>(())
         })?;
         store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
-            if let Key::Intent { tree, .. } = key {
-                let intent: IntentRecord = decode("erasure intent", value)?;
-                sieve.pending.extend(intent.slots().map(|slot| (tree, slot)));
+            if let Key::Intent { tree, receipt } = key {
+                let accepted = Accepted::read(tree, receipt, value)?;
+                match accepted.task {
+                    Task::Erase(Scope::Tenant) => {
+                        let trees = accepted.slots.iter().filter_map(|tenant| TreeId::tenant(*tenant).ok());
+                        sieve.pending_tenants.extend(trees);
+                    }
+                    Task::Erase(Scope::Subject | Scope::Template | Scope::Burnt) => {
+                        sieve.pending.extend(accepted.slots.into_iter().map(|slot| (tree, slot)));
+                    }
+                    Task::Rotate => {}
+                }
             }
             Ok::<_, Error>(())
         })?;
@@ -317,6 +339,9 @@ impl<'a> Sieve<'a> {
             }
             _ => return Ok(Verdict::Back),
         };
+        if self.pending_tenants.contains(&tree) {
+            return Ok(Verdict::Erased);
+        }
         for slot in &slots {
             if self.pending.contains(&(tree, *slot)) || self.keys.slot(tree, *slot)?.is_none() {
                 return Ok(Verdict::Erased);

@@ -5,6 +5,7 @@ use crate::log::json::{self, Builder, JsonError, Value};
 use crate::log::text::{EpochRoot, ReceiptId, TextError, Token};
 
 const ERASURE_COMMITTED: &str = "ERASURE_COMMITTED";
+const KEYS_ROTATED: &str = "KEYS_ROTATED";
 const EPOCH_DESTROYED: &str = "EPOCH_DESTROYED";
 
 /// What changed. The object's first field is `type`.
@@ -16,6 +17,8 @@ const EPOCH_DESTROYED: &str = "EPOCH_DESTROYED";
 pub enum Event {
     /// Slots were redrawn, and the tree committed under another root: rule 4, first batch.
     ErasureCommitted(ErasureCommitted),
+    /// A tree's keys were wrapped anew, and nothing was erased: the same batch, rule 8.
+    KeysRotated(KeysRotated),
     /// The root of an epoch was destroyed and the store looked at again: rule 4, second batch.
     EpochDestroyed(EpochDestroyed),
     /// An event of another type: governance of the vault, or a type from the future.
@@ -39,6 +42,44 @@ pub struct ErasureCommitted {
     pub scope: Scope,
     /// How many slots were redrawn for it.
     pub slots: u64,
+}
+
+/// A rotation, one for each receipt. Slots keep their values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysRotated {
+    /// The epoch that is left, whose wrapping no key opens once its root is destroyed.
+    pub from: u64,
+    /// The epoch that follows.
+    pub to: u64,
+    /// The root of the epoch that is left.
+    pub from_root: EpochRoot,
+    /// The root of the epoch that follows.
+    pub to_root: EpochRoot,
+    /// The receipt that this rotation is given.
+    pub receipt: ReceiptId,
+    /// Whose wrapping is new.
+    pub scope: Rotated,
+}
+
+/// Whose wrapping a rotation changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rotated {
+    /// The head page of a tenant's tree, and all above it.
+    Tenant,
+    /// The head page of the vault's tree, and all above it.
+    Vault,
+}
+
+impl Rotated {
+    const ALL: [Self; 2] = [Self::Tenant, Self::Vault];
+
+    /// As it stands in the entry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Vault => "vault",
+        }
+    }
 }
 
 /// The end of an epoch, with the root store's evidence.
@@ -123,7 +164,7 @@ impl OtherEvent {
     /// canonical form: a key that is not `a-z 0-9 _` or occurs twice, a control character, a number
     /// beyond 2^53 - 1.
     pub fn new(kind: Token, fields: Vec<(String, Value)>) -> Result<Self, EntryError> {
-        if matches!(kind.as_str(), ERASURE_COMMITTED | EPOCH_DESTROYED) {
+        if matches!(kind.as_str(), ERASURE_COMMITTED | KEYS_ROTATED | EPOCH_DESTROYED) {
             return Err(EntryError::ReservedType(kind));
         }
         let event = Self { kind, fields };
@@ -166,6 +207,14 @@ impl Event {
                 scope: read_scope(&fields.text("scope")?)?,
                 slots: fields.number("slots")?,
             }),
+            KEYS_ROTATED => Self::KeysRotated(KeysRotated {
+                from: fields.number("from")?,
+                to: fields.number("to")?,
+                from_root: read("from_root", &fields.text("from_root")?)?,
+                to_root: read("to_root", &fields.text("to_root")?)?,
+                receipt: read("receipt", &fields.text("receipt")?)?,
+                scope: read_rotated(&fields.text("scope")?)?,
+            }),
             EPOCH_DESTROYED => Self::EpochDestroyed(EpochDestroyed {
                 epoch: fields.number("epoch")?,
                 root: read("root", &fields.text("root")?)?,
@@ -196,6 +245,15 @@ impl Event {
                 .text("scope", erasure.scope.as_str())
                 .number("slots", erasure.slots)
                 .build(),
+            Self::KeysRotated(rotation) => Builder::default()
+                .text("type", KEYS_ROTATED)
+                .number("from", rotation.from)
+                .number("to", rotation.to)
+                .text("from_root", rotation.from_root)
+                .text("to_root", rotation.to_root)
+                .text("receipt", rotation.receipt)
+                .text("scope", rotation.scope.as_str())
+                .build(),
             Self::EpochDestroyed(destruction) => Builder::default()
                 .text("type", EPOCH_DESTROYED)
                 .number("epoch", destruction.epoch)
@@ -213,6 +271,11 @@ impl Event {
 fn read_found(text: &str) -> Result<Found, EntryError> {
     let known = Found::ALL.into_iter().find(|found| found.as_str() == text);
     known.ok_or(EntryError::Field { field: "found", cause: TextError::new("present or absent") })
+}
+
+fn read_rotated(text: &str) -> Result<Rotated, EntryError> {
+    let known = Rotated::ALL.into_iter().find(|scope| scope.as_str() == text);
+    known.ok_or_else(|| EntryError::Field { field: "scope", cause: TextError::new("tenant or vault") })
 }
 
 fn read_scope(text: &str) -> Result<Scope, EntryError> {

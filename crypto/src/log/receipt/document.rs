@@ -2,21 +2,20 @@
 
 use std::str::FromStr;
 
-use super::{Logged, Part, ReceiptError, Verified, excluded};
+use super::{Committed, Logged, Part, ReceiptError, Verified, excluded};
 use crate::log::checkpoint::Checkpoint;
-use crate::log::entry::{Entry, EpochDestroyed, ErasureCommitted, Event, Outcome};
+use crate::log::entry::{Entry, EpochDestroyed, Event, Outcome};
 use crate::log::json::{self, Builder, Fields, Value};
 use crate::log::merkle::{Hash, verify_inclusion};
 use crate::log::note::VerifierKey;
 use crate::log::text::{ReceiptId, TextError, Token};
 
-/// What the document calls itself.
-const TYPE: &str = "lethe-erasure-receipt";
-
-/// The version of the receipt format.
+/// The version of the receipt formats.
 const VERSION: u64 = 1;
 
 pub(super) struct Document {
+    /// What the document calls itself.
+    kind: &'static str,
     receipt: ReceiptId,
     committed: Proven,
     destroyed: Proven,
@@ -41,14 +40,15 @@ impl Document {
     ) -> Result<Self, ReceiptError> {
         let committed = Proven::from_logged(Part::Committed, committed)?;
         let destroyed = Proven::from_logged(Part::Destroyed, destroyed)?;
-        let receipt = committed.erasure()?.receipt;
+        let recorded = committed.recorded()?;
+        let (kind, receipt) = (recorded.document(), recorded.step().receipt);
         let excludes = excluded(&destroyed.destruction()?.medium);
-        Ok(Self { receipt, committed, destroyed, checkpoint: checkpoint.to_owned(), excludes })
+        Ok(Self { kind, receipt, committed, destroyed, checkpoint: checkpoint.to_owned(), excludes })
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
         Builder::default()
-            .text("type", TYPE)
+            .text("type", self.kind)
             .number("version", VERSION)
             .text("receipt", self.receipt)
             .value("committed", self.committed.to_value())
@@ -62,10 +62,13 @@ impl Document {
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, ReceiptError> {
         let mut fields = json::parse(bytes)?.fields("receipt")?;
-        if fields.text("type")? != TYPE || fields.number("version")? != VERSION {
+        let kind = fields.text("type")?;
+        let kind = Committed::DOCUMENTS.into_iter().find(|known| *known == kind).ok_or(ReceiptError::Version)?;
+        if fields.number("version")? != VERSION {
             return Err(ReceiptError::Version);
         }
         let document = Self {
+            kind,
             receipt: read("receipt", &fields.text("receipt")?)?,
             committed: Proven::from_value(Part::Committed, fields.value("committed")?)?,
             destroyed: Proven::from_value(Part::Destroyed, fields.value("destroyed")?)?,
@@ -82,18 +85,24 @@ impl Document {
         self.committed.check_inclusion(&checkpoint)?;
         self.destroyed.check_inclusion(&checkpoint)?;
 
-        let erasure = self.committed.erasure()?;
-        let destruction = self.destroyed.destruction()?;
-        if erasure.receipt != self.receipt {
-            return Err(ReceiptError::Receipt { expected: self.receipt, found: erasure.receipt });
+        let recorded = self.committed.recorded()?;
+        // A rotation is no erasure, whatever its document calls itself.
+        if recorded.document() != self.kind {
+            return Err(ReceiptError::Event(Part::Committed));
         }
-        if erasure.to <= erasure.from || erasure.to_root == erasure.from_root || erasure.slots == 0 {
+        let step = recorded.step();
+        let destruction = self.destroyed.destruction()?;
+        if step.receipt != self.receipt {
+            return Err(ReceiptError::Receipt { expected: self.receipt, found: step.receipt });
+        }
+        let erases_nothing = matches!(&recorded, Committed::Erasure(erasure) if erasure.slots == 0);
+        if step.to <= step.from || step.to_root == step.from_root || erases_nothing {
             return Err(ReceiptError::NoStep);
         }
-        if (destruction.epoch, destruction.root) != (erasure.from, erasure.from_root) {
+        if (destruction.epoch, destruction.root) != (step.from, step.from_root) {
             return Err(ReceiptError::Epoch {
-                left: erasure.from,
-                left_root: erasure.from_root,
+                left: step.from,
+                left_root: step.from_root,
                 destroyed: destruction.epoch,
                 destroyed_root: destruction.root,
             });
@@ -105,7 +114,7 @@ impl Document {
             return Err(ReceiptError::Exclusions);
         }
         Ok(Verified {
-            erasure: erasure.clone(),
+            committed: recorded,
             destruction: destruction.clone(),
             committed_at: self.committed.entry.time,
             destroyed_at: self.destroyed.entry.time,
@@ -150,9 +159,10 @@ impl Proven {
     }
 
     /// What a committed entry records; an attempt that was denied or failed records nothing.
-    fn erasure(&self) -> Result<&ErasureCommitted, ReceiptError> {
+    fn recorded(&self) -> Result<Committed, ReceiptError> {
         match (&self.entry.event, self.entry.outcome) {
-            (Some(Event::ErasureCommitted(erasure)), Outcome::Allowed) => Ok(erasure),
+            (Some(Event::ErasureCommitted(erasure)), Outcome::Allowed) => Ok(Committed::Erasure(erasure.clone())),
+            (Some(Event::KeysRotated(rotation)), Outcome::Allowed) => Ok(Committed::Rotation(rotation.clone())),
             _ => Err(ReceiptError::Event(self.part)),
         }
     }

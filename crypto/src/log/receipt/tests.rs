@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::checkpoint::Checkpoint;
-use crate::log::entry::{Entry, EntryDraft, EpochDestroyed, ErasureCommitted, Event, Found, Outcome, Scope};
+use crate::log::entry::{
+    Entry, EntryDraft, EpochDestroyed, ErasureCommitted, Event, Found, KeysRotated, Outcome, Rotated, Scope,
+};
 use crate::log::merkle::{Frontier, NodeAddress};
 use crate::log::note::{Seed, SigningKey, sign};
 use crate::log::text::{Origin, Token};
@@ -141,7 +143,7 @@ fn a_receipt_attests_what_was_erased_and_says_what_it_excludes() {
     let (receipt, key) = valid();
     let verified = Receipt::verify(receipt.as_bytes(), key.verifier()).unwrap();
     assert_eq!(&verified, receipt.verified());
-    assert_eq!(verified.erasure, erasure());
+    assert_eq!(verified.erasure(), Some(&erasure()));
     assert_eq!(verified.destruction, destruction());
     assert_eq!((verified.committed_index, verified.destroyed_index), (4, 8));
     assert_eq!(verified.checkpoint.size, 11);
@@ -276,6 +278,51 @@ fn inconsistent_entries_are_refused() {
     assert!(no_step(issue(ErasureCommitted { to: 6, ..erasure() }, destruction())), "backwards");
     assert!(no_step(issue(ErasureCommitted { to_root: root(0x70), ..erasure() }, destruction())), "the same root");
     assert!(no_step(issue(ErasureCommitted { slots: 0, ..erasure() }, destruction())), "nothing erased");
+}
+
+fn rotation() -> KeysRotated {
+    let ErasureCommitted { from, to, from_root, to_root, receipt, .. } = erasure();
+    KeysRotated { from, to, from_root, to_root, receipt, scope: Rotated::Tenant }
+}
+
+#[test]
+fn a_rotation_has_a_receipt_of_its_own_kind() {
+    let mut log = Log::new();
+    let committed = log.append("epoch.commit", Outcome::Allowed, Some(Event::KeysRotated(rotation())));
+    let destroyed = log.destroy(destruction());
+    let receipt = log.issue(committed, destroyed).unwrap();
+    assert!(text(&receipt).starts_with(r#"{"type":"lethe-rotation-receipt","version":1,"#));
+    let verified = Receipt::verify(receipt.as_bytes(), log.key.verifier()).unwrap();
+    assert_eq!(verified.committed, Committed::Rotation(rotation()));
+    assert_eq!(verified.erasure(), None, "nothing was erased");
+    assert_eq!((verified.step().from, verified.step().from_root), (7, root(0x70)));
+    let words = verified.to_string();
+    assert!(words.starts_with("Rotation receipt 33333333333333333333333333333333"), "{words}");
+    assert!(words.contains("the wrapping of a tenant's keys; no data was erased"), "{words}");
+
+    // Nobody makes an erasure of it, nor a rotation of an erasure.
+    let called = |receipt: &Receipt, from: &str, to: &str| text(receipt).replacen(from, to, 1).into_bytes();
+    let forged = called(&receipt, "lethe-rotation-receipt", "lethe-erasure-receipt");
+    let verdict = Receipt::verify(&forged, log.key.verifier());
+    assert!(matches!(verdict, Err(ReceiptError::Event(Part::Committed))), "{verdict:?}");
+    let (erasure, key) = valid();
+    let forged = called(&erasure, "lethe-erasure-receipt", "lethe-rotation-receipt");
+    let verdict = Receipt::verify(&forged, key.verifier());
+    assert!(matches!(verdict, Err(ReceiptError::Event(Part::Committed))), "{verdict:?}");
+}
+
+#[test]
+fn an_inconsistent_rotation_is_refused() {
+    let issue = |rotation: KeysRotated| {
+        let mut log = Log::new();
+        let committed = log.append("epoch.commit", Outcome::Allowed, Some(Event::KeysRotated(rotation)));
+        let destroyed = log.destroy(destruction());
+        log.issue(committed, destroyed).map(drop)
+    };
+    assert!(issue(rotation()).is_ok());
+    assert!(matches!(issue(KeysRotated { to: 7, ..rotation() }), Err(ReceiptError::NoStep)));
+    assert!(matches!(issue(KeysRotated { to_root: root(0x70), ..rotation() }), Err(ReceiptError::NoStep)));
+    assert!(matches!(issue(KeysRotated { from: 6, ..rotation() }), Err(ReceiptError::Epoch { .. })));
 }
 
 #[test]

@@ -4,19 +4,19 @@ use std::fmt;
 
 use super::explain;
 use crate::log::checkpoint::Checkpoint;
-use crate::log::entry::{EpochDestroyed, ErasureCommitted, Scope};
-use crate::log::text::Token;
+use crate::log::entry::{EpochDestroyed, ErasureCommitted, KeysRotated, Rotated, Scope};
+use crate::log::text::{EpochRoot, ReceiptId, Token};
 
 /// What a receipt attests; exists only for one that was verified. [`Display`](fmt::Display) tells it in
 /// words, several lines of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// The erasure.
-    pub erasure: ErasureCommitted,
+    /// The erasure, or the rotation.
+    pub committed: Committed,
     /// The destruction of the root of the epoch that it left.
     pub destruction: EpochDestroyed,
-    /// When the erasure was committed: milliseconds since 1970 UTC, by the vault's clock.
+    /// When it was committed: milliseconds since 1970 UTC, by the vault's clock.
     pub committed_at: u64,
     /// When the destruction was recorded, likewise.
     pub destroyed_at: u64,
@@ -31,21 +31,95 @@ pub struct Verified {
     pub excludes: Vec<Token>,
 }
 
+/// What a receipt is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// Keys were erased.
+    Erasure(ErasureCommitted),
+    /// Keys were wrapped anew, and none was erased.
+    Rotation(KeysRotated),
+}
+
+/// The step from one epoch to the next that a receipt attests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The epoch that was left.
+    pub from: u64,
+    /// The epoch that followed.
+    pub to: u64,
+    /// The root of the epoch that was left.
+    pub from_root: EpochRoot,
+    /// The root of the epoch that followed.
+    pub to_root: EpochRoot,
+    /// The receipt.
+    pub receipt: ReceiptId,
+}
+
+impl Committed {
+    /// What documents call themselves.
+    pub(super) const DOCUMENTS: [&'static str; 2] = ["lethe-erasure-receipt", "lethe-rotation-receipt"];
+
+    /// What a document about this calls itself.
+    pub(super) const fn document(&self) -> &'static str {
+        match self {
+            Self::Erasure(_) => Self::DOCUMENTS[0],
+            Self::Rotation(_) => Self::DOCUMENTS[1],
+        }
+    }
+
+    /// The step between epochs.
+    pub const fn step(&self) -> Step {
+        match self {
+            Self::Erasure(ErasureCommitted { from, to, from_root, to_root, receipt, .. })
+            | Self::Rotation(KeysRotated { from, to, from_root, to_root, receipt, .. }) => {
+                Step { from: *from, to: *to, from_root: *from_root, to_root: *to_root, receipt: *receipt }
+            }
+        }
+    }
+}
+
+impl Verified {
+    /// The step between epochs.
+    pub const fn step(&self) -> Step {
+        self.committed.step()
+    }
+
+    /// The erasure; `None` if the receipt is of a rotation, which erases nothing.
+    pub const fn erasure(&self) -> Option<&ErasureCommitted> {
+        match &self.committed {
+            Committed::Erasure(erasure) => Some(erasure),
+            Committed::Rotation(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { erasure, destruction, .. } = self;
-        let what = match erasure.scope {
-            Scope::Subject => "a data subject, with everything kept under the subject's keys",
-            Scope::Template => "one template or record of a data subject",
-            Scope::Tenant => "a tenant's whole silo",
-            Scope::Burnt => "keys that were handed out but never used for committed data",
-        };
-        writeln!(f, "Erasure receipt {}", erasure.receipt)?;
-        writeln!(f, "Attested by the log {}:", self.checkpoint.origin)?;
-        writeln!(f, "  erased     {what} ({} keys)", erasure.slots)?;
+        let (step, destruction) = (self.step(), &self.destruction);
+        let log = &self.checkpoint.origin;
+        match &self.committed {
+            Committed::Erasure(erasure) => {
+                let what = match erasure.scope {
+                    Scope::Subject => "a data subject, with everything kept under the subject's keys",
+                    Scope::Template => "one template or record of a data subject",
+                    Scope::Tenant => "a tenant's whole silo",
+                    Scope::Burnt => "keys that were handed out but never used for committed data",
+                };
+                writeln!(f, "Erasure receipt {}\nAttested by the log {log}:", step.receipt)?;
+                writeln!(f, "  erased     {what} ({} keys)", erasure.slots)?;
+            }
+            Committed::Rotation(rotation) => {
+                let what = match rotation.scope {
+                    Rotated::Tenant => "the wrapping of a tenant's keys",
+                    Rotated::Vault => "the wrapping of the vault's keys",
+                };
+                writeln!(f, "Rotation receipt {}\nAttested by the log {log}:", step.receipt)?;
+                writeln!(f, "  replaced   {what}; no data was erased")?;
+            }
+        }
         writeln!(f, "  committed  {} as entry {}", Utc(self.committed_at), self.committed_index)?;
-        writeln!(f, "             epoch {} (root {})", erasure.from, erasure.from_root)?;
-        writeln!(f, "             was left for epoch {} (root {})", erasure.to, erasure.to_root)?;
+        writeln!(f, "             epoch {} (root {})", step.from, step.from_root)?;
+        writeln!(f, "             was left for epoch {} (root {})", step.to, step.to_root)?;
         writeln!(f, "  destroyed  {} as entry {}", Utc(self.destroyed_at), self.destroyed_index)?;
         writeln!(
             f,

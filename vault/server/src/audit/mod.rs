@@ -19,7 +19,7 @@ use crate::store::StoreError;
 
 pub(crate) use proof::create_log;
 pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove};
-pub use receipt::{ReceiptState, get_receipt};
+pub use receipt::{Reads, ReceiptState, get_receipt};
 
 /// A word of the log's vocabulary.
 pub(crate) fn token(text: &str) -> Result<Token> {

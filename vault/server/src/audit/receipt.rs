@@ -2,7 +2,8 @@ use lethe_crypto::log::entry::Entry;
 use lethe_crypto::log::receipt::{Logged, Receipt};
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Reason, ReceiptId, Timestamp};
-use lethe_policy::{Authorized, operation::GetReceipt};
+use lethe_policy::Authorized;
+use lethe_policy::operation::{GetReceipt, GetVaultReceipt, Kind};
 
 use super::proof::checkpoint;
 use crate::erasure::ErasureState;
@@ -19,18 +20,26 @@ pub struct ReceiptState {
     pub shredded: Option<(Timestamp, Vec<u8>)>,
 }
 
-/// Reads an erasure's state. Its receipt is made anew from the log each time (O20).
-pub async fn get_receipt(vault: &Vault, call: Authorized<GetReceipt>, id: ReceiptId) -> Result<ReceiptState> {
-    let silo = vault.silo(&call)?;
+/// An operation that reads receipts.
+pub trait Reads: Kind {}
+impl Reads for GetReceipt {}
+impl Reads for GetVaultReceipt {}
+
+/// Reads the state of an erasure or a rotation. Its receipt is made anew from the log each time (O20).
+pub async fn get_receipt<O: Reads>(vault: &Vault, call: Authorized<O>, id: ReceiptId) -> Result<ReceiptState> {
+    let tree = match call.tenant() {
+        None => TreeId::VAULT,
+        Some(_) => vault.silo(&call)?.tree,
+    };
     let unknown = || Error::NotFound(Reason::ReceiptNotFound, format!("no receipt {id}"));
-    let record = vault.store.get(&Key::Receipt { tree: silo.tree, receipt: id })?.ok_or_else(unknown)?;
+    let record = vault.store.get(&Key::Receipt { tree, receipt: id })?.ok_or_else(unknown)?;
     let record: ReceiptRecord = decode("receipt record", &record)?;
-    let shredded = match vault.eraser.state(silo.tree, id)? {
+    let shredded = match vault.eraser.state(tree, id)? {
         Some(ErasureState::Shredded) => issue(vault, &record).await?,
         Some(ErasureState::Pending) | None => None,
     };
     let mut change = Change::audit_of_read();
-    change.log(silo.tree, super::done(&call, Timestamp::now())?);
+    change.log(tree, super::done(&call, Timestamp::now())?);
     vault.store.commit(change).await?;
     Ok(ReceiptState { accepted_at: Timestamp::from_millis(record.accepted_at), shredded })
 }

@@ -185,7 +185,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Log(command) => on_this_thread(command::log::run(&context, command)),
         Command::Root(command) => {
             protect_memory()?;
-            on_all_threads(async move { command::root::run(out, &command).await })
+            on_all_threads(command::root::run(&context, command))
         }
         Command::Backup(command) => on_this_thread(command::backup::run(&context, command)),
         Command::Mirror(command) => on_all_threads(command::mirror::run(&context, command)),

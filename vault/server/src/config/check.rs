@@ -32,6 +32,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         range("storage.cache_mib", config.storage.cache_mib, 8..=1 << 20),
         range("storage.reserve_mib", config.storage.reserve_mib, 16..=65_536),
         range("erasure.window_ms", config.erasure.window_ms, 0..=10_000),
+        range("erasure.least_interval_ms", config.erasure.least_interval_ms, 0..=3_600_000),
         config.search.threads.and_then(|threads| range("search.threads", threads, 1..=1024)),
     ];
     for (key, reason) in ranges.into_iter().flatten() {

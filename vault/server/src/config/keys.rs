@@ -91,6 +91,10 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "storage.cache_mib", set: |config, value| value.number().map(|v| config.storage.cache_mib = v) },
     Key { name: "storage.reserve_mib", set: |config, value| value.number().map(|v| config.storage.reserve_mib = v) },
     Key { name: "erasure.window_ms", set: |config, value| value.number().map(|v| config.erasure.window_ms = v) },
+    Key {
+        name: "erasure.least_interval_ms",
+        set: |config, value| value.number().map(|v| config.erasure.least_interval_ms = v),
+    },
     Key { name: "search.threads", set: |config, value| value.number().map(|v| config.search.threads = Some(v)) },
     Key {
         name: "log.format",

@@ -122,8 +122,12 @@ pub struct Storage {
 /// Erasure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erasure {
-    /// How long an epoch waits for further erasures to share it, in milliseconds. At most 10,000.
+    /// How long an epoch waits for further erasures to share it, in milliseconds, while they come in company: one that
+    /// comes alone does not wait. At most 10,000.
     pub window_ms: u64,
+    /// From the beginning of one epoch to that of the next, at least, in milliseconds; erasures that come meanwhile stay
+    /// pending and share it. At most an hour.
+    pub least_interval_ms: u64,
 }
 
 /// 1:N search.
@@ -197,7 +201,7 @@ impl Default for Storage {
 
 impl Default for Erasure {
     fn default() -> Self {
-        Self { window_ms: 5 }
+        Self { window_ms: 5, least_interval_ms: 0 }
     }
 }
 

@@ -98,6 +98,7 @@ fn every_key_can_stand_in_a_file() {
         reserve_mib = 128
         [erasure]
         window_ms = 0
+        least_interval_ms = 60_000
         [search]
         threads = 2
         [log]
@@ -160,7 +161,7 @@ fn every_key_can_stand_in_a_file() {
             queue: 32,
         },
         storage: Storage { cache_mib: 64, reserve_mib: 128 },
-        erasure: Erasure { window_ms: 0 },
+        erasure: Erasure { window_ms: 0, least_interval_ms: 60_000 },
         search: Search { threads: Some(2) },
         log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
     };
@@ -245,6 +246,7 @@ fn a_value_out_of_range_is_named_with_its_line() {
         ("[storage]\ncache_mib = 7", "storage.cache_mib"),
         ("[storage]\nreserve_mib = 0", "storage.reserve_mib"),
         ("[erasure]\nwindow_ms = 10001", "erasure.window_ms"),
+        ("[erasure]\nleast_interval_ms = 3600001", "erasure.least_interval_ms"),
         ("[search]\nthreads = 0", "search.threads"),
         ("[log]\nfilter = \"a=b=c\"", "log.filter"),
         ("[root]\nreplicas = [\"/a\", \"/a\"]", "root.replicas"),

@@ -16,7 +16,6 @@ use crate::vault::Vault;
 pub use enroll::{Enrolled, Enrolment, enroll};
 pub use list::{Page, list_templates};
 pub use remove::{Replaced, Target, delete_template, replace_template};
-pub(crate) use remove::{note_repeat, wait};
 
 /// Refuses one template more than a subject may have, not counting one that `leaves`.
 fn make_room(vault: &Vault, silo: &Silo, model: &Model, subject: SlotRef, leaves: Option<TemplateAt>) -> Result<()> {

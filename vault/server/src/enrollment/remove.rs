@@ -4,12 +4,12 @@ use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Embedding, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
+use lethe_policy::operation::{DeleteTemplate, ReplaceTemplate};
 
 use super::enroll::{expect_same, fingerprint};
 use super::make_room;
 use crate::audit;
-use crate::erasure::{Erasure, ErasureState, Request, receipt_of};
+use crate::erasure::{Erasure, Request, Task, note_repeat, receipt_of, wait};
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::silo::{Silo, SiloRef};
@@ -88,15 +88,15 @@ pub async fn replace_template(
             remember(&vault.keys, &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(&silo, old.at, old.profile, &mut change);
             let entry = audit::about(audit::done(&call, now)?, &owner);
-            let request = Request { scope: Scope::Template, slots: vec![old.at.thing], receipt, now };
-            vault.eraser.accept(&silo, request, change, entry).await?;
+            change.log(silo.tree, entry);
+            vault.eraser.accept(of_template(&silo, old.at, receipt, now), change).await?;
             facts
         }
     };
     // What was committed has been followed.
     let sequence = silo.sequence();
     drop(alone);
-    let state = wait(vault, &silo, receipt, target.wait).await?;
+    let state = wait(vault, silo.tree, receipt, target.wait).await?;
     Ok(Replaced { facts, dimension: model.profile.dimension(), erasure: Erasure { receipt, state }, sequence })
 }
 
@@ -113,39 +113,18 @@ pub async fn delete_template(vault: &Vault, call: Authorized<DeleteTemplate>, ta
         let mut change = Change::new();
         templates::delete(&silo, old.at, old.profile, &mut change);
         let entry = audit::about(audit::done(&call, now)?, &owner);
-        let request = Request { scope: Scope::Template, slots: vec![old.at.thing], receipt, now };
-        vault.eraser.accept(&silo, request, change, entry).await?;
+        change.log(silo.tree, entry);
+        vault.eraser.accept(of_template(&silo, old.at, receipt, now), change).await?;
     } else {
-        note_repeat(vault, &silo, &call, now).await?;
+        note_repeat(vault, silo.tree, &call, now).await?;
     }
     drop(alone);
-    Ok(Erasure { receipt, state: wait(vault, &silo, receipt, target.wait).await? })
+    Ok(Erasure { receipt, state: wait(vault, silo.tree, receipt, target.wait).await? })
 }
 
-/// An erasure that was asked for again: it has its receipt, and nothing but the asking is new.
-pub(crate) async fn note_repeat<O: Kind>(
-    vault: &Vault,
-    silo: &Silo,
-    call: &Authorized<O>,
-    now: Timestamp,
-) -> Result<()> {
-    let mut change = Change::audit_of_read();
-    change.log(silo.tree, audit::done(call, now)?);
-    vault.store.commit(change).await?;
-    Ok(())
-}
-
-/// Waits for an erasure as long as its requester wants to.
-pub(crate) async fn wait(
-    vault: &Vault,
-    silo: &Silo,
-    receipt: ReceiptId,
-    limit: Option<Duration>,
-) -> Result<ErasureState> {
-    match limit {
-        Some(limit) => vault.eraser.wait(silo.tree, receipt, limit).await,
-        None => Ok(vault.eraser.state(silo.tree, receipt)?.unwrap_or(ErasureState::Pending)),
-    }
+/// One template's own key goes: nothing else is sealed under it.
+fn of_template(silo: &Silo, at: TemplateAt, receipt: ReceiptId, now: Timestamp) -> Request {
+    Request { tree: silo.tree, task: Task::Erase(Scope::Template), slots: vec![at.thing], receipt, now }
 }
 
 fn subject_of(silo: &SiloRef, id: &SubjectId) -> Result<SlotRef> {

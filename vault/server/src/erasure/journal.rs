@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use lethe_crypto::BoxError;
 use lethe_crypto::epoch::{Commit, Destruction, EpochState, Journal};
-use lethe_crypto::log::entry::{EpochDestroyed, ErasureCommitted, Event, Found, Scope};
+use lethe_crypto::log::entry::{EpochDestroyed, ErasureCommitted, Event, Found, KeysRotated, Rotated, Scope};
 use lethe_crypto::log::text as log;
-use lethe_crypto::tree::{PageAddress, PageSource, TreeId, View, WeakView};
+use lethe_crypto::tree::{PageAddress, PageSource, SlotRef, TreeId, View, WeakView};
 use lethe_domain::Timestamp;
 use parking_lot::Mutex;
 
-use super::{Accepted, scope_of};
+use super::{Accepted, Task};
 use crate::audit;
 use crate::keyring::Keyring;
 use crate::memory;
@@ -36,7 +36,7 @@ pub struct StoreJournal {
     process: Vec<&'static str>,
 }
 
-/// What an epoch erases, beside the pages.
+/// What an epoch is for, beside the pages.
 pub struct Erasures {
     pub(super) accepted: Vec<Accepted>,
     /// Slots that were burnt, in all trees.
@@ -107,22 +107,24 @@ impl Journal for StoreJournal {
         for page in &commit.rewrite.put {
             change.put(Key::Page(page.address), page.bytes.clone());
         }
-        let event = |receipt, scope, slots| {
-            Event::ErasureCommitted(ErasureCommitted {
-                from: commit.from.number,
-                to: commit.to.number,
-                from_root: log::EpochRoot::from_bytes(*commit.from.root.as_bytes()),
-                to_root: log::EpochRoot::from_bytes(*commit.to.root.as_bytes()),
-                receipt,
-                scope,
-                slots,
-            })
+        let (from, to) = (commit.from.number, commit.to.number);
+        let from_root = log::EpochRoot::from_bytes(*commit.from.root.as_bytes());
+        let to_root = log::EpochRoot::from_bytes(*commit.to.root.as_bytes());
+        let erased = |receipt, scope, slots| {
+            Event::ErasureCommitted(ErasureCommitted { from, to, from_root, to_root, receipt, scope, slots })
         };
-        for Accepted { tree, receipt, intent } in &batch.accepted {
-            let (tree, receipt, accepted_at) = (*tree, *receipt, intent.accepted_at);
+        for Accepted { tree, receipt, task, slots, accepted_at } in &batch.accepted {
+            let (tree, receipt, accepted_at) = (*tree, *receipt, accepted_at.millis());
             let id = log::ReceiptId::from_bytes(*receipt.as_bytes());
-            let entry = audit::by_the_vault("epoch.commit", now)?;
-            let entry = entry.event(event(id, scope_of(intent)?, intent.slots.len() as u64));
+            let event = match task {
+                Task::Erase(scope) => erased(id, *scope, slots.len() as u64),
+                Task::Rotate => {
+                    let vault = slots.iter().any(|slot| *slot == SlotRef::default());
+                    let scope = if vault { Rotated::Vault } else { Rotated::Tenant };
+                    Event::KeysRotated(KeysRotated { from, to, from_root, to_root, receipt: id, scope })
+                }
+            };
+            let entry = audit::by_the_vault("epoch.commit", now)?.event(event);
             let leaves_epoch = commit.from.number;
             change.delete(Key::Intent { tree, receipt });
             change.log_at(TreeId::VAULT, entry, move |leaf| {
@@ -134,7 +136,7 @@ impl Journal for StoreJournal {
         if batch.burnt > 0 {
             let entry = audit::by_the_vault("epoch.commit", now)?;
             let nobody = log::ReceiptId::generate()?;
-            change.log(TreeId::VAULT, entry.event(event(nobody, Scope::Burnt, batch.burnt)));
+            change.log(TreeId::VAULT, entry.event(erased(nobody, Scope::Burnt, batch.burnt)));
         }
         self.write_state(change, commit.state).await
     }
@@ -177,11 +179,9 @@ impl Journal for StoreJournal {
         for page in &retired.pages {
             change.delete(Key::Page(*page));
         }
+        // Receipts of erasures that the tenant had asked for: they are committed by now, and nobody is left to read them.
         for tree in &retired.trees {
-            self.store.scan(RowKind::Page, &Key::prefix_of_tree(RowKind::Page, *tree), |key, _| {
-                change.delete(key);
-                Ok::<_, crate::store::StoreError>(())
-            })?;
+            change.delete_tree(RowKind::Page, *tree).delete_tree(RowKind::Receipt, *tree);
         }
         let medium = destruction.evidence.medium.statements().map(|statement| statement.as_str());
         let medium = medium.chain(self.process.iter().copied()).map(audit::token).collect::<Result<_, _>>()?;

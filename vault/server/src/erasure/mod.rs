@@ -1,10 +1,12 @@
-//! Erasure: an accepted intent, an epoch that redraws its slots, the old root's destruction, a receipt.
+//! Erasure: an accepted intent, an epoch that redraws its slots, the old root's destruction, a receipt. And rotation,
+//! which is an epoch that redraws none.
 //!
 //! What is accepted is gone from verify, search and get at once: its rows go in the same batch as the
 //! intent. It is `SHREDDED` only when the root of the epoch before is destroyed and the log says so (02,
 //! rule 4; O18, O19, O20).
 
 mod journal;
+mod task;
 mod worker;
 
 use std::sync::Arc;
@@ -12,34 +14,36 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lethe_crypto::log::entry::EntryDraft;
-use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
 use lethe_domain::{ReceiptId, RequestId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::Kind;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
+use crate::audit;
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::keyring::Keyring;
 use crate::records::{IntentRecord, ReceiptRecord, decode, encode};
-use crate::silo::Silo;
-use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError};
+use crate::store::{Change, Follow, Key, Row, RowKind, Store};
+use crate::vault::Vault;
 
 pub use journal::{Erasures, StoreJournal};
-pub(crate) use worker::start;
+pub(crate) use task::{Accepted, Task};
+pub(crate) use worker::{Pace, start};
 
-/// Where an erasure is.
+/// Where an erasure or a rotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErasureState {
-    /// Accepted: nothing finds the subject any more, and its keys are about to go. Retried for ever.
+    /// Accepted: nothing finds what is erased any more, and its keys are about to go. Retried for ever.
     Pending,
     /// The old root is destroyed; the receipt exists.
     Shredded,
 }
 
-/// An erasure, as its requester knows it.
+/// An erasure or a rotation, as its requester knows it.
 #[derive(Debug, Clone, Copy)]
 pub struct Erasure {
     /// Names its receipt.
@@ -48,23 +52,18 @@ pub struct Erasure {
     pub state: ErasureState,
 }
 
-/// What is to be erased.
+/// What an epoch is asked to do.
 pub(crate) struct Request {
-    /// How much of the subject.
-    pub(crate) scope: Scope,
-    /// The slots that must be redrawn.
+    /// The tree whose slots are named, and whose the receipt is.
+    pub(crate) tree: TreeId,
+    /// What is to become of them.
+    pub(crate) task: Task,
+    /// The slots.
     pub(crate) slots: Vec<SlotRef>,
     /// Names the receipt.
     pub(crate) receipt: ReceiptId,
     /// When it was asked for.
     pub(crate) now: Timestamp,
-}
-
-/// An accepted erasure whose epoch is not committed yet.
-pub(crate) struct Accepted {
-    pub(crate) tree: TreeId,
-    pub(crate) receipt: ReceiptId,
-    pub(crate) intent: IntentRecord,
 }
 
 /// Erasures on their way: what use cases hand to the one writer of epochs.
@@ -96,7 +95,7 @@ impl Eraser {
         let mut accepted = Vec::new();
         store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
             if let Key::Intent { tree, receipt } = key {
-                accepted.push(Accepted { tree, receipt, intent: decode("erasure intent", value)? });
+                accepted.push(Accepted::read(tree, receipt, value)?);
             }
             Ok::<_, Error>(())
         })?;
@@ -149,26 +148,18 @@ impl Eraser {
         }
     }
 
-    /// Accepts an erasure: commits `change`, which removes the rows, together with the intent. From here on it
-    /// happens, whatever comes.
-    pub(crate) async fn accept(
-        &self,
-        silo: &Silo,
-        request: Request,
-        mut change: Change,
-        entry: EntryDraft,
-    ) -> Result<u64> {
-        let Request { scope, slots, receipt, now } = request;
+    /// Accepts an erasure or a rotation: commits `change`, which removes the rows and logs it, together with the intent.
+    /// From here on it happens, whatever comes.
+    pub(crate) async fn accept(&self, request: Request, mut change: Change) -> Result<u64> {
+        let Request { tree, task, slots, receipt, now } = request;
         let intent = IntentRecord {
-            scope: scope.as_str().to_owned(),
+            scope: task.as_str().to_owned(),
             slots: slots.iter().map(|slot| (slot.slot, slot.generation)).collect(),
             accepted_at: now.millis(),
         };
         let record = ReceiptRecord { accepted_at: now.millis(), committed: None };
-        let tree = silo.tree;
         change.put(Key::Intent { tree, receipt }, encode("erasure intent", &intent)?.to_vec());
         change.put(Key::Receipt { tree, receipt }, encode("receipt record", &record)?.to_vec());
-        change.log(tree, entry);
         Ok(self.store.commit(change.erasing()).await?.sequence)
     }
 
@@ -198,25 +189,44 @@ pub(crate) fn receipt_of(keys: &Keyring, tree: TreeId, request: RequestId, what:
     Ok(ReceiptId::from_bytes(tag(&keys.own(tree)?, "receipt", what.as_bytes())))
 }
 
+/// Something that was asked for again: it has its receipt, and nothing but the asking is new.
+pub(crate) async fn note_repeat<O: Kind>(
+    vault: &Vault,
+    tree: TreeId,
+    call: &Authorized<O>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut change = Change::audit_of_read();
+    change.log(tree, audit::done(call, now)?);
+    vault.store.commit(change).await?;
+    Ok(())
+}
+
+/// Waits for an erasure or a rotation as long as its requester wants to.
+pub(crate) async fn wait(
+    vault: &Vault,
+    tree: TreeId,
+    receipt: ReceiptId,
+    limit: Option<Duration>,
+) -> Result<ErasureState> {
+    match limit {
+        Some(limit) => vault.eraser.wait(tree, receipt, limit).await,
+        None => Ok(vault.eraser.state(tree, receipt)?.unwrap_or(ErasureState::Pending)),
+    }
+}
+
 impl Follow for Eraser {
     /// A committed intent is work, whoever still waits for it.
     fn follow(&self, rows: &[Row]) {
         for row in rows {
             let Row::Put(Key::Intent { tree, receipt }, value) = row else { continue };
-            match decode("erasure intent", value) {
-                Ok(intent) => {
-                    self.inbox.lock().accepted.push(Accepted { tree: *tree, receipt: *receipt, intent });
+            match Accepted::read(*tree, *receipt, value) {
+                Ok(accepted) => {
+                    self.inbox.lock().accepted.push(accepted);
                     self.arrived.notify_one();
                 }
                 Err(fault) => tracing::error!(%fault, "an intent cannot be read; the next start takes it up"),
             }
         }
     }
-}
-
-fn scope_of(intent: &IntentRecord) -> Result<Scope> {
-    [Scope::Subject, Scope::Template, Scope::Tenant, Scope::Burnt]
-        .into_iter()
-        .find(|scope| scope.as_str() == intent.scope)
-        .ok_or_else(|| StoreError::corrupt("erasure intent", "scope").into())
 }

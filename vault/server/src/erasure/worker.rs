@@ -7,8 +7,9 @@ use lethe_crypto::epoch::{EpochWriter, Outcome, Takeover};
 use lethe_crypto::root::{MigratingRootStore, RootStore};
 use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
 
+use super::Eraser;
 use super::journal::{Erasures, StoreJournal};
-use super::{Accepted, Eraser};
+use super::task::redraw;
 use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::store::EndWithPanic;
@@ -26,14 +27,25 @@ struct Worker {
     journal: Arc<StoreJournal>,
     roots: Arc<dyn RootStore>,
     keys: Arc<Keyring>,
-    window: Duration,
+    pace: Pace,
+    /// When the last epoch that was committed began.
+    begun: Option<Instant>,
     /// When the last epoch ended, if several erasures shared it: then more may be on their way.
     shared: Option<Instant>,
     /// The vault moves to another root store, and nobody was told yet that it has.
     moving: Option<MigratingRootStore>,
 }
 
-/// What one epoch is about to erase.
+/// How erasures come to share epochs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// How long an epoch waits for more erasures to share it, while they come in company.
+    pub(crate) window: Duration,
+    /// From the beginning of one epoch to that of the next, at least.
+    pub(crate) least_interval: Duration,
+}
+
+/// What one epoch is about to do.
 struct Work {
     erasures: Erasures,
     redraw: Redraw,
@@ -41,18 +53,19 @@ struct Work {
     due: bool,
 }
 
-/// Starts the writer's thread. `window` is how long it waits for more erasures to share an epoch.
+/// Starts the writer's thread.
 pub(crate) fn start(
     eraser: Arc<Eraser>,
     writer: EpochWriter<StoreJournal>,
     journal: Arc<StoreJournal>,
     roots: Arc<dyn RootStore>,
     keys: Arc<Keyring>,
-    window: Duration,
+    pace: Pace,
     moving: Option<MigratingRootStore>,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::TaskLost)?;
-    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, window, shared: None, moving };
+    let (begun, shared) = (None, None);
+    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, pace, begun, shared, moving };
     let run = move || runtime.block_on(worker.run());
     let thread = thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
     *eraser.thread.lock() = Some(thread);
@@ -78,15 +91,17 @@ impl Worker {
             }
             self.tell_of_the_move().await;
             let Some(work) = self.next().await else { break };
-            let company = work.erasures.accepted.len() > 1;
+            let (company, began) = (work.erasures.accepted.len() > 1, Instant::now());
             match self.writer.run(&work.redraw, &work.erasures).await {
                 Ok(Outcome::Destroyed(_)) => {
                     wait = RETRY.0;
+                    self.begun = Some(began);
                     self.redrawn(&work);
                     self.eraser.end(self.writer.epoch().number);
                 }
                 Ok(Outcome::Pending(failure)) => {
                     wait = RETRY.0;
+                    self.begun = Some(began);
                     self.redrawn(&work);
                     let failure = causes(&failure);
                     tracing::warn!(failure, "an old root cannot be destroyed; erasures stay pending");
@@ -133,9 +148,13 @@ impl Worker {
                 self.eraser.arrived.wait(&mut inbox);
             }
         }
+        // Roots may be dear: erasures wait, and share the next one. What waits when the vault stops does not wait longer.
+        if let Some(begun) = self.begun {
+            self.pause(self.pace.least_interval.saturating_sub(begun.elapsed()));
+        }
         // Who comes alone need not wait for others; who comes in company finds that they have.
         if self.shared.is_some_and(|ended| ended.elapsed() < COMPANY) {
-            tokio::time::sleep(self.window).await;
+            tokio::time::sleep(self.pace.window).await;
         }
         let (accepted, mut burnt, due) = {
             let mut inbox = self.eraser.inbox.lock();
@@ -200,20 +219,6 @@ impl Worker {
     fn stopping(&self) -> bool {
         self.eraser.inbox.lock().stop
     }
-}
-
-/// All slots that must go.
-fn redraw(accepted: &[Accepted], burnt: &Redraw) -> Redraw {
-    // For tests alone: what a vault would be that deletes rows and calls that erasure. Whoever claims to have looked
-    // for erased records must find them all in it.
-    fail::fail_point!("epoch-redraws-nothing", |_| Redraw::new());
-    let mut redraw = burnt.clone();
-    for Accepted { tree, intent, .. } in accepted {
-        for slot in intent.slots() {
-            redraw.erase(*tree, slot);
-        }
-    }
-    redraw
 }
 
 /// When the next root may be made, if that is all that is wrong.

@@ -16,9 +16,17 @@ impl AuditService for Node {
     async fn get_receipt(&self, request: Request<v1::GetReceiptRequest>) -> Result<Response<v1::Receipt>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
-        let (tenant, id) = names::receipt("name", &message.name)?;
-        let call = self.admit::<op::GetReceipt>(&principal, &tenant, message.purpose).await?;
-        let state = audit::get_receipt(self.vault()?, call.witness, id).await?;
+        let (owner, id) = names::receipt("name", &message.name)?;
+        let state = match owner {
+            None => {
+                let call = self.admit_to_vault::<op::GetVaultReceipt>(&principal, message.purpose).await?;
+                audit::get_receipt(self.vault()?, call.witness, id).await?
+            }
+            Some(tenant) => {
+                let call = self.admit::<op::GetReceipt>(&principal, &tenant, message.purpose).await?;
+                audit::get_receipt(self.vault()?, call.witness, id).await?
+            }
+        };
         let (shred_time, document) = state.shredded.unzip();
         Ok(Response::new(v1::Receipt {
             name: message.name,

@@ -175,6 +175,11 @@ pub(super) fn to_erasure(tenant: &TenantId, erasure: Erasure) -> v1::Erasure {
     }
 }
 
+/// The name of a receipt that is the vault's.
+pub(super) fn to_vault_receipt(erasure: &Erasure) -> String {
+    format!("vault/receipts/{}", erasure.receipt)
+}
+
 pub(super) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

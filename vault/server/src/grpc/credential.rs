@@ -29,7 +29,7 @@ impl Node {
     ) -> Result<v1::IssuedCredential, Status> {
         let principal = self.principal(&request)?;
         let v1::CreateCredentialRequest { parent, purpose, request_id, credential } = request.into_inner();
-        let owner = names::credential_parent("parent", &parent)?;
+        let owner = names::tenant_or_vault("parent", &parent)?;
         let given = credential.unwrap_or_default();
         let wanted = |roles| Ok::<_, Status>(Wanted { parent, roles, expires: expiry(given.expire_time)?, request_id });
         let of_tenant = |given: &[i32]| convert::roles("credential.roles", given);
@@ -66,7 +66,7 @@ impl Node {
     ) -> Result<v1::ListCredentialsResponse, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
-        match names::credential_parent("parent", &message.parent)? {
+        match names::tenant_or_vault("parent", &message.parent)? {
             None => {
                 let call = self.admit_to_vault::<op::ListOperators>(&principal, message.purpose).await?;
                 self.list(call, message).await

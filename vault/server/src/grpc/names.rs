@@ -42,8 +42,8 @@ pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, 
     Ok((TenantId::parse(name.tenant())?, subject, template))
 }
 
-/// Whose credentials; `None` is the vault.
-pub(super) fn credential_parent(field: &str, text: &str) -> Result<Option<TenantId>> {
+/// Whose credentials, or keys; `None` is the vault.
+pub(super) fn tenant_or_vault(field: &str, text: &str) -> Result<Option<TenantId>> {
     owner(&parse(field, text)?)
 }
 
@@ -60,10 +60,11 @@ fn owner(parent: &CredentialParent) -> Result<Option<TenantId>> {
     }
 }
 
-pub(super) fn receipt(field: &str, text: &str) -> Result<(TenantId, ReceiptId)> {
+/// Whose receipt; `None` is the vault.
+pub(super) fn receipt(field: &str, text: &str) -> Result<(Option<TenantId>, ReceiptId)> {
     let name: ReceiptName = parse(field, text)?;
     let malformed = || Invalid::new(field, Reason::NameMalformed, "the receipt is not 32 hexadecimal digits");
-    Ok((TenantId::parse(name.tenant())?, ReceiptId::parse(name.receipt()).ok_or_else(malformed)?))
+    Ok((owner(name.parent())?, ReceiptId::parse(name.receipt()).ok_or_else(malformed)?))
 }
 
 pub(super) fn profile(field: &str, text: &str) -> Result<(TenantId, ModelId)> {

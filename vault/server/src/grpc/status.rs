@@ -61,6 +61,7 @@ impl From<Error> for Status {
                 details.set_retry_info(Some(SOON));
                 (Code::Unavailable, "the server is shutting down".to_owned())
             }
+            Error::Store(StoreError::Shredded) => (Code::NotFound, error.to_string()),
             Error::Store(StoreError::Mirror { .. }) => {
                 details.set_retry_info(Some(SOON));
                 tracing::error!(%error, "a call was refused");

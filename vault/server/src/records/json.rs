@@ -1,6 +1,7 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Roles, TenantId, Thresholds, Timestamp,
+    CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, TenantId, Thresholds,
+    Timestamp,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,29 @@ impl TenantRecord {
             .collect::<Option<_>>()
             .ok_or_else(wrong)?;
         Ok((id, purposes, Timestamp::from_millis(self.created_at)))
+    }
+}
+
+/// A tenant that was shredded: its name is never given again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShreddedRecord {
+    id: String,
+    /// Receipt of the shredding, of the vault's tree, hexadecimal.
+    receipt: String,
+    /// When it was accepted, in milliseconds since the Unix epoch.
+    accepted_at: i64,
+}
+
+impl ShreddedRecord {
+    /// What a tenant's end records.
+    pub fn new(id: &TenantId, receipt: ReceiptId, accepted_at: Timestamp) -> Self {
+        Self { id: id.as_str().to_owned(), receipt: receipt.to_string(), accepted_at: accepted_at.millis() }
+    }
+
+    /// The name that it had.
+    pub fn id(&self) -> Result<TenantId, StoreError> {
+        TenantId::parse(&self.id).map_err(|_| StoreError::corrupt("record of a shredded tenant", "id"))
     }
 }
 
@@ -147,32 +171,33 @@ pub struct Remembered<A> {
     pub answer: A,
 }
 
-/// An accepted erasure whose epoch is not committed yet. In clear: it names slots, nothing else.
+/// An accepted erasure or rotation whose epoch is not committed yet. In clear: it names slots, nothing else.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntentRecord {
-    /// `subject` or `template`.
+    /// `subject`, `template`, `tenant`, or `rotation`.
     pub scope: String,
-    /// Slot and generation of each key that must go.
+    /// Slot and generation of each key that must go; of a rotation, of each tree whose wrapping is to be new, in the vault
+    /// tree.
     pub slots: Vec<(u64, u32)>,
     /// When it was accepted, in milliseconds since the Unix epoch.
     pub accepted_at: i64,
 }
 
 impl IntentRecord {
-    /// The slots that must be redrawn.
+    /// The slots that are named.
     pub fn slots(&self) -> impl Iterator<Item = SlotRef> + '_ {
         self.slots.iter().map(|&(slot, generation)| SlotRef { slot, generation })
     }
 }
 
-/// The state of an erasure. In clear: the link from it to a person is only in the hands of who asked.
+/// The state of an erasure or a rotation. In clear: the link from it to a person is only in the hands of who asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptRecord {
     /// When it was accepted, in milliseconds since the Unix epoch.
     pub accepted_at: i64,
-    /// The leaf of `ERASURE_COMMITTED` in the vault's log, and the epoch that must be destroyed.
+    /// The leaf of `ERASURE_COMMITTED` or `KEYS_ROTATED` in the vault's log, and the epoch that must be destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committed: Option<CommittedErasure>,
 }

@@ -9,5 +9,5 @@ mod json;
 pub use binary::{SubjectRecord, TemplateRecord};
 pub use json::{
     CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
-    TenantRecord, decode, encode,
+    ShreddedRecord, TenantRecord, decode, encode,
 };

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use lethe_crypto::secret::TransformSeed;
@@ -14,7 +14,7 @@ use crate::access::SecretDigest;
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::keyring::{Keyring, tree_of};
-use crate::records::{CredentialRecord, ProfileRecord, SubjectRecord, TenantRecord, decode};
+use crate::records::{CredentialRecord, ProfileRecord, ShreddedRecord, SubjectRecord, TenantRecord, decode};
 use crate::store::{Follow, Key, ProfileNumber, Row, RowKind, Store};
 
 /// A credential, in memory.
@@ -39,6 +39,8 @@ pub struct Silos {
     limits: Limits,
     by_tree: RwLock<HashMap<TreeId, Arc<Silo>>>,
     by_id: RwLock<HashMap<TenantId, Arc<Silo>>>,
+    /// Names of tenants that were shredded.
+    spent: RwLock<HashSet<TenantId>>,
     credentials: RwLock<HashMap<CredentialId, Arc<Credential>>>,
 }
 
@@ -46,12 +48,17 @@ impl Silos {
     /// No silo yet.
     pub fn new(keys: Arc<Keyring>, pool: Pool, limits: Limits) -> Self {
         let (by_tree, by_id, credentials) = (RwLock::default(), RwLock::default(), RwLock::default());
-        Self { keys, pool, limits, by_tree, by_id, credentials }
+        Self { keys, pool, limits, by_tree, by_id, spent: RwLock::default(), credentials }
     }
 
     /// The silo of a tenant.
     pub fn find(&self, tenant: &TenantId) -> Option<Arc<Silo>> {
         self.by_id.read().get(tenant).cloned()
+    }
+
+    /// Was there a tenant of this name, that was shredded?
+    pub fn is_spent(&self, tenant: &TenantId) -> bool {
+        self.spent.read().contains(tenant)
     }
 
     /// The silo of a tree.
@@ -85,6 +92,11 @@ impl Silos {
     /// Takes one row into memory.
     pub(super) fn put(&self, key: &Key, value: &[u8]) -> Result<()> {
         match key {
+            Key::Shredded { .. } => {
+                let record: ShreddedRecord = decode("record of a shredded tenant", &self.open(key, "", value)?)?;
+                self.spent.write().insert(record.id()?);
+                Ok(())
+            }
             Key::Tenant { tenant } => self.put_tenant(key, *tenant, value),
             Key::Credential { tree, credential } => self.put_credential(key, *tree, *credential, value),
             Key::Profile { tree, number } => self.put_profile(key, *tree, *number, value),
@@ -130,6 +142,16 @@ impl Silos {
             self.silo(*tree)?.subjects.write().remove(*subject);
         }
         Ok(())
+    }
+
+    /// Forgets a tenant with all that it has. Who holds its silo is at work, and comes too late with what it would commit.
+    fn delete_tenant(&self, tree: TreeId) {
+        // Nobody gets in with a key whose tenant is on its way out.
+        self.credentials.write().retain(|_, credential| credential.tree != tree);
+        if let Some(silo) = self.by_tree.write().remove(&tree) {
+            self.by_id.write().remove(&silo.id);
+        }
+        self.keys.forget(tree);
     }
 
     fn put_tenant(&self, key: &Key, tenant: SlotRef, value: &[u8]) -> Result<()> {
@@ -227,6 +249,7 @@ impl Silos {
             | Key::Mirror { .. }
             | Key::Restoring
             | Key::Unlocked
+            | Key::Shredded { .. }
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }
@@ -247,9 +270,15 @@ impl Silos {
         let followed = match row {
             Row::Put(key, value) => self.put(key, value),
             Row::Delete(key) => self.delete(key),
+            Row::DeleteTree(RowKind::Tenant, tree) => {
+                self.delete_tenant(*tree);
+                Ok(())
+            }
+            // All there is of a tenant goes with it.
+            Row::DeleteTree(..) => Ok(()),
         };
-        if let Err(fault) = followed {
-            self.quarantine(row.key(), &fault);
+        if let (Err(fault), Some(key)) = (followed, row.key()) {
+            self.quarantine(key, &fault);
         }
     }
 }

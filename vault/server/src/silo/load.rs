@@ -21,13 +21,21 @@ pub struct Loaded {
 impl Silos {
     /// Rebuilds everything in memory from the rows on the disk, opening them in parallel.
     ///
-    /// A row that cannot be opened takes its gallery out of service, by name. A tenant or a credential that
-    /// cannot be opened fails the load: nobody could tell who may do what.
+    /// A row that cannot be opened takes its gallery out of service, by name. A tenant, a credential or the record of a
+    /// shredded tenant that cannot be opened fails the load: nobody could tell who may do what, or whose a name is.
     pub fn load(&self, store: &Store) -> Result<Loaded> {
         let started = Instant::now();
         let mut loaded = Loaded::default();
         let mut rows = 0;
-        for kind in [RowKind::Tenant, RowKind::Credential, RowKind::Profile, RowKind::Subject, RowKind::Sketch] {
+        let kinds = [
+            RowKind::Shredded,
+            RowKind::Tenant,
+            RowKind::Credential,
+            RowKind::Profile,
+            RowKind::Subject,
+            RowKind::Sketch,
+        ];
+        for kind in kinds {
             rows += self.load_kind(store, kind, &mut loaded)?;
         }
         self.check_galleries(store, &mut loaded)?;
@@ -77,7 +85,7 @@ impl Silos {
     }
 
     fn take_in(&self, kind: RowKind, chunk: &mut Vec<(Key, Vec<u8>)>) -> Result<()> {
-        let indispensable = matches!(kind, RowKind::Tenant | RowKind::Credential);
+        let indispensable = matches!(kind, RowKind::Shredded | RowKind::Tenant | RowKind::Credential);
         let taken = chunk.par_drain(..).map(|(key, value)| match self.put(&key, &value) {
             Err(fault) if !indispensable => {
                 self.quarantine(&key, &fault);

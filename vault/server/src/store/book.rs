@@ -1,11 +1,12 @@
 use std::collections::{BTreeSet, HashMap};
 
-use lethe_crypto::log::merkle::Frontier;
+use lethe_crypto::log::entry::EntryDraft;
+use lethe_crypto::log::merkle::{Frontier, Hash};
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
 
 use super::StoreError;
-use super::change::{Entry, Row};
+use super::change::{Closing, Entry, Row};
 use super::db::{Database, Nodes, Reach};
 use super::keys::{Key, RowKind};
 
@@ -43,24 +44,41 @@ impl Book {
         &mut self,
         opened: Vec<(TreeId, Origin)>,
         entries: Vec<Entry>,
+        closing: Option<Closing>,
         rows: &mut Vec<Row>,
     ) -> Result<Vec<u64>, StoreError> {
         let mut next: HashMap<TreeId, u64> = HashMap::new();
         let mut finished = Vec::with_capacity(entries.len());
-        for Entry { tree, draft, located } in entries {
+        let no_log = |tree: TreeId| StoreError::corrupt("log", format!("{tree:?}"));
+        let mut finish = |tree: TreeId, draft: EntryDraft| {
             let new = opened.iter().find(|(of, _)| *of == tree).map(|(_, origin)| (origin, 0));
             let old = self.logs.get(&tree).map(|tail| (&tail.origin, tail.frontier.size()));
-            let (origin, size) = new.or(old).ok_or_else(|| StoreError::corrupt("log", format!("{tree:?}")))?;
+            let (origin, size) = new.or(old).ok_or_else(|| no_log(tree))?;
             let index = next.entry(tree).or_insert(size);
-            finished.push((tree, *index, draft.finish(*index, origin)?, located));
+            let finished = (tree, *index, draft.finish(*index, origin)?);
             *index += 1;
+            Ok::<_, StoreError>(finished)
+        };
+        for Entry { tree, draft, located } in entries {
+            finished.push((finish(tree, draft)?, located));
+        }
+        if let Some(Closing { tree, entry }) = closing {
+            let tail = self.logs.get(&tree).ok_or_else(|| no_log(tree))?;
+            let mut frontier = tail.frontier.clone();
+            for ((of, _, entry), _) in &finished {
+                if *of == tree {
+                    frontier.append(entry.leaf());
+                }
+            }
+            let end = LogEnd { origin: tail.origin.clone(), size: frontier.size(), root: frontier.root() };
+            finished.push((finish(TreeId::VAULT, entry(end)?)?, None));
         }
         for (tree, origin) in opened {
             self.grown.insert(tree);
             self.logs.insert(tree, Tail { origin, frontier: Frontier::new() });
         }
         let mut leaves = Vec::with_capacity(finished.len());
-        for (tree, index, entry, located) in finished {
+        for ((tree, index, entry), located) in finished {
             leaves.push(index);
             rows.extend(located.map(|row| row(index)));
             rows.push(Row::Put(Key::LogEntry { tree, index }, entry.encode()));
@@ -86,6 +104,16 @@ impl Book {
         };
         grown.filter_map(head).collect()
     }
+}
+
+/// Where a log ends, for good.
+pub struct LogEnd {
+    /// Its name.
+    pub origin: Origin,
+    /// Entries in it.
+    pub size: u64,
+    /// The root hash of the tree of them all.
+    pub root: Hash,
 }
 
 /// A log's size and name, as stored.

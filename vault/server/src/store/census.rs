@@ -34,7 +34,10 @@ impl Census {
     pub(super) fn count(&mut self, rows: &mut Vec<Row>) {
         let mut changed: HashMap<Gallery, i64> = HashMap::new();
         for row in &*rows {
-            if let Key::Template { tree, gallery, profile, .. } = *row.key() {
+            if let Row::DeleteTree(RowKind::Template, gone) = row {
+                self.0.retain(|(tree, ..), _| tree != gone);
+            }
+            if let Some(&Key::Template { tree, gallery, profile, .. }) = row.key() {
                 let step = if matches!(row, Row::Put(..)) { 1 } else { -1 };
                 *changed.entry((tree, gallery, profile)).or_default() += step;
             }

@@ -2,7 +2,9 @@ use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::{Lease, TreeId};
 
-use super::keys::Key;
+use super::StoreError;
+use super::book::LogEnd;
+use super::keys::{Key, RowKind};
 
 /// One row of a change.
 #[derive(Debug)]
@@ -11,13 +13,32 @@ pub enum Row {
     Put(Key, Vec<u8>),
     /// Removes a row.
     Delete(Key),
+    /// Removes all rows of a kind that a tree has by then, however many they are.
+    DeleteTree(RowKind, TreeId),
 }
 
 impl Row {
-    /// The row's key.
-    pub const fn key(&self) -> &Key {
+    /// The row's key, if it is one row.
+    pub const fn key(&self) -> Option<&Key> {
         match self {
-            Self::Put(key, _) | Self::Delete(key) => key,
+            Self::Put(key, _) | Self::Delete(key) => Some(key),
+            Self::DeleteTree(..) => None,
+        }
+    }
+
+    /// What the row is.
+    pub const fn kind(&self) -> RowKind {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => key.kind(),
+            Self::DeleteTree(kind, _) => *kind,
+        }
+    }
+
+    /// The tree whose it is.
+    pub(super) fn tree(&self) -> Option<TreeId> {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => key.tree(),
+            Self::DeleteTree(_, tree) => Some(*tree),
         }
     }
 }
@@ -68,6 +89,7 @@ pub struct Change {
     pub(super) rows: Vec<Row>,
     pub(super) logs: Vec<(TreeId, Origin)>,
     pub(super) entries: Vec<Entry>,
+    pub(super) closing: Option<Closing>,
     pub(super) durability: Durability,
     pub(super) room: Room,
     pub(super) leases: Vec<Lease>,
@@ -86,6 +108,18 @@ type Located = Box<dyn FnOnce(u64) -> Row + Send>;
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Entry").field("tree", &self.tree).field("draft", &self.draft).finish_non_exhaustive()
+    }
+}
+
+/// The end of a log, and the entry of the vault's log that says where it is.
+pub(super) struct Closing {
+    pub(super) tree: TreeId,
+    pub(super) entry: Box<dyn FnOnce(LogEnd) -> Result<EntryDraft, StoreError> + Send>,
+}
+
+impl std::fmt::Debug for Closing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Closing").field("tree", &self.tree).finish_non_exhaustive()
     }
 }
 
@@ -131,6 +165,30 @@ impl Change {
     /// Removes a row.
     pub fn delete(&mut self, key: Key) -> &mut Self {
         self.rows.push(Row::Delete(key));
+        self
+    }
+
+    /// Removes all rows of a tenant but its log's, however many they are. A change that takes its place after this one and
+    /// writes to the tenant is refused ([`StoreError::Shredded`]).
+    pub fn drop_tenant(&mut self, tree: TreeId) -> &mut Self {
+        self.rows.extend(RowKind::OF_TENANT.map(|kind| Row::DeleteTree(kind, tree)));
+        self
+    }
+
+    /// Removes all rows of a kind that a tree has.
+    pub fn delete_tree(&mut self, kind: RowKind, tree: TreeId) -> &mut Self {
+        self.rows.push(Row::DeleteTree(kind, tree));
+        self
+    }
+
+    /// Ends the log of a tree with this change: an entry of the vault's log says how long it is and what its root hash is,
+    /// which nobody knows before the change takes its place in the order of all.
+    pub fn close_log(
+        &mut self,
+        tree: TreeId,
+        entry: impl FnOnce(LogEnd) -> Result<EntryDraft, StoreError> + Send + 'static,
+    ) -> &mut Self {
+        self.closing = Some(Closing { tree, entry: Box::new(entry) });
         self
     }
 

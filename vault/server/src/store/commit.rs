@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,6 +104,7 @@ impl Store {
             db: Arc::clone(&db),
             book: Book::load(&db)?,
             census: Census::load(&db)?,
+            shredded: shredded(&db)?,
             follower: Arc::clone(&follower),
             followed: Arc::clone(&followed),
             syncer: Arc::clone(&syncer),
@@ -278,6 +280,8 @@ struct Committer {
     db: Arc<Database>,
     book: Book,
     census: Census,
+    /// Trees of tenants that are gone: what takes its place after them and writes to one is refused.
+    shredded: HashSet<TreeId>,
     follower: Arc<RwLock<Option<Arc<dyn Follow>>>>,
     followed: Arc<AtomicU64>,
     syncer: Arc<Syncer>,
@@ -334,7 +338,7 @@ impl Committer {
         }
         self.followed.store(sequence, Ordering::Release);
         let rows = batch.into_iter().flatten();
-        let mirrored = rows.filter(|row| self.syncer.mirrors() && is_mirrored(row.key().kind())).collect();
+        let mirrored = rows.filter(|row| self.syncer.mirrors() && is_mirrored(row.kind())).collect();
         self.syncer.written(
             sequence,
             mirrored,
@@ -350,11 +354,37 @@ impl Committer {
         if let Some(free) = free.filter(|&free| free < reserve) {
             return Err(StoreError::Full { path: self.db.path().to_owned(), free, reserve });
         }
-        let Change { mut rows, logs, entries, .. } = change;
-        let leaves = self.book.write(logs, entries, &mut rows)?;
+        if !self.shredded.is_empty() && self.writes_to_the_shredded(&change) {
+            return Err(StoreError::Shredded);
+        }
+        let Change { mut rows, logs, entries, closing, .. } = change;
+        let leaves = self.book.write(logs, entries, closing, &mut rows)?;
         self.census.count(&mut rows);
+        self.shredded.extend(rows.iter().filter_map(|row| match row {
+            Row::Put(key @ Key::Shredded { .. }, _) => key.tree(),
+            Row::Put(..) | Row::Delete(_) | Row::DeleteTree(..) => None,
+        }));
         Ok((rows, leaves))
     }
+
+    /// Whether a change writes rows of a tenant that is gone, or to its log. A call that was under way when its tenant
+    /// was shredded comes too late, whatever it is.
+    fn writes_to_the_shredded(&self, change: &Change) -> bool {
+        let gone = |tree: Option<TreeId>| tree.is_some_and(|tree| self.shredded.contains(&tree));
+        let writes = |row: &&Row| matches!(row, Row::Put(..)) && RowKind::OF_TENANT.contains(&row.kind());
+        change.entries.iter().any(|entry| gone(Some(entry.tree)))
+            || change.rows.iter().filter(writes).any(|row| gone(row.tree()))
+    }
+}
+
+/// Trees of tenants that were shredded.
+fn shredded(db: &Database) -> Result<HashSet<TreeId>, StoreError> {
+    let mut trees = HashSet::new();
+    db.scan(RowKind::Shredded, &Key::prefix(RowKind::Shredded), Reach::Long, |key, _| {
+        trees.extend(key.tree());
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(trees)
 }
 
 /// Makes what the committer wrote durable, and answers. It runs beside the committer, so that writing goes on

@@ -126,10 +126,17 @@ impl Database {
     pub(super) fn write(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
         let mut batch = WriteBatch::default();
         for row in rows.iter().copied().flatten() {
-            let family = self.family(row.key().kind());
+            let family = self.family(row.kind());
             match row {
                 Row::Put(key, value) => batch.put_cf(family, key.encode(), value),
                 Row::Delete(key) => batch.delete_cf(family, key.encode()),
+                Row::DeleteTree(kind, tree) => {
+                    let first = Key::prefix_of_tree(*kind, *tree);
+                    // No kind is 255, so there is a key after all of these.
+                    if let Some(end) = end_of(&first) {
+                        batch.delete_range_cf(family, first, end);
+                    }
+                }
             }
         }
         self.db.write_opt(batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
@@ -191,6 +198,7 @@ impl Database {
             | RowKind::TenantRequest
             | RowKind::LogKey
             | RowKind::Census
+            | RowKind::Shredded
             | RowKind::Subject
             | RowKind::Template
             | RowKind::Sketch

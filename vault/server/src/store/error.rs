@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
+    /// The tenant that the change is about was shredded meanwhile; nothing was written.
+    #[error("there is no such tenant any more")]
+    Shredded,
     /// The data directory is of another format.
     #[error("the data directory has format {found}; this build reads format {known}")]
     Format {

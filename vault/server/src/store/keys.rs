@@ -45,6 +45,8 @@ pub enum RowKind {
     LogKey = 0x15,
     /// How many templates a gallery has.
     Census = 0x16,
+    /// A tenant that was shredded, sealed under the vault's own key: its name is never given again.
+    Shredded = 0x17,
     /// A subject's base row, sealed: the only place its applicant id is in.
     Subject = 0x20,
     /// A template, sealed.
@@ -63,7 +65,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -81,6 +83,7 @@ impl RowKind {
         Self::TenantRequest,
         Self::LogKey,
         Self::Census,
+        Self::Shredded,
         Self::Subject,
         Self::Template,
         Self::Sketch,
@@ -88,6 +91,22 @@ impl RowKind {
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
+    ];
+
+    /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
+    /// stands for an epoch goes with the epoch.
+    pub(crate) const OF_TENANT: [Self; 11] = [
+        Self::HighWater,
+        Self::Tenant,
+        Self::Credential,
+        Self::Profile,
+        Self::TenantRequest,
+        Self::LogKey,
+        Self::Census,
+        Self::Subject,
+        Self::Template,
+        Self::Sketch,
+        Self::SubjectRequest,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -134,6 +153,7 @@ pub enum Key {
     TenantRequest { tree: TreeId, tag: [u8; 16] },
     LogKey { tree: TreeId },
     Census { tree: TreeId, gallery: GalleryId, profile: ProfileNumber },
+    Shredded { tenant: SlotRef },
     Subject { tree: TreeId, subject: SlotRef },
     Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
     Sketch { tree: TreeId, gallery: GalleryId, profile: ProfileNumber, at: TemplateAt },
@@ -170,6 +190,7 @@ impl Key {
             Self::TenantRequest { .. } => RowKind::TenantRequest,
             Self::LogKey { .. } => RowKind::LogKey,
             Self::Census { .. } => RowKind::Census,
+            Self::Shredded { .. } => RowKind::Shredded,
             Self::Subject { .. } => RowKind::Subject,
             Self::Template { .. } => RowKind::Template,
             Self::Sketch { .. } => RowKind::Sketch,
@@ -177,6 +198,36 @@ impl Key {
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
+        }
+    }
+
+    /// The tree that the row belongs to; `None` for rows of no tree, and of the vault itself.
+    pub(crate) fn tree(&self) -> Option<TreeId> {
+        match self {
+            Self::Format
+            | Self::Epoch
+            | Self::EpochEnd { .. }
+            | Self::Position
+            | Self::Mirror { .. }
+            | Self::Restoring
+            | Self::Unlocked => None,
+            Self::Tenant { tenant } | Self::Shredded { tenant } => TreeId::tenant(*tenant).ok(),
+            Self::Page(address) => Some(address.tree()),
+            Self::HighWater { tree }
+            | Self::Intent { tree, .. }
+            | Self::Credential { tree, .. }
+            | Self::Profile { tree, .. }
+            | Self::Receipt { tree, .. }
+            | Self::TenantRequest { tree, .. }
+            | Self::LogKey { tree }
+            | Self::Census { tree, .. }
+            | Self::Subject { tree, .. }
+            | Self::Template { tree, .. }
+            | Self::Sketch { tree, .. }
+            | Self::SubjectRequest { tree, .. }
+            | Self::LogHead { tree }
+            | Self::LogEntry { tree, .. }
+            | Self::LogNode { tree, .. } => Some(*tree),
         }
     }
 
@@ -192,7 +243,7 @@ impl Key {
             }
             Self::EpochEnd { number } => key.bytes(&number.to_be_bytes()),
             Self::Mirror { id } => key.bytes(id.as_bytes()),
-            Self::Tenant { tenant } => key.slot(*tenant),
+            Self::Tenant { tenant } | Self::Shredded { tenant } => key.slot(*tenant),
             Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),
             Self::Profile { tree, number } => key.tree(*tree).bytes(&number.to_be_bytes()),
             Self::TenantRequest { tree, tag } => key.tree(*tree).bytes(tag),
@@ -231,7 +282,7 @@ impl Key {
         Writer::new(kind).0
     }
 
-    /// All rows of a kind that belong to a tree.
+    /// All rows of a kind that belong to a tree. A tenant's own rows name it as its tree does.
     pub fn prefix_of_tree(kind: RowKind, tree: TreeId) -> Vec<u8> {
         Writer::new(kind).tree(tree).0
     }
@@ -297,6 +348,7 @@ impl Reader<'_> {
             RowKind::Receipt => Key::Receipt { tree: self.tree()?, receipt: ReceiptId::from_bytes(self.array()?) },
             RowKind::TenantRequest => Key::TenantRequest { tree: self.tree()?, tag: self.array()? },
             RowKind::LogKey => Key::LogKey { tree: self.tree()? },
+            RowKind::Shredded => Key::Shredded { tenant: self.slot()? },
             RowKind::Census => Key::Census { tree: self.tree()?, gallery: self.u32()?, profile: self.u32()? },
             RowKind::Subject => Key::Subject { tree: self.tree()?, subject: self.slot()? },
             RowKind::Template => {
@@ -353,7 +405,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..15_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..16_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -368,6 +420,7 @@ mod tests {
                 10 => Key::Sketch { tree, gallery: number, profile: level.into(), at },
                 11 => Key::Census { tree, gallery: number, profile: level.into() },
                 12 => Key::Mirror { id: MirrorId::from_bytes(id) },
+                14 => Key::Shredded { tenant: at.subject },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },
@@ -393,6 +446,13 @@ mod tests {
         fn any_bytes_are_a_key_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(key) = Key::decode(&bytes) {
                 prop_assert_eq!(key.encode(), bytes);
+            }
+        }
+
+        #[test]
+        fn rows_of_a_tree_share_its_prefix(key in keys()) {
+            if let Some(tree) = key.tree() {
+                prop_assert!(key.encode().starts_with(&Key::prefix_of_tree(key.kind(), tree)), "{:?}", key);
             }
         }
 

@@ -16,7 +16,7 @@ mod mirror;
 mod restore;
 
 pub use backups::{Backup, Backups};
-pub use book::LogHead;
+pub use book::{LogEnd, LogHead};
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};

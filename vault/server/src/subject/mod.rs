@@ -9,8 +9,7 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::{EraseSubject, GetSubject};
 
 use crate::audit;
-use crate::enrollment;
-use crate::erasure::{Erasure, Request, receipt_of};
+use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::records::SubjectRecord;
@@ -79,16 +78,17 @@ pub async fn erase(
             Ok::<_, Error>(())
         })?;
         let entry = audit::about(audit::done(&call, now)?, &owner);
-        let request = Request { scope: Scope::Subject, slots, receipt, now };
-        vault.eraser.accept(&silo, request, change, entry).await?;
+        change.log(silo.tree, entry);
+        let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
+        vault.eraser.accept(request, change).await?;
     } else if silo.subject(subject).is_some() {
         // Enrolled again since: the receipt is about the earlier person's data, not about this.
         return Err(Error::RequestIdReused);
     } else {
-        enrollment::note_repeat(vault, &silo, &call, now).await?;
+        erasure::note_repeat(vault, silo.tree, &call, now).await?;
     }
     drop(alone);
-    Ok(Erasure { receipt, state: enrollment::wait(vault, &silo, receipt, wait).await? })
+    Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, wait).await? })
 }
 
 fn unknown() -> Error {

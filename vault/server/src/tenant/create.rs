@@ -50,6 +50,11 @@ pub async fn create(
     if vault.silos.find(&id).is_some() {
         return Err(Error::Exists(Reason::TenantExists, format!("there is a tenant {id} already")));
     }
+    // Receipts and logs of another tenant would seem to be this one's.
+    if vault.silos.is_spent(&id) {
+        let message = format!("there was a tenant {id}, which was shredded: its name is never given again");
+        return Err(Error::Exists(Reason::TenantExists, message));
+    }
 
     let leases = vault.keys.allocate(TreeId::VAULT, 1).await?;
     let tenant = leases[0].slot();

@@ -1,8 +1,10 @@
-//! Tenants, their credentials and their model profiles.
+//! Tenants, their credentials and their model profiles; shredding them, and rotating what wraps their keys.
 
 mod create;
 mod credentials;
 mod profiles;
+mod rotate;
+mod shred;
 
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{PurposeBasis, TenantId, Timestamp};
@@ -21,6 +23,8 @@ pub use credentials::{
     Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
 };
 pub use profiles::{ProfileFacts, create_profile, get_profile, list_profiles, update_profile};
+pub use rotate::rotate;
+pub use shred::shred;
 
 /// What is known of a tenant.
 pub struct TenantFacts {

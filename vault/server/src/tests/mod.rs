@@ -6,6 +6,7 @@ mod founding;
 mod mirrors;
 mod restoring;
 mod searching;
+mod shredding;
 mod swap;
 
 use std::sync::Arc;

@@ -4,23 +4,24 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::ModelId;
 
-use super::Open;
+use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 9] = [
+const SEALED: [RowKind; 10] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
     RowKind::TenantRequest,
     RowKind::LogKey,
+    RowKind::Shredded,
     RowKind::Subject,
     RowKind::Template,
     RowKind::Sketch,
     RowKind::SubjectRequest,
 ];
 
-/// Two tenants, each with two models, two subjects, and two templates of each model.
+/// Two tenants, each with two models, two subjects, and two templates of each model; and two that are shredded.
 async fn populated() -> Open {
     let open = Open::fresh().await;
     for id in ["bank", "shop"] {
@@ -32,6 +33,10 @@ async fn populated() -> Open {
                 open.enroll(&tenant, subject, &model, &face).await;
             }
         }
+    }
+    for id in ["gone", "left"] {
+        let tenant = shredding::populated(&open, id, 1).await;
+        shredding::shred(&open, &tenant).await;
     }
     open
 }

@@ -1,7 +1,7 @@
 //! `lethe erase`: forgetting a person.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lethe_proto::v1::{EraseSubjectRequest, Erasure, ErasureState, Purpose};
@@ -58,13 +58,7 @@ impl EraseOptions {
         if !io::stdin().is_terminal() {
             return Err(Failure::usage("this cannot be undone; say --yes"));
         }
-        let mut answer = String::new();
-        let mut stderr = io::stderr().lock();
-        write!(stderr, "{question} This cannot be undone. [y/N] ")
-            .and_then(|()| stderr.flush())
-            .and_then(|()| io::stdin().lock().read_line(&mut answer).map(drop))
-            .map_err(|error| Failure::failed(format!("cannot ask: {error}")))?;
-        match answer.trim() {
+        match answer(&format!("{question} This cannot be undone. [y/N] "))?.as_str() {
             "y" | "Y" | "yes" => Ok(()),
             _ => Err(Failure::failed("nothing was done")),
         }
@@ -73,6 +67,17 @@ impl EraseOptions {
     pub(crate) fn request_id(&self) -> Result<String, Failure> {
         self.request_id.clone().map_or_else(request_id::random, Ok)
     }
+}
+
+/// What a person at the terminal answers.
+pub(crate) fn answer(question: &str) -> Result<String, Failure> {
+    let mut answer = String::new();
+    let mut stderr = io::stderr().lock();
+    write!(stderr, "{question}")
+        .and_then(|()| stderr.flush())
+        .and_then(|()| io::stdin().lock().read_line(&mut answer).map(drop))
+        .map_err(|error| Failure::failed(format!("cannot ask: {error}")))?;
+    Ok(answer.trim().to_owned())
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
@@ -103,18 +108,37 @@ pub(crate) async fn report(
         ErasureState::Pending => "out of reach already; the old root key is not yet destroyed",
         ErasureState::Unspecified => "the server did not say how far it got",
     };
-    let json = json!({ "receipt": erasure.receipt, "state": state.code() });
-    let card = Card::new(format!("{what} is erased: {}", state.code()))
-        .row("receipt", &erasure.receipt)
-        .row("meaning", meaning);
-    context.out.result(&json, &card)?;
-    if let Some(path) = &options.receipt_out {
-        let receipt = receipt::fetch(context, client, &erasure.receipt).await?;
-        if receipt.document.is_empty() {
-            remark("the receipt is not finished yet; ask again with lethe receipt get");
-            return Ok(Exit::NotNow);
-        }
-        receipt::write(path, &receipt.document)?;
+    let title = format!("{what} is erased: {}", state.code());
+    tell(context, (&title, meaning), &erasure.receipt, state)?;
+    keep_receipt(context, client, &erasure.receipt, options.receipt_out.as_deref(), Purpose::DataSubjectRequest).await
+}
+
+/// Shows how far an erasure or a rotation got, in a title and a sentence.
+pub(crate) fn tell(
+    context: &Context,
+    (title, meaning): (&str, &str),
+    receipt: &str,
+    state: ErasureState,
+) -> Result<(), Failure> {
+    let json = json!({ "receipt": receipt, "state": state.code() });
+    let card = Card::new(title).row("receipt", receipt).row("meaning", meaning);
+    context.out.result(&json, &card)
+}
+
+/// Fetches a receipt into a new file, if one is named.
+pub(crate) async fn keep_receipt(
+    context: &Context,
+    client: &Client,
+    name: &str,
+    path: Option<&Path>,
+    purpose: Purpose,
+) -> Result<Exit, Failure> {
+    let Some(path) = path else { return Ok(Exit::Done) };
+    let receipt = receipt::fetch_for(context, client, name, purpose).await?;
+    if receipt.document.is_empty() {
+        remark("the receipt is not finished yet; ask again with lethe receipt get");
+        return Ok(Exit::NotNow);
     }
+    receipt::write(path, &receipt.document)?;
     Ok(Exit::Done)
 }

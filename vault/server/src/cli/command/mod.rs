@@ -12,6 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod receipt;
 pub(crate) mod restore;
 pub(crate) mod root;
+pub(crate) mod rotate;
 pub(crate) mod search;
 pub(crate) mod subject;
 pub(crate) mod template;

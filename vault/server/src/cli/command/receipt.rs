@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use lethe_crypto::log::note::VerifierKey;
 use lethe_crypto::log::receipt::{Receipt as Document, Verified};
-use lethe_proto::names::ReceiptName;
+use lethe_proto::names::{CredentialParent, ReceiptName};
 use lethe_proto::v1::{ErasureState, GetReceiptRequest, Purpose, Receipt};
 use serde_json::{Value, json};
 
@@ -26,7 +26,8 @@ const MAX_RECEIPT: u64 = 1 << 20;
 pub(crate) enum Command {
     /// Read a receipt.
     ///
-    /// Needs role privacy_officer or auditor. Purpose by default: data_subject_request. Exit
+    /// Needs role privacy_officer or auditor; of a shredded tenant or of a rotation (vault/receipts/…), the operator's key.
+    /// Purpose by default: data_subject_request. Exit
     /// code 7 while the erasure is pending.
     Get {
         /// The receipt: its id of 32 characters, or its whole name.
@@ -55,9 +56,9 @@ pub(crate) async fn get(context: &Context, receipt: &str, out: Option<&Path>) ->
     if let Some(path) = out.filter(|_| !to_stdout) {
         check_new(path)?;
     }
-    let name = match receipt.starts_with("tenants/") {
+    let name = match receipt.contains('/') {
         true => receipt.parse(),
-        false => ReceiptName::new(context.connection.tenant()?.tenant(), receipt),
+        false => ReceiptName::new(CredentialParent::Tenant(context.connection.tenant()?), receipt),
     };
     let name = name.map_err(|error| Failure::usage(error.to_string()))?;
     let client = context.connection.open().await?;
@@ -101,7 +102,17 @@ fn show(out: Output, receipt: &Receipt) -> Result<(), Failure> {
 
 /// Asks the server for a receipt.
 pub(crate) async fn fetch(context: &Context, client: &Client, name: &str) -> Result<Receipt, Failure> {
-    let purpose = context.connection.purpose(Purpose::DataSubjectRequest);
+    fetch_for(context, client, name, Purpose::DataSubjectRequest).await
+}
+
+/// Asks the server for a receipt, for a purpose unless the command line states another.
+pub(crate) async fn fetch_for(
+    context: &Context,
+    client: &Client,
+    name: &str,
+    purpose: Purpose,
+) -> Result<Receipt, Failure> {
+    let purpose = context.connection.purpose(purpose);
     let request = GetReceiptRequest { name: name.to_owned(), purpose };
     Ok(client.audit().get_receipt(request).await?.into_inner())
 }
@@ -127,15 +138,17 @@ pub(crate) fn verify(out: Output, file: &Path, verifier: &str) -> Result<Exit, F
 }
 
 fn attested(verified: &Verified) -> Value {
+    let step = verified.step();
     json!({
         "verified": true,
-        "receipt": verified.erasure.receipt.to_string(),
+        "kind": if verified.erasure().is_some() { "erasure" } else { "rotation" },
+        "receipt": step.receipt.to_string(),
         "log": verified.checkpoint.origin.to_string(),
         "committed_at_ms": verified.committed_at,
         "destroyed_at_ms": verified.destroyed_at,
-        "from_epoch": verified.erasure.from,
-        "to_epoch": verified.erasure.to,
-        "keys_erased": verified.erasure.slots,
+        "from_epoch": step.from,
+        "to_epoch": step.to,
+        "keys_erased": verified.erasure().map_or(0, |erasure| erasure.slots),
         "root_store": verified.destruction.store.to_string(),
         "excludes": verified.excludes.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

@@ -1,8 +1,10 @@
-//! `lethe root`: the root keys, offline.
+//! `lethe root`: the root keys; offline, but for rotating.
 
 use clap::Subcommand;
 use serde_json::json;
 
+use super::Context;
+use super::rotate::{self, RotateOptions};
 use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
@@ -29,12 +31,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         configuration: Configuration,
     },
+    /// Replace, while the server runs, the root key and the vault key that it wraps, and destroy the old root key.
+    ///
+    /// Erases nothing, and records keep their keys. Needs the operator's key. Purpose by default: administration.
+    Rotate {
+        #[command(flatten)]
+        options: RotateOptions,
+    },
 }
 
-pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
+pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Check { configuration } => check(out, &configuration.load()?),
-        Command::Migrate { configuration } => migrate(out, &configuration.load()?).await,
+        Command::Check { configuration } => check(context.out, &configuration.load()?),
+        Command::Migrate { configuration } => migrate(context.out, &configuration.load()?).await,
+        Command::Rotate { options } => rotate::run(context, "vault".to_owned(), options).await,
     }
 }
 

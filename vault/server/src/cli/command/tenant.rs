@@ -1,12 +1,21 @@
 //! `lethe tenant`: controllers.
 
-use clap::Subcommand;
-use lethe_proto::v1::{CreateTenantRequest, GetTenantRequest, Purpose, PurposeBasis, Tenant};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use lethe_proto::names::TenantName;
+use lethe_proto::v1::{
+    CreateTenantRequest, ErasureState, GetTenantRequest, Purpose, PurposeBasis, ShredTenantRequest, Tenant,
+};
 use serde_json::json;
 
 use super::Context;
-use super::issued::KeyOut;
+use super::erase::{answer, keep_receipt, tell};
+use super::issued::{KeyOut, check_new};
+use super::rotate::{self, RotateOptions};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::values::Coded as _;
 use crate::cli::{request_id, values, view};
 
 /// What to do with tenants.
@@ -36,6 +45,80 @@ pub(crate) enum Command {
     ///
     /// Needs role tenant_admin or auditor, or the operator's key. Purpose by default: administration.
     Get,
+    /// Shred a tenant: its whole silo, for good, in one step whatever its size.
+    ///
+    /// From the moment it is accepted all its API keys are refused and nobody of it is found; its name is never given
+    /// again. Needs the operator's key. Purpose by default: administration.
+    Shred(Shred),
+    /// Replace, while serving, the keys that wrap the tenant's keys, and destroy the root key that did so far.
+    ///
+    /// Erases nothing, and records keep their keys. Needs the operator's key. Purpose by default: administration.
+    Rotate {
+        #[command(flatten)]
+        options: RotateOptions,
+    },
+}
+
+/// Which tenant to shred, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Shred {
+    /// The tenant. Named here and not by --tenant, which commands that destroy nothing take, too.
+    id: String,
+
+    /// The tenant's id once more, instead of being asked to type it. Needed where there is no terminal to ask at.
+    #[arg(long, value_name = "ID")]
+    confirm: Option<String>,
+
+    /// Answer as soon as the shredding is durable, PENDING, instead of when it is SHREDDED.
+    #[arg(long)]
+    no_wait: bool,
+
+    /// Write the receipt to this new file.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_wait")]
+    receipt_out: Option<PathBuf>,
+
+    /// UUID of version 4; the same again finds the same receipt.
+    #[arg(long, value_parser = request_id::parse, value_name = "UUID")]
+    request_id: Option<String>,
+}
+
+impl Shred {
+    /// The tenant's id has to be given twice.
+    fn confirm(&self, tenant: &str) -> Result<(), Failure> {
+        let again = match &self.confirm {
+            Some(again) => again.clone(),
+            None if io::stdin().is_terminal() => answer(&format!(
+                "Shred tenant {tenant} with everybody in it? This cannot be undone. Type its id again: "
+            ))?,
+            None => return Err(Failure::usage("this cannot be undone; say --confirm with the tenant's id once more")),
+        };
+        if again == tenant { Ok(()) } else { Err(Failure::failed("the ids differ; nothing was done")) }
+    }
+}
+
+async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
+    let id = command.id.strip_prefix("tenants/").unwrap_or(&command.id);
+    let name = TenantName::new(id).map_err(|error| Failure::usage(error.to_string()))?;
+    if let Some(path) = &command.receipt_out {
+        check_new(path)?;
+    }
+    command.confirm(name.tenant())?;
+    let request = ShredTenantRequest {
+        name: name.to_string(),
+        purpose: context.connection.purpose(Purpose::Administration),
+        request_id: command.request_id.clone().map_or_else(request_id::random, Ok)?,
+        no_wait: command.no_wait,
+    };
+    let client = context.connection.open().await?;
+    let erasure = client.tenants().shred(request).await?.into_inner();
+    let state = erasure.state();
+    let meaning = match state {
+        ErasureState::Shredded => "the old root key is destroyed; nobody can bring the silo back",
+        ErasureState::Pending => "out of reach already; the old root key is not yet destroyed",
+        ErasureState::Unspecified => "the server did not say how far it got",
+    };
+    tell(context, (&format!("{name} is shredded: {}", state.code()), meaning), &erasure.receipt, state)?;
+    keep_receipt(context, &client, &erasure.receipt, command.receipt_out.as_deref(), Purpose::Audit).await
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
@@ -66,6 +149,10 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let client = context.connection.open().await?;
             let (json, card) = view::tenant(&client.tenants().get(request).await?.into_inner());
             context.out.result(&json, &card)?;
+        }
+        Command::Shred(command) => return shred(context, command).await,
+        Command::Rotate { options } => {
+            return rotate::run(context, context.connection.tenant()?.to_string(), options).await;
         }
     }
     Ok(Exit::Done)

@@ -122,6 +122,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Receipt
         | RowKind::TenantRequest
         | RowKind::LogKey
+        | RowKind::Shredded
         | RowKind::LogHead
         | RowKind::LogEntry
         | RowKind::LogNode => true,

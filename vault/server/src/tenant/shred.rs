@@ -1,0 +1,92 @@
+//! Shredding a tenant: one slot of the vault tree, whatever the tenant's size (02, rule 8; O27).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lethe_crypto::log::entry::{EntryDraft, Event, OtherEvent, Scope};
+use lethe_crypto::log::json::Value;
+use lethe_crypto::tree::TreeId;
+use lethe_domain::{Reason, ReceiptId, RequestId, TenantId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::ShredTenant;
+use tokio::time::Instant;
+
+use crate::audit;
+use crate::erasure::{self, Erasure, Request, Task, receipt_of};
+use crate::error::{Error, Result};
+use crate::idempotency::Fingerprint;
+use crate::records::{ShreddedRecord, encode};
+use crate::silo::SiloRef;
+use crate::store::{Change, Key, LogEnd, StoreError};
+use crate::vault::Vault;
+
+/// How long calls that are under way may keep a silo in memory that is gone for everybody else.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// Shreds a tenant: every row of it but its log goes in one change with the intent, and its one key with the next epoch.
+///
+/// From the moment it is accepted every credential of the tenant is refused, nothing of it is found, and whatever a call
+/// that was under way would still write to it is refused, too. Its name is never given again. A repeat of the request
+/// gives the same receipt, which is the vault's.
+pub async fn shred(
+    vault: &Vault,
+    call: Authorized<ShredTenant>,
+    id: &TenantId,
+    request: RequestId,
+    wait: Option<Duration>,
+) -> Result<Erasure> {
+    let now = Timestamp::now();
+    let what = Fingerprint::of("shred").with(id.as_str().as_bytes());
+    let receipt = receipt_of(&vault.keys, TreeId::VAULT, request, what)?;
+    let alone = vault.administration.lock().await;
+    if vault.eraser.state(TreeId::VAULT, receipt)?.is_none() {
+        let silo = vault.silos.find(id).ok_or_else(unknown)?;
+        let tenant = silo.tree.as_tenant().ok_or_else(unknown)?;
+        let mut change = Change::new();
+        change.drop_tenant(silo.tree);
+        let key = Key::Shredded { tenant };
+        let record = encode("record of a shredded tenant", &ShreddedRecord::new(id, receipt, now))?;
+        let sealed = vault.keys.seal(&key, "", &record)?;
+        change.put(key, sealed);
+        // In both logs: the operator's act, and the end of the tenant's own history.
+        change.log(silo.tree, audit::done(&call, now)?);
+        let entry = audit::done(&call, now)?;
+        change.close_log(silo.tree, move |end| closed(entry, receipt, &end));
+        let slots = vec![tenant];
+        let request = Request { tree: TreeId::VAULT, task: Task::Erase(Scope::Tenant), slots, receipt, now };
+        vault.eraser.accept(request, change).await?;
+        tokio::spawn(forget(silo));
+    } else {
+        erasure::note_repeat(vault, TreeId::VAULT, &call, now).await?;
+    }
+    drop(alone);
+    Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, wait).await? })
+}
+
+/// The entry of the vault's log that holds the tenant's to what it was: its own key, which signed it, goes.
+fn closed(entry: EntryDraft, receipt: ReceiptId, end: &LogEnd) -> Result<EntryDraft, StoreError> {
+    let text = |name: &str, value: String| (name.to_owned(), Value::String(value));
+    let fields = vec![
+        text("receipt", receipt.to_string()),
+        text("log", end.origin.to_string()),
+        ("size".to_owned(), Value::Number(end.size)),
+        text("root", end.root.to_string()),
+    ];
+    let kind = "TENANT_CLOSED".parse().map_err(|_| StoreError::corrupt("log token", "TENANT_CLOSED"))?;
+    Ok(entry.event(Event::Other(OtherEvent::new(kind, fields)?)))
+}
+
+/// Lets go of the silo: its galleries are wiped as their memory is freed, which takes a while if they are large, so
+/// not on a thread that others wait for.
+async fn forget(silo: SiloRef) {
+    let until = Instant::now() + LAST_CALLS;
+    while Arc::strong_count(&silo) > 1 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Where a call still has it, that call frees it.
+    drop(tokio::task::spawn_blocking(move || drop(silo)).await);
+}
+
+fn unknown() -> Error {
+    Error::NotFound(Reason::TenantNotFound, "there is no such tenant".to_owned())
+}
