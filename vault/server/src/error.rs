@@ -87,6 +87,9 @@ impl Error {
                 | StoreError::MirrorForeign { .. }
                 | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
+                | StoreError::Apart { .. }
+                | StoreError::NoMirror { .. }
+                | StoreError::Lost { .. }
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }
@@ -94,6 +97,7 @@ impl Error {
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
+                | StoreError::Open { .. }
                 | StoreError::Database { .. },
             )
             | Self::Crypto { .. }

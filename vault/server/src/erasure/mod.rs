@@ -169,7 +169,10 @@ impl Eraser {
         change.put(Key::Intent { tree, receipt }, encode("erasure intent", &intent)?.to_vec());
         change.put(Key::Receipt { tree, receipt }, encode("receipt record", &record)?.to_vec());
         change.log(tree, entry);
-        Ok(self.store.commit(change.erasing()).await?.sequence)
+        let sequence = self.store.commit(change.erasing()).await?.sequence;
+        // Whoever is answered that it is accepted need not ask again, also if this disk dies.
+        self.store.mirrored_if_soon(sequence).await;
+        Ok(sequence)
     }
 
     /// The epochs before `number` are destroyed, for good.

@@ -110,6 +110,7 @@ impl Silos {
             | Key::Mirror { .. }
             | Key::Restoring
             | Key::Unlocked
+            | Key::History
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
@@ -227,6 +228,7 @@ impl Silos {
             | Key::Mirror { .. }
             | Key::Restoring
             | Key::Unlocked
+            | Key::History
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }
