@@ -4,7 +4,6 @@ use lethe_crypto::epoch::EpochState;
 use lethe_crypto::log::entry::{Entry, Outcome};
 
 use super::StoreError;
-use super::change::Row;
 use super::db::Database;
 use super::history::{Place, Relation};
 use super::keys::Key;

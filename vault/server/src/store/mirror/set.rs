@@ -6,6 +6,7 @@ use super::follower::{Mirror, Standing};
 use super::held::Held;
 use super::{MirrorId, Position, Registered, registered};
 use crate::store::StoreError;
+use crate::store::change::Row;
 use crate::store::db::Database;
 use crate::store::history::{Place, Relation};
 use crate::store::keys::Key;
