@@ -44,7 +44,8 @@ pub enum Takeover {
     #[default]
     Refuse,
     /// Yes, whoever that was is gone for good. The operator says so; it fences the other out, and is
-    /// still refused if the root store does not hold this vault's committed root.
+    /// still refused if the root store does not hold this vault's committed root, or if the vault is on its way to this
+    /// root store from another that is not named.
     ClaimAnyway,
 }
 
@@ -260,7 +261,7 @@ async fn begin<J: Journal>(journal: &J, roots: &dyn RootStore) -> Result<EpochSt
     if roots.claimed().await?.is_some() {
         return Err(Error::ForeignVault);
     }
-    let (vault, incarnation) = (VaultId::random()?, Incarnation::random()?);
+    let (vault, incarnation) = (VaultId::random()?, Incarnation::of_a_run()?);
     let state = EpochState { vault, incarnation, claiming: None, current: None, retiring: None };
     journal.save(&state).await.map_err(journal_error("founding"))?;
     fail_point!("epoch-founding");
@@ -306,10 +307,13 @@ async fn claim<J: Journal>(
     if held != state.incarnation && Some(held) != state.claiming {
         match takeover {
             Takeover::Refuse => return Err(Error::Fenced),
+            // The vault is on its way here from another store, which may hold the root that is to be destroyed. That it is
+            // not here would be no evidence.
+            Takeover::ClaimAnyway if held.is_disguised() => return Err(Error::Fenced),
             Takeover::ClaimAnyway => warn!(vault = %state.vault, "taking the vault over from another incarnation"),
         }
     }
-    let next = Incarnation::random()?;
+    let next = Incarnation::of_a_run()?;
     state.incarnation = held;
     state.claiming = Some(next);
     journal.save(state).await.map_err(journal_error("claiming in"))?;

@@ -13,7 +13,8 @@
 //!
 //! As long as the old store holds a root, the new one is claimed for an incarnation that no vault has: the
 //! complement of the real one. Whoever opens the vault with the new store alone too early is fenced out by that,
-//! and not told that the old root is gone because it is not *there*. Do not take over then; open with both.
+//! and not told that the old root is gone because it is not *there*. Nor can it be taken over: the claim shows what it
+//! is. Open with both.
 
 use std::sync::Arc;
 
@@ -110,8 +111,7 @@ enum Stage {
 
 /// Of an incarnation that no vault has; twice gives the real one.
 fn disguise(claim: Claim) -> Claim {
-    let complement = claim.incarnation.as_bytes().map(|byte| !byte);
-    Claim { incarnation: Incarnation::from_bytes(complement), ..claim }
+    Claim { incarnation: claim.incarnation.disguised(), ..claim }
 }
 
 #[async_trait]

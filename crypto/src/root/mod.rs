@@ -96,6 +96,30 @@ identifier! {
     Incarnation
 }
 
+impl Incarnation {
+    /// One for a vault to run as. Its first bit is 0, which tells it from a [disguised](Self::disguised) one.
+    ///
+    /// # Errors
+    /// [`crate::Error::Random`].
+    pub fn of_a_run() -> Result<Self> {
+        let mut bytes = Self::random()?.0;
+        bytes[0] &= 0x7f;
+        Ok(Self(bytes))
+    }
+
+    /// One that no vault runs as: a store is claimed for it that must not be opened alone. Twice gives the real one.
+    #[must_use]
+    pub fn disguised(self) -> Self {
+        Self(self.0.map(|byte| !byte))
+    }
+
+    /// Does nobody run as this one?
+    #[must_use]
+    pub const fn is_disguised(&self) -> bool {
+        self.0[0] & 0x80 != 0
+    }
+}
+
 identifier! {
     /// Names a root: the random id of an epoch.
     RootId

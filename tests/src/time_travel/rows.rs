@@ -101,7 +101,7 @@ impl RowKey {
             }
             0x05 => rest.skip(28),
             0x06 => rest.skip(8),
-            0x07 | 0x09 | 0x0a => Self::Plain,
+            0x07 | 0x09..=0x0b => Self::Plain,
             0x08 => rest.skip(16),
             kind::TENANT | 0x15 => Self::Sealed(own(rest.slot())),
             0x11 | 0x14 => {

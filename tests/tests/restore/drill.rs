@@ -66,8 +66,9 @@ impl Disaster {
 }
 
 fn restore(home: &Home, number: u32) -> Cli {
-    let restore = Cli::new(["restore", "--number"]).arg(number.to_string()).arg("--backup").arg(home.backups());
-    restore.offline(home)
+    // Whoever came after the backup is lost, however many they are.
+    let restore = Cli::new(["restore", "--accept-lost", "1000000", "--number"]).arg(number.to_string());
+    restore.arg("--backup").arg(home.backups()).offline(home)
 }
 
 fn count(report: &Value, of: &str, what: &str) -> usize {

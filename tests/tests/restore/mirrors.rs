@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lethe_proto::v1::{EraseSubjectRequest, ErasureState, Mirror, MirrorState};
 use lethe_tests::{Caller, Cli, Faces, PATIENCE, Vault};
+use tonic_health::pb::health_check_response::ServingStatus;
 
 async fn until(operator: &Caller, state: MirrorState) -> Mirror {
     let asked = async {
@@ -49,8 +50,20 @@ async fn a_mirror_that_is_away_is_shown_and_keeps_erasures_pending_until_it_is_b
     assert!(bank.analyst().found(&ada.selfie()).await.is_empty());
     assert_eq!(bank.auditor().receipt(&erasure.receipt).await.unwrap().state(), ErasureState::Pending);
 
+    let health = async |status| {
+        let told = async {
+            while vault.health("lethe.v1.Mirrors").await != status {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, told).await.expect("health tells of mirrors");
+    };
+    health(ServingStatus::NotServing).await;
+    assert_eq!(vault.health("").await, ServingStatus::Serving, "the vault serves all the same");
+
     std::fs::rename(&aside, vault.home().mirror()).unwrap();
     until(&operator, MirrorState::Following).await;
+    health(ServingStatus::Serving).await;
     let shredded = async {
         while bank.auditor().receipt(&erasure.receipt).await.unwrap().state() != ErasureState::Shredded {
             tokio::time::sleep(Duration::from_millis(50)).await;

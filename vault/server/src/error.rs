@@ -88,6 +88,9 @@ impl Error {
                 | StoreError::MirrorForeign { .. }
                 | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
+                | StoreError::Apart { .. }
+                | StoreError::NoMirror { .. }
+                | StoreError::Lost { .. }
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }
@@ -95,6 +98,7 @@ impl Error {
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
+                | StoreError::Open { .. }
                 | StoreError::Database { .. },
             )
             | Self::Crypto { .. }

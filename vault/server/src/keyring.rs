@@ -208,6 +208,7 @@ impl Home {
             | Key::Mirror { .. }
             | Key::Restoring
             | Key::Unlocked
+            | Key::History
             | Key::Receipt { .. }
             | Key::Census { .. }
             | Key::LogHead { .. }

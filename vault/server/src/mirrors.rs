@@ -8,7 +8,7 @@ use lethe_policy::operation::ListMirrors;
 use crate::audit;
 use crate::config::Config;
 use crate::error::Result;
-use crate::store::{self, Change, Key, MirrorId, MirrorState, Registered, Store, StoreOptions};
+use crate::store::{self, Change, Key, MirrorId, MirrorState, Opening, Registered, Store, StoreOptions};
 use crate::vault::Vault;
 
 /// How the mirrors stand, from this place in their list on, at most so many; and the next place, if there is one.
@@ -40,16 +40,22 @@ pub fn list_mirrors(config: &Config) -> Result<Vec<Registered>> {
 /// does not start with it any more.
 ///
 /// # Errors
-/// If the vault has no such mirror; if a server has it open.
+/// If the vault has no such mirror; if a server has it open; if the mirror shows that the data were put back.
 pub async fn drop_mirror(config: &Config, id: MirrorId) -> Result<()> {
-    let options = StoreOptions { mirrors: config.mirror_paths(), dropping: Some(id), ..StoreOptions::default() };
+    let opening = Opening::Dropping(id);
+    let options = StoreOptions { mirrors: config.mirror_paths(), opening, ..StoreOptions::default() };
     let store = Store::open(&config.data_dir.join("db"), &options)?;
-    let mut change = Change::new().starting();
+    // The others are not written to: the root store was not asked whether this is the vault, or a copy of it.
+    store.begin_alone()?;
+    let dropped = store.commit(dropping(Change::new().starting(), id)?).await;
+    store.close();
+    Ok(dropped.map(drop)?)
+}
+
+/// Takes a mirror off the record, which says so.
+pub(crate) fn dropping(mut change: Change, id: MirrorId) -> Result<Change> {
     change.delete(Key::Mirror { id });
     let entry = audit::by_the_vault("mirror.drop", Timestamp::now())?;
     change.log(TreeId::VAULT, audit::naming(entry, "MIRROR_DROPPED", "mirror", &id.to_string())?);
-    let sequence = store.commit(change).await?.sequence;
-    let mirrored = store.mirrored(sequence).await;
-    store.close();
-    Ok(mirrored?)
+    Ok(change)
 }

@@ -21,7 +21,9 @@ use crate::keyring::Keyring;
 use crate::memory;
 use crate::root_stores::{self, Roots};
 use crate::silo::{Loaded, Silos};
-use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError, StoreOptions, mirror_row};
+use crate::store::{
+    Change, Follow, Key, MirrorId, Opening, Row, RowKind, Store, StoreError, StoreOptions, is_there, mirror_row,
+};
 use crate::tenant::put_credential;
 use crate::vault::Vault;
 
@@ -161,27 +163,32 @@ pub(crate) struct Foundation {
 impl Foundation {
     /// Opens root store, rows and mirrors, and authenticates the key tree.
     pub(crate) async fn lay(config: &Config) -> std::result::Result<Self, OpenError> {
-        Self::build(config, false, Takeover::Refuse).await
+        Self::build(config, Opening::Usual, Takeover::Refuse).await
     }
 
-    /// The same of a vault whose restore is not finished.
-    pub(crate) async fn restoring(config: &Config, takeover: Takeover) -> std::result::Result<Self, OpenError> {
-        Self::build(config, true, takeover).await
+    /// The same of a vault whose restore is not finished, without mirrors that are lost.
+    pub(crate) async fn restoring(
+        config: &Config,
+        takeover: Takeover,
+        lost: &[MirrorId],
+    ) -> std::result::Result<Self, OpenError> {
+        Self::build(config, Opening::Restoring(lost.to_vec()), takeover).await
     }
 
-    async fn build(config: &Config, restoring: bool, takeover: Takeover) -> std::result::Result<Self, OpenError> {
+    async fn build(config: &Config, opening: Opening, takeover: Takeover) -> std::result::Result<Self, OpenError> {
         cpu::require().map_err(OpenError::Cpu)?;
         create_folder(&config.data_dir)?;
         let Roots { store: roots, moving } = tokio::task::block_in_place(|| root_stores::open(config))?;
+        let db = config.data_dir.join("db");
+        expect_no_other(config, &*roots, &db).await?;
         let options = StoreOptions {
             cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
             reserve_bytes: config.storage.reserve_mib << 20,
             queue: config.limits.queue,
             mirrors: config.mirror_paths(),
-            dropping: None,
-            restoring,
+            opening,
         };
-        let store = Arc::new(Store::open(&config.data_dir.join("db"), &options)?);
+        let store = Arc::new(Store::open(&db, &options)?);
         let ever_unlocked = store.get(&Key::Unlocked)?.is_some();
         let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements(ever_unlocked)));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
@@ -191,6 +198,22 @@ impl Foundation {
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));
         Ok(Self { store, journal, writer, keys, roots, moving })
+    }
+}
+
+/// A vault is founded only where nobody knows of one: an empty folder may be a disk that is not mounted, and whatever is
+/// made in it would be in the way of a restore.
+async fn expect_no_other(config: &Config, roots: &dyn RootStore, db: &Path) -> std::result::Result<(), OpenError> {
+    if is_there(db) {
+        return Ok(());
+    }
+    if let Some(mirror) = config.mirror_paths().into_iter().find(|mirror| is_there(mirror)) {
+        return Err(StoreError::Lost { path: db.to_owned(), mirror }.into());
+    }
+    match roots.claimed().await {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(root_stores::explain(config, lethe_crypto::Error::ForeignVault)),
+        Err(fault) => Err(root_stores::explain(config, fault)),
     }
 }
 
@@ -235,7 +258,7 @@ async fn found(vault: &Vault, first: FirstKey) -> std::result::Result<Option<Api
 /// Puts on record which mirrors the vault has got: from here on none of them may be away without anybody saying so.
 async fn record_mirrors(vault: &Vault) -> Result<()> {
     for mirror in vault.store.new_mirrors() {
-        let mut change = Change::new();
+        let mut change = Change::new().starting();
         let (key, value) = mirror_row(mirror.id, &mirror.path);
         change.put(key, value);
         let entry = audit::by_the_vault("mirror.add", Timestamp::now())?;

@@ -2,86 +2,52 @@
 //! remember"; O19, O38). People who were erased stay erased: their rows do not open and are removed. Keys of people who
 //! came after the backup go: their rows are lost, and their slots may have been sealed under.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+mod sieve;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lethe_crypto::epoch::{Outcome, Takeover};
-use lethe_crypto::log::entry::Scope;
-use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{ModelId, Timestamp};
-use rayon::prelude::*;
+use lethe_crypto::tree::{Redraw, TreeId};
+use lethe_domain::Timestamp;
 
 use crate::audit;
 use crate::config::Config;
-use crate::erasure::{Accepted, Erasures, Task};
+use crate::erasure::Erasures;
 use crate::error::{Error, Result};
-use crate::keyring::{Keyring, tree_of};
+use crate::keyring::tree_of;
+use crate::mirrors::dropping;
 use crate::opening::{self, Foundation, OpenError, find_burnt};
-use crate::records::{ProfileRecord, decode};
-use crate::silo::Loaded;
-use crate::store::{Backups, Change, Key, MirrorId, ProfileNumber, RowKind, Store, StoreError, Truth};
+use crate::store::{Backups, Change, Key, MirrorId, Restoring, RowKind, Stage, Store, StoreError, Truth, is_there};
+pub use crate::store::{Restored, Rows};
+use sieve::{Sieve, Verdict};
 
 /// How long mirrors may take to be copied to.
 const COPY: Duration = Duration::from_secs(3600);
 
-/// Rows that are opened together.
+/// Rows that are removed together.
 const CHUNK: usize = 8192;
+
+/// Slots that one epoch redraws: what it writes waits for the mirrors in memory, some 50 bytes a slot.
+const REDRAWN: usize = if cfg!(test) { 1000 } else { 200_000 };
 
 /// What to restore from.
 #[derive(Debug, Clone, Default)]
 pub struct Source<'a> {
-    /// A folder of backups, and which of them: the newest if none is named. Without it, what is left in the data folder.
+    /// A folder of backups, and which of them: the newest if none is named. Without it, what is left in the data folder,
+    /// or what was begun.
     pub backup: Option<(&'a Path, Option<u32>)>,
-    /// Go on where rows do not open though their keys are there: they are damaged, and their keys go.
+    /// Go on where rows do not open though their keys are there, which are damaged, and their keys go; and where the data
+    /// folder has what its mirror has not.
     pub accept_loss: bool,
+    /// Go on where so many templates were enrolled since the backup: their keys go.
+    pub accept_lost: u64,
     /// Claim the root store also if a later run has: whoever that was is gone for good, and what its mirror lacks is
     /// lost. Still refused if the root store does not hold the root that the mirror names.
     pub take_over: bool,
     /// Mirrors that are lost with the data: given up, on the record.
     pub lost_mirrors: &'a [MirrorId],
-}
-
-/// What became of it all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Restored {
-    /// The epoch that the vault is in now.
-    pub epoch: u64,
-    /// Rows of subjects and their templates that are back: they open, byte for byte as they were sealed.
-    pub back: Rows,
-    /// Rows whose keys were erased since the backup, or whose erasure is accepted; they were removed.
-    pub erased: Rows,
-    /// Rows that do not open although their keys are there.
-    pub corrupt: Rows,
-    /// Slots that were handed out and have no row: of people and templates enrolled since the backup. Their keys are
-    /// gone.
-    pub lost_slots: u64,
-}
-
-/// Rows, by what they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rows {
-    /// Base rows: people.
-    pub subjects: u64,
-    /// Templates.
-    pub templates: u64,
-    /// Sketches and remembered answers.
-    pub others: u64,
-}
-
-impl Rows {
-    fn add(&mut self, kind: RowKind) {
-        #[allow(clippy::wildcard_enum_match_arm, reason = "two kinds have a count of their own")]
-        match kind {
-            RowKind::Subject => self.subjects += 1,
-            RowKind::Template => self.templates += 1,
-            _ => self.others += 1,
-        }
-    }
-
-    const fn sum(&self) -> u64 {
-        self.subjects + self.templates + self.others
-    }
 }
 
 /// Restores a vault, with the server stopped. A crash at any point is harmless: the vault does not open until the same
@@ -93,51 +59,102 @@ pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result
     let db = config.data_dir.join("db");
     // Before hours are spent on copying: nothing can be restored without a mirror.
     let truth = Truth::open(&config.mirror_paths(), source.lost_mirrors)?;
-    match source.backup {
-        Some((folder, number)) => match is_begun(&db)? {
-            true => tracing::info!("going on with the restore that was begun; the backup is not read again"),
-            false => write_bulk(&truth, &db, folder, number)?,
-        },
-        None if db.exists() => {}
-        None => {
+    opening::create_folder(&config.data_dir)?;
+    let _alone = alone(&config.data_dir)?;
+    match (source.backup, begun(&db)?) {
+        (backup, Some(restoring)) => {
+            expect_same(&db, &restoring, backup)?;
+            tracing::info!("going on with the restore that was begun; a backup is not read again");
+        }
+        (Some((folder, number)), None) => write_bulk(&truth, &db, folder, number, source.accept_loss)?,
+        (None, None) if is_there(&db) => {}
+        (None, None) => {
             let why = format!("there is no database in {}: name a folder of backups", db.display());
             return Err(StoreError::Restore(why).into());
         }
     }
-    truth.adopt(&db)?;
+    let restoring = truth.adopt(&db, source.accept_loss)?;
     // The mirrors are opened again with the store.
     drop(truth);
     let takeover = if source.take_over { Takeover::ClaimAnyway } else { Takeover::Refuse };
-    let mut vault = Foundation::restoring(config, takeover).await?;
-    let restored = bring_up(&mut vault, &source).await;
+    let mut vault = Foundation::restoring(config, takeover, source.lost_mirrors).await?;
+    let restored = bring_up(&mut vault, &source, restoring).await;
     vault.store.close();
     restored
 }
 
 /// Removes what is gone, and the keys of what is lost; nothing before everything was looked at.
-async fn bring_up(vault: &mut Foundation, source: &Source<'_>) -> std::result::Result<Restored, OpenError> {
-    let (store, keys) = (&vault.store, &vault.keys);
+async fn bring_up(
+    vault: &mut Foundation,
+    source: &Source<'_>,
+    mut restoring: Restoring,
+) -> std::result::Result<Restored, OpenError> {
+    for id in source.lost_mirrors {
+        if vault.store.get(&Key::Mirror { id: *id })?.is_some() {
+            vault.store.commit(dropping(Change::new().starting(), *id)?).await?;
+        }
+    }
+    if restoring.stage != Stage::Logged {
+        remove_what_is_gone(vault, source, &mut restoring).await?;
+        restoring.stage = Stage::Logged;
+        let mut change = logged(&restoring.report)?;
+        change.put(Key::Restoring, restoring.encode()?);
+        vault.store.commit(change).await?;
+    }
+    // Until the mirrors have it, it can be run again: with the words that give up one which never will.
+    let sequence = vault.store.barrier().await?;
+    vault.store.mirrored_within(sequence, COPY).await?;
+    let mut change = Change::new().starting();
+    change.delete(Key::Restoring);
+    vault.store.commit(change).await?;
+    Ok(restoring.report)
+}
 
+async fn remove_what_is_gone(
+    vault: &mut Foundation,
+    source: &Source<'_>,
+    restoring: &mut Restoring,
+) -> std::result::Result<(), OpenError> {
+    let (store, keys) = (&vault.store, &vault.keys);
     let sifted = tokio::task::block_in_place(|| Sieve::new(store, keys)?.sift())?;
-    let corrupt = sifted.report.corrupt.sum();
-    if corrupt > 0 && !source.accept_loss {
+    let redraw = find_burnt(store, keys, &sifted.owned)?;
+    let db = store.path().display();
+    if sifted.corrupt > 0 && !source.accept_loss {
         let why = format!(
-            "{corrupt} rows are damaged, and nothing was given up yet. Another backup may have them whole: move {} away \
-             and name it. Or go on without them, for good, with --accept-loss",
-            store.path().display()
+            "{} rows are damaged, and nothing was given up yet. Another backup may have them whole: move {db} away and name \
+             it. Or go on without them, for good, with --accept-loss",
+            sifted.corrupt
         );
         return Err(StoreError::Restore(why).into());
     }
+    // Slots that a crash left reserved are nobody's loss.
+    let lost = restoring.report.enrolled_since.min(redraw.len() as u64);
+    if lost > source.accept_lost {
+        let why = format!(
+            "up to {lost} templates were enrolled since, and are lost; nothing was given up yet. A newer backup may have \
+             them: move {db} away and name it. Or go on without them, for good, with --accept-lost {lost}"
+        );
+        return Err(StoreError::Restore(why).into());
+    }
+
+    restoring.report.back = sifted.back;
     for chunk in sifted.gone.chunks(CHUNK) {
-        let mut change = Change::new();
-        for key in chunk {
+        let mut change = Change::new().starting();
+        for (key, verdict) in chunk {
+            let removed = match verdict {
+                Verdict::Back => continue,
+                Verdict::Erased => &mut restoring.report.erased,
+                Verdict::Corrupt => &mut restoring.report.corrupt,
+            };
+            removed.add(key.kind());
             change.delete(key.clone());
         }
+        // With the rows themselves: whoever goes on after a crash counts none twice, and none not at all.
+        change.put(Key::Restoring, restoring.encode()?);
         store.commit(change).await?;
     }
-    let mut report = sifted.report;
     // The rows are gone; a count of them must not stay behind.
-    let mut change = Change::new();
+    let mut change = Change::new().starting();
     store.scan(RowKind::Shredded, &Key::prefix(RowKind::Shredded), |key, _| {
         if let Key::Shredded { tenant } = key {
             change.delete_tree(RowKind::Census, tree_of(tenant)?);
@@ -145,38 +162,84 @@ async fn bring_up(vault: &mut Foundation, source: &Source<'_>) -> std::result::R
         Ok::<_, Error>(())
     })?;
     store.commit(change).await?;
-    let redraw = find_burnt(store, keys, &sifted.owned)?;
-    report.lost_slots = redraw.len() as u64;
-    if !redraw.is_empty() {
-        // The keys of who is lost go before anybody new is enrolled (rule 3).
-        match vault.writer.run(&redraw, &Erasures::burnt(report.lost_slots)).await? {
+    // The keys of who is lost go before anybody new is enrolled (rule 3).
+    let slots: Vec<_> = redraw.iter().collect();
+    for chunk in slots.chunks(REDRAWN) {
+        let mut redraw = Redraw::new();
+        chunk.iter().for_each(|(tree, slot)| {
+            redraw.erase(*tree, *slot);
+        });
+        restoring.report.lost_slots += chunk.len() as u64;
+        let told = (Key::Restoring, restoring.encode()?);
+        match vault.writer.run(&redraw, &Erasures::burnt(chunk.len() as u64, told)).await? {
             Outcome::Destroyed(_) => {}
             Outcome::Pending(failure) => return Err(failure.into()),
         }
     }
-    report.epoch = vault.writer.epoch().number;
-    let sequence = vault.store.commit(finished(&report, source.lost_mirrors)?).await?.sequence;
-    vault.store.mirrored_within(sequence, COPY).await?;
-    Ok(report)
+    // An earlier try may have left an epoch that was not ended.
+    vault.writer.finish().await?;
+    restoring.report.epoch = vault.writer.epoch().number;
+    Ok(())
 }
 
-/// Is there a database whose restore was begun?
-fn is_begun(db: &Path) -> Result<bool> {
-    if !db.exists() {
-        return Ok(false);
+/// Nobody else restores into this folder.
+fn alone(folder: &Path) -> Result<File, OpenError> {
+    let io = |cause| OpenError::Folder { path: folder.to_owned(), cause };
+    let file = File::open(folder).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(StoreError::Restore(format!("{} is being restored by another process", folder.display())).into())
+        }
+        Err(std::fs::TryLockError::Error(cause)) => Err(io(cause)),
     }
-    if Store::read_only(db)?.get(&Key::Restoring)?.is_some() {
-        return Ok(true);
+}
+
+/// The restore that was begun of a database.
+fn begun(db: &Path) -> Result<Option<Restoring>> {
+    if !is_there(db) {
+        return Ok(None);
     }
+    Ok(Store::read_only(db)?.get(&Key::Restoring)?.map(|row| Restoring::decode(&row)).transpose()?)
+}
+
+/// What was begun with one backup is not ended with the words that were meant for another.
+fn expect_same(db: &Path, restoring: &Restoring, backup: Option<(&Path, Option<u32>)>) -> Result<()> {
+    let Some((folder, number)) = backup else { return Ok(()) };
+    let begun = match &restoring.backup {
+        Some((begun, of)) if *begun == absolute(folder) && number.is_none_or(|number| number == *of) => return Ok(()),
+        Some((begun, of)) => format!("of backup {of} in {}", begun.display()),
+        None => "of what was left".to_owned(),
+    };
     let why = format!(
-        "there is a database in {}: move it away, or leave out the backup to restore what is in it",
+        "a restore {begun} was begun in {}: to go on with it, leave out the backup; to begin again with another, move {} \
+         away first",
+        db.display(),
         db.display()
     );
     Err(StoreError::Restore(why).into())
 }
 
+/// The same folder by whatever name.
+fn absolute(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+}
+
 /// Writes a backup's files, under their name only once they are all there, marked, and known to fit.
-fn write_bulk(truth: &Truth, db: &Path, folder: &Path, number: Option<u32>) -> Result<(), OpenError> {
+fn write_bulk(
+    truth: &Truth,
+    db: &Path,
+    folder: &Path,
+    number: Option<u32>,
+    discard: bool,
+) -> std::result::Result<(), OpenError> {
+    if db.exists() {
+        let why = format!(
+            "there is a database in {}: move it away, or leave out the backup to restore what is in it",
+            db.display()
+        );
+        return Err(StoreError::Restore(why).into());
+    }
     let backups = Backups::open(folder)?;
     let newest = backups.list().last().map(|backup| backup.number);
     let number = number.or(newest).ok_or_else(|| StoreError::Restore(format!("{} has no backup", folder.display())))?;
@@ -187,18 +250,20 @@ fn write_bulk(truth: &Truth, db: &Path, folder: &Path, number: Option<u32>) -> R
     }
     opening::create_folder(&unfinished)?;
     tracing::info!(number, "writing the files of a backup");
-    if let Err(refused) = backups.restore(number, &unfinished).and_then(|()| truth.begin(&unfinished)) {
+    let backup = Some((absolute(folder), number));
+    let written = backups.restore(number, &unfinished).and_then(|()| truth.begin(&unfinished, backup, discard));
+    if let Err(refused) = written {
         // It is a copy: whatever is the matter with it, nothing is lost.
         drop(std::fs::remove_dir_all(&unfinished));
         return Err(refused.into());
     }
     std::fs::rename(&unfinished, db).map_err(io)?;
     let parent = db.parent().unwrap_or(db);
-    std::fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)
 }
 
-/// The change that ends a restore, with its record in the vault's log.
-fn finished(report: &Restored, lost: &[MirrorId]) -> Result<Change> {
+/// The record of a restore in the vault's log.
+fn logged(report: &Restored) -> Result<Change> {
     let entry = audit::by_the_vault("vault.restore", Timestamp::now())?;
     let fields = [
         ("epoch", report.epoch),
@@ -207,160 +272,10 @@ fn finished(report: &Restored, lost: &[MirrorId]) -> Result<Change> {
         ("subjects_erased", report.erased.subjects),
         ("templates_erased", report.erased.templates),
         ("lost_slots", report.lost_slots),
+        ("enrolled_since", report.enrolled_since),
         ("corrupt_rows", report.corrupt.sum()),
     ];
-    let mut change = Change::new();
-    change.delete(Key::Restoring);
-    for id in lost {
-        let entry = audit::by_the_vault("mirror.drop", Timestamp::now())?;
-        change.log(TreeId::VAULT, audit::naming(entry, "MIRROR_DROPPED", "mirror", &id.to_string())?);
-    }
+    let mut change = Change::new().starting();
     change.log(TreeId::VAULT, audit::counting(entry, "VAULT_RESTORED", &fields)?);
     Ok(change)
-}
-
-/// Tells rows that are back from those that are not.
-struct Sieve<'a> {
-    store: &'a Store,
-    keys: &'a Keyring,
-    models: HashMap<(TreeId, ProfileNumber), ModelId>,
-    /// Slots whose erasure is accepted: their rows were gone before the vault was.
-    pending: HashSet<(TreeId, SlotRef)>,
-    /// Trees of tenants whose shredding is accepted, likewise.
-    pending_tenants: HashSet<TreeId>,
-}
-
-/// What was found.
-#[derive(Default)]
-struct Sifted {
-    report: Restored,
-    owned: Loaded,
-    gone: Vec<Key>,
-    /// Subjects whose base rows are back.
-    people: HashSet<(TreeId, SlotRef)>,
-}
-
-/// What is the matter with a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Back,
-    Erased,
-    Corrupt,
-}
-
-impl<'a> Sieve<'a> {
-    fn new(store: &'a Store, keys: &'a Keyring) -> Result<Self> {
-        let mut sieve =
-            Self { store, keys, models: HashMap::new(), pending: HashSet::new(), pending_tenants: HashSet::new() };
-        store.scan(RowKind::Profile, &Key::prefix(RowKind::Profile), |key, value| {
-            if let Key::Profile { tree, number } = key
-                && let Some(opened) = keys.open(&key, "", value)?
-            {
-                let record: ProfileRecord = decode("profile record", &opened)?;
-                sieve.models.insert((tree, number), record.parse()?.model().clone());
-            }
-            Ok::<_, Error>(())
-        })?;
-        store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
-            if let Key::Intent { tree, receipt } = key {
-                let accepted = Accepted::read(tree, receipt, value)?;
-                match accepted.task {
-                    Task::Erase(Scope::Tenant) => {
-                        let trees = accepted.slots.iter().filter_map(|tenant| TreeId::tenant(*tenant).ok());
-                        sieve.pending_tenants.extend(trees);
-                    }
-                    Task::Erase(Scope::Subject | Scope::Template | Scope::Burnt) => {
-                        sieve.pending.extend(accepted.slots.into_iter().map(|slot| (tree, slot)));
-                    }
-                    Task::Rotate => {}
-                }
-            }
-            Ok::<_, Error>(())
-        })?;
-        Ok(sieve)
-    }
-
-    fn sift(&self) -> Result<Sifted> {
-        let mut sifted = Sifted::default();
-        self.store.scan(RowKind::Tenant, &Key::prefix(RowKind::Tenant), |key, _| {
-            sifted.owned.own(&key);
-            Ok::<_, Error>(())
-        })?;
-        // People first: what hangs on somebody who is not back goes, too.
-        for kind in [RowKind::Subject, RowKind::Template, RowKind::Sketch, RowKind::SubjectRequest] {
-            let mut chunk: Vec<(Key, Vec<u8>)> = Vec::with_capacity(CHUNK);
-            self.store.scan(kind, &Key::prefix(kind), |key, value| {
-                chunk.push((key, value.to_vec()));
-                if chunk.len() == CHUNK {
-                    self.judge(kind, &mut chunk, &mut sifted)?;
-                }
-                Ok::<_, Error>(())
-            })?;
-            self.judge(kind, &mut chunk, &mut sifted)?;
-        }
-        sifted.owned.sort();
-        Ok(sifted)
-    }
-
-    fn judge(&self, kind: RowKind, chunk: &mut Vec<(Key, Vec<u8>)>, sifted: &mut Sifted) -> Result<()> {
-        let people = &sifted.people;
-        let judged: Vec<(Key, Verdict)> = chunk
-            .par_drain(..)
-            .map(|(key, value)| {
-                let verdict = self.verdict(&key, &value, people)?;
-                Ok::<_, Error>((key, verdict))
-            })
-            .collect::<Result<_>>()?;
-        for (key, verdict) in judged {
-            let counts = match verdict {
-                Verdict::Back => &mut sifted.report.back,
-                Verdict::Erased => &mut sifted.report.erased,
-                Verdict::Corrupt => &mut sifted.report.corrupt,
-            };
-            counts.add(kind);
-            if verdict == Verdict::Back {
-                sifted.owned.own(&key);
-                if let Key::Subject { tree, subject } = key {
-                    sifted.people.insert((tree, subject));
-                }
-            } else {
-                sifted.gone.push(key);
-            }
-        }
-        Ok(())
-    }
-
-    #[allow(clippy::wildcard_enum_match_arm, reason = "only rows of subjects are judged")]
-    fn verdict(&self, key: &Key, value: &[u8], people: &HashSet<(TreeId, SlotRef)>) -> Result<Verdict> {
-        let (tree, slots, model) = match *key {
-            Key::Subject { tree, subject } | Key::SubjectRequest { tree, subject, .. } => (tree, vec![subject], None),
-            Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
-                (tree, vec![at.subject, at.thing], Some(profile))
-            }
-            _ => return Ok(Verdict::Back),
-        };
-        if self.pending_tenants.contains(&tree) {
-            return Ok(Verdict::Erased);
-        }
-        for slot in &slots {
-            if self.pending.contains(&(tree, *slot)) || self.keys.slot(tree, *slot)?.is_none() {
-                return Ok(Verdict::Erased);
-            }
-        }
-        if key.kind() != RowKind::Subject && !people.contains(&(tree, slots[0])) {
-            return Ok(Verdict::Corrupt);
-        }
-        let model = match model {
-            None => String::new(),
-            Some(profile) => match self.models.get(&(tree, profile)) {
-                Some(model) => model.to_string(),
-                None => return Ok(Verdict::Corrupt),
-            },
-        };
-        Ok(match self.keys.open(key, &model, value) {
-            Ok(Some(_)) => Verdict::Back,
-            Ok(None) => Verdict::Erased,
-            Err(_) => Verdict::Corrupt,
-        })
-    }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lethe_proto::v1;
 use tokio::net::TcpListener;
@@ -36,6 +36,10 @@ const DRAIN: Duration = Duration::from_secs(25);
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// The service whose health follows the galleries.
 const IDENTIFICATION: &str = "lethe.v1.IdentificationService";
+/// Not a service of ours, and in health all the same: erasures stay pending while it does not serve.
+const MIRRORS: &str = "lethe.v1.Mirrors";
+/// How long a mirror may fail before health says so: one that was cut off for a moment is tried again by itself.
+const MIRROR_FAILS: Duration = Duration::from_secs(10);
 /// The others, healthy when the vault is open.
 const SERVICES: [&str; 7] = [
     "",
@@ -111,7 +115,7 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     let deadline = Duration::from_millis(config.limits.deadline_ms);
     let node = Node::new(config.limits.batch_in_flight, deadline);
     let (health, health_service) = tonic_health::server::health_reporter();
-    for service in SERVICES.iter().chain([&IDENTIFICATION]) {
+    for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
         health.set_service_status(*service, ServingStatus::NotServing).await;
     }
     let reflection = tonic_reflection::server::Builder::configure()
@@ -153,10 +157,10 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         }
     };
     node.serve(Arc::clone(&opened.vault));
-    for service in SERVICES.iter().chain([&IDENTIFICATION]) {
+    for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
         health.set_service_status(*service, ServingStatus::Serving).await;
     }
-    let watching = tokio::spawn(watch_galleries(Arc::clone(&opened.vault), health.clone()));
+    let watching = tokio::spawn(watch(Arc::clone(&opened.vault), health.clone()));
     let operator_key = opened.operator_key.map(|key| key.reveal());
     tracing::info!(%address, vault = %opened.vault.id, "serving");
     Ok(Running { address, operator_key, vault: opened.vault, health, stop, serving, watching })
@@ -176,7 +180,7 @@ impl Running {
     /// Stops taking calls, lets those in flight end, finishes erasures, syncs, and closes.
     pub async fn shutdown(self) {
         tracing::info!("shutting down");
-        for service in SERVICES.iter().chain([&IDENTIFICATION]) {
+        for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
             self.health.set_service_status(*service, ServingStatus::NotServing).await;
         }
         self.watching.abort();
@@ -191,16 +195,33 @@ impl Running {
     }
 }
 
-/// Says through health when a gallery cannot answer.
-async fn watch_galleries(vault: Arc<Vault>, health: HealthReporter) {
-    let mut was = ServingStatus::Serving;
+/// Says through health when a gallery cannot answer, and when a mirror has not been written for a while.
+async fn watch(vault: Arc<Vault>, health: HealthReporter) {
+    let (mut galleries, mut mirrors) = (true, true);
+    let mut failing_since = None;
     loop {
         tokio::time::sleep(HEALTH_EVERY).await;
         let whole = vault.silos.all().iter().all(|silo| silo.models().iter().all(|model| model.fault().is_none()));
-        let is = if whole { ServingStatus::Serving } else { ServingStatus::NotServing };
-        if is != was {
-            health.set_service_status(IDENTIFICATION, is).await;
-            was = is;
+        tell(&health, IDENTIFICATION, whole, &mut galleries).await;
+        if vault.store.mirrors().iter().any(|mirror| mirror.fault().is_some()) {
+            failing_since.get_or_insert_with(Instant::now);
+        } else {
+            failing_since = None;
         }
+        let fails = failing_since.is_some_and(|since| since.elapsed() >= MIRROR_FAILS);
+        if fails && mirrors {
+            tracing::error!(
+                "a mirror has not been written for a while: erasures stay pending, and what is accepted would be lost with the data's disk"
+            );
+        }
+        tell(&health, MIRRORS, !fails, &mut mirrors).await;
+    }
+}
+
+async fn tell(health: &HealthReporter, service: &str, is: bool, was: &mut bool) {
+    if is != *was {
+        let status = if is { ServingStatus::Serving } else { ServingStatus::NotServing };
+        health.set_service_status(service, status).await;
+        *was = is;
     }
 }

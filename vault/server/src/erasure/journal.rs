@@ -41,12 +41,14 @@ pub struct Erasures {
     pub(super) accepted: Vec<Accepted>,
     /// Slots that were burnt, in all trees.
     pub(super) burnt: u64,
+    /// A row that tells of them.
+    pub(super) told: Option<(Key, Vec<u8>)>,
 }
 
 impl Erasures {
-    /// Nothing but slots that were burnt.
-    pub(crate) const fn burnt(burnt: u64) -> Self {
-        Self { accepted: Vec::new(), burnt }
+    /// Nothing but slots that were burnt, and a row that tells of them.
+    pub(crate) const fn burnt(burnt: u64, told: (Key, Vec<u8>)) -> Self {
+        Self { accepted: Vec::new(), burnt, told: Some(told) }
     }
 }
 
@@ -87,7 +89,7 @@ impl Journal for StoreJournal {
 
     async fn save(&self, state: &EpochState) -> Result<(), BoxError> {
         // Whoever comes to claim has found the committed root, and that nobody else has claimed it since.
-        self.store.begin_mirroring();
+        self.store.begin_mirroring()?;
         let mut change = Change::new().starting();
         if !memory::is_locked() {
             change.put(Key::Unlocked, Vec::new());
@@ -137,6 +139,9 @@ impl Journal for StoreJournal {
             let entry = audit::by_the_vault("epoch.commit", now)?;
             let nobody = log::ReceiptId::generate()?;
             change.log(TreeId::VAULT, entry.event(erased(nobody, Scope::Burnt, batch.burnt)));
+        }
+        if let Some((key, value)) = &batch.told {
+            change.put(key.clone(), value.clone());
         }
         self.write_state(change, commit.state).await
     }

@@ -160,7 +160,10 @@ impl Eraser {
         let record = ReceiptRecord { accepted_at: now.millis(), committed: None };
         change.put(Key::Intent { tree, receipt }, encode("erasure intent", &intent)?.to_vec());
         change.put(Key::Receipt { tree, receipt }, encode("receipt record", &record)?.to_vec());
-        Ok(self.store.commit(change.erasing()).await?.sequence)
+        let sequence = self.store.commit(change.erasing()).await?.sequence;
+        // Whoever is answered that it is accepted need not ask again, also if this disk dies.
+        self.store.mirrored_if_soon(sequence).await;
+        Ok(sequence)
     }
 
     /// The epochs before `number` are destroyed, for good.

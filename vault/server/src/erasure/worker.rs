@@ -167,7 +167,7 @@ impl Worker {
             }
         }
         let redraw = redraw(&accepted, &burnt);
-        let erasures = Erasures { accepted, burnt: burnt.len() as u64 };
+        let erasures = Erasures { accepted, burnt: burnt.len() as u64, told: None };
         Some(Work { erasures, redraw, burnt, due })
     }
 

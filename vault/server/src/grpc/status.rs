@@ -78,6 +78,9 @@ impl From<Error> for Status {
                 | StoreError::MirrorForeign { .. }
                 | StoreError::NoSuchMirror { .. }
                 | StoreError::Behind { .. }
+                | StoreError::Apart { .. }
+                | StoreError::NoMirror { .. }
+                | StoreError::Lost { .. }
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }
@@ -85,6 +88,7 @@ impl From<Error> for Status {
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)
                 | StoreError::Merkle(_)
+                | StoreError::Open { .. }
                 | StoreError::Database { .. },
             )
             | Error::Crypto { .. }

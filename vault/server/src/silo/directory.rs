@@ -122,6 +122,7 @@ impl Silos {
             | Key::Mirror { .. }
             | Key::Restoring
             | Key::Unlocked
+            | Key::History
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
@@ -250,6 +251,7 @@ impl Silos {
             | Key::Restoring
             | Key::Unlocked
             | Key::Shredded { .. }
+            | Key::History
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }

@@ -121,9 +121,15 @@ impl Backups {
     pub fn verify(&self, number: u32, scratch: Option<&Path>, reserve: u64) -> Result<u64, StoreError> {
         let backup = self.find(number)?;
         // What RocksDB writes goes into a folder of ours, whatever lies beside it.
+        let elsewhere = scratch.is_some();
         let scratch = scratch.unwrap_or(&self.path).join(SCRATCH);
         let fault = |cause| StoreError::Folder { path: scratch.clone(), cause };
-        clear(&scratch).map_err(fault)?;
+        if !elsewhere {
+            clear(&scratch).map_err(fault)?;
+        } else if scratch.exists() {
+            let why = "is there already, and whose it is nobody knows: name another folder, or remove it".to_owned();
+            return Err(StoreError::NoBackups { path: scratch, why });
+        }
         fs::create_dir_all(&scratch).map_err(fault)?;
         let read = expect_room(&scratch, backup.bytes, reserve).and_then(|()| {
             let whole = self.engine.lock().verify_backup(number);

@@ -125,7 +125,7 @@ pub struct LogHead {
 }
 
 impl LogHead {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.size.to_be_bytes().to_vec();
         bytes.extend_from_slice(self.origin.to_string().as_bytes());
         bytes

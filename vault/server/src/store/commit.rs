@@ -17,14 +17,18 @@ use super::census::{self, Census};
 use super::change::{Change, Committed, Durability, Row};
 use super::db::{Database, Nodes, Reach};
 use super::disk::Disk;
+use super::history::Place;
 use super::keys::{GalleryId, Key, ProfileNumber, RowKind};
-use super::mirror::{MirrorId, MirrorState, Mirrors, Registered, is_mirrored};
+use super::mirror::{MirrorState, Mirrors, Opening, Registered, is_mirrored};
 
 /// How long the audit of a read may stay unsynced.
 const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
 
 /// How long a call waits for the mirrors.
 const MIRRORED: Duration = Duration::from_secs(5);
+
+/// How long it does where it goes on without them, too.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Changes that share one write.
 const GROUP: usize = 512;
@@ -48,10 +52,8 @@ pub struct StoreOptions {
     pub queue: usize,
     /// Folders of the mirrors.
     pub mirrors: Vec<PathBuf>,
-    /// A mirror that is about to be given up: the store opens without it.
-    pub dropping: Option<MirrorId>,
-    /// Opens a store whose restore is not finished, too: to finish it.
-    pub restoring: bool,
+    /// What for. Only a restore opens a store whose restore is not finished: to finish it.
+    pub opening: Opening,
 }
 
 impl Default for StoreOptions {
@@ -61,8 +63,7 @@ impl Default for StoreOptions {
             reserve_bytes: 512 << 20,
             queue: 4096,
             mirrors: Vec::new(),
-            dropping: None,
-            restoring: false,
+            opening: Opening::Usual,
         }
     }
 }
@@ -74,6 +75,8 @@ pub struct Store {
     /// The newest change that memory has followed.
     followed: Arc<AtomicU64>,
     mirrors: Arc<Mirrors>,
+    /// A run of its own was begun.
+    begun: Mutex<bool>,
     queue: Mutex<Option<SyncSender<Pending>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -92,10 +95,10 @@ impl Store {
     /// Says the way out, and leaves everything as it was: see [`StoreError`].
     pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
         let db = Arc::new(Database::open(path, options.cache_bytes)?);
-        if db.get(&Key::Restoring)?.is_some() && !options.restoring {
+        if db.get(&Key::Restoring)?.is_some() && !matches!(options.opening, Opening::Restoring(_)) {
             return Err(StoreError::Unfinished { path: path.to_owned() });
         }
-        let mirrors = Arc::new(Mirrors::open(&db, &options.mirrors, options.dropping)?);
+        let mirrors = Arc::new(Mirrors::open(&db, &options.mirrors, &options.opening)?);
         let (sender, receiver) = sync_channel(options.queue);
         let syncer = Arc::new(Syncer::new(Arc::clone(&mirrors)));
         let follower = Arc::new(RwLock::new(None));
@@ -119,7 +122,7 @@ impl Store {
             spawn("lethe-sync", Box::new(move || syncer.run(&synced)))?,
         ];
         let (queue, threads) = (Mutex::new(Some(sender)), Mutex::new(threads));
-        Ok(Self { db, follower, followed, mirrors, queue, threads })
+        Ok(Self { db, follower, followed, mirrors, begun: Mutex::new(false), queue, threads })
     }
 
     /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
@@ -128,7 +131,7 @@ impl Store {
         let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
         let (queue, threads, mirrors) = (Mutex::new(None), Mutex::new(Vec::new()), Arc::new(Mirrors::none()));
-        Ok(Self { db, follower, followed, mirrors, queue, threads })
+        Ok(Self { db, follower, followed, mirrors, begun: Mutex::new(false), queue, threads })
     }
 
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
@@ -226,9 +229,38 @@ impl Store {
         self.mirrors.have(sequence, patience).await
     }
 
-    /// Has the mirrors follow, once it is known that this is the vault, and not a copy of it that was left behind.
-    pub fn begin_mirroring(&self) {
+    /// Waits for the mirrors, but not for long: what was accepted should outlive this disk, and must not depend on others.
+    pub async fn mirrored_if_soon(&self, sequence: u64) {
+        if let Err(fault) = self.mirrored_within(sequence, SOON).await {
+            tracing::warn!(%fault, "what was accepted is not mirrored yet: it would be lost with this disk");
+        }
+    }
+
+    /// Begins a run, once it is known that this is the vault, and not a copy of it that was left behind: before the first
+    /// change is committed. From here on the mirrors follow. Only the first call counts.
+    ///
+    /// # Errors
+    /// `Database`; the mirrors are as they were then.
+    pub fn begin_mirroring(&self) -> Result<(), StoreError> {
+        self.begin_alone()?;
         self.mirrors.begin();
+        Ok(())
+    }
+
+    /// The same, where the mirrors are to be left as they are.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn begin_alone(&self) -> Result<(), StoreError> {
+        let mut begun = self.begun.lock();
+        if !*begun {
+            let sequence = self.db.write(&[&[Place::of(&self.db)?.next_run()?]])?;
+            self.db.sync()?;
+            // Nothing that memory knows of.
+            self.followed.fetch_max(sequence, Ordering::AcqRel);
+            *begun = true;
+        }
+        Ok(())
     }
 
     /// How the mirrors stand.

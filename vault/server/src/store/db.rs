@@ -4,6 +4,7 @@ use lethe_crypto::BoxError;
 use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
 use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
 use rocksdb::backup::BackupEngine;
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
     ErrorKind, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
@@ -39,6 +40,11 @@ pub(super) struct Database {
 }
 
 impl Database {
+    /// Is there one in this folder?
+    pub(super) fn exists(path: &Path) -> bool {
+        path.join("CURRENT").exists()
+    }
+
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         Self::open_with(path, cache_bytes, WRITE_BUFFER, true)
@@ -65,7 +71,7 @@ impl Database {
             if cause.kind() == ErrorKind::IOError && locked {
                 return StoreError::InUse { path: path.to_owned() };
             }
-            StoreError::database("open the database")(cause)
+            StoreError::Open { path: path.to_owned(), cause }
         })?;
         let opened = Self { db, path: path.to_owned() };
         opened.check_format()?;
@@ -77,7 +83,7 @@ impl Database {
         let mut options = database();
         options.create_if_missing(false);
         let db = DB::open_cf_for_read_only(&options, path, [TREE, ROWS, LOG], false)
-            .map_err(StoreError::database("open the database"))?;
+            .map_err(|cause| StoreError::Open { path: path.to_owned(), cause })?;
         Ok(Self { db, path: path.to_owned() })
     }
 
@@ -157,6 +163,13 @@ impl Database {
         engine.create_new_backup(&self.db).map_err(StoreError::database("make a backup"))
     }
 
+    /// Makes a database in `path` that is as this one is now. It shares its files, and takes no room but for what the two
+    /// come to differ in.
+    pub(super) fn keep_as(&self, path: &Path) -> Result<(), StoreError> {
+        let kept = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
+        kept.map_err(StoreError::database("keep the database as it is"))
+    }
+
     /// What is there at this moment, however it changes meanwhile.
     pub(super) fn reader(&self) -> Reader<'_> {
         Reader { database: self, snapshot: self.db.snapshot() }
@@ -190,7 +203,8 @@ impl Database {
             | RowKind::Position
             | RowKind::Mirror
             | RowKind::Restoring
-            | RowKind::Unlocked => TREE,
+            | RowKind::Unlocked
+            | RowKind::History => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile
@@ -267,11 +281,23 @@ pub(super) struct Nodes<'a>(pub(super) &'a Database, pub(super) TreeId);
 
 impl NodeSource for Nodes<'_> {
     fn node(&self, at: NodeAddress) -> Result<Hash, MerkleError> {
-        let key = Key::LogNode { tree: self.1, level: at.level, index: at.index };
-        let bytes = self.0.get(&key).map_err(|cause| MerkleError::Store { at, cause: Box::new(cause) })?;
-        let bytes = bytes.ok_or(MerkleError::Missing(at))?;
-        <[u8; 32]>::try_from(bytes).map(Hash::from).map_err(|_| MerkleError::Missing(at))
+        node(at, self.0.get(&Key::LogNode { tree: self.1, level: at.level, index: at.index }))
     }
+}
+
+/// The same at one moment.
+pub(super) struct NodesThen<'a, 'b>(pub(super) &'a Reader<'b>, pub(super) TreeId);
+
+impl NodeSource for NodesThen<'_, '_> {
+    fn node(&self, at: NodeAddress) -> Result<Hash, MerkleError> {
+        node(at, self.0.get(&Key::LogNode { tree: self.1, level: at.level, index: at.index }))
+    }
+}
+
+fn node(at: NodeAddress, row: Result<Option<Vec<u8>>, StoreError>) -> Result<Hash, MerkleError> {
+    let bytes = row.map_err(|cause| MerkleError::Store { at, cause: Box::new(cause) })?;
+    let bytes = bytes.ok_or(MerkleError::Missing(at))?;
+    <[u8; 32]>::try_from(bytes).map(Hash::from).map_err(|_| MerkleError::Missing(at))
 }
 
 fn database() -> Options {

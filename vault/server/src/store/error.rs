@@ -86,6 +86,34 @@ pub enum StoreError {
         /// How many rows it lacks.
         lost: u64,
     },
+    /// The store and a mirror have gone different ways.
+    #[error(
+        "{path} and its mirror {mirror} have gone different ways: the data was put back from a copy, or lost what its disk had acknowledged, and was started then without this mirror; or the vault was restored elsewhere. The mirror is left as it is; `lethe restore` brings the data up to it",
+        path = path.display(), mirror = mirror.display()
+    )]
+    Apart {
+        /// The database.
+        path: PathBuf,
+        /// The mirror.
+        mirror: PathBuf,
+    },
+    /// A folder for a mirror holds another database.
+    #[error("{path} holds a database that is no mirror: name an empty folder", path = path.display())]
+    NoMirror {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is no database where others know of one.
+    #[error(
+        "there is no database in {path}, and the mirror {mirror} knows of one: is its disk mounted? `lethe restore --backup` brings a lost one back; for a new vault name another folder in mirror.paths",
+        path = path.display(), mirror = mirror.display()
+    )]
+    Lost {
+        /// Where the database should be.
+        path: PathBuf,
+        /// The mirror.
+        mirror: PathBuf,
+    },
     /// A restore was begun and not finished.
     #[error("a restore of {path} was not finished: run `lethe restore` again", path = path.display())]
     Unfinished {
@@ -130,6 +158,15 @@ pub enum StoreError {
     InUse {
         /// The database.
         path: PathBuf,
+    },
+    /// A database cannot be opened.
+    #[error("cannot open the database in {path}", path = path.display())]
+    Open {
+        /// Where it is.
+        path: PathBuf,
+        /// What RocksDB said.
+        #[source]
+        cause: rocksdb::Error,
     },
     /// RocksDB failed.
     #[error("cannot {action}")]

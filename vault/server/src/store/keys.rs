@@ -31,6 +31,8 @@ pub enum RowKind {
     Restoring = 0x09,
     /// Memory of some run was not locked.
     Unlocked = 0x0A,
+    /// The runs of the database, and where each was left.
+    History = 0x0B,
     /// A tenant, sealed.
     Tenant = 0x10,
     /// A credential, sealed.
@@ -65,7 +67,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -76,6 +78,7 @@ impl RowKind {
         Self::Mirror,
         Self::Restoring,
         Self::Unlocked,
+        Self::History,
         Self::Tenant,
         Self::Credential,
         Self::Profile,
@@ -146,6 +149,7 @@ pub enum Key {
     Mirror { id: MirrorId },
     Restoring,
     Unlocked,
+    History,
     Tenant { tenant: SlotRef },
     Credential { tree: TreeId, credential: CredentialId },
     Profile { tree: TreeId, number: ProfileNumber },
@@ -183,6 +187,7 @@ impl Key {
             Self::Mirror { .. } => RowKind::Mirror,
             Self::Restoring => RowKind::Restoring,
             Self::Unlocked => RowKind::Unlocked,
+            Self::History => RowKind::History,
             Self::Tenant { .. } => RowKind::Tenant,
             Self::Credential { .. } => RowKind::Credential,
             Self::Profile { .. } => RowKind::Profile,
@@ -210,7 +215,8 @@ impl Key {
             | Self::Position
             | Self::Mirror { .. }
             | Self::Restoring
-            | Self::Unlocked => None,
+            | Self::Unlocked
+            | Self::History => None,
             Self::Tenant { tenant } | Self::Shredded { tenant } => TreeId::tenant(*tenant).ok(),
             Self::Page(address) => Some(address.tree()),
             Self::HighWater { tree }
@@ -235,7 +241,7 @@ impl Key {
     pub fn encode(&self) -> Vec<u8> {
         let key = Writer::new(self.kind());
         match self {
-            Self::Format | Self::Epoch | Self::Position | Self::Restoring | Self::Unlocked => key,
+            Self::Format | Self::Epoch | Self::Position | Self::Restoring | Self::Unlocked | Self::History => key,
             Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
             Self::Page(address) => key.bytes(&address.encode()),
             Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
@@ -339,6 +345,7 @@ impl Reader<'_> {
             RowKind::Position => Key::Position,
             RowKind::Restoring => Key::Restoring,
             RowKind::Unlocked => Key::Unlocked,
+            RowKind::History => Key::History,
             RowKind::Mirror => Key::Mirror { id: MirrorId::from_bytes(self.array()?) },
             RowKind::Tenant => Key::Tenant { tenant: self.slot()? },
             RowKind::Credential => {

@@ -1,30 +1,22 @@
 use std::path::{Path, PathBuf};
 
 use lethe_crypto::epoch::EpochState;
-use lethe_crypto::tree::TreeId;
+use lethe_crypto::log::entry::{Entry, Outcome};
 
 use super::StoreError;
-use super::book::LogHead;
-use super::change::Row;
-use super::db::{Database, Reach};
-use super::keys::{Key, RowKind};
-use super::mirror::{MirrorId, Position, copy, exists, registered};
+use super::db::Database;
+use super::history::{Place, Relation};
+use super::keys::Key;
+use super::logs::{self, Shared};
+use super::mirror::{Held, MirrorId, adopt, registered};
+use super::restoring::{Restored, Restoring, Stage};
 
-/// In the `Restoring` row: rows of the mirror are being copied.
-const COPYING: u8 = 0;
-/// In the `Restoring` row: the database has all that the mirror has.
-const ADOPTED: u8 = 1;
-
-/// The mirrors that a restore goes by.
+/// The newest state of a vault that its mirrors have.
 pub(crate) struct Truth {
-    found: Vec<Found>,
-    lost: Vec<MirrorId>,
-}
-
-/// A mirror of some age.
-struct Found {
-    age: Age,
-    position: Position,
+    vault: [u8; 16],
+    epoch: u64,
+    path: PathBuf,
+    place: Place,
     mirror: Database,
 }
 
@@ -33,26 +25,44 @@ impl Truth {
     /// them may be newer than what is there.
     ///
     /// # Errors
-    /// `Restore` if there is none, if one is missing, or the newest is not whole.
+    /// `Restore` if there is none, if one is missing, or if none has been where all the others are.
     pub(crate) fn open(mirrors: &[PathBuf], lost: &[MirrorId]) -> Result<Self, StoreError> {
-        let mut found = Vec::new();
-        for path in mirrors.iter().filter(|path| exists(path)) {
-            let mirror = Database::open_there(path)?;
-            if let Some(position) = Position::read(&mirror)?
-                && let Some(age) = Age::of(&mirror)?
-            {
-                found.push(Found { age, position, mirror });
+        let (mut there, mut found) = (Vec::new(), Vec::new());
+        for path in mirrors {
+            let Some((id, whole)) = Held::look(path)?.map(Held::into_whole).transpose()?.flatten() else { continue };
+            if lost.contains(&id) {
+                continue;
+            }
+            there.push(id);
+            let Some(whole) = whole else {
+                tracing::warn!(path = %path.display(), "a mirror was being copied to for the first time: it has nothing in whole");
+                continue;
+            };
+            if let Some((vault, epoch)) = state_of(&whole.db)? {
+                found.push((id, Self { vault, epoch, path: path.clone(), place: whole.place, mirror: whole.db }));
             }
         }
-        found.sort_by_key(|found| found.age.order());
-        let truth = Self { found, lost: lost.to_vec() };
-        let newest = truth.newest().ok_or_else(|| {
+        let none = || {
             let paths: Vec<_> = mirrors.iter().map(|path| path.display().to_string()).collect();
-            StoreError::Restore(format!("mirror.paths ({}) names no mirror that is there", paths.join(", ")))
-        })?;
+            StoreError::Restore(format!("mirror.paths ({}) names no mirror that is there and whole", paths.join(", ")))
+        };
+        let (first, _) = found.first().ok_or_else(none)?;
+        let first = *first;
+        let newest = found.iter().position(|(_, newest)| {
+            found
+                .iter()
+                .all(|(_, other)| other.vault == newest.vault && newest.place.see(&other.place) == Relation::Past)
+        });
+        let Some(newest) = newest else {
+            let (id, other) = found.swap_remove(found.len() - 1);
+            return Err(other.refuse(&format!(
+                "({id}) and another mirror of mirror.paths ({first}) have gone different ways, or are of different vaults: \
+                 give up the one that is not this vault's, or was left behind, with --lost-mirror"
+            )));
+        };
+        let (_, newest) = found.swap_remove(newest);
         for missing in registered(&newest.mirror)? {
-            let is_there = truth.found.iter().any(|found| found.position.id == missing.id);
-            if !is_there && !lost.contains(&missing.id) {
+            if !there.contains(&missing.id) && !lost.contains(&missing.id) {
                 return Err(newest.refuse(&format!(
                     "names another mirror of the vault, {}, last at {}: it may be newer. Name its folder in mirror.paths, or \
                      give it up with --lost-mirror {}",
@@ -62,128 +72,118 @@ impl Truth {
                 )));
             }
         }
-        if newest.position.whole {
-            return Ok(truth);
-        }
-        Err(newest.refuse("was being copied to when its vault ended, and is not whole: name another mirror"))
+        Ok(newest)
     }
 
-    fn newest(&self) -> Option<&Found> {
-        self.found.last()
-    }
-
-    /// Marks a database as being restored: from here on nothing but a restore opens it.
+    /// Marks a database as being restored: from here on nothing but a restore opens it. Its bulk is of the backup that is
+    /// named.
     ///
     /// # Errors
-    /// `Restore` if it is another vault's, or has what the mirrors have not: it is as it was then.
-    pub(crate) fn begin(&self, path: &Path) -> Result<(), StoreError> {
-        let db = Database::open_there(path)?;
-        self.expect_fit(&db)?;
-        mark(&db, COPYING)
+    /// `Restore` if it is another vault's, or has what the mirrors have not, unless that may be discarded: it is as it was
+    /// then.
+    pub(crate) fn begin(&self, path: &Path, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<(), StoreError> {
+        self.mark(&Database::open_there(path)?, backup, discard).map(drop)
     }
 
     /// Brings a database, as a backup had it or as its disk left it, up to the newest mirror: the key tree, the marks,
-    /// receipts, credentials and logs are then those of today. May be repeated after a crash.
+    /// receipts, credentials and logs are then those of today. May be repeated after a crash. Gives what is still to do.
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub(crate) fn adopt(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
         let db = Database::open_there(path)?;
-        if db.get(&Key::Restoring)?.as_deref() == Some(&[ADOPTED]) {
+        let mut restoring = match Restoring::read(&db)? {
+            Some(restoring) if restoring.stage != Stage::Copying => return Ok(restoring),
+            Some(restoring) => restoring,
+            None => self.mark(&db, None, discard)?,
+        };
+        self.expect_own(&db)?;
+        tracing::info!(mirror = %self.path.display(), epoch = self.epoch, "adopting the key tree and the logs of a mirror");
+        adopt(&self.mirror.reader(), &db)?;
+        restoring.stage = Stage::Adopted;
+        // It goes on from where the mirror was, on a way of its own: mirrors that have been there follow it.
+        db.write(&[&[restoring.row()?, self.place.next_run()?]])?;
+        db.sync()?;
+        Ok(restoring)
+    }
+
+    fn mark(&self, db: &Database, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<Restoring, StoreError> {
+        self.expect_own(db)?;
+        let from = self.mirror.reader();
+        let logs = logs::compare(&from, db)?;
+        self.expect_past(db, &logs, discard)?;
+        let mut enrolled_since = 0;
+        for log in &logs {
+            enrolled_since += enrolments(&self.mirror, log)?;
+        }
+        let report = Restored { enrolled_since, ..Restored::default() };
+        let restoring = Restoring { stage: Stage::Copying, backup, report };
+        db.write(&[&[restoring.row()?]])?;
+        db.sync()?;
+        Ok(restoring)
+    }
+
+    fn expect_own(&self, db: &Database) -> Result<(), StoreError> {
+        match state_of(db)? {
+            Some((vault, _)) if vault != self.vault => Err(self.refuse("is the mirror of another vault")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Nothing that the database has, and the mirror has not, is given up unasked.
+    fn expect_past(&self, db: &Database, logs: &[Shared], discard: bool) -> Result<(), StoreError> {
+        // Whatever is done is in a log: a start that came to nothing leaves rows, but nothing that anybody was told.
+        if discard || logs.iter().all(|log| log.common == log.there.unwrap_or(0)) {
             return Ok(());
         }
-        self.expect_fit(&db)?;
-        let Some(Found { age, mirror, .. }) = self.newest() else { return Ok(()) };
-        tracing::info!(mirror = %mirror.path().display(), epoch = age.epoch, "adopting the key tree and the logs of a mirror");
-        mark(&db, COPYING)?;
-        copy(&mirror.reader(), &db, None)?;
-        let given_up: Vec<_> = self.lost.iter().map(|id| Row::Delete(Key::Mirror { id: *id })).collect();
-        db.write(&[&given_up])?;
-        // From here on the mirrors follow this database, whose sequence is another.
-        for Found { position, mirror, .. } in &self.found {
-            mirror.write(&[&[Position { sequence: 0, ..*position }.row()]])?;
-            mirror.sync()?;
-        }
-        mark(&db, ADOPTED)
-    }
-
-    fn expect_fit(&self, db: &Database) -> Result<(), StoreError> {
-        if let (Some(newest), Some(ours)) = (self.newest(), Age::of(db)?) {
-            if ours.vault != newest.age.vault {
-                return Err(newest.refuse("is the mirror of another vault"));
-            }
-            let longer = heads(db)?.into_iter().any(|(tree, head)| newest.logged(tree) < head.size);
-            if longer || ours.order() > newest.age.order() {
-                let why = format!(
-                    "is older than {}: name the vault's current mirror. If it is the current one: a backup made while it \
-                     could not be written needs it caught up, so name an older one; and data that is newer than its \
-                     mirror needs no restore, so start the server",
-                    db.path().display()
-                );
-                return Err(newest.refuse(&why));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Found {
-    /// Entries of a tree's log, as the mirror has them.
-    fn logged(&self, tree: TreeId) -> u64 {
-        let head =
-            self.mirror.get(&Key::LogHead { tree }).ok().flatten().and_then(|bytes| LogHead::decode(&bytes).ok());
-        head.map_or(0, |head| head.size)
+        let why = match self.place.see(&Place::of(db)?) {
+            Relation::Behind => format!(
+                "is older than {}: name the vault's current mirror. If it is the current one: a backup made while it \
+                 could not be written needs it caught up, so name an older one; and data that is newer than its mirror \
+                 needs no restore, so start the server. If it does not start, --accept-loss gives up what the mirror lacks",
+                db.path().display()
+            ),
+            Relation::Past | Relation::Apart => format!(
+                "and {} have gone different ways. What was done there that the mirror lacks (revocations, accepted \
+                 erasures, log entries) is given up, for good, with --accept-loss",
+                db.path().display()
+            ),
+        };
+        Err(self.refuse(&why))
     }
 
     fn refuse(&self, why: &str) -> StoreError {
-        StoreError::Restore(format!("{} {why}", self.mirror.path().display()))
+        StoreError::Restore(format!("{} {why}", self.path.display()))
     }
 }
 
-fn mark(db: &Database, state: u8) -> Result<(), StoreError> {
-    db.write(&[&[Row::Put(Key::Restoring, vec![state])]])?;
-    db.sync()
+/// Is there a database in this folder?
+pub(crate) fn is_there(path: &Path) -> bool {
+    Database::exists(path)
 }
 
-/// The heads of all logs.
-fn heads(db: &Database) -> Result<Vec<(TreeId, LogHead)>, StoreError> {
-    let mut heads = Vec::new();
-    db.scan(RowKind::LogHead, &Key::prefix(RowKind::LogHead), Reach::Short, |key, value| {
-        if let Key::LogHead { tree } = key {
-            heads.push((tree, LogHead::decode(value)?));
-        }
-        Ok::<_, StoreError>(())
-    })?;
-    Ok(heads)
-}
-
-/// How old the state of a vault is.
-pub(super) struct Age {
-    /// Whose it is.
-    pub(super) vault: [u8; 16],
-    epoch: u64,
-    /// Entries of the vault's log.
-    logged: u64,
-    /// Entries of all logs.
-    all_logged: u64,
-}
-
-impl Age {
-    const fn order(&self) -> (u64, u64, u64) {
-        (self.epoch, self.logged, self.all_logged)
+/// Templates that were enrolled since the database was left, by a log of its mirror.
+fn enrolments(mirror: &Database, log: &Shared) -> Result<u64, StoreError> {
+    let mut enrolled = 0;
+    for index in log.common..log.size() {
+        let Some(line) = mirror.get(&Key::LogEntry { tree: log.tree, index })? else { continue };
+        let corrupt = |_| StoreError::corrupt("log entry", format!("{}: {index}", log.tree));
+        let entry = Entry::decode(&line).map_err(corrupt)?;
+        let adds = ["enrollment.enroll", "enrollment.replace_template"].contains(&entry.operation.as_str());
+        enrolled += u64::from(adds && entry.outcome == Outcome::Allowed);
     }
+    Ok(enrolled)
+}
 
-    pub(super) fn of(db: &Database) -> Result<Option<Self>, StoreError> {
-        let Some(bytes) = db.get(&Key::Epoch)? else { return Ok(None) };
-        let corrupt = || StoreError::corrupt("epoch state", db.path().display().to_string());
-        let state = EpochState::decode(&bytes).map_err(|_| corrupt())?;
-        let epoch = state.current.as_ref().map_or(0, |epoch| epoch.number);
-        let head = db.get(&Key::LogHead { tree: TreeId::VAULT })?.map(|bytes| LogHead::decode(&bytes)).transpose()?;
-        let mut all_logged = 0;
-        for (_, head) in heads(db)? {
-            all_logged += head.size;
-        }
-        let logged = head.map_or(0, |head| head.size);
-        Ok(Some(Self { vault: *state.vault.as_bytes(), epoch, logged, all_logged }))
-    }
+/// Whose vault a database has, if any.
+pub(super) fn vault_of(db: &Database) -> Result<Option<[u8; 16]>, StoreError> {
+    Ok(state_of(db)?.map(|(vault, _)| vault))
+}
+
+/// Whose vault a database has, and in which epoch.
+fn state_of(db: &Database) -> Result<Option<([u8; 16], u64)>, StoreError> {
+    let Some(bytes) = db.get(&Key::Epoch)? else { return Ok(None) };
+    let corrupt = |_| StoreError::corrupt("epoch state", db.path().display().to_string());
+    let state = EpochState::decode(&bytes).map_err(corrupt)?;
+    Ok(Some((*state.vault.as_bytes(), state.current.as_ref().map_or(0, |epoch| epoch.number))))
 }

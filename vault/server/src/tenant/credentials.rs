@@ -177,7 +177,9 @@ pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, i
         change.put(key, sealed);
     }
     change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_REVOKED", id)?);
-    vault.store.commit(change).await?;
+    let sequence = vault.store.commit(change).await?.sequence;
+    // A key that was stolen must not be let in again by a restore.
+    vault.store.mirrored_if_soon(sequence).await;
     let revoked = vault.silos.credential(id).ok_or_else(unknown)?;
     Ok((*revoked).clone())
 }

@@ -3,6 +3,7 @@
 mod damage;
 mod faces;
 mod founding;
+mod histories;
 mod mirrors;
 mod restoring;
 mod searching;

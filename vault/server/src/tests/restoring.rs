@@ -147,7 +147,8 @@ async fn an_old_backup_under_the_keys_of_today() {
     std::fs::remove_dir_all(house.data()).unwrap();
 
     let backups = house.backups();
-    let restored = house.restore(Source { backup: Some((&backups, None)), ..Source::default() }).await.unwrap();
+    let source = Source { backup: Some((&backups, None)), accept_lost: 3, ..Source::default() };
+    let restored = house.restore(source).await.unwrap();
     assert_eq!((restored.back.subjects, restored.back.templates), (1, 1), "{restored:?}");
     assert_eq!((restored.erased.subjects, restored.erased.templates), (1, 1), "{restored:?}");
     assert_eq!(restored.corrupt, Default::default(), "{restored:?}");
@@ -183,7 +184,7 @@ async fn a_database_that_was_put_back_is_brought_up_to_its_mirror() {
     std::fs::rename(&copied, &db).unwrap();
 
     assert!(opening::open(&settings(house.folder.path())).await.is_err());
-    let restored = house.restore(Source::default()).await.unwrap();
+    let restored = house.restore(Source { accept_lost: 1, ..Source::default() }).await.unwrap();
     assert_eq!((restored.back.subjects, restored.erased.subjects), (1, 1), "{restored:?}");
     let vault = house.open().await;
     assert!(house.template(&vault, "ann").is_some());

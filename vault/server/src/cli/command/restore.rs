@@ -24,9 +24,15 @@ pub(crate) struct Command {
     #[arg(long, value_name = "NUMBER", requires = "backup")]
     number: Option<u32>,
 
-    /// Go on without rows that are damaged: their keys go, so no other backup can bring them back later.
+    /// Go on without rows that are damaged, or without what the data folder has and the mirror has not: for good, as keys
+    /// go, too.
     #[arg(long)]
     accept_loss: bool,
+
+    /// Go on without so many templates that were enrolled since the backup: their keys go, so no other backup can bring
+    /// them back later.
+    #[arg(long, value_name = "TEMPLATES", default_value_t = 0)]
+    accept_lost: u64,
 
     /// Go on although the root store was claimed by a later run than the mirror knows of: that run is gone for good.
     #[arg(long)]
@@ -44,8 +50,9 @@ pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure>
     let config = command.configuration.load()?;
     crate::cli::telemetry::init(&config.log)?;
     let backup = command.backup.as_deref().map(|folder| (folder, command.number));
-    let Command { accept_loss, take_over, .. } = *command;
-    let source = Source { backup, accept_loss, take_over, lost_mirrors: &command.lost_mirror };
+    let Command { accept_loss, accept_lost, take_over, .. } = *command;
+    let lost_mirrors = &command.lost_mirror;
+    let source = Source { backup, accept_loss, accept_lost, take_over, lost_mirrors };
     let restored = restore(&config, source).await.map_err(|error| failure(&error))?;
     out.result(&json(&restored), &card(&restored))?;
     Ok(Exit::Done)
@@ -74,6 +81,7 @@ fn json(restored: &Restored) -> serde_json::Value {
         "erased": rows(&restored.erased),
         "corrupt": rows(&restored.corrupt),
         "lost_slots": restored.lost_slots,
+        "enrolled_since": restored.enrolled_since,
     })
 }
 
@@ -87,8 +95,9 @@ fn card(restored: &Restored) -> Card {
         .row(
             "lost",
             format!(
-                "{} keys without a row: of what came after the backup, or reserved and never used; they are destroyed",
-                restored.lost_slots
+                "{} keys without a row are destroyed: of {} templates that were enrolled since, at most, and of slots that \
+                 were reserved and never used",
+                restored.lost_slots, restored.enrolled_since
             ),
         )
 }

@@ -1,30 +1,57 @@
 use std::cmp::Ordering;
 
-use lethe_crypto::tree::TreeId;
-
-use super::{MirrorId, Position, is_mirrored};
+use super::held::{forget_former, keep_former};
+use super::{Position, is_mirrored};
 use crate::store::StoreError;
 use crate::store::book::LogHead;
 use crate::store::change::Row;
 use crate::store::db::{Database, Reader};
 use crate::store::keys::{Key, RowKind};
+use crate::store::logs::{self, Shared};
 
-/// Bytes that are written in one batch, and so whole or not at all, if the copy is no larger.
-const AT_ONCE: usize = 64 << 20;
+/// Bytes that are written in one batch, and so whole or not at all, if the copy is no larger. Tests copy in parts, too.
+const AT_ONCE: usize = if cfg!(test) { 32 << 10 } else { 64 << 20 };
 
-/// Makes the mirrored rows of `to` those of `from`. `position`, of a mirror, is written with the last of them; until
-/// then a copy that is too large for one batch says that it is not whole. Gives the number of rows that differed.
+/// Makes the rows of a mirror those of `from`, and then its position. What it had before is kept until it has this in
+/// whole. Gives the number of rows that differed.
 ///
-/// Rows of logs are never compared, only continued: they do not change.
-pub(in crate::store) fn copy(from: &Reader<'_>, to: &Database, position: Option<Position>) -> Result<u64, StoreError> {
-    let mut target = Target { to, rows: Vec::new(), bytes: 0, count: 0, mirror: position.map(|position| position.id) };
+/// # Errors
+/// `Corrupt`, before anything is written, if a log of the mirror is not the beginning of the same one in `from`: going on
+/// with it would fork it.
+pub(in crate::store) fn follow(from: &Reader<'_>, mirror: &Database, position: Position) -> Result<u64, StoreError> {
+    let there = Position::read(mirror)?;
+    let shared = logs::compare(from, mirror)?;
+    // What is there in parts is of no worth: its logs may be cut.
+    let is_whole = there.is_some_and(|there| there.whole);
+    if is_whole && let Some(fork) = shared.iter().find(|log| !log.goes_on()) {
+        let place = format!("{}: {} has another one from entry {} on", fork.tree, mirror.path().display(), fork.common);
+        return Err(StoreError::corrupt("log", place));
+    }
+    let parts = Parts::Mirror { position, there };
+    let count = copy(from, Target { to: mirror, rows: Vec::new(), bytes: 0, count: 0, parts }, shared)?;
+    forget_former(mirror)?;
+    Ok(count)
+}
+
+/// Makes the mirrored rows of a database that is being restored those of a mirror. Its logs are cut where they are others.
+/// Gives the number of rows that differed.
+pub(in crate::store) fn adopt(mirror: &Reader<'_>, db: &Database) -> Result<u64, StoreError> {
+    let shared = logs::compare(mirror, db)?;
+    copy(mirror, Target { to: db, rows: Vec::new(), bytes: 0, count: 0, parts: Parts::Restored }, shared)
+}
+
+fn copy(from: &Reader<'_>, mut target: Target<'_>, shared: Vec<Shared>) -> Result<u64, StoreError> {
     for kind in RowKind::ALL.into_iter().filter(|kind| is_mirrored(*kind) && !is_log(*kind)) {
         merge(from, &mut target, kind)?;
     }
-    continue_logs(from, &mut target)?;
-    target.rows.extend(position.map(Position::row));
+    for log in shared {
+        continue_log(from, &mut target, &log)?;
+    }
+    if let Parts::Mirror { position, .. } = target.parts {
+        target.rows.push(position.row());
+    }
     target.flush()?;
-    to.sync()?;
+    target.to.sync()?;
     Ok(target.count)
 }
 
@@ -38,8 +65,16 @@ struct Target<'a> {
     rows: Vec<Row>,
     bytes: usize,
     count: u64,
-    /// Set if `to` is a mirror: one that is copied to in parts says so.
-    mirror: Option<MirrorId>,
+    parts: Parts,
+}
+
+/// What becomes of a copy that is too large for one batch.
+#[derive(Clone, Copy)]
+enum Parts {
+    /// A restore that is cut short is run again.
+    Restored,
+    /// A mirror says so, and has what it had before aside.
+    Mirror { position: Position, there: Option<Position> },
 }
 
 impl Target<'_> {
@@ -50,8 +85,11 @@ impl Target<'_> {
         if self.bytes < AT_ONCE {
             return Ok(());
         }
-        if let Some(id) = self.mirror {
-            self.rows.push(Position { id, sequence: 0, whole: false }.row());
+        if let Parts::Mirror { position, there } = &mut self.parts {
+            keep_former(self.to, *there)?;
+            let in_parts = Position::in_parts(position.id);
+            self.rows.push(in_parts.row());
+            *there = Some(in_parts);
         }
         self.flush()
     }
@@ -95,43 +133,44 @@ fn merge(from: &Reader<'_>, target: &mut Target<'_>, kind: RowKind) -> Result<()
     }
 }
 
-/// Appends what `from` has of each log beyond what `to` has. A log that is shorter in `from` is never cut.
-fn continue_logs(from: &Reader<'_>, target: &mut Target<'_>) -> Result<(), StoreError> {
-    let mut heads: Vec<(TreeId, Vec<u8>)> = Vec::new();
-    for row in from.rows(RowKind::LogHead) {
-        let (key, value) = row?;
-        if let Key::LogHead { tree } = Key::decode(&key)? {
-            heads.push((tree, value.to_vec()));
+/// Appends what `from` has of a log beyond what both have. What the target has beyond it, too, is cut off first.
+fn continue_log(from: &Reader<'_>, target: &mut Target<'_>, log: &Shared) -> Result<(), StoreError> {
+    let Shared { tree, common, .. } = *log;
+    let there = log.there.unwrap_or(0);
+    if there > common {
+        // A head never counts entries that are not there.
+        match &log.head {
+            Some(LogHead { origin, .. }) => {
+                let head = LogHead { size: common, origin: origin.clone() };
+                target.push(Row::Put(Key::LogHead { tree }, head.encode()))?;
+            }
+            None => target.push(Row::Delete(Key::LogHead { tree }))?,
         }
-    }
-    for (tree, bytes) in heads {
-        let ours = LogHead::decode(&bytes)?;
-        let theirs = target.to.get(&Key::LogHead { tree })?.map(|bytes| LogHead::decode(&bytes)).transpose()?;
-        let known = match &theirs {
-            Some(theirs) if theirs.origin == ours.origin => theirs.size,
-            Some(_) => return Err(StoreError::corrupt("log head", format!("{tree}: another log stands in its place"))),
-            None => 0,
-        };
-        if known > ours.size {
-            return Err(StoreError::corrupt("log", format!("{tree}: the copy would be shorter, which would fork it")));
-        }
-        for index in known..ours.size {
-            let key = Key::LogEntry { tree, index };
-            let entry =
-                from.get(&key)?.ok_or_else(|| StoreError::corrupt("log", format!("{tree}: no entry {index}")))?;
-            target.push(Row::Put(key, entry))?;
+        for index in common..there {
+            target.push(Row::Delete(Key::LogEntry { tree, index }))?;
         }
         for level in 0..64_u8 {
-            for index in known >> level..ours.size >> level {
-                let key = Key::LogNode { tree, level, index };
-                if let Some(hash) = from.get(&key)? {
-                    target.push(Row::Put(key, hash))?;
-                }
+            for index in common >> level..there >> level {
+                target.push(Row::Delete(Key::LogNode { tree, level, index }))?;
             }
         }
-        if theirs.is_none() || known < ours.size {
-            target.push(Row::Put(Key::LogHead { tree }, bytes))?;
+    }
+    let Some(head) = &log.head else { return Ok(()) };
+    for index in common..head.size {
+        let key = Key::LogEntry { tree, index };
+        let entry = from.get(&key)?.ok_or_else(|| StoreError::corrupt("log", format!("{tree}: no entry {index}")))?;
+        target.push(Row::Put(key, entry))?;
+    }
+    for level in 0..64_u8 {
+        for index in common >> level..head.size >> level {
+            let key = Key::LogNode { tree, level, index };
+            if let Some(hash) = from.get(&key)? {
+                target.push(Row::Put(key, hash))?;
+            }
         }
+    }
+    if log.there != Some(head.size) || common < head.size {
+        target.push(Row::Put(Key::LogHead { tree }, head.encode()))?;
     }
     Ok(())
 }

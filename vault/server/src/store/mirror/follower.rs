@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
-use super::copy::copy;
-use super::set::expect_no_newer;
-use super::{MirrorId, Position, exists};
+use super::held::Held;
+use super::set::expect_past;
+use super::{MirrorId, Position, copy};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::commit::EndWithPanic;
 use crate::store::db::Database;
+use crate::store::history::Place;
 
 /// How long a mirror may be behind while nobody waits for it.
 const LAG: Duration = Duration::from_millis(50);
@@ -78,8 +79,7 @@ impl Mirror {
         let backlog = Mutex::new(Backlog { cut_off: true, ..Backlog::default() });
         let standing = watch::Sender::new(Standing::CatchingUp);
         let shared = Arc::new(Shared { backlog, changed: Condvar::new(), standing });
-        let opened_at = mirror.is_none().then(|| main.sequence());
-        let follower = Follower { id, path: path.to_owned(), main, opened_at, shared: Arc::clone(&shared) };
+        let follower = Follower { id, path: path.to_owned(), main, shared: Arc::clone(&shared) };
         let run = move || {
             let shared = Arc::clone(&follower.shared);
             follower.run(mirror);
@@ -187,13 +187,11 @@ struct Follower {
     id: MirrorId,
     path: PathBuf,
     main: Arc<Database>,
-    /// The store's sequence when it was opened, as long as the mirror was not compared with it: it was not there then.
-    opened_at: Option<u64>,
     shared: Arc<Shared>,
 }
 
 impl Follower {
-    fn run(mut self, mut open: Option<Database>) {
+    fn run(self, mut open: Option<Database>) {
         let _whole = EndWithPanic;
         if !self.begins() {
             return;
@@ -216,7 +214,7 @@ impl Follower {
     }
 
     /// Copies, then follows, until the store is closed or something fails.
-    fn follow(&mut self, open: Option<Database>) -> Result<(), StoreError> {
+    fn follow(&self, open: Option<Database>) -> Result<(), StoreError> {
         let mirror = match open {
             Some(mirror) => mirror,
             None => self.reopen()?,
@@ -241,20 +239,18 @@ impl Follower {
         Ok(())
     }
 
-    fn reopen(&mut self) -> Result<Database, StoreError> {
-        if !exists(&self.path) {
+    /// Opens the mirror where it was not there, or failed. It may be another one by now, or tell that the store is not what
+    /// it was.
+    fn reopen(&self) -> Result<Database, StoreError> {
+        let Some(held) = Held::look(&self.path)? else {
             let fault = "its folder is missing or empty".to_owned();
             return Err(StoreError::Mirror { path: self.path.clone(), fault });
-        }
-        let mirror = Database::open_there(&self.path)?;
-        let Some(position) = Position::read(&mirror)?.filter(|position| position.id == self.id) else {
-            return Err(StoreError::corrupt("mirror", format!("{}: another mirror is there", self.path.display())));
         };
-        if let Some(sequence) = self.opened_at {
-            expect_no_newer(&self.main, sequence, &self.path, position)?;
-            self.opened_at = None;
+        if held.id().is_some_and(|id| id != self.id) {
+            return Err(StoreError::corrupt("mirror", format!("{}: another mirror is there", self.path.display())));
         }
-        Ok(mirror)
+        expect_past(&self.main, &Place::of(&self.main)?, &held)?;
+        held.into_db_of(self.id)
     }
 
     fn catch_up(&self, mirror: &Database) -> Result<u64, StoreError> {
@@ -265,7 +261,7 @@ impl Follower {
         // Nothing goes into a mirror that the store could still lose.
         self.main.sync()?;
         let started = Instant::now();
-        let rows = copy(&snapshot, mirror, Some(Position { id: self.id, sequence, whole: true }))?;
+        let rows = copy::follow(&snapshot, mirror, Position { id: self.id, sequence, whole: true })?;
         tracing::info!(path = %self.path.display(), rows, took = ?started.elapsed(), "a mirror is up to date");
         Ok(sequence)
     }

@@ -2,15 +2,19 @@
 //!
 //! A mirror has every row but those that bulk backups carry: the current key tree with its wrapped vault key, the
 //! high-water marks, intents, receipts, what administration made, and the logs. It follows the committed rows, each
-//! batch of them whole, after the store has synced them and never before; so a mirror that is ahead of its store shows
-//! that the store was put back, or lost what its disk had acknowledged.
+//! batch of them whole, after the store has synced them and never before; so a mirror that is ahead of its store, or has
+//! gone another way, shows that the store was put back, or lost what its disk had acknowledged. Only what its store has been
+//! itself is written over.
 //!
 //! Nobody waits for a mirror but who must: an epoch before it destroys the root of the one before (02, rule 4), slots
 //! before the first of them is used (rule 3), a checkpoint before it is signed.
 
 mod copy;
 mod follower;
+mod held;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,9 +26,10 @@ use super::change::Row;
 use super::db::{Database, Reach};
 use super::keys::{Key, RowKind};
 
-pub(super) use copy::copy;
+pub(super) use copy::adopt;
+pub(super) use held::Held;
 pub(super) use set::Mirrors;
-pub use set::{MirrorStanding, MirrorState};
+pub use set::{MirrorStanding, MirrorState, Opening};
 
 /// Names a mirror for as long as it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,13 +74,18 @@ impl std::str::FromStr for MirrorId {
 pub(super) struct Position {
     /// Which mirror.
     pub(super) id: MirrorId,
-    /// The store's sequence that it has followed.
+    /// The store's sequence that it has followed, in the run that its history says.
     pub(super) sequence: u64,
     /// Not in the middle of a copy that took more than one batch.
     pub(super) whole: bool,
 }
 
 impl Position {
+    /// Of a mirror that has nothing, or not all of anything.
+    pub(super) const fn in_parts(id: MirrorId) -> Self {
+        Self { id, sequence: 0, whole: false }
+    }
+
     /// id 16 ‖ sequence u64 ‖ 1 if whole, else 0.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = self.id.0.to_vec();
@@ -116,6 +126,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::EpochEnd
         | RowKind::Mirror
         | RowKind::Unlocked
+        | RowKind::History
         | RowKind::Tenant
         | RowKind::Credential
         | RowKind::Profile
@@ -164,11 +175,6 @@ pub(super) fn registered(db: &Database) -> Result<Vec<Registered>, StoreError> {
         Ok::<_, StoreError>(())
     })?;
     Ok(found)
-}
-
-/// Is there a database in this folder?
-pub(super) fn exists(path: &Path) -> bool {
-    path.join("CURRENT").exists()
 }
 
 /// The row that says that a vault has a mirror.

@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::follower::{Mirror, Standing};
-use super::{MirrorId, Position, Registered, exists, registered};
+use super::held::Held;
+use super::{MirrorId, Position, Registered, registered};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::db::Database;
+use crate::store::history::{Place, Relation};
 use crate::store::keys::Key;
-use crate::store::restore::Age;
+use crate::store::restore::vault_of;
 
 /// All mirrors of a store.
 pub(in crate::store) struct Mirrors {
@@ -49,66 +51,92 @@ impl MirrorState {
     }
 }
 
+/// What the mirrors are opened for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Opening {
+    /// To follow, those that are new, too.
+    #[default]
+    Usual,
+    /// To give one up. It must not show that the data were put back: that would be given up with it.
+    Dropping(MirrorId),
+    /// To finish a restore, which has compared them. Without those that are given up with it.
+    Restoring(Vec<MirrorId>),
+}
+
+impl Opening {
+    fn gives_up(&self, id: MirrorId) -> bool {
+        match self {
+            Self::Usual => false,
+            Self::Dropping(dropped) => *dropped == id,
+            Self::Restoring(lost) => lost.contains(&id),
+        }
+    }
+}
+
 impl Mirrors {
     /// Opens the mirrors in `paths`, and makes those that are new; they follow `main` once [`Self::begin`] is called. Nothing
     /// may have been written to `main` since it was opened.
     ///
     /// # Errors
     /// `MirrorMissing` if the vault has a mirror that is not among the paths; `MirrorForeign` if a path holds one that
-    /// the vault does not have; `Behind` if a mirror has rows that `main` has not, or not any more.
+    /// the vault does not have; `Behind` or `Apart` if a mirror has what `main` has not, or not any more.
     pub(in crate::store) fn open(
         main: &Arc<Database>,
         paths: &[PathBuf],
-        dropping: Option<MirrorId>,
+        opening: &Opening,
     ) -> Result<Self, StoreError> {
-        let mut known = registered(main)?;
-        if let Some(id) = dropping {
-            let place = known.iter().position(|known| known.id == id);
-            known.remove(place.ok_or(StoreError::NoSuchMirror { id })?);
+        let registered = registered(main)?;
+        if let Opening::Dropping(id) = *opening
+            && !registered.iter().any(|known| known.id == id)
+        {
+            return Err(StoreError::NoSuchMirror { id });
         }
-        let mut opened = Vec::new();
+        let known: Vec<_> = registered.iter().filter(|known| !opening.gives_up(known.id)).collect();
+        let here = Place::of(main)?;
+        let mut opened: Vec<(MirrorId, &PathBuf, Option<Database>)> = Vec::new();
         let mut new = Vec::new();
         for path in paths {
-            let found = match find(path) {
-                Err(fault) if known.iter().any(|known| known.path == *path) => {
+            let at_path = registered.iter().find(|known| known.path == *path).map(|known| known.id);
+            let held = match Held::look(path) {
+                Err(fault) if at_path.is_some() => {
                     tracing::warn!(path = %path.display(), %fault, "a mirror cannot be opened; it is tried again");
                     None
                 }
-                found => found?,
+                held => held?,
             };
-            let (id, mirror) = match found {
-                Some((position, _)) if Some(position.id) == dropping => {
-                    // What shows that the data were put back is not given up for that.
-                    expect_no_newer(main, main.sequence(), path, position)?;
-                    continue;
-                }
-                Some((Position { id, .. }, mirror)) if !known.iter().any(|known| known.id == id) => {
-                    if dropping.is_some() {
-                        continue;
+            match (held.as_ref().and_then(Held::id), held) {
+                (Some(id), Some(held)) if opening.gives_up(id) => {
+                    if matches!(opening, Opening::Dropping(_)) {
+                        expect_past(main, &here, &held)?;
                     }
-                    if !was_begun(main, id, &mirror)? {
+                }
+                (Some(id), Some(held)) if known.iter().any(|known| known.id == id) => {
+                    expect_past(main, &here, &held)?;
+                    opened.push((id, path, Some(held.into_db_of(id)?)));
+                }
+                // Whoever drops a mirror, or restores, puts no other on record.
+                (Some(_), Some(_)) if *opening != Opening::Usual => {}
+                (Some(id), Some(held)) => {
+                    if !was_begun(main, id, &held)? {
                         return Err(StoreError::MirrorForeign { path: path.clone(), id });
                     }
+                    expect_past(main, &here, &held)?;
+                    opened.push((id, path, Some(held.into_db_of(id)?)));
                     new.push(Registered { id, path: path.clone() });
-                    (id, Some(mirror))
                 }
-                Some((position, mirror)) => {
-                    expect_no_newer(main, main.sequence(), path, position)?;
-                    (position.id, Some(mirror))
-                }
-                // Whoever drops a mirror puts no other on record.
-                None if dropping.is_some() && !known.iter().any(|known| known.path == *path) => continue,
-                None => match known.iter().find(|known| known.path == *path) {
+                (None, held) => match at_path {
+                    Some(id) if opening.gives_up(id) => {}
                     // It was here. An empty folder may be a disk that is not mounted.
-                    Some(known) => (known.id, None),
+                    Some(id) => opened.push((id, path, held.map(|held| held.into_db_of(id)).transpose()?)),
+                    None if *opening != Opening::Usual => {}
                     None => {
-                        let (id, mirror) = make(path)?;
+                        let (id, mirror) = make(path, held)?;
+                        opened.push((id, path, Some(mirror)));
                         new.push(Registered { id, path: path.clone() });
-                        (id, Some(mirror))
                     }
                 },
-            };
-            opened.push((id, path, mirror));
+                (Some(_), None) => {}
+            }
         }
         if let Some(missing) = known.iter().find(|known| !opened.iter().any(|(id, ..)| *id == known.id)) {
             return Err(StoreError::MirrorMissing { path: missing.path.clone(), id: missing.id });
@@ -172,47 +200,39 @@ impl Drop for Mirrors {
     }
 }
 
-/// The mirror in a folder, if it can be opened and is one.
-fn find(path: &Path) -> Result<Option<(Position, Database)>, StoreError> {
-    if !exists(path) {
-        return Ok(None);
-    }
-    let mirror = Database::open_there(path)?;
-    // Without a position it was never copied to in whole: it is as good as none, and says nothing.
-    Ok(Position::read(&mirror)?.map(|position| (position, mirror)))
-}
-
 /// Is this a mirror of this very vault that never got on record, as the start that made it was cut short? One that was on
 /// record, and is not any more, was dropped: its own rows say so.
-fn was_begun(main: &Database, id: MirrorId, mirror: &Database) -> Result<bool, StoreError> {
-    let vault = |db| Ok::<_, StoreError>(Age::of(db)?.map(|age| age.vault));
-    let theirs = vault(mirror)?;
-    Ok(mirror.get(&Key::Mirror { id })?.is_none() && (theirs.is_none() || theirs == vault(main)?))
+fn was_begun(main: &Database, id: MirrorId, held: &Held) -> Result<bool, StoreError> {
+    let theirs = vault_of(held.db())?;
+    Ok(held.db().get(&Key::Mirror { id })?.is_none() && (theirs.is_none() || theirs == vault_of(main)?))
 }
 
-fn make(path: &Path) -> Result<(MirrorId, Database), StoreError> {
+/// Makes a mirror, of an empty database if there is one.
+fn make(path: &Path, held: Option<Held>) -> Result<(MirrorId, Database), StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
+    let id = MirrorId::random()?;
+    if let Some(held) = held {
+        return Ok((id, held.into_db_of(id)?));
+    }
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
-    Ok((MirrorId::random()?, Database::open_small(path)?))
+    let mirror = Database::open_small(path)?;
+    mirror.write(&[&[Position::in_parts(id).row()]])?;
+    mirror.sync()?;
+    Ok((id, mirror))
 }
 
-/// A mirror gets nothing before the store has synced it. One that has more shows a store that was put back, or whose
-/// disk lost what it had acknowledged: slots would be given twice, logs would fork, people would come back.
+/// A mirror gets nothing before the store has synced it, so what it has in whole is what its store once was. Where that is
+/// not so, the store was put back, or its disk lost what it had acknowledged: slots would be given twice, logs would fork,
+/// people would come back. Or the vault was restored elsewhere, and the mirror has followed that.
 ///
-/// `sequence` is the store's, as it was opened.
-pub(super) fn expect_no_newer(
-    main: &Database,
-    sequence: u64,
-    path: &Path,
-    position: Position,
-) -> Result<(), StoreError> {
-    if position.sequence > sequence {
-        return Err(StoreError::Behind {
-            path: main.path().to_owned(),
-            mirror: path.to_owned(),
-            lost: position.sequence - sequence,
-        });
+/// `here` is where the store is.
+pub(super) fn expect_past(main: &Database, here: &Place, held: &Held) -> Result<(), StoreError> {
+    let Some(there) = held.place()? else { return Ok(()) };
+    let (path, mirror) = (main.path().to_owned(), held.path().to_owned());
+    match here.see(&there) {
+        Relation::Past => Ok(()),
+        Relation::Behind => Err(StoreError::Behind { path, mirror, lost: here.lacks(&there) }),
+        Relation::Apart => Err(StoreError::Apart { path, mirror }),
     }
-    Ok(())
 }

@@ -1,0 +1,163 @@
+use std::collections::{HashMap, HashSet};
+
+use lethe_crypto::log::entry::Scope;
+use lethe_crypto::tree::{SlotRef, TreeId};
+use lethe_domain::ModelId;
+use rayon::prelude::*;
+
+use crate::erasure::{Accepted, Task};
+use crate::error::{Error, Result};
+use crate::keyring::Keyring;
+use crate::records::{ProfileRecord, decode};
+use crate::silo::Loaded;
+use crate::store::{Key, ProfileNumber, RowKind, Rows, Store};
+
+/// Rows that are opened together.
+const CHUNK: usize = 8192;
+
+/// Tells rows that are back from those that are not.
+pub(super) struct Sieve<'a> {
+    store: &'a Store,
+    keys: &'a Keyring,
+    models: HashMap<(TreeId, ProfileNumber), ModelId>,
+    /// Slots whose erasure is accepted: their rows were gone before the vault was.
+    pending: HashSet<(TreeId, SlotRef)>,
+    /// Trees of tenants whose shredding is accepted, likewise.
+    pending_tenants: HashSet<TreeId>,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Sifted {
+    /// Rows that are back.
+    pub(super) back: Rows,
+    /// How many rows are damaged.
+    pub(super) corrupt: u64,
+    /// Slots that have an owner.
+    pub(super) owned: Loaded,
+    /// Rows that are not back, and why.
+    pub(super) gone: Vec<(Key, Verdict)>,
+    /// Subjects whose base rows are back.
+    people: HashSet<(TreeId, SlotRef)>,
+}
+
+/// What is the matter with a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Back,
+    Erased,
+    Corrupt,
+}
+
+impl<'a> Sieve<'a> {
+    pub(super) fn new(store: &'a Store, keys: &'a Keyring) -> Result<Self> {
+        let mut sieve =
+            Self { store, keys, models: HashMap::new(), pending: HashSet::new(), pending_tenants: HashSet::new() };
+        store.scan(RowKind::Profile, &Key::prefix(RowKind::Profile), |key, value| {
+            if let Key::Profile { tree, number } = key
+                && let Some(opened) = keys.open(&key, "", value)?
+            {
+                let record: ProfileRecord = decode("profile record", &opened)?;
+                sieve.models.insert((tree, number), record.parse()?.model().clone());
+            }
+            Ok::<_, Error>(())
+        })?;
+        store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
+            if let Key::Intent { tree, receipt } = key {
+                let accepted = Accepted::read(tree, receipt, value)?;
+                match accepted.task {
+                    Task::Erase(Scope::Tenant) => {
+                        let trees = accepted.slots.iter().filter_map(|tenant| TreeId::tenant(*tenant).ok());
+                        sieve.pending_tenants.extend(trees);
+                    }
+                    Task::Erase(Scope::Subject | Scope::Template | Scope::Burnt) => {
+                        sieve.pending.extend(accepted.slots.into_iter().map(|slot| (tree, slot)));
+                    }
+                    Task::Rotate => {}
+                }
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(sieve)
+    }
+
+    pub(super) fn sift(&self) -> Result<Sifted> {
+        let mut sifted = Sifted::default();
+        self.store.scan(RowKind::Tenant, &Key::prefix(RowKind::Tenant), |key, _| {
+            sifted.owned.own(&key);
+            Ok::<_, Error>(())
+        })?;
+        // People first: what hangs on somebody who is not back goes, too.
+        for kind in [RowKind::Subject, RowKind::Template, RowKind::Sketch, RowKind::SubjectRequest] {
+            let mut chunk: Vec<(Key, Vec<u8>)> = Vec::with_capacity(CHUNK);
+            self.store.scan(kind, &Key::prefix(kind), |key, value| {
+                chunk.push((key, value.to_vec()));
+                if chunk.len() == CHUNK {
+                    self.judge(kind, &mut chunk, &mut sifted)?;
+                }
+                Ok::<_, Error>(())
+            })?;
+            self.judge(kind, &mut chunk, &mut sifted)?;
+        }
+        sifted.owned.sort();
+        Ok(sifted)
+    }
+
+    fn judge(&self, kind: RowKind, chunk: &mut Vec<(Key, Vec<u8>)>, sifted: &mut Sifted) -> Result<()> {
+        let people = &sifted.people;
+        let judged: Vec<(Key, Verdict)> = chunk
+            .par_drain(..)
+            .map(|(key, value)| {
+                let verdict = self.verdict(&key, &value, people)?;
+                Ok::<_, Error>((key, verdict))
+            })
+            .collect::<Result<_>>()?;
+        for (key, verdict) in judged {
+            if verdict != Verdict::Back {
+                sifted.corrupt += u64::from(verdict == Verdict::Corrupt);
+                sifted.gone.push((key, verdict));
+                continue;
+            }
+            sifted.back.add(kind);
+            sifted.owned.own(&key);
+            if let Key::Subject { tree, subject } = key {
+                sifted.people.insert((tree, subject));
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm, reason = "only rows of subjects are judged")]
+    fn verdict(&self, key: &Key, value: &[u8], people: &HashSet<(TreeId, SlotRef)>) -> Result<Verdict> {
+        let (tree, slots, model) = match *key {
+            Key::Subject { tree, subject } | Key::SubjectRequest { tree, subject, .. } => (tree, vec![subject], None),
+            Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
+                (tree, vec![at.subject, at.thing], Some(profile))
+            }
+            _ => return Ok(Verdict::Back),
+        };
+        if self.pending_tenants.contains(&tree) {
+            return Ok(Verdict::Erased);
+        }
+        for slot in &slots {
+            if self.pending.contains(&(tree, *slot)) || self.keys.slot(tree, *slot)?.is_none() {
+                return Ok(Verdict::Erased);
+            }
+        }
+        if key.kind() != RowKind::Subject && !people.contains(&(tree, slots[0])) {
+            return Ok(Verdict::Corrupt);
+        }
+        let model = match model {
+            None => String::new(),
+            Some(profile) => match self.models.get(&(tree, profile)) {
+                Some(model) => model.to_string(),
+                None => return Ok(Verdict::Corrupt),
+            },
+        };
+        Ok(match self.keys.open(key, &model, value) {
+            Ok(Some(_)) => Verdict::Back,
+            Ok(None) => Verdict::Erased,
+            Err(_) => Verdict::Corrupt,
+        })
+    }
+}
