@@ -169,7 +169,7 @@ impl Foundation {
     async fn build(config: &Config, restoring: bool, takeover: Takeover) -> std::result::Result<Self, OpenError> {
         cpu::require().map_err(OpenError::Cpu)?;
         create_folder(&config.data_dir)?;
-        let Roots { store: roots, moving } = tokio::task::block_in_place(|| root_stores::open(config))?;
+        let Roots { store: roots, moving } = root_stores::open(config).await?;
         let options = StoreOptions {
             cache_bytes: usize::try_from(config.storage.cache_mib << 20).unwrap_or(usize::MAX),
             reserve_bytes: config.storage.reserve_mib << 20,
