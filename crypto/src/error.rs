@@ -97,19 +97,41 @@ pub enum Error {
     )]
     Fenced,
 
+    /// The root store is one that this vault is on its way to, and the one it comes from is not at hand: what is left in
+    /// that one would be forgotten.
+    #[error(
+        "fenced out: the root store is claimed for a vault that is on its way to it from another root store; nothing was destroyed. Name that one, too, and see that it is there"
+    )]
+    UnderWay,
+
+    /// The vault has arrived in the root store it is told to move to, and lives there: these data, and the store that it is
+    /// told to move from, are from before.
+    #[error(
+        "fenced out: the vault lives in the root store that it is told to move to, so these data and the root store that it would come from are copies from before it moved; nothing was changed. Go on with the newest data, in the root store that it moved to alone"
+    )]
+    Superseded,
+
     /// The root store belongs to another vault.
     #[error("the root store belongs to another vault")]
     ForeignVault,
 
+    /// Nobody has claimed the root store, but this vault has claimed its own.
+    #[error(
+        "nobody has claimed the root store, so it is not the one that this vault had, or its claim was deleted; nothing was destroyed"
+    )]
+    Unclaimed,
+
     /// The committed epoch's root is not in the store. Nothing was destroyed.
     #[error(
-        "the root store does not hold root {root} of epoch {epoch}; nothing was destroyed. This data directory is older than the vault's last epoch, or the root store is not this vault's: attach the right root store, or adopt a mirror of the current tree"
+        "the root store does not hold root {root} of epoch {epoch}, but {held} others; nothing was destroyed. This data directory is older than the vault's last epoch, or the vault lives in another root store: attach the right root store, or adopt a mirror of the current tree"
     )]
     RootMissing {
         /// The root that the committed state names.
         root: RootId,
         /// The committed epoch.
         epoch: u64,
+        /// How many roots the store holds.
+        held: usize,
     },
 
     /// Roots are left that should be gone: nothing may be reported as shredded.

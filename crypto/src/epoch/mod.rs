@@ -21,7 +21,7 @@ mod writer;
 
 pub use journal::{Commit, Destruction, Journal};
 pub use state::{Epoch, EpochState, Retiring};
-pub use writer::{EpochWriter, Outcome, Takeover};
+pub use writer::{EpochWriter, Outcome, Takeover, admits};
 
 #[cfg(test)]
 mod tests;

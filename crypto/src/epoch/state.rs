@@ -21,6 +21,8 @@ pub struct EpochState {
     pub incarnation: Incarnation,
     /// An incarnation that was about to claim it, and may have.
     pub claiming: Option<Incarnation>,
+    /// What a root store that the vault is, or was once, to move to was last claimed for: a disguised incarnation.
+    pub target: Option<Incarnation>,
     /// The committed epoch; `None` only while the vault is being founded, before any key was used.
     pub current: Option<Epoch>,
     /// The epoch before, as long as its root must still be destroyed.
@@ -69,10 +71,16 @@ pub struct Retiring {
 }
 
 impl EpochState {
+    /// The incarnations that the vault knows for its own: a store that is claimed for another was claimed since.
+    #[must_use]
+    pub fn known(&self) -> Vec<Incarnation> {
+        [Some(self.incarnation), self.claiming, self.target].into_iter().flatten().collect()
+    }
+
     /// The bytes to keep.
     ///
-    /// version ‖ vault 16 ‖ incarnation 16 ‖ claiming? ‖ current? ‖ retiring?, where each `?` is a byte 0,
-    /// or 1 and the value: claiming 16; current = number u64 ‖ root 16 ‖ length u32 ‖ wrapped key; retiring =
+    /// version ‖ vault 16 ‖ incarnation 16 ‖ claiming? ‖ target? ‖ current? ‖ retiring?, where each `?` is a byte 0,
+    /// or 1 and the value: claiming 16; target 16; current = number u64 ‖ root 16 ‖ length u32 ‖ wrapped key; retiring =
     /// number u64 ‖ root 16 ‖ count u32 ‖ page addresses of 30 ‖ count u32 ‖ tree ids of 12. Big-endian.
     ///
     /// # Errors
@@ -81,10 +89,12 @@ impl EpochState {
         let mut out = vec![VERSION];
         out.extend_from_slice(self.vault.as_bytes());
         out.extend_from_slice(self.incarnation.as_bytes());
-        put_option(&mut out, self.claiming.as_ref(), |out, claiming| {
-            out.extend_from_slice(claiming.as_bytes());
-            Ok(())
-        })?;
+        for incarnation in [&self.claiming, &self.target] {
+            put_option(&mut out, incarnation.as_ref(), |out, incarnation| {
+                out.extend_from_slice(incarnation.as_bytes());
+                Ok(())
+            })?;
+        }
         put_option(&mut out, self.current.as_ref(), |out, epoch| {
             out.extend_from_slice(&epoch.number.to_be_bytes());
             out.extend_from_slice(epoch.root.as_bytes());
@@ -115,8 +125,9 @@ impl EpochState {
         }
         let state = Self {
             vault: VaultId::from_bytes(reader.array()?),
-            incarnation: Incarnation::from_bytes(reader.array()?),
-            claiming: get_option(&mut reader, |reader| Ok(Incarnation::from_bytes(reader.array()?)))?,
+            incarnation: get_incarnation(&mut reader, false)?,
+            claiming: get_option(&mut reader, |reader| get_incarnation(reader, false))?,
+            target: get_option(&mut reader, |reader| get_incarnation(reader, true))?,
             current: get_option(&mut reader, |reader| {
                 let (number, root) = (reader.u64()?, RootId::from_bytes(reader.array()?));
                 let length = reader.u32()? as usize;
@@ -166,6 +177,14 @@ fn get_option<'a, T>(reader: &mut Reader<'a>, get: impl FnOnce(&mut Reader<'a>) 
     }
 }
 
+fn get_incarnation(reader: &mut Reader<'_>, disguised: bool) -> Result<Incarnation> {
+    let incarnation = Incarnation::from_bytes(reader.array()?);
+    if incarnation.is_disguised() == disguised {
+        return Ok(incarnation);
+    }
+    Err(reader.corrupt("an incarnation that no vault has in place of one, or the other way round"))
+}
+
 /// A list of fixed-length items; a count beyond the bytes that follow allocates nothing.
 fn get_list<'a, T>(
     reader: &mut Reader<'a>,
@@ -200,6 +219,7 @@ mod tests {
             vault: VaultId::from_bytes([1; 16]),
             incarnation: Incarnation::from_bytes([2; 16]),
             claiming: Some(Incarnation::from_bytes([3; 16])),
+            target: Some(Incarnation::from_bytes([0x83; 16])),
             current: Some(Epoch { number: 8, root: RootId::from_bytes([4; 16]), wrapped: vec![5; 93] }),
             retiring: Some(Retiring {
                 number: 7,
@@ -212,11 +232,12 @@ mod tests {
 
     #[test]
     fn round_trips_in_every_stage() {
-        for claiming in [true, false] {
+        for claims in 0..4 {
             for current in [true, false] {
                 for retiring in [true, false] {
                     let mut state = state();
-                    state.claiming = state.claiming.filter(|_| claiming);
+                    state.claiming = state.claiming.filter(|_| claims & 1 != 0);
+                    state.target = state.target.filter(|_| claims & 2 != 0);
                     state.current = state.current.filter(|_| current);
                     state.retiring = state.retiring.filter(|_| retiring);
                     let decoded = EpochState::decode(&state.encode().unwrap());
@@ -245,7 +266,11 @@ mod tests {
         gap.retiring.as_mut().unwrap().number = 6;
         let mut same = state();
         same.retiring.as_mut().unwrap().root = RootId::from_bytes([4; 16]);
-        for state in [gap, same] {
+        let (mut own, mut announced, mut target) = (state(), state(), state());
+        own.incarnation = Incarnation::from_bytes([0x82; 16]);
+        announced.claiming = Some(Incarnation::from_bytes([0x82; 16]));
+        target.target = Some(Incarnation::from_bytes([2; 16]));
+        for state in [gap, same, own, announced, target] {
             assert!(EpochState::decode(&state.encode().unwrap()).is_err());
         }
     }

@@ -44,8 +44,8 @@ pub enum Takeover {
     #[default]
     Refuse,
     /// Yes, whoever that was is gone for good. The operator says so; it fences the other out, and is
-    /// still refused if the root store does not hold this vault's committed root, or if the vault is on its way to this
-    /// root store from another that is not named.
+    /// still refused if the root store does not hold this vault's committed root, or if the vault is on its way
+    /// from another store or has moved on: there is more to lose then than a claim.
     ClaimAnyway,
 }
 
@@ -56,8 +56,7 @@ impl<J: Journal> EpochWriter<J> {
     /// journal is ready to publish.
     ///
     /// # Errors
-    /// [`Error::RootMissing`], [`Error::ForeignVault`], [`Error::Fenced`]: nothing was destroyed, and
-    /// the message says the way out. Whatever the journal, the pages or the root store answer.
+    /// As [`admits`]: nothing was destroyed, and the message says the way out. Whatever the journal, the pages or the root store answer.
     pub async fn open(
         journal: Arc<J>,
         roots: Arc<dyn RootStore>,
@@ -74,12 +73,10 @@ impl<J: Journal> EpochWriter<J> {
             Some(epoch) => epoch,
             None => found(&*journal, &*roots, &mut state).await?,
         };
-        // Rule 5: if the journal names a root that the store does not hold, nothing is touched, and the
-        // claim of whoever may be running on the newer state is left alone, too.
-        if !roots.epochs().await?.contains(&epoch.root) {
-            return Err(Error::RootMissing { root: epoch.root, epoch: epoch.number });
-        }
-        claim(&*journal, &*roots, &mut state, takeover).await?;
+        // Rule 5: whoever is not let in touches nothing, and leaves alone the claim of whoever may be running on a newer
+        // state.
+        let known = admits(&state, &*roots, takeover).await?;
+        claim(&*journal, &*roots, &mut state, &known).await?;
         let view = authenticate(&*journal, &*roots, &state.vault, &epoch, cache).await?;
         info!(epoch = epoch.number, pending = state.retiring.is_some(), "key tree authenticated");
 
@@ -261,8 +258,8 @@ async fn begin<J: Journal>(journal: &J, roots: &dyn RootStore) -> Result<EpochSt
     if roots.claimed().await?.is_some() {
         return Err(Error::ForeignVault);
     }
-    let (vault, incarnation) = (VaultId::random()?, Incarnation::of_a_run()?);
-    let state = EpochState { vault, incarnation, claiming: None, current: None, retiring: None };
+    let (vault, incarnation) = (VaultId::random()?, Incarnation::random()?);
+    let state = EpochState { vault, incarnation, claiming: None, target: None, current: None, retiring: None };
     journal.save(&state).await.map_err(journal_error("founding"))?;
     fail_point!("epoch-founding");
     Ok(state)
@@ -272,7 +269,7 @@ async fn begin<J: Journal>(journal: &J, roots: &dyn RootStore) -> Result<EpochSt
 /// founds holds no root that anything was sealed under, and a copy of the journal from this time is fenced
 /// out as soon as there is such a root.
 async fn found<J: Journal>(journal: &J, roots: &dyn RootStore, state: &mut EpochState) -> Result<Epoch> {
-    roots.claim(state.vault, None, state.incarnation).await?;
+    roots.claim(state.vault, &[], state.incarnation).await?;
     fail_point!("epoch-founding-claimed");
     let claim = Claim { vault: state.vault, incarnation: state.incarnation };
     for root in roots.epochs().await? {
@@ -290,39 +287,67 @@ async fn found<J: Journal>(journal: &J, roots: &dyn RootStore, state: &mut Epoch
     Ok(epoch)
 }
 
-/// Claims the root store for this run.
+/// Would the root store let this vault in? Only looks, and gives the incarnations that may be claimed over.
 ///
-/// A claim that was announced is completed first, whether it had taken effect or not; then always a new
-/// one is made, which no copy of the journal from before this moment can know.
+/// # Errors
+/// [`Error::ForeignVault`], [`Error::Unclaimed`], [`Error::UnderWay`], [`Error::RootMissing`]; and, unless it takes over,
+/// [`Error::Fenced`]. Where two stores are there, [`Error::Superseded`]. Whatever the root store answers.
+pub async fn admits(state: &EpochState, roots: &dyn RootStore, takeover: Takeover) -> Result<Vec<Incarnation>> {
+    match roots.claimed().await? {
+        None => return Err(Error::Unclaimed),
+        Some(held) if held.vault != state.vault => return Err(Error::ForeignVault),
+        Some(held) if held.incarnation.is_disguised() => return Err(Error::UnderWay),
+        Some(_) => {}
+    }
+    if let Some(epoch) = &state.current {
+        let held = roots.epochs().await?;
+        if !held.contains(&epoch.root) {
+            return Err(Error::RootMissing { root: epoch.root, epoch: epoch.number, held: held.len() });
+        }
+    }
+    let mut known = state.known();
+    let refused = roots.admits(state.vault, &known).await;
+    if let (Err(Error::Fenced), Takeover::ClaimAnyway) = (&refused, takeover) {
+        warn!(vault = %state.vault, "taking the vault over from another incarnation");
+        // Of two stores the one that counts: the other must be claimed for the same, or for what is known.
+        known.extend(roots.claimed().await?.map(|claim| claim.incarnation));
+        return roots.admits(state.vault, &known).await.map(|()| known);
+    }
+    refused.map(|()| known)
+}
+
+/// Claims the root store for this run: whether a claim that was announced had taken effect or not, always a new one
+/// is made, which no copy of the journal from before this moment can know.
 async fn claim<J: Journal>(
     journal: &J,
     roots: &dyn RootStore,
     state: &mut EpochState,
-    takeover: Takeover,
+    known: &[Incarnation],
 ) -> Result<()> {
-    let held = match roots.claimed().await? {
-        Some(held) if held.vault == state.vault => held.incarnation,
-        Some(_) | None => return Err(Error::ForeignVault),
-    };
-    if held != state.incarnation && Some(held) != state.claiming {
-        match takeover {
-            Takeover::Refuse => return Err(Error::Fenced),
-            // The vault is on its way here from another store, which may hold the root that is to be destroyed. That it is
-            // not here would be no evidence.
-            Takeover::ClaimAnyway if held.is_disguised() => return Err(Error::Fenced),
-            Takeover::ClaimAnyway => warn!(vault = %state.vault, "taking the vault over from another incarnation"),
-        }
+    let held = roots.claimed().await?.ok_or(Error::Unclaimed)?.incarnation;
+    // Another may have claimed it since. What is not ours must not be remembered as ours.
+    let ours = |held: &Incarnation| known.contains(held) || known.iter().any(|own| own.disguised() == *held);
+    if held.is_disguised() || !ours(&held) {
+        return Err(Error::Fenced);
     }
-    let next = Incarnation::of_a_run()?;
+    let next = Incarnation::random()?;
     state.incarnation = held;
     state.claiming = Some(next);
+    state.target = target(roots).await?.filter(ours).or(state.target);
     journal.save(state).await.map_err(journal_error("claiming in"))?;
     fail_point!("epoch-claiming");
-    roots.claim(state.vault, Some(held), next).await?;
+    roots.claim(state.vault, known, next).await?;
     fail_point!("epoch-claimed");
     state.incarnation = next;
     state.claiming = None;
+    state.target = target(roots).await?.or(state.target);
     journal.save(state).await.map_err(journal_error("claiming in"))
+}
+
+/// What a store that the vault moves to is claimed for. With the old store alone nobody knows; what was, stays known.
+async fn target(roots: &dyn RootStore) -> Result<Option<Incarnation>> {
+    let claims = roots.claims().await?;
+    Ok(claims.into_iter().map(|claim| claim.incarnation).find(Incarnation::is_disguised))
 }
 
 /// Opens the committed tree under its root: the wrapped key, the vault tree's head page, and every page

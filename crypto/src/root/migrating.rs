@@ -6,15 +6,26 @@
 //! empty ([`MigratingRootStore::is_done`]), the vault may be opened with the new one alone.
 //!
 //! Both stores are claimed at every start, and both refuse who is not the claimant. Which of them decides who
-//! that is, the *authority*, is the old one as long as it holds a root. Its compare-and-swap comes first, and
-//! the other follows whatever it held: a crash between the two leaves it behind, and the next start brings
-//! it on. So a copy of the vault that knows of the old store alone is fenced out like any other; and once the
-//! old store is empty, it finds its root missing.
+//! that is, the *authority*, is the old one as long as it holds a root; its compare-and-swap comes first. So a copy
+//! of the vault that knows of the old store alone is fenced out like any other; and once the old store is empty, it
+//! finds its root missing.
 //!
-//! As long as the old store holds a root, the new one is claimed for an incarnation that no vault has: the
-//! complement of the real one. Whoever opens the vault with the new store alone too early is fenced out by that,
-//! and not told that the old root is gone because it is not *there*. Nor can it be taken over: the claim shows what it
-//! is. Open with both.
+//! As long as the old store holds a root, the new one is claimed for an incarnation that no vault has: the real one
+//! [disguised](Incarnation). Whoever opens the vault with the new store alone too early is fenced out by that
+//! ([`Error::UnderWay`]), and not told that the old root is gone because it is not *there*.
+//!
+//! The old store can be a copy, too: a file of a snapshot beside the data of the same snapshot. Then it lets in whom it
+//! must not, and roots in the new store that it knows nothing of look like orphans. So where the new store holds
+//! roots, it has a say as well:
+//!
+//! * claimed for an incarnation that is not disguised, it is where the vault lives: [`Error::Superseded`], whoever
+//!   takes over;
+//! * claimed for a disguised one, that must be one that the vault knows, for it remembers what it claimed there last
+//!   ([`EpochState::target`](crate::epoch::EpochState)): otherwise [`Error::Fenced`];
+//! * not claimed at all, whose roots they are nobody knows: [`Error::Unclaimed`].
+//!
+//! Without roots there is nothing to lose in it, so it may be claimed over: a vault moves back to where it was, or
+//! tries again to move.
 
 use std::sync::Arc;
 
@@ -44,10 +55,8 @@ impl MigratingRootStore {
     /// # Errors
     /// If one of the stores cannot be read.
     pub async fn is_done(&self) -> Result<bool> {
-        Ok(match self.stage().await? {
-            Stage::Moving => false,
-            Stage::Moved => !self.is_disguised(self.new.claimed().await?).await?,
-        })
+        let sight = self.look().await?;
+        Ok(sight.stage == Stage::Moved && !is_disguised(sight.new))
     }
 
     /// Is this root in the new store? If it is the current one's, only the old store's remains are left to be destroyed.
@@ -58,43 +67,38 @@ impl MigratingRootStore {
         Ok(self.new.epochs().await?.contains(&root))
     }
 
-    async fn stage(&self) -> Result<Stage> {
-        let moved = self.old.epochs().await?.is_empty() && self.new.claimed().await?.is_some();
-        Ok(if moved { Stage::Moved } else { Stage::Moving })
+    async fn look(&self) -> Result<Sight> {
+        // Claims before roots: whoever changes roots in between has the claim that was seen, or it is not claimed over.
+        let (old, new) = (self.old.claimed().await?, self.new.claimed().await?);
+        let moved = self.old.epochs().await?.is_empty() && new.is_some();
+        Ok(Sight { stage: if moved { Stage::Moved } else { Stage::Moving }, old, new })
     }
 
-    /// Is this what the new store was claimed for while the old one had roots? The old one's last root is
-    /// destroyed only when both are claimed for the same incarnation, so they tell each other.
-    async fn is_disguised(&self, held: Option<Claim>) -> Result<bool> {
-        Ok(held.is_some() && held == self.old.claimed().await?.map(disguise))
-    }
-
-    /// The claim that counts.
-    async fn held(&self, stage: Stage) -> Result<Option<Claim>> {
-        match stage {
-            Stage::Moving => self.old.claimed().await,
-            Stage::Moved => {
-                let held = self.new.claimed().await?;
-                Ok(if self.is_disguised(held).await? { held.map(disguise) } else { held })
-            }
+    /// May the new store be claimed over? Tells whether it is empty.
+    async fn admits_beside(&self, sight: &Sight, known: &[Incarnation]) -> Result<bool> {
+        if self.new.epochs().await?.is_empty() {
+            return Ok(true);
         }
+        let held = sight.new.ok_or(Error::Unclaimed)?.incarnation;
+        if !held.is_disguised() {
+            return Err(Error::Superseded);
+        }
+        if known.contains(&held) || known.contains(&held.bare()) { Ok(false) } else { Err(Error::Fenced) }
     }
 
     /// Checks a claim, and gives the one to show the new store.
     async fn expect(&self, claim: &Claim) -> Result<Claim> {
-        let stage = self.stage().await?;
-        claim.check(self.held(stage).await?.as_ref())?;
-        let disguised = match stage {
-            Stage::Moving => true,
-            Stage::Moved => self.is_disguised(self.new.claimed().await?).await?,
-        };
-        Ok(if disguised { disguise(*claim) } else { *claim })
+        let sight = self.look().await?;
+        claim.check(sight.held().as_ref())?;
+        let disguised = sight.stage == Stage::Moving || is_disguised(sight.new);
+        Ok(if disguised { claim.disguised() } else { *claim })
     }
 
     /// Once the old store is empty, the new one may be opened alone.
     async fn complete(&self, claim: &Claim) -> Result<()> {
-        if self.stage().await? == Stage::Moved && self.is_disguised(self.new.claimed().await?).await? {
-            self.new.claim(claim.vault, Some(disguise(*claim).incarnation), claim.incarnation).await?;
+        let sight = self.look().await?;
+        if sight.stage == Stage::Moved && is_disguised(sight.new) && sight.held() == Some(*claim) {
+            self.new.claim(claim.vault, &[claim.disguised().incarnation], claim.incarnation).await?;
         }
         Ok(())
     }
@@ -109,40 +113,85 @@ enum Stage {
     Moved,
 }
 
-/// Of an incarnation that no vault has; twice gives the real one.
-fn disguise(claim: Claim) -> Claim {
-    Claim { incarnation: claim.incarnation.disguised(), ..claim }
+/// What the stores are claimed for.
+struct Sight {
+    stage: Stage,
+    old: Option<Claim>,
+    new: Option<Claim>,
+}
+
+impl Sight {
+    fn expect_no_other(&self, vault: VaultId) -> Result<()> {
+        let foreign = [self.old, self.new].into_iter().flatten().any(|held| held.vault != vault);
+        if foreign { Err(Error::ForeignVault) } else { Ok(()) }
+    }
+
+    /// The claim that counts.
+    fn held(&self) -> Option<Claim> {
+        match self.stage {
+            Stage::Moving => self.old,
+            // The old store's last root is destroyed only when both are claimed for the same incarnation. An empty one
+            // that is not, is not the one that the vault comes from.
+            Stage::Moved if is_disguised(self.new) && self.new == self.old.map(Claim::disguised) => self.old,
+            Stage::Moved => self.new,
+        }
+    }
+}
+
+fn is_disguised(claim: Option<Claim>) -> bool {
+    claim.is_some_and(|claim| claim.incarnation.is_disguised())
+}
+
+/// What a store must hold to be claimed over.
+fn as_seen(claim: Option<Claim>) -> Vec<Incarnation> {
+    claim.into_iter().map(|claim| claim.incarnation).collect()
 }
 
 #[async_trait]
 impl RootStore for MigratingRootStore {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        let (stage, wanted) = (self.stage().await?, Claim { vault, incarnation: next });
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        let (sight, wanted) = (self.look().await?, Claim { vault, incarnation: next });
         // Before anything is claimed: a store that is somebody else's must not cost us the other.
-        let (old, new) = (self.old.claimed().await?, self.new.claimed().await?);
-        if [old, new].into_iter().flatten().any(|held| held.vault != vault) {
-            return Err(Error::ForeignVault);
-        }
-        let is_held = |held: Option<Claim>| held.map(|held| held.incarnation);
-        match stage {
+        sight.expect_no_other(vault)?;
+        Claim::advance(sight.held(), vault, known, next)?;
+        match sight.stage {
             Stage::Moving => {
-                self.old.claim(vault, current, next).await?;
+                let empty = self.admits_beside(&sight, &[known, &[next]].concat()).await?;
+                self.old.claim(vault, known, next).await?;
                 fail::fail_point!("root-migrating-claimed");
-                self.new.claim(vault, is_held(new), disguise(wanted).incarnation).await?;
+                self.new.claim(vault, &as_seen(sight.new), wanted.disguised().incarnation).await?;
+                // What was claimed over because there was nothing to lose in it.
+                if empty && !self.new.epochs().await?.is_empty() {
+                    return Err(Error::Fenced);
+                }
             }
             Stage::Moved => {
-                Claim::advance(self.held(stage).await?, vault, current, next)?;
-                self.new.claim(vault, is_held(new), next).await?;
+                self.new.claim(vault, &as_seen(sight.new), next).await?;
                 fail::fail_point!("root-migrating-claimed");
-                self.old.claim(vault, is_held(old), next).await?;
+                self.old.claim(vault, &as_seen(sight.old), next).await?;
             }
         }
         // Another may have claimed the one meanwhile, and then been overtaken at the other.
-        wanted.check(self.held(stage).await?.as_ref())
+        wanted.check(self.claimed().await?.as_ref())
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {
-        self.held(self.stage().await?).await
+        Ok(self.look().await?.held())
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>> {
+        let sight = self.look().await?;
+        Ok([sight.old, sight.new].into_iter().flatten().collect())
+    }
+
+    async fn admits(&self, vault: VaultId, known: &[Incarnation]) -> Result<()> {
+        let sight = self.look().await?;
+        sight.expect_no_other(vault)?;
+        Claim::admit(sight.held(), vault, known)?;
+        if sight.stage == Stage::Moving {
+            self.admits_beside(&sight, known).await?;
+        }
+        Ok(())
     }
 
     async fn create(&self, claim: &Claim) -> Result<RootId> {

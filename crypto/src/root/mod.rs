@@ -6,6 +6,7 @@
 mod claim;
 mod evidence;
 mod file;
+mod incarnation;
 mod medium;
 mod migrating;
 mod wrapping;
@@ -17,16 +18,16 @@ use async_trait::async_trait;
 pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
 pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
+pub use incarnation::Incarnation;
 pub use medium::{Medium, MediumStatement};
 pub use migrating::MigratingRootStore;
 
 use crate::error::Result;
-use crate::random::{Random, System};
 use crate::secret::VaultKey;
 
-/// Declares a 16-byte random identifier; none of them is a secret.
+/// Declares a 16-byte random identifier, and what makes one of random bytes; none of them is a secret.
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident $(, $made:ident)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; 16]);
@@ -39,12 +40,8 @@ macro_rules! identifier {
             ///
             /// # Errors
             /// [`crate::Error::Random`].
-            pub fn random() -> Result<Self> {
-                Self::random_with(&System)
-            }
-
-            pub(crate) fn random_with(random: &impl Random) -> Result<Self> {
-                random.public().map(Self)
+            pub fn random() -> crate::Result<Self> {
+                crate::random::Random::public(&crate::random::System).map(Self)$(.map(Self::$made))?
             }
 
             /// From the bytes of one.
@@ -75,7 +72,7 @@ macro_rules! identifier {
         impl std::str::FromStr for $name {
             type Err = crate::Error;
 
-            fn from_str(text: &str) -> Result<Self> {
+            fn from_str(text: &str) -> crate::Result<Self> {
                 let mut bytes = [0; 16];
                 hex::decode_to_slice(text, &mut bytes)
                     .map_err(|_| crate::Error::corrupt(stringify!($name), "not 32 hexadecimal digits"))?;
@@ -84,40 +81,11 @@ macro_rules! identifier {
         }
     };
 }
+use identifier;
 
 identifier! {
     /// Names a vault for its whole life, over restores and migrations.
     VaultId
-}
-
-identifier! {
-    /// Names one run of one copy of a vault: drawn at every start, so that of two copies only the one
-    /// that claimed the root store last can change anything (rule 5).
-    Incarnation
-}
-
-impl Incarnation {
-    /// One for a vault to run as. Its first bit is 0, which tells it from a [disguised](Self::disguised) one.
-    ///
-    /// # Errors
-    /// [`crate::Error::Random`].
-    pub fn of_a_run() -> Result<Self> {
-        let mut bytes = Self::random()?.0;
-        bytes[0] &= 0x7f;
-        Ok(Self(bytes))
-    }
-
-    /// One that no vault runs as: a store is claimed for it that must not be opened alone. Twice gives the real one.
-    #[must_use]
-    pub fn disguised(self) -> Self {
-        Self(self.0.map(|byte| !byte))
-    }
-
-    /// Does nobody run as this one?
-    #[must_use]
-    pub const fn is_disguised(&self) -> bool {
-        self.0[0] & 0x80 != 0
-    }
 }
 
 identifier! {
@@ -131,19 +99,37 @@ identifier! {
 /// [`crate::Error::Fenced`] unless the claim is the store's current one.
 #[async_trait]
 pub trait RootStore: Send + Sync {
-    /// Compare-and-swap of the vault's incarnation: from `current` to `next`. Succeeds, changing nothing,
-    /// if the store holds `next` already; an unclaimed store accepts anybody whose `current` is `None`.
+    /// Compare-and-swap of the vault's incarnation: from any of those that are `known` for its own to `next`.
+    /// Succeeds, changing nothing, if the store holds `next` already. An unclaimed store accepts whoever knows of
+    /// no claim yet, and nobody else.
     ///
     /// # Errors
-    /// [`crate::Error::Fenced`] if the store holds a third incarnation, or any if `current` is `None`;
-    /// [`crate::Error::ForeignVault`] if it was claimed by another vault.
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()>;
+    /// As [`RootStore::admits`].
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()>;
 
-    /// The claim the store holds.
+    /// The claim the store holds; of two between which a vault moves, the one that counts.
     ///
     /// # Errors
     /// If it cannot be read.
     async fn claimed(&self) -> Result<Option<Claim>>;
+
+    /// Every claim that is held, as it stands there: more than one only while a vault moves.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    async fn claims(&self) -> Result<Vec<Claim>> {
+        Ok(self.claimed().await?.into_iter().collect())
+    }
+
+    /// Would [`RootStore::claim`] let this vault in? Only looks.
+    ///
+    /// # Errors
+    /// [`crate::Error::Fenced`] if the store holds an incarnation that is not known;
+    /// [`crate::Error::ForeignVault`] if another vault claimed it; [`crate::Error::Unclaimed`] if nobody did, but
+    /// somebody should have; [`crate::Error::UnderWay`] and [`crate::Error::Superseded`] where a vault moves, or has.
+    async fn admits(&self, vault: VaultId, known: &[Incarnation]) -> Result<()> {
+        Claim::admit(self.claimed().await?, vault, known)
+    }
 
     /// Makes a new root with a new random id, durable before this returns.
     ///
@@ -183,12 +169,20 @@ pub trait RootStore: Send + Sync {
 
 #[async_trait]
 impl<T: RootStore + ?Sized> RootStore for std::sync::Arc<T> {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        (**self).claim(vault, current, next).await
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        (**self).claim(vault, known, next).await
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {
         (**self).claimed().await
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>> {
+        (**self).claims().await
+    }
+
+    async fn admits(&self, vault: VaultId, known: &[Incarnation]) -> Result<()> {
+        (**self).admits(vault, known).await
     }
 
     async fn create(&self, claim: &Claim) -> Result<RootId> {

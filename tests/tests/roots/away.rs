@@ -104,8 +104,8 @@ async fn a_token_that_is_not_the_right_one() {
     secret(&wrong, "not the pin");
     for (key, value, words) in [
         ("pkcs11.token", "a third".to_owned(), "a third"),
-        ("pkcs11.token", "another".to_owned(), "does not hold root"),
-        ("pkcs11.name", "another".to_owned(), "does not hold root"),
+        ("pkcs11.token", "another".to_owned(), "nobody has claimed the root store"),
+        ("pkcs11.name", "another".to_owned(), "is it another token, server, mount or name than before"),
         ("pkcs11.pin_file", wrong.display().to_string(), "refused the PIN"),
         ("pkcs11.module", "/nonexistent.so".to_owned(), "loading the PKCS#11 module"),
     ] {

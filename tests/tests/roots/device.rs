@@ -45,6 +45,13 @@ impl Device {
         Self::Token(SoftHsm::new())
     }
 
+    /// A copy of a file with all that is in it, as of a snapshot.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::files();
+        std::fs::copy(self.file().unwrap(), copy.file().unwrap()).unwrap();
+        copy
+    }
+
     /// A server that is fast, and forgets everything when it is stopped.
     pub(crate) fn server() -> Self {
         Self::Server(Box::new(Bao::in_memory()))

@@ -1,7 +1,8 @@
 //! From one root store to another, by `lethe root migrate` or while serving.
 
 use lethe_proto::v1::ErasureState;
-use lethe_tests::Home;
+use lethe_tests::failpoints::FAILPOINTS;
+use lethe_tests::{Home, Vault, lethe_failpoints};
 
 use crate::device::Device;
 use crate::stage::{Stage, logs_again};
@@ -77,7 +78,8 @@ async fn not_before(stage: &Stage, new: &Device) {
     stage.vault.reconfigure(|setup| new.alone(setup));
     let refused = stage.vault.refuses_to_start().await;
     assert!(refused.log.contains("nothing was destroyed"), "{}", refused.log);
-    assert!(refused.log.contains("name that in root.from until it has arrived"), "{}", refused.log);
+    assert!(refused.log.contains("nobody has claimed the root store"), "{}", refused.log);
+    assert!(refused.log.contains("name that other in root.from until the vault has arrived"), "{}", refused.log);
 }
 
 /// With the old store alone it does not start once they are gone.
@@ -115,8 +117,8 @@ async fn a_move_whose_old_root_stays() {
     // The new store alone has the current root. It is too early all the same: the old one would be forgotten.
     stage.vault.reconfigure(|setup| new.alone(setup));
     let refused = stage.vault.refuses_to_start().await;
-    assert!(refused.log.contains("fenced out"), "{}", refused.log);
-    assert!(refused.log.contains("name that in root.from until it has arrived"), "{}", refused.log);
+    assert!(refused.log.contains("on its way to it from another root store"), "{}", refused.log);
+    assert!(refused.log.contains("in root.from until it has arrived"), "{}", refused.log);
     let checked = stage.vault.run(&["root", "check"]);
     assert_eq!((checked.code, &checked.answer["claimed"]), (Some(5), &false.into()), "{checked:?}");
     not_any_more(&stage, &old).await;
@@ -143,7 +145,7 @@ async fn a_move_is_refused_where_there_is_nothing_to_move() {
     assert!(moved.code == Some(2) && moved.log.contains("root.from is not set"), "{moved:?}");
     stage.vault.stop().await;
 
-    let (setup, empty) = (new.coming_from(&old, lethe_tests::Vault::setup()), Home::new());
+    let (setup, empty) = (new.coming_from(&old, Vault::setup()), Home::new());
     let moved = setup.run(&empty, &["root", "migrate"]);
     assert!(moved.code == Some(1) && moved.log.contains("there is no vault"), "{moved:?}");
     assert!(!empty.data().join("db").exists() && !new.file().unwrap().exists(), "a vault was founded by the way");
@@ -157,4 +159,88 @@ async fn a_move_is_refused_where_there_is_nothing_to_move() {
     stage.erase().await;
     stage.vault.restart().await;
     stage.everything_is_as_it_must_be().await;
+}
+
+/// A snapshot of the data and of the old store from before a move, started as if it were still to move.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_from_before_the_move_is_fenced_out() {
+    let (old, new) = (Device::files(), Device::files());
+    let mut stage = Stage::on(&old).await;
+    for _ in 0..4 {
+        stage.enroll().await;
+    }
+    stage.vault.stop().await;
+    let snapshots = [Home::copy_of(stage.vault.home().path()), Home::copy_of(stage.vault.home().path())];
+    let theirs = old.copy();
+
+    stage.vault.reconfigure(|setup| new.coming_from(&old, setup));
+    by_command(&stage, &old, &new);
+    stage.vault.reconfigure(|setup| new.alone(setup));
+    stage.vault.start().await;
+    stage.erase().await;
+    stage.vault.stop().await;
+    let before = std::fs::read(new.file().unwrap()).unwrap();
+
+    let setup = new.coming_from(&theirs, Vault::setup());
+    let [checked, started] = snapshots;
+    let report = setup.run(&checked, &["root", "check"]);
+    let said = |field: &str| report.answer[field].clone();
+    assert_eq!((report.code, said("sound"), said("claimed")), (Some(5), false.into(), false.into()), "{report:?}");
+    assert!(said("orphans").as_array().unwrap().is_empty(), "the live root is nobody's orphan: {report:?}");
+    let refused = setup.clone().refuses_to_start_in(started).await;
+    assert!(refused.log.contains("the vault lives in the root store that it is told to move to"), "{}", refused.log);
+    assert!(refused.log.contains("Take root.from out of the configuration"), "{}", refused.log);
+    // With the new store alone it is too old, and is not told to name another.
+    let refused = new.alone(setup).refuses_to_start_in(checked).await;
+    assert!(refused.log.contains("does not hold root"), "{}", refused.log);
+    assert!(refused.log.contains("lethe restore") && !refused.log.contains("root.from"), "{}", refused.log);
+
+    assert_eq!(std::fs::read(new.file().unwrap()).unwrap(), before, "nothing was changed");
+    stage.vault.start().await;
+    stage.erase().await;
+    stage.everything_is_as_it_must_be().await;
+}
+
+/// An empty store in the place of the old one would say that the old root is gone; and nobody needs the old one once
+/// the vault has moved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_store_that_the_vault_comes_from_is_never_made_anew() {
+    let (old, new) = (Device::files(), Device::files());
+    let mut stage = Stage::with(old.alone(Vault::setup()).binary(lethe_failpoints())).await;
+    for _ in 0..4 {
+        stage.enroll().await;
+    }
+    stage.vault.stop().await;
+    // The commit is durable, the old root is still there.
+    stage.vault.reconfigure(|setup| new.coming_from(&old, setup).env(FAILPOINTS, "root-migrating-destroyed=panic"));
+    assert!(stage.vault.run(&["root", "migrate"]).code != Some(0));
+    stage.vault.reconfigure(|setup| setup.without_env(FAILPOINTS));
+
+    let (file, away) = (old.file().unwrap(), stage.vault.home().path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    for command in [&["root", "check"][..], &["root", "migrate"], &["restore"], &["restore", "--take-over"]] {
+        let refused = stage.vault.run(command);
+        assert!(refused.code == Some(1) && refused.log.contains("is its medium there?"), "{command:?} {refused:?}");
+    }
+    stage.vault.reconfigure(|setup| new.alone(setup));
+    let refused = stage.vault.run(&["restore", "--take-over"]);
+    assert!(refused.code == Some(1) && refused.log.contains("on its way to it from another"), "{refused:?}");
+    assert!(!refused.log.contains("add --take-over"), "{refused:?}");
+    assert!(!file.exists(), "an empty store in the place of the old one");
+
+    std::fs::rename(&away, &file).unwrap();
+    stage.vault.reconfigure(|setup| new.coming_from(&old, setup));
+    // The restore was begun, and brings nothing up but what is there.
+    let restored = stage.vault.run(&["restore"]);
+    assert_eq!(restored.code, Some(0), "{restored:?}");
+    by_command(&stage, &old, &new);
+    // Disposed of, as it may be; root.from may stay.
+    std::fs::remove_file(&file).unwrap();
+    let checked = stage.vault.run(&["root", "check"]);
+    assert_eq!((checked.code, &checked.answer["sound"]), (Some(0), &true.into()), "{checked:?}");
+    stage.vault.start().await;
+    stage.erase().await;
+    stage.everything_is_as_it_must_be().await;
+    stage.vault.stop().await;
+    assert!(!file.exists(), "an empty store was made");
 }

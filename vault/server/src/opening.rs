@@ -178,7 +178,7 @@ impl Foundation {
     async fn build(config: &Config, opening: Opening, takeover: Takeover) -> std::result::Result<Self, OpenError> {
         cpu::require().map_err(OpenError::Cpu)?;
         create_folder(&config.data_dir)?;
-        let Roots { store: roots, moving } = tokio::task::block_in_place(|| root_stores::open(config))?;
+        let Roots { store: roots, moving } = root_stores::open(config).await?;
         let db = config.data_dir.join("db");
         expect_no_other(config, &*roots, &db).await?;
         let options = StoreOptions {

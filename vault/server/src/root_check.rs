@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lethe_crypto::epoch::EpochState;
+use lethe_crypto::Error;
+use lethe_crypto::epoch::{EpochState, Takeover, admits};
 use lethe_crypto::root::{ReplicaState, RootId};
 use lethe_crypto::tree::{PageCache, View};
 
@@ -25,8 +26,9 @@ pub struct RootReport {
     pub root: String,
     /// Why that root does not open the vault tree, if it does not.
     pub fault: Option<String>,
-    /// Whether the store is claimed for the last run of this very data: if it is not, a start is fenced out.
-    pub claimed: bool,
+    /// Why a start would be refused before it touched anything, if it would: the root store was claimed by another run
+    /// since, or the vault is on its way to it, or has moved on.
+    pub refused: Option<String>,
     /// An epoch that was left, and its root, if that must still be destroyed.
     pub retiring: Option<(u64, String)>,
     /// The kind of root store.
@@ -45,7 +47,7 @@ impl RootReport {
     /// Would a start find everything as it must be?
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.fault.is_none() && self.claimed && self.replicas.iter().all(|replica| replica.sound)
+        self.fault.is_none() && self.refused.is_none() && self.replicas.iter().all(|replica| replica.sound)
     }
 }
 
@@ -112,17 +114,20 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
         let cause = std::io::Error::other("the vault was never founded to its end; start the server");
         return Err(OpenError::Missing { path: db, cause });
     };
-    let roots = root_stores::open_existing(config)?.store;
+    let roots = root_stores::open_existing(config).await?.store;
     let explain = |fault| root_stores::explain(config, fault);
     let held = roots.epochs().await.map_err(explain)?;
-    let claim = roots.claimed().await.map_err(explain)?;
+    let refused = match admits(state, &*roots, Takeover::Refuse).await {
+        Ok(_) => None,
+        Err(fault @ Error::RootStore { .. }) => return Err(explain(fault)),
+        Err(fault) => Some(explain(fault).to_string()),
+    };
     let context = epoch.wrapping_context(&state.vault);
     let opened = match roots.unwrap(epoch.root, &epoch.wrapped, &context).await {
         Ok(key) => View::new(&key, epoch.number, Arc::new(PageCache::new(0))).authenticate(store.pages()).map(drop),
         Err(fault) => Err(fault),
     };
     let retiring = state.retiring.as_ref();
-    let holds_root = held.contains(&epoch.root);
     let known = |root: &RootId| *root == epoch.root || retiring.is_some_and(|retiring| retiring.root == *root);
     Ok(RootReport {
         vault: state.vault.to_string(),
@@ -131,14 +136,10 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
         epoch: epoch.number,
         root: epoch.root.to_string(),
         fault: opened.err().map(|fault| causes(&fault)),
-        claimed: claim.is_some_and(|claim| {
-            let last = [Some(state.incarnation), state.claiming].contains(&Some(claim.incarnation));
-            claim.vault == state.vault && last
-        }),
+        orphans: held.iter().filter(|root| refused.is_none() && !known(root)).map(ToString::to_string).collect(),
+        refused,
         retiring: retiring.map(|retiring| (retiring.number, retiring.root.to_string())),
         replicas: files.into_iter().flat_map(|files| replicas(files, epoch.root)).collect(),
-        // Where the data is older than the roots, none of them is an orphan: the next start refuses, and destroys nothing.
-        orphans: held.iter().filter(|root| holds_root && !known(root)).map(ToString::to_string).collect(),
         medium: roots.medium().statements().map(|statement| statement.as_str().to_owned()).collect(),
     })
 }

@@ -34,25 +34,50 @@ impl Roots {
     }
 }
 
-/// Opens the root store, and the one that the vault moves from, if it does. Blocks.
-pub(crate) fn open(config: &Config) -> Result<Roots, OpenError> {
+/// Opens the root store, and the one that the vault moves from, if it does.
+pub(crate) async fn open(config: &Config) -> Result<Roots, OpenError> {
     let new = one(config, config.root.store, &config.files())?;
     let Some(from) = config.root.from else { return Ok(Roots::alone(new)) };
-    Ok(Roots::moving(one(config, from, &config.files_before())?, new))
+    let old = config.files_before();
+    if let Some(missing) = all_missing(from, &old) {
+        // An empty store in the place of one that has a root would say that this root is gone.
+        let claimed = new.claimed().await.map_err(|fault| explain(config, fault))?;
+        match claimed {
+            Some(_) if has_arrived(config, &*new).await? => return Ok(Roots::alone(new)),
+            Some(_) => return Err(missing),
+            None if config.data_dir.join("db").is_dir() => return Err(missing),
+            None => {}
+        }
+    }
+    Ok(Roots::moving(one(config, from, &old)?, new))
 }
 
-/// The same, but makes no file: a move that has not begun has only the old store. Blocks.
-pub(crate) fn open_existing(config: &Config) -> Result<Roots, OpenError> {
+/// The same, but makes no file: a move that has not begun has only the old store, one that has ended only the new.
+pub(crate) async fn open_existing(config: &Config) -> Result<Roots, OpenError> {
     let root = &config.root;
+    let new = missing(root.store, &config.files());
     let Some(from) = root.from else {
-        missing(root.store, &config.files()).map_or(Ok(()), Err)?;
-        return open(config);
+        return match new {
+            Some(missing) => Err(missing),
+            None => open(config).await,
+        };
     };
-    missing(from, &config.files_before()).map_or(Ok(()), Err)?;
-    if missing(root.store, &config.files()).is_some() {
-        return Ok(Roots::alone(one(config, from, &config.files_before())?));
+    match (new, missing(from, &config.files_before())) {
+        (None, None) => open(config).await,
+        (Some(_), None) => Ok(Roots::alone(one(config, from, &config.files_before())?)),
+        (Some(_), Some(missing)) => Err(missing),
+        (None, Some(missing)) => {
+            let new = one(config, root.store, &config.files())?;
+            if has_arrived(config, &*new).await? { Ok(Roots::alone(new)) } else { Err(missing) }
+        }
     }
-    open(config)
+}
+
+/// Does the vault live in this store already, so that the one it came from may be gone?
+async fn has_arrived(config: &Config, new: &dyn RootStore) -> Result<bool, OpenError> {
+    let explain = |fault| explain(config, fault);
+    let lives = new.claimed().await.map_err(explain)?.is_some_and(|claim| !claim.incarnation.is_disguised());
+    Ok(lives && !new.epochs().await.map_err(explain)?.is_empty())
 }
 
 /// The first file of a file store that is not there.
@@ -62,13 +87,22 @@ fn missing(kind: StoreKind, files: &Files<'_>) -> Option<OpenError> {
     Some(OpenError::Missing { path: path.clone(), cause })
 }
 
+/// The same, if none of them is there: a store that lacks some refuses by itself.
+fn all_missing(kind: StoreKind, files: &Files<'_>) -> Option<OpenError> {
+    let none = files.replicas.iter().all(|path| !path.exists());
+    missing(kind, files).filter(|_| none)
+}
+
 fn one(config: &Config, kind: StoreKind, files: &Files<'_>) -> Result<Arc<dyn RootStore>, OpenError> {
-    let opened: lethe_crypto::Result<Arc<dyn RootStore>> = match kind {
-        StoreKind::File => FileRootStore::open(file_options(config, files)?).map(|store| Arc::new(store) as _),
-        StoreKind::Pkcs11 => Pkcs11RootStore::open(config.pkcs11.options()).map(|store| Arc::new(store) as _),
-        StoreKind::Transit => TransitRootStore::open(config.transit.options()).map(|store| Arc::new(store) as _),
-        StoreKind::Tpm => TpmRootStore::open(config.tpm.options()).map(|store| Arc::new(store) as _),
+    let open = || -> Result<lethe_crypto::Result<Arc<dyn RootStore>>, OpenError> {
+        Ok(match kind {
+            StoreKind::File => FileRootStore::open(file_options(config, files)?).map(|store| Arc::new(store) as _),
+            StoreKind::Pkcs11 => Pkcs11RootStore::open(config.pkcs11.options()).map(|store| Arc::new(store) as _),
+            StoreKind::Transit => TransitRootStore::open(config.transit.options()).map(|store| Arc::new(store) as _),
+            StoreKind::Tpm => TpmRootStore::open(config.tpm.options()).map(|store| Arc::new(store) as _),
+        })
     };
+    let opened = tokio::task::block_in_place(open)?;
     opened.map_err(|fault| explain(config, fault))
 }
 
@@ -76,22 +110,40 @@ fn one(config: &Config, kind: StoreKind, files: &Files<'_>) -> Result<Arc<dyn Ro
 pub(crate) fn explain(config: &Config, fault: Error) -> OpenError {
     let (store, from) = (config.root.store.name(), config.root.from.map(StoreKind::name));
     let way_out = match (&fault, from) {
+        (Error::RootMissing { held: 0, .. }, None) => format!(
+            "root.store is {store}: if the vault has moved on to another store, name that instead; if it is to move here \
+             from another, name that in root.from until it has arrived"
+        ),
         (Error::RootMissing { .. }, None) => format!(
-            "root.store is {store}: if the vault has moved on to another store, name that instead; if it is on its way \
-             here from another, name that in root.from until it has arrived"
+            "root.store is {store}, and holds what a later epoch of this vault needs: go on with the newest data, or bring \
+             these up to a mirror with `lethe restore`"
         ),
         (Error::RootMissing { .. }, Some(from)) => {
             format!(
                 "neither root.store, {store}, nor root.from, {from}, has it: is one of them another store than before?"
             )
         }
-        (Error::Fenced, None) => format!(
-            "Or, if the vault is on its way to root.store, {store}, from another store, name that in root.from until it \
-             has arrived"
-        ),
-        (Error::ForeignVault, _) => {
-            format!("Each vault needs a place of its own: give this one another {}", config.root.store.apart())
+        (Error::UnderWay, None) => {
+            format!("root.store is {store}: name the store that the vault comes from in root.from until it has arrived")
         }
+        (Error::UnderWay, Some(from)) => format!(
+            "root.from, {from}, is not the store that the vault comes from, or is an empty one in its place: is its \
+             medium there?"
+        ),
+        (Error::Superseded, _) => format!(
+            "Take root.from out of the configuration, so that root.store, {store}, stands alone, and go on with the newest \
+             data, or bring these up to a mirror with `lethe restore`"
+        ),
+        (Error::Unclaimed, _) => format!(
+            "root.store is {store}: is it another token, server, mount or name than before ({})? If the vault is to \
+             move to it from another store, and it is new, name that other in root.from until the vault has arrived",
+            config.root.store.apart()
+        ),
+        (Error::ForeignVault, _) => format!(
+            "If this vault is new, give it a place of its own: another {}. If it is not, root.store, {store}, is not the \
+             one it had",
+            config.root.store.apart()
+        ),
         (Error::RootStore { .. }, _) => {
             "Nothing was changed; the vault starts when the root store can be used".to_owned()
         }

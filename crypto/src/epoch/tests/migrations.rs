@@ -124,8 +124,12 @@ fn a_store_that_is_left_out_too_early() {
             let current = moving.old.disk.state().unwrap().current.unwrap().root;
             for (how, store) in [(How::Old, &moving.old.store), (How::New, &moving.new.store)] {
                 if !store.epochs().await.unwrap().contains(&current) {
-                    let refused = moving.configured(how).open().await.err();
-                    assert!(matches!(refused, Some(Error::RootMissing { .. })), "fuse {fuse} {how:?}: {refused:?}");
+                    let refused = moving.configured(how).open().await.err().unwrap();
+                    let said = match how {
+                        How::New => matches!(refused, Error::UnderWay | Error::Unclaimed),
+                        How::Old | How::Both => matches!(refused, Error::RootMissing { .. }),
+                    };
+                    assert!(said, "fuse {fuse} {how:?}: {refused}");
                 }
             }
             moving.erase(How::Both, ERASURES[1]).await.unwrap();
@@ -135,7 +139,7 @@ fn a_store_that_is_left_out_too_early() {
 }
 
 /// The committed root is in the new store, but the one before is still in the old: the new one alone would
-/// report it as gone because it is not there.
+/// report it as gone because it is not there, and so would an empty one in the old one's place. No takeover helps.
 #[test]
 fn the_new_store_alone_is_refused_while_the_old_one_has_a_root() {
     wait(async {
@@ -148,11 +152,17 @@ fn the_new_store_alone_is_refused_while_the_old_one_has_a_root() {
             let old = moving.old.store.epochs().await.unwrap();
             let current = moving.old.disk.state().unwrap().current.unwrap().root;
             if !old.is_empty() && moving.new.store.epochs().await.unwrap().contains(&current) {
-                // Nor is it taken over, by whoever restores from a mirror that knows of no later start.
-                for takeover in [Takeover::Refuse, Takeover::ClaimAnyway] {
-                    let refused = moving.configured(How::New).open_with(takeover).await.err();
-                    assert!(matches!(refused, Some(Error::Fenced)), "fuse {fuse}: {refused:?}");
+                let log = moving.old.log();
+                let mut beside = World::new();
+                beside.disk = Arc::clone(&moving.old.disk);
+                beside.target = Some(Arc::clone(&moving.new.store));
+                for world in [moving.configured(How::New), beside] {
+                    for takeover in [Takeover::Refuse, Takeover::ClaimAnyway] {
+                        let refused = world.open_with(takeover).await.err();
+                        assert!(matches!(refused, Some(Error::UnderWay)), "fuse {fuse}: {refused:?}");
+                    }
                 }
+                assert_eq!(moving.old.log(), log, "an epoch is called destroyed that is not");
                 refusals += 1;
             }
             assert_eq!(moving.old.store.epochs().await.unwrap(), old, "nothing is destroyed by that");
@@ -173,6 +183,83 @@ fn a_copy_that_knows_the_old_store_alone_is_refused_after_the_move() {
             assert!(matches!(copy.open_with(takeover).await.err(), Some(Error::RootMissing { .. })));
         }
         moving.end().await;
+    });
+}
+
+/// A snapshot of a disk that has the old store, too, from before the move, started with both stores after any step of
+/// it, and after its end: it finds its root in its own copy of the old store, and those of the vault in the new one.
+#[test]
+fn a_copy_of_disk_and_old_store_from_before_the_move_destroys_nothing() {
+    wait(async {
+        let (steps, mut fenced, mut superseded) = (steps().await, 0, 0);
+        for fuse in 0..=steps {
+            let mut moving = Move::begin().await;
+            // One that was started since, too: it is a vault of its own.
+            let copies = [moving.old.copy(), moving.old.copy()];
+            for _ in 0..3 {
+                drop(copies[1].open().await.unwrap());
+            }
+            if fuse < steps {
+                moving.old.disk.fuse.set(Some(fuse));
+                assert!(moving.erase(How::Both, ERASURES[1]).await.is_err());
+                moving.old.disk.fuse.set(None);
+            } else {
+                moving.erase(How::Both, ERASURES[1]).await.unwrap();
+                moving.erase(How::New, ERASURES[2]).await.unwrap();
+            }
+            let (roots, claimed) =
+                (moving.new.store.epochs().await.unwrap(), moving.new.store.claimed().await.unwrap());
+            if roots.is_empty() {
+                continue;
+            }
+            for mut copy in copies {
+                let before = copy.store.claimed().await.unwrap();
+                copy.target = Some(Arc::clone(&moving.new.store));
+                for takeover in [Takeover::Refuse, Takeover::ClaimAnyway] {
+                    match copy.open_with(takeover).await.err() {
+                        Some(Error::Fenced) => fenced += 1,
+                        Some(Error::Superseded) => superseded += 1,
+                        other => panic!("fuse {fuse} {takeover:?}: {other:?}"),
+                    }
+                }
+                assert_eq!(copy.store.claimed().await.unwrap(), before);
+            }
+            assert_eq!(moving.new.store.epochs().await.unwrap(), roots);
+            assert_eq!(moving.new.store.claimed().await.unwrap(), claimed);
+            if fuse < steps {
+                moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            }
+            moving.end().await;
+        }
+        assert!(fenced > 20 && superseded >= 4, "{fenced} {superseded}");
+    });
+}
+
+/// Where it was before, a vault may go again; and so may one that gave a move up, and went on where it was.
+#[test]
+fn back_again_and_tried_again() {
+    wait(async {
+        let mut moving = Move::begin().await;
+        moving.erase(How::Both, ERASURES[1]).await.unwrap();
+        let mut back = moving.configured(How::New);
+        back.target = Some(Arc::clone(&moving.old.store));
+        erase(&back, ERASURES[2], &mut moving.values).await.unwrap();
+        assert!(moving.new.store.epochs().await.unwrap().is_empty());
+        check_done(&moving.configured(How::Old), &mut moving.values).await;
+
+        for fuse in 0..steps().await {
+            let mut moving = Move::begin().await;
+            moving.old.disk.fuse.set(Some(fuse));
+            assert!(moving.erase(How::Both, ERASURES[1]).await.is_err());
+            moving.old.disk.fuse.set(None);
+            // It may have moved already; otherwise it goes on as if nothing had been.
+            for _ in 0..3 {
+                drop(moving.configured(How::Old).open().await);
+            }
+            moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            moving.erase(How::Both, ERASURES[2]).await.unwrap();
+            moving.end().await;
+        }
     });
 }
 

@@ -208,10 +208,20 @@ pub(super) struct Roots {
 
 #[async_trait]
 impl RootStore for Roots {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
         self.disk.root_step()?;
-        self.store.claim(vault, current, next).await?;
+        self.store.claim(vault, known, next).await?;
         self.disk.root_step()
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>> {
+        self.disk.root_step()?;
+        self.store.claims().await
+    }
+
+    async fn admits(&self, vault: VaultId, known: &[Incarnation]) -> Result<()> {
+        self.disk.root_step()?;
+        self.store.admits(vault, known).await
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {
@@ -277,7 +287,7 @@ pub(super) struct World {
     pub(super) store: Arc<dyn RootStore>,
     /// Another root store, to which the vault is moving.
     pub(super) target: Option<Arc<dyn RootStore>>,
-    _directory: Arc<tempfile::TempDir>,
+    directory: Arc<tempfile::TempDir>,
 }
 
 /// The slots that are watched: (tree, slot).
@@ -304,12 +314,23 @@ pub(super) fn redraw(erasure: &str) -> Redraw {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(Content::default(), |_| ())
+    }
+
+    /// Another copy of the data directory and of the root store's file, as a snapshot of a disk has both.
+    pub(super) fn copy(&self) -> Self {
+        let copy = |file: &Path| drop(std::fs::copy(self.directory.path().join("roots"), file).unwrap());
+        Self::with(self.disk.content.lock().clone(), copy)
+    }
+
+    fn with(content: Content, prepare: impl FnOnce(&Path)) -> Self {
         // Memory, where there is some: these tests sync thousands of times.
         let memory = Path::new("/dev/shm");
         let directory = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
-        let options = FileRootStoreOptions::new(directory.path().join("roots"), directory.path());
-        let store = Arc::new(FileRootStore::open(options).unwrap());
-        Self { disk: Disk::new(Content::default()), store, target: None, _directory: Arc::new(directory) }
+        let file = directory.path().join("roots");
+        prepare(&file);
+        let store = Arc::new(FileRootStore::open(FileRootStoreOptions::new(file, directory.path())).unwrap());
+        Self { disk: Disk::new(content), store, target: None, directory: Arc::new(directory) }
     }
 
     /// Another copy of the data directory, with the same root store.
@@ -318,7 +339,7 @@ impl World {
             disk: Disk::new(content),
             store: Arc::clone(&self.store),
             target: self.target.clone(),
-            _directory: Arc::clone(&self._directory),
+            directory: Arc::clone(&self.directory),
         }
     }
 

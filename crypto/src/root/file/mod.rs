@@ -75,8 +75,8 @@ impl FileRootStore {
 
 #[async_trait]
 impl RootStore for FileRootStore {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        self.inner.lock().claim(vault, current, next)
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        self.inner.lock().claim(vault, known, next)
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {
@@ -147,8 +147,8 @@ impl RootStore for FileRootStore {
 }
 
 impl Inner {
-    fn claim(&mut self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        let Some(wanted) = Claim::advance(self.header.claim, vault, current, next)? else { return Ok(()) };
+    fn claim(&mut self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        let Some(wanted) = Claim::advance(self.header.claim, vault, known, next)? else { return Ok(()) };
         let sequence = self.header.sequence.checked_add(1).ok_or(Error::Exhausted("root store headers"))?;
         let header = Header { claim: Some(wanted), sequence, ..self.header.clone() };
         for replica in &self.replicas {

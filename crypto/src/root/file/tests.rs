@@ -30,7 +30,7 @@ impl Files {
 
     fn open_claimed(&self) -> (FileRootStore, Claim) {
         let store = self.open().unwrap();
-        wait(store.claim(VAULT, None, FIRST)).unwrap();
+        wait(store.claim(VAULT, &[], FIRST)).unwrap();
         (store, Claim { vault: VAULT, incarnation: FIRST })
     }
 }
@@ -238,7 +238,7 @@ fn a_torn_header_write_leaves_the_claim_before() {
     drop(store);
     let before = fs::read(&files.paths[0]).unwrap();
     let store = files.open().unwrap();
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
     drop(store);
     let after = fs::read(&files.paths[0]).unwrap();
     let changed = (0..FILE).find(|position| before[*position] != after[*position]).unwrap();
@@ -251,7 +251,7 @@ fn a_torn_header_write_leaves_the_claim_before() {
         let held = wait(store.claimed()).unwrap().unwrap().incarnation;
         let whole = torn[block..block + 136] == after[block..block + 136];
         assert_eq!(held, if whole { SECOND } else { FIRST }, "length {length}");
-        assert!(wait(store.claim(VAULT, Some(FIRST), SECOND)).is_ok());
+        assert!(wait(store.claim(VAULT, &[FIRST], SECOND)).is_ok());
     }
 }
 
@@ -272,16 +272,16 @@ fn claims_are_compare_and_swap() {
     let files = Files::new(1);
     let store = files.open().unwrap();
     assert_eq!(wait(store.claimed()).unwrap(), None);
-    assert!(matches!(wait(store.claim(VAULT, Some(FIRST), SECOND)), Err(Error::ForeignVault)));
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
-    assert!(matches!(wait(store.claim(VAULT, None, SECOND)), Err(Error::Fenced)));
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
-    assert!(matches!(wait(store.claim(VAULT, Some(FIRST), THIRD)), Err(Error::Fenced)));
+    assert!(matches!(wait(store.claim(VAULT, &[FIRST], SECOND)), Err(Error::Unclaimed)));
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
+    assert!(matches!(wait(store.claim(VAULT, &[], SECOND)), Err(Error::Fenced)));
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
+    assert!(matches!(wait(store.claim(VAULT, &[FIRST], THIRD)), Err(Error::Fenced)));
     let other = VaultId::from_bytes([9; 16]);
-    assert!(matches!(wait(store.claim(other, None, THIRD)), Err(Error::ForeignVault)));
-    assert!(matches!(wait(store.claim(other, Some(SECOND), THIRD)), Err(Error::ForeignVault)));
+    assert!(matches!(wait(store.claim(other, &[], THIRD)), Err(Error::ForeignVault)));
+    assert!(matches!(wait(store.claim(other, &[SECOND], THIRD)), Err(Error::ForeignVault)));
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn who_was_fenced_out_changes_nothing() {
     let files = Files::new(1);
     let (store, old) = files.open_claimed();
     let root = wait(store.create(&old)).unwrap();
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
     assert!(matches!(wait(store.create(&old)), Err(Error::Fenced)));
     assert!(matches!(wait(store.wrap(&old, root, &vault_key(1), b"")), Err(Error::Fenced)));
     assert!(matches!(wait(store.destroy(&old, root)), Err(Error::Fenced)));
@@ -305,7 +305,7 @@ fn replicas_that_disagree_about_the_claim_are_brought_together() {
     drop(files.open_claimed());
     let before = fs::read(&files.paths[1]).unwrap();
     let store = files.open().unwrap();
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
     drop(store);
     fs::write(&files.paths[1], before).unwrap();
 
@@ -365,7 +365,7 @@ fn a_store_grows_by_a_replica() {
     let files = Files::new(2);
     let one = FileRootStoreOptions { replicas: files.paths[..1].to_vec(), ..files.options() };
     let store = FileRootStore::open(one).unwrap();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let claim = Claim { vault: VAULT, incarnation: FIRST };
     let root = wait(store.create(&claim)).unwrap();
     let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
@@ -440,7 +440,7 @@ fn roots_may_be_sealed_under_a_credential() {
     let credential = |fill: u8| Some(RootCredential::from_slice(&[fill; 32]).unwrap());
     let open = |credential| FileRootStore::open(FileRootStoreOptions { credential, ..files.options() });
     let store = open(credential(5)).unwrap();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let claim = Claim { vault: VAULT, incarnation: FIRST };
     let root = wait(store.create(&claim)).unwrap();
     let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();

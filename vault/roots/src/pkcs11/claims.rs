@@ -61,10 +61,10 @@ impl Session {
         claim.check(self.claimed()?.as_ref())
     }
 
-    pub(super) fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
+    pub(super) fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
         let entries = self.entries()?;
         let before = held(&entries);
-        let Some(claim) = Claim::advance(before.map(|entry| entry.claim), vault, current, next)? else {
+        let Some(claim) = Claim::advance(before.map(|entry| entry.claim), vault, known, next)? else {
             return Ok(());
         };
         if before.is_none() {

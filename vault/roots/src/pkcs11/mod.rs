@@ -61,9 +61,9 @@ impl Pkcs11RootStore {
 
 #[async_trait]
 impl RootStore for Pkcs11RootStore {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        let action = "claiming";
-        self.token.call(action, move |token| token.repeat(action, |session| session.claim(vault, current, next))).await
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        let (action, known) = ("claiming", known.to_vec());
+        self.token.call(action, move |token| token.repeat(action, |session| session.claim(vault, &known, next))).await
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {

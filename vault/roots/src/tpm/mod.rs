@@ -76,8 +76,9 @@ impl TpmRootStore {
 
 #[async_trait]
 impl RootStore for TpmRootStore {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        self.device.call("claiming", move |device| device.claim(vault, current, next)).await
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        let known = known.to_vec();
+        self.device.call("claiming", move |device| device.claim(vault, &known, next)).await
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {

@@ -54,9 +54,9 @@ impl Device {
         Ok((device, statements.into_iter().collect()))
     }
 
-    pub(super) fn claim(&mut self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
+    pub(super) fn claim(&mut self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
         self.run("claiming", Repeat::Yes, |sight| {
-            let Some(claim) = Claim::advance(sight.claim, vault, current, next)? else { return Ok(()) };
+            let Some(claim) = Claim::advance(sight.claim, vault, known, next)? else { return Ok(()) };
             let roots = sight.headers().count();
             if sight.claim.is_none() && roots > 0 {
                 return Err(Error::UnclaimedRoots(roots).during("claiming").into());

@@ -71,8 +71,8 @@ impl TransitRootStore {
 
 #[async_trait]
 impl RootStore for TransitRootStore {
-    async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        self.api.claim(vault, current, next).await
+    async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        self.api.claim(vault, known, next).await
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {

@@ -148,7 +148,7 @@ impl Api {
     ) -> Result<()> {
         self.change(action, |register| {
             claim.check(register.as_ref().map(|register| &register.claim))?;
-            let Some(before) = register else { return Err(CryptoError::ForeignVault) };
+            let Some(before) = register else { return Err(CryptoError::Unclaimed) };
             let mut after = before.clone();
             change(&mut after.roots)?;
             Ok((after != before).then_some(after))

@@ -39,8 +39,8 @@ impl Api {
         Ok(self.register().await?.0.map(|register| register.claim))
     }
 
-    pub(super) async fn claim(&self, vault: VaultId, current: Option<Incarnation>, next: Incarnation) -> Result<()> {
-        if current.is_none() && self.register().await?.0.is_none() {
+    pub(super) async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        if known.is_empty() && self.register().await?.0.is_none() {
             let roots = self.keys().await?.len();
             if roots > 0 {
                 return Err(Error::UnclaimedRoots(roots).during("claiming"));
@@ -48,7 +48,7 @@ impl Api {
         }
         self.change("claiming", |register| {
             let held = register.as_ref().map(|register| register.claim);
-            let Some(claim) = Claim::advance(held, vault, current, next)? else { return Ok(None) };
+            let Some(claim) = Claim::advance(held, vault, known, next)? else { return Ok(None) };
             Ok(Some(Register { claim, roots: register.map(|register| register.roots).unwrap_or_default() }))
         })
         .await

@@ -65,15 +65,15 @@ pub fn what_was_never_wrapped_is_refused(fixture: &dyn Fixture) {
 pub fn claims_are_compare_and_swap(fixture: &dyn Fixture) {
     let store = fixture.open();
     assert_eq!(wait(store.claimed()).unwrap(), None);
-    assert!(matches!(wait(store.claim(VAULT, Some(FIRST), SECOND)), Err(Error::ForeignVault)));
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
-    assert!(matches!(wait(store.claim(VAULT, None, SECOND)), Err(Error::Fenced)));
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
-    assert!(matches!(wait(store.claim(VAULT, Some(FIRST), THIRD)), Err(Error::Fenced)));
-    assert!(matches!(wait(store.claim(OTHER_VAULT, None, THIRD)), Err(Error::ForeignVault)));
-    assert!(matches!(wait(store.claim(OTHER_VAULT, Some(SECOND), THIRD)), Err(Error::ForeignVault)));
+    assert!(matches!(wait(store.claim(VAULT, &[FIRST], SECOND)), Err(Error::Unclaimed)));
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
+    assert!(matches!(wait(store.claim(VAULT, &[], SECOND)), Err(Error::Fenced)));
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
+    assert!(matches!(wait(store.claim(VAULT, &[FIRST], THIRD)), Err(Error::Fenced)));
+    assert!(matches!(wait(store.claim(OTHER_VAULT, &[], THIRD)), Err(Error::ForeignVault)));
+    assert!(matches!(wait(store.claim(OTHER_VAULT, &[SECOND], THIRD)), Err(Error::ForeignVault)));
     assert_eq!(wait(store.claimed()).unwrap(), Some(claim(SECOND)));
 }
 
@@ -83,7 +83,7 @@ pub fn claims_survive_a_restart(fixture: &dyn Fixture) {
     for next in incarnations {
         let store = fixture.open();
         assert_eq!(wait(store.claimed()).unwrap(), before.map(claim));
-        wait(store.claim(VAULT, before, next)).unwrap();
+        wait(store.claim(VAULT, before.as_slice(), next)).unwrap();
         before = Some(next);
     }
     assert_eq!(wait(fixture.open().claimed()).unwrap(), Some(claim(THIRD)));
@@ -92,7 +92,7 @@ pub fn claims_survive_a_restart(fixture: &dyn Fixture) {
 pub fn who_was_fenced_out_changes_nothing(fixture: &dyn Fixture) {
     let (store, old) = open_claimed(fixture);
     let root = wait(store.create(&old)).unwrap();
-    wait(store.claim(VAULT, Some(FIRST), SECOND)).unwrap();
+    wait(store.claim(VAULT, &[FIRST], SECOND)).unwrap();
     assert!(matches!(wait(store.create(&old)), Err(Error::Fenced)));
     assert!(matches!(wait(store.wrap(&old, root, &vault_key(1), b"")), Err(Error::Fenced)));
     assert!(matches!(wait(store.destroy(&old, root)), Err(Error::Fenced)));
@@ -108,9 +108,9 @@ pub fn who_was_fenced_out_changes_nothing(fixture: &dyn Fixture) {
 pub fn an_unclaimed_store_changes_nothing(fixture: &dyn Fixture) {
     let store = fixture.open();
     let root = RootId::from_bytes([5; 16]);
-    assert!(matches!(wait(store.create(&claim(FIRST))), Err(Error::ForeignVault)));
-    assert!(matches!(wait(store.wrap(&claim(FIRST), root, &vault_key(1), b"")), Err(Error::ForeignVault)));
-    assert!(matches!(wait(store.destroy(&claim(FIRST), root)), Err(Error::ForeignVault)));
+    assert!(matches!(wait(store.create(&claim(FIRST))), Err(Error::Unclaimed)));
+    assert!(matches!(wait(store.wrap(&claim(FIRST), root, &vault_key(1), b"")), Err(Error::Unclaimed)));
+    assert!(matches!(wait(store.destroy(&claim(FIRST), root)), Err(Error::Unclaimed)));
     assert!(wait(store.epochs()).unwrap().is_empty());
     assert_eq!(wait(store.claimed()).unwrap(), None);
 }
@@ -172,10 +172,10 @@ pub fn of_two_openers_the_later_claim_counts(fixture: &dyn Fixture) {
     let root = wait(one.create(&old)).unwrap();
     let two = fixture.open();
     assert_eq!(wait(two.claimed()).unwrap(), Some(old));
-    wait(two.claim(VAULT, Some(FIRST), SECOND)).unwrap();
+    wait(two.claim(VAULT, &[FIRST], SECOND)).unwrap();
     assert!(matches!(wait(one.create(&old)), Err(Error::Fenced)));
     assert!(matches!(wait(one.destroy(&old, root)), Err(Error::Fenced)));
-    assert!(matches!(wait(one.claim(VAULT, Some(FIRST), THIRD)), Err(Error::Fenced)));
+    assert!(matches!(wait(one.claim(VAULT, &[FIRST], THIRD)), Err(Error::Fenced)));
     let wrapped = wait(two.wrap(&claim(SECOND), root, &vault_key(7), b"")).unwrap();
     assert!(matches!(wait(one.wrap(&old, root, &vault_key(8), b"")), Err(Error::Fenced)));
     assert!(wait(one.unwrap(root, &wrapped, b"")).is_ok());

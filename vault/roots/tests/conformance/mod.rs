@@ -92,7 +92,7 @@ pub fn claim(incarnation: Incarnation) -> Claim {
 /// The store, claimed by the first incarnation.
 pub fn open_claimed(fixture: &dyn Fixture) -> (Arc<dyn RootStore>, Claim) {
     let store = fixture.open();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     (store, claim(FIRST))
 }
 

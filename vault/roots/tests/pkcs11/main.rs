@@ -72,7 +72,7 @@ fn names_keep_stores_apart_in_one_token() {
         let other = Pkcs11RootStore::open(Pkcs11Options { name: "other".into(), ..token.options() }).unwrap();
         assert_eq!(wait(other.claimed()).unwrap(), None);
         assert!(wait(other.epochs()).unwrap().is_empty());
-        wait(other.claim(OTHER_VAULT, None, FIRST)).unwrap();
+        wait(other.claim(OTHER_VAULT, &[], FIRST)).unwrap();
         assert!(matches!(wait(other.unwrap(root, &[1; 93], b"")), Err(Error::NoSuchRoot(_))));
         assert_eq!(wait(one.claimed()).unwrap(), Some(claim));
     });

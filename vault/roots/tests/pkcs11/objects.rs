@@ -132,9 +132,9 @@ fn roots_without_a_claim_are_not_taken_over() {
         let session = session(token);
         data(&session, "lethe claim").into_iter().for_each(|claim| session.destroy_object(claim).unwrap());
         assert_eq!(wait(store.claimed()).unwrap(), None);
-        let refused = wait(store.claim(OTHER_VAULT, None, SECOND)).unwrap_err();
+        let refused = wait(store.claim(OTHER_VAULT, &[], SECOND)).unwrap_err();
         assert!(words(&refused).contains("no claim says whose"), "{}", words(&refused));
-        assert!(matches!(wait(store.destroy(&claim, root)), Err(Error::ForeignVault)));
+        assert!(matches!(wait(store.destroy(&claim, root)), Err(Error::Unclaimed)));
         assert_eq!(wait(store.epochs()).unwrap(), [root]);
     });
 }
@@ -145,14 +145,14 @@ fn roots_without_a_claim_are_not_taken_over() {
 fn of_two_claims_with_one_number_one_counts() {
     with("objects::of_two_claims_with_one_number_one_counts", |token| {
         let (store, _) = open_claimed(token);
-        wait(store.claim(VAULT, Some(FIRST), THIRD)).unwrap();
+        wait(store.claim(VAULT, &[FIRST], THIRD)).unwrap();
         let session = session(token);
         put(&session, "lethe claim", &claim_bytes(1, SECOND));
         assert_eq!(wait(store.claimed()).unwrap(), Some(claim(SECOND)));
         assert_eq!(wait(token.store().claimed()).unwrap(), Some(claim(SECOND)));
         assert!(matches!(wait(store.create(&claim(THIRD))), Err(Error::Fenced)));
-        assert!(matches!(wait(store.claim(VAULT, Some(THIRD), FIRST)), Err(Error::Fenced)));
-        wait(store.claim(VAULT, Some(SECOND), FIRST)).unwrap();
+        assert!(matches!(wait(store.claim(VAULT, &[THIRD], FIRST)), Err(Error::Fenced)));
+        wait(store.claim(VAULT, &[SECOND], FIRST)).unwrap();
         assert_eq!(data(&session, "lethe claim").len(), 1);
     });
 }
@@ -183,7 +183,7 @@ fn of_many_who_claim_at_once_at_most_one_wins() {
                     let (store, start) = (token.store(), &start);
                     scope.spawn(move || {
                         start.wait();
-                        wait(store.claim(VAULT, Some(current), next)).is_ok().then_some(next)
+                        wait(store.claim(VAULT, &[current], next)).is_ok().then_some(next)
                     })
                 });
                 claimants.into_iter().filter_map(|claimant| claimant.join().unwrap()).collect()

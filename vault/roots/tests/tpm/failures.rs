@@ -104,7 +104,7 @@ fn a_change_is_not_made_on_an_old_sight() {
         assert_eq!(proxy.disturbed(), disturbed);
     };
     proxy.disturb(2);
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     expect_disturbed(2);
     proxy.disturb(3);
     let root = wait(store.create(&held)).unwrap();
@@ -134,7 +134,7 @@ fn a_listener_on_the_bus_hears_neither_roots_nor_authorisations() {
     let tpm = Swtpm::new();
     let proxy = Proxy::to(tpm.port());
     let store = TpmRootStore::open(TpmOptions { tcti: proxy.tcti(), ..tpm.options() }).unwrap();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let root = wait(store.create(&claim(FIRST))).unwrap();
     let wrapped = wait(store.wrap(&claim(FIRST), root, &vault_key(7), b"")).unwrap();
     wait(store.unwrap(root, &wrapped, b"")).unwrap();

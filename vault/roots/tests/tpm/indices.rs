@@ -116,9 +116,9 @@ fn roots_without_a_claim_are_not_taken_over() {
     tpm.tool("tpm2_nvundefine", &["0x018a4c00", "-C", "o"]);
     let store = tpm.store();
     assert_eq!(wait(store.claimed()).unwrap(), None);
-    let refused = wait(store.claim(OTHER_VAULT, None, SECOND)).unwrap_err();
+    let refused = wait(store.claim(OTHER_VAULT, &[], SECOND)).unwrap_err();
     assert!(words(&refused).contains("no claim says whose"), "{}", words(&refused));
-    assert!(matches!(wait(store.destroy(&held, root)), Err(Error::ForeignVault)));
+    assert!(matches!(wait(store.destroy(&held, root)), Err(Error::Unclaimed)));
     assert_eq!(wait(store.epochs()).unwrap(), [root]);
 }
 
@@ -157,6 +157,6 @@ fn a_claim_that_was_only_defined_is_none() {
     tpm.tool("tpm2_nvdefine", &["0x018a4c00", "-C", "o", "-s", "33", "-a", attributes, "-p", &auth]);
     let store = tpm.store();
     assert_eq!(wait(store.claimed()).unwrap(), None);
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     assert_eq!(wait(store.claimed()).unwrap(), Some(claim(FIRST)));
 }

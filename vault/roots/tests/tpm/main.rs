@@ -47,7 +47,7 @@ fn roots_are_not_made_faster_than_the_memory_endures() {
     let open = || TpmRootStore::open(TpmOptions { min_interval: hour, ..tpm.options() }).unwrap();
     let store = open();
     assert_eq!(store.min_interval(), hour);
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let root = wait(store.create(&claim(FIRST))).unwrap();
     let refused = words(&wait(store.create(&claim(FIRST))).unwrap_err());
     assert!(refused.contains("the next root may be made in"), "{refused}");

@@ -70,7 +70,7 @@ fn two_stores_over_a_resource_manager() {
     }
     let manager = Manager::start();
     let (one, two) = (manager.store(), manager.store());
-    wait(one.claim(VAULT, None, FIRST)).unwrap();
+    wait(one.claim(VAULT, &[], FIRST)).unwrap();
     let root = wait(one.create(&claim(FIRST))).unwrap();
     let wrapped = wait(one.wrap(&claim(FIRST), root, &vault_key(7), b"")).unwrap();
     assert_eq!(wait(two.unwrap(root, &wrapped, b"")).unwrap().to_root_store(), &[7; 32]);
@@ -108,7 +108,7 @@ fn of_two_who_claim_at_once_one_wins(one: &TpmRootStore, two: &TpmRootStore) -> 
                 let (next, start) = (Incarnation::from_bytes([who; 16]), &start);
                 scope.spawn(move || {
                     start.wait();
-                    wait(store.claim(VAULT, Some(current), next)).is_ok().then_some(next)
+                    wait(store.claim(VAULT, &[current], next)).is_ok().then_some(next)
                 })
             });
             claimants.into_iter().filter_map(|claimant| claimant.join().unwrap()).collect()

@@ -92,9 +92,9 @@ fn answers_that_are_lost() {
     let store = TransitRootStore::open(options).unwrap();
 
     proxy.lose_after(0);
-    assert!(wait(store.claim(VAULT, None, FIRST)).is_err());
+    assert!(wait(store.claim(VAULT, &[], FIRST)).is_err());
     proxy.lose_nothing();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let held = claim(FIRST);
 
     // Two changes: the register, the key.

@@ -49,7 +49,7 @@ fn tls_with_the_authority_that_was_named_and_no_other() {
         ..bao.options()
     };
     let store = TransitRootStore::open(options(bao.ca_file())).unwrap();
-    wait(store.claim(VAULT, None, FIRST)).unwrap();
+    wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let root = wait(store.create(&claim(FIRST))).unwrap();
     let wrapped = wait(store.wrap(&claim(FIRST), root, &vault_key(7), b"context")).unwrap();
     assert_eq!(wait(store.unwrap(root, &wrapped, b"context")).unwrap().to_root_store(), &[7; 32]);
@@ -78,7 +78,7 @@ fn names_keep_stores_apart_on_one_server() {
     let other = TransitRootStore::open(TransitOptions { name: "lethe-two".into(), ..bao.options() }).unwrap();
     assert_eq!(wait(other.claimed()).unwrap(), None);
     assert!(wait(other.epochs()).unwrap().is_empty());
-    wait(other.claim(OTHER_VAULT, None, FIRST)).unwrap();
+    wait(other.claim(OTHER_VAULT, &[], FIRST)).unwrap();
     let foreign = lethe_crypto::root::Claim { vault: OTHER_VAULT, incarnation: FIRST };
     let theirs = wait(other.create(&foreign)).unwrap();
     assert_eq!(wait(one.epochs()).unwrap(), [root]);

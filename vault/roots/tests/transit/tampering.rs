@@ -72,16 +72,16 @@ fn a_register_that_was_deleted_gives_its_roots_to_nobody() {
     for path in ["secret/data/lethe/roots", "secret/metadata/lethe/roots"] {
         bao.api("DELETE", path, &Value::Null);
         assert_eq!(wait(store.claimed()).unwrap(), None);
-        let refused = wait(store.claim(OTHER_VAULT, None, SECOND)).unwrap_err();
+        let refused = wait(store.claim(OTHER_VAULT, &[], SECOND)).unwrap_err();
         assert!(words(&refused).contains("no claim says whose"), "{}", words(&refused));
-        assert!(matches!(wait(store.destroy(&held, root)), Err(Error::ForeignVault)));
+        assert!(matches!(wait(store.destroy(&held, root)), Err(Error::Unclaimed)));
         assert_eq!(wait(store.epochs()).unwrap(), [root]);
     }
     // Once the operator has removed the roots, too, the name is free.
     let key = format!("transit/keys/lethe-{root}");
     bao.api("POST", &format!("{key}/config"), &json!({ "deletion_allowed": true }));
     bao.api("DELETE", &key, &Value::Null);
-    wait(store.claim(OTHER_VAULT, None, SECOND)).unwrap();
+    wait(store.claim(OTHER_VAULT, &[], SECOND)).unwrap();
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_register_of_another_format_is_refused_not_overwritten() {
     let (store, held) = open_claimed(&bao);
     bao.api("POST", "secret/data/lethe/roots", &json!({ "data": { "somebody": "else's" } }));
     assert!(wait(store.claimed()).is_err());
-    assert!(wait(store.claim(VAULT, Some(FIRST), SECOND)).is_err());
+    assert!(wait(store.claim(VAULT, &[FIRST], SECOND)).is_err());
     assert!(wait(store.create(&held)).is_err());
     let content = bao.api("GET", "secret/data/lethe/roots", &Value::Null);
     assert_eq!(content["data"]["data"]["somebody"], "else's");
@@ -130,7 +130,7 @@ fn of_many_who_claim_at_once_exactly_one_wins() {
                 let (store, start) = (bao.store(), &start);
                 scope.spawn(move || {
                     start.wait();
-                    wait(store.claim(VAULT, Some(current), next)).is_ok().then_some(next)
+                    wait(store.claim(VAULT, &[current], next)).is_ok().then_some(next)
                 })
             });
             claimants.into_iter().filter_map(|claimant| claimant.join().unwrap()).collect()

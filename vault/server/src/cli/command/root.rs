@@ -89,7 +89,8 @@ fn check(out: Output, config: &Config) -> Result<Exit, Failure> {
         "from": report.from,
         "opens": report.fault.is_none(),
         "fault": report.fault,
-        "claimed": report.claimed,
+        "claimed": report.refused.is_none(),
+        "refused": report.refused,
         "retiring": retiring,
         "replicas": replicas,
         "orphans": report.orphans,
@@ -111,9 +112,8 @@ fn card(report: &RootReport, sound: bool) -> Card {
         .row("store", report.store)
         .maybe("coming from", report.from)
         .row("root", format!("{}, {opens}", report.root));
-    if !report.claimed {
-        let why = "by another copy of this vault that was started since, or for a move that needs root.from";
-        card = card.row("claimed", format!("{why}; a start is fenced out"));
+    if let Some(why) = &report.refused {
+        card = card.row("a start is refused", why);
     }
     for replica in &report.replicas {
         let state = match (&replica.fault, replica.holds_root) {
