@@ -94,6 +94,7 @@ impl MigratingRootStore {
     async fn complete(&self, claim: &Claim) -> Result<()> {
         if self.stage().await? == Stage::Moved && self.is_disguised(self.new.claimed().await?).await? {
             self.new.claim(claim.vault, Some(disguise(*claim).incarnation), claim.incarnation).await?;
+            fail::fail_point!("root-migrating-completed");
         }
         Ok(())
     }

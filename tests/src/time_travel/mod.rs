@@ -29,8 +29,10 @@ mod report;
 mod roots;
 mod rows;
 mod seen;
+mod traced;
 mod wal;
 
 pub use history::{Counts, History};
 pub use judge::{Opened, Verdict};
 pub use report::Report;
+pub(crate) use traced::{Shredded, Traced, is_root_file};

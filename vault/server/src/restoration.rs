@@ -19,7 +19,7 @@ use crate::keyring::Keyring;
 use crate::opening::{self, Foundation, OpenError, find_burnt};
 use crate::records::{IntentRecord, ProfileRecord, decode};
 use crate::silo::Loaded;
-use crate::store::{Backups, Change, Key, MirrorId, ProfileNumber, RowKind, Store, StoreError, Truth};
+use crate::store::{Backups, Change, Key, MirrorId, ProfileNumber, RowKind, Store, StoreError, Truth, sync_folder};
 
 /// How long mirrors may take to be copied to.
 const COPY: Duration = Duration::from_secs(3600);
@@ -106,6 +106,7 @@ pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result
     truth.adopt(&db)?;
     // The mirrors are opened again with the store.
     drop(truth);
+    fail::fail_point!("restore-adopted");
     let takeover = if source.take_over { Takeover::ClaimAnyway } else { Takeover::Refuse };
     let mut vault = Foundation::restoring(config, takeover).await?;
     let restored = bring_up(&mut vault, &source).await;
@@ -133,6 +134,7 @@ async fn bring_up(vault: &mut Foundation, source: &Source<'_>) -> std::result::R
             change.delete(key.clone());
         }
         store.commit(change).await?;
+        fail::fail_point!("restore-rows-removed");
     }
     let mut report = sifted.report;
     let redraw = find_burnt(store, keys, &sifted.owned)?;
@@ -144,8 +146,10 @@ async fn bring_up(vault: &mut Foundation, source: &Source<'_>) -> std::result::R
             Outcome::Pending(failure) => return Err(failure.into()),
         }
     }
+    fail::fail_point!("restore-redrawn");
     report.epoch = vault.writer.epoch().number;
     let sequence = vault.store.commit(finished(&report, source.lost_mirrors)?).await?.sequence;
+    fail::fail_point!("restore-finished");
     vault.store.mirrored_within(sequence, COPY).await?;
     Ok(report)
 }
@@ -177,14 +181,17 @@ fn write_bulk(truth: &Truth, db: &Path, folder: &Path, number: Option<u32>) -> R
     }
     opening::create_folder(&unfinished)?;
     tracing::info!(number, "writing the files of a backup");
+    fail::fail_point!("restore-before-files");
     if let Err(refused) = backups.restore(number, &unfinished).and_then(|()| truth.begin(&unfinished)) {
         // It is a copy: whatever is the matter with it, nothing is lost.
         drop(std::fs::remove_dir_all(&unfinished));
         return Err(refused.into());
     }
+    fail::fail_point!("restore-files-marked");
     std::fs::rename(&unfinished, db).map_err(io)?;
+    fail::fail_point!("restore-renamed");
     let parent = db.parent().unwrap_or(db);
-    std::fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)
+    sync_folder(parent).map_err(io)
 }
 
 /// The change that ends a restore, with its record in the vault's log.

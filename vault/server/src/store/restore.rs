@@ -96,14 +96,17 @@ impl Truth {
         let Some(Found { age, mirror, .. }) = self.newest() else { return Ok(()) };
         tracing::info!(mirror = %mirror.path().display(), epoch = age.epoch, "adopting the key tree and the logs of a mirror");
         mark(&db, COPYING)?;
+        fail::fail_point!("restore-before-copy");
         copy(&mirror.reader(), &db, None)?;
         let given_up: Vec<_> = self.lost.iter().map(|id| Row::Delete(Key::Mirror { id: *id })).collect();
         db.write(&[&given_up])?;
+        fail::fail_point!("restore-copied");
         // From here on the mirrors follow this database, whose sequence is another.
         for Found { position, mirror, .. } in &self.found {
             mirror.write(&[&[Position { sequence: 0, ..*position }.row()]])?;
             mirror.sync()?;
         }
+        fail::fail_point!("restore-before-adopted");
         mark(&db, ADOPTED)
     }
 

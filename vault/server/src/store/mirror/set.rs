@@ -191,9 +191,6 @@ fn was_begun(main: &Database, id: MirrorId, mirror: &Database) -> Result<bool, S
 }
 
 fn make(path: &Path) -> Result<(MirrorId, Database), StoreError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
     Ok((MirrorId::random()?, Database::open_small(path)?))
 }
 
