@@ -153,6 +153,11 @@ impl Ledger {
         number
     }
 
+    /// What the clock shows.
+    pub(super) const fn now(&self) -> u64 {
+        self.clock
+    }
+
     /// The next moment. Whoever records what the server does is told that it has come.
     pub(super) fn tick(&mut self) -> u64 {
         self.clock += 1;

@@ -9,8 +9,8 @@ use super::Blow;
 use super::points::{Kind, Point, points};
 use crate::crash::clients::Clients;
 use crate::crash::ledger::Ledger;
-use crate::crash::work;
 use crate::crash::{DIMENSION, SUBJECTS, TENANT};
+use crate::crash::{inspect, work};
 use crate::disk::{Device, Disks, Event, Fault, Image, Moment, Recorder, Trace};
 use crate::failpoints::{FAILPOINTS, every};
 use crate::time_travel::{Traced, is_root_file};
@@ -24,6 +24,8 @@ pub(super) struct Recording {
     pub(super) kind: Kind,
     pub(super) disks: Disks,
     pub(super) points: Vec<Point>,
+    /// What the clients' clock showed when it began.
+    begun: u64,
     /// The clients, as they are at the end.
     pub(super) clients: Arc<Clients>,
     /// Backups, by number, and the clock when each was begun.
@@ -34,10 +36,11 @@ pub(super) struct Recording {
 
 impl Recording {
     fn new(kind: Kind, base: &Home, trace: Trace, clients: &Arc<Clients>, backups: &Arc<Vec<(u32, u64)>>) -> Self {
-        let (points, mirrored) = (points(&trace, kind), mirrored(&trace));
+        let begun = if kind == Kind::Life { 0 } else { clients.ledger().now() };
+        let (points, mirrored) = (points(&trace, kind, begun), mirrored(&trace, begun));
         let disks = Disks::new(base.path(), trace);
         let (clients, backups) = (Arc::clone(clients), Arc::clone(backups));
-        Self { kind, disks, points, clients, backups, mirrored }
+        Self { kind, disks, points, begun, clients, backups, mirrored }
     }
 
     /// How it may end.
@@ -52,7 +55,7 @@ impl Recording {
     /// What clients knew at a moment.
     pub(super) fn clock(&self, at: Moment) -> u64 {
         let before = self.points.partition_point(|point| point.at <= at);
-        before.checked_sub(1).map_or(0, |last| self.points[last].clock)
+        before.checked_sub(1).map_or(self.begun, |last| self.points[last].clock)
     }
 }
 
@@ -132,19 +135,25 @@ async fn life(setup: Setup, seed: u64) -> (Recording, Home) {
     let mut backups = Vec::new();
     let steps = variable("LETHE_HISTORY").map_or(STEPS, |operations: usize| (operations / 40).clamp(STEPS, 50));
     for chapter in 0..4 {
-        work::for_a_while(&clients, seed ^ (chapter << 32), steps).await;
+        let working = work::for_a_while(&clients, seed ^ (chapter << 32), steps);
         match chapter {
             0 | 2 => {
                 let clock = clients.ledger().tick();
-                let made = clients.operator.back_up().await.unwrap();
+                let ((), made) = tokio::join!(working, clients.operator.back_up());
+                let made = made.unwrap();
                 assert_eq!(made.state(), BackupState::Done, "{made:?}");
                 backups.push((made.name["backups/".len()..].parse().unwrap(), clock));
-                clients.ledger().tick();
             }
-            1 => vault.restart().await,
-            _ => drop(clients.operator.prune_backups(1).await.unwrap()),
+            1 => {
+                working.await;
+                vault.restart().await;
+            }
+            _ => {
+                working.await;
+                drop(clients.operator.prune_backups(1).await.unwrap());
+            }
         }
-        super::super::inspect::receipts(&clients, false).await;
+        inspect::receipts(&clients, false).await;
         for of_vault in [false, true] {
             clients.take_checkpoint(of_vault).await.expect("nobody kills the server now");
         }
@@ -159,9 +168,9 @@ async fn life(setup: Setup, seed: u64) -> (Recording, Home) {
 
 /// When the mirror's log was written to, with the clock of what a later writing must have had before it: what was
 /// acknowledged before the writing that came before.
-fn mirrored(trace: &Trace) -> Vec<(Moment, u64)> {
+fn mirrored(trace: &Trace, begun: u64) -> Vec<(Moment, u64)> {
     let mut of_mirror = std::collections::HashSet::new();
-    let (mut clock, mut before) = (0, 0);
+    let (mut clock, mut before) = (begun, begun);
     let mut found = Vec::new();
     for (place, event) in trace.events.iter().enumerate() {
         match event {

@@ -18,7 +18,7 @@ use crate::crash::{evidence, inspect};
 use crate::disk::{Device, Fault, Image};
 use crate::residue::files;
 use crate::time_travel::{Shredded, Traced};
-use crate::{Home, Ran, Setup, Vault};
+use crate::{Home, Setup, Vault};
 
 /// What is to be judged.
 pub(super) struct Case {
@@ -151,13 +151,16 @@ impl Case {
             if point.clock == 0 {
                 return asks(vault).await;
             }
-            let (clients, stage) = (&self.recording.clients, ledger);
             if is_strict {
-                let clients = Arc::new(clients.before(vault, stage));
+                if !way_out::mirrors_follow(vault).await {
+                    way_out::drop_mirrors(vault, bare).await?;
+                    verdict.end = End::LedOut;
+                }
+                let clients = Arc::new(self.recording.clients.before(vault, ledger));
                 return self.look_closely(vault, clients, verdict).await;
             }
             let covered = self.mirrored_until(point.at).max(self.lie_began());
-            return self.look_for_what_must_be(vault, stage, covered, None, verdict).await;
+            return self.look_for_what_must_be(vault, ledger, covered, false, verdict).await;
         };
         let log = refused.log;
         if is_strict {
@@ -171,13 +174,25 @@ impl Case {
             verdict.wrong.push(format!("it names no way out: {log}"));
         }
         verdict.end = End::LedOut;
-        let (way, ran) = way_out::take(bare, vault.home()).map_err(|said| format!("no way led out: {log}\n{said}"))?;
+        let (way, ran) = match way_out::take(bare, vault.home()) {
+            Ok(taken) => taken,
+            // The data is lost as a whole, and nobody had made a backup: it says so.
+            Err(_) if self.newest_backup(vault.home()) == 0 => {
+                verdict.end = End::Refused;
+                return Ok(());
+            }
+            Err(said) => return Err(format!("no way led out: {log}\n{said}")),
+        };
         vault.try_start().await.map_err(|exited| format!("it does not start after {way:?}: {}", exited.log))?;
         let sure = match way {
             Way::InPlace => self.lie_began(),
             Way::Backup => self.newest_backup(vault.home()),
         };
-        self.look_for_what_must_be(vault, ledger, sure, Some(&ran), verdict).await
+        self.look_for_what_must_be(vault, ledger, sure, true, verdict).await?;
+        if verdict.told > 0 && ran.answer["lost_slots"].as_u64() == Some(0) {
+            verdict.wrong.push(format!("a restore lost something and did not say so: {}", ran.answer));
+        }
+        Ok(())
     }
 
     /// Runs the restore again until it has ended, and starts.
@@ -189,37 +204,24 @@ impl Case {
         verdict: &mut Verdict,
     ) -> Result<(), String> {
         let folder = vault.home().backups().display().to_string();
-        let mut ran = bare.run(vault.home(), &["restore", "--backup", &folder]);
+        let ran = bare.run(vault.home(), &["restore", "--backup", &folder]);
+        let mut said = Vec::new();
+        // It may have ended: then there is a vault in the way.
         if ran.code != Some(0) && !ran.log.contains("move it away") {
-            let fault = ran.log;
-            if !matches!(self.blow, Blow::Lied(_)) {
-                return Err(format!("the restore cannot be done again: {fault}"));
-            }
-            let (_, led) =
-                way_out::take(bare, vault.home()).map_err(|said| format!("no way led out: {fault}\n{said}"))?;
-            verdict.end = End::LedOut;
-            ran = led;
+            said.push(ran.log);
+        } else if let Err(exited) = vault.try_start().await {
+            said.push(exited.log);
         }
-        if let Err(exited) = vault.try_start().await {
+        if !said.is_empty() {
             if !matches!(self.blow, Blow::Lied(_)) {
-                return Err(format!("it does not start after the restore: {}", exited.log));
+                return Err(format!("the restore cannot be done again: {said:?}"));
             }
-            let (_, led) =
-                way_out::take(bare, vault.home()).map_err(|said| format!("no way led out: {}\n{said}", exited.log))?;
+            way_out::take(bare, vault.home()).map_err(|more| format!("no way led out: {said:?}\n{more}"))?;
             verdict.end = End::LedOut;
-            ran = led;
             vault.try_start().await.map_err(|exited| format!("it does not start after the way out: {}", exited.log))?;
         }
         let sure = self.recording.backups.last().map_or(0, |(_, clock)| *clock);
-        // The history's own restore may have told it all before this one.
-        let told = if ran.code == Some(0) { Some(&ran) } else { None };
-        let told = told.filter(|ran| ran.answer["lost_slots"].as_u64() != Some(0));
-        let before = verdict.told;
-        self.look_for_what_must_be(vault, ledger, sure, told, verdict).await?;
-        if told.is_none() {
-            verdict.told = before;
-        }
-        Ok(())
+        self.look_for_what_must_be(vault, ledger, sure, true, verdict).await
     }
 
     /// Nothing that was acknowledged may be missing: all that is looked at after a crash.
@@ -254,7 +256,7 @@ impl Case {
         vault: &Arc<Vault>,
         ledger: Ledger,
         sure: u64,
-        restored: Option<&Ran>,
+        restored: bool,
         verdict: &mut Verdict,
     ) -> Result<(), String> {
         let then = self.recording.clients.ledger().as_of(sure.min(self.recording.points[self.place].clock));
@@ -278,8 +280,8 @@ impl Case {
                         verdict.lost += 1;
                         verdict.wrong.push(format!("face {face} was sure, and is lost"));
                     }
-                    (false, Some(_)) => verdict.told += 1,
-                    (false, None) => verdict.unmirrored += 1,
+                    (false, true) => verdict.told += 1,
+                    (false, false) => verdict.unmirrored += 1,
                 }
             }
             for face in found.intersection(&gone) {
@@ -289,12 +291,6 @@ impl Case {
             for face in found.difference(&now.possible).filter(|face| !before.possible.contains(face)) {
                 verdict.wrong.push(format!("face {face} is found, and never was to be"));
             }
-        }
-        if let Some(ran) = restored
-            && verdict.told > 0
-            && ran.answer["lost_slots"].as_u64() == Some(0)
-        {
-            verdict.wrong.push(format!("a restore lost something and did not say so: {}", ran.answer));
         }
         let looked = {
             let (clients, vault) = (Arc::clone(&clients), Arc::clone(vault));

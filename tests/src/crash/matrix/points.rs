@@ -78,10 +78,10 @@ pub(super) enum Kind {
     Restore,
 }
 
-/// Reads the points out of a trace, one after the other.
-pub(super) fn points(trace: &Trace, kind: Kind) -> Vec<Point> {
+/// Reads the points out of a trace, one after the other. `clock` is what the clients' clock showed when it began.
+pub(super) fn points(trace: &Trace, kind: Kind, clock: u64) -> Vec<Point> {
     let mut reader =
-        Reader { kind, clock: 0, starting: true, committing: false, open: HashMap::new(), syncs: HashMap::new() };
+        Reader { kind, clock, starting: true, committing: false, open: HashMap::new(), syncs: HashMap::new() };
     let events = trace.events.iter().enumerate();
     events.flat_map(|(place, event)| reader.read(place + 1, event)).collect()
 }

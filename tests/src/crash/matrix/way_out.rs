@@ -1,6 +1,10 @@
 //! What an operator does with a server that refuses to start and says what can be done about it.
 
-use crate::{Home, Ran, Setup};
+use std::time::Duration;
+
+use lethe_proto::v1::MirrorState;
+
+use crate::{Home, Ran, Setup, Vault};
 
 /// What led out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,4 +46,36 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
         said.push(ran.log);
     }
     Err(said.join("\n"))
+}
+
+/// Whether all mirrors have what the vault has, after a while.
+pub(super) async fn mirrors_follow(vault: &Vault) -> bool {
+    let operator = vault.operator();
+    loop {
+        let mirrors = operator.mirrors().await.expect("a vault tells of its mirrors");
+        if mirrors.iter().any(|mirror| mirror.state() == MirrorState::Failing) {
+            return false;
+        }
+        if mirrors.iter().all(|mirror| mirror.state() == MirrorState::Following) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Gives a mirror up that is lost, and has another follow in its place.
+///
+/// # Errors
+/// What the commands said.
+pub(super) async fn drop_mirrors(vault: &Vault, setup: &Setup) -> Result<(), String> {
+    vault.stop().await;
+    let listed = setup.run(vault.home(), &["mirror", "list"]);
+    let Some(id) = listed.answer["mirror"].as_str() else { return Err(format!("no mirror is listed: {listed:?}")) };
+    std::fs::remove_dir_all(vault.home().mirror()).unwrap();
+    let dropped = setup.run(vault.home(), &["mirror", "drop", id]);
+    if dropped.code != Some(0) {
+        return Err(format!("the mirror cannot be dropped: {dropped:?}"));
+    }
+    vault.try_start().await.map_err(|exited| format!("it does not start without the mirror: {}", exited.log))?;
+    if mirrors_follow(vault).await { Ok(()) } else { Err("no other mirror follows".to_owned()) }
 }
