@@ -49,9 +49,14 @@ pub const AT_START: [&str; 3] = ["epoch-claiming", "epoch-claimed", "root-file-r
 pub const AT_FOUNDING: [&str; 4] =
     ["epoch-founding", "epoch-founding-claimed", "epoch-founding-root-created", "epoch-founded"];
 
+/// All of them.
+#[must_use]
+pub fn all() -> Vec<&'static str> {
+    [&AT_WORK[..], &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES, &OF_MOVES, &OF_FILES, &AT_START, &AT_FOUNDING].concat()
+}
+
 /// All of them, each with the same action of the crate `fail`.
 #[must_use]
 pub fn every(action: &str) -> String {
-    let all = [&AT_WORK[..], &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES, &OF_MOVES, &OF_FILES, &AT_START, &AT_FOUNDING];
-    all.concat().iter().map(|step| format!("{step}={action}")).collect::<Vec<_>>().join(";")
+    all().iter().map(|step| format!("{step}={action}")).collect::<Vec<_>>().join(";")
 }

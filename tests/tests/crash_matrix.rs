@@ -24,6 +24,7 @@ async fn whatever_step_is_the_last_nothing_is_lost_and_nothing_comes_back() {
     println!("{SEED}={seed}");
     let mut matrix = Matrix::record(lethe_failpoints(), seed).await;
     println!("durable steps: {:?}", matrix.steps());
+    assert_eq!(matrix.unreached(), Vec::<&str>::new(), "failpoints of which nothing is known");
     let report = matrix.judge(cases()).await;
     println!("{report}");
     for operation in Operation::ALL {

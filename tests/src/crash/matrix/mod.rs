@@ -72,6 +72,13 @@ impl Matrix {
         steps
     }
 
+    /// Failpoints that no recording has come by.
+    #[must_use]
+    pub fn unreached(&self) -> Vec<&'static str> {
+        let points = || self.recordings.iter().flat_map(|recording| &recording.points);
+        crate::failpoints::all().into_iter().filter(|name| !points().any(|point| point.step == *name)).collect()
+    }
+
     /// Judges every operation under every fault: so many steps of each, or all.
     pub async fn judge(&mut self, steps: Option<usize>) -> Report {
         let mut cases = Vec::new();
