@@ -87,8 +87,8 @@ clippy:
 
 .PHONY: unit
 unit:
-	$(call step,tests: the server that they start)
-	@$(CARGO) build $(BUILD) --workspace --bin lethe
+	$(call step,tests: the server that they start and what records it)
+	@$(CARGO) build $(BUILD) --workspace --bin lethe --lib
 	@$(CARGO) build $(BUILD) --workspace --features lethe-vault/failpoints --bin lethe-failpoints
 	$(call step,tests)
 	@$(CARGO) nextest run $(BUILD) --workspace --no-fail-fast
@@ -124,8 +124,8 @@ kernels: setup ## The same for single kernels, with criterion.
 
 .PHONY: soak
 soak: setup ## The same tests with raised counts: LETHE_KILLS kills (500), LETHE_HISTORY operations (2000), PROPTEST_CASES (4096).
-	$(call step,soak: the servers that are killed)
-	@$(CARGO) build $(BUILD) --workspace --bin lethe
+	$(call step,soak: the servers that are killed and what records them)
+	@$(CARGO) build $(BUILD) --workspace --bin lethe --lib
 	@$(CARGO) build $(BUILD) --workspace --features lethe-vault/failpoints --bin lethe-failpoints
 	$(call step,soak)
 	@LETHE_SOAK=1 LETHE_HISTORY='$(LETHE_HISTORY)' LETHE_KILLS='$(LETHE_KILLS)' PROPTEST_CASES="$${PROPTEST_CASES:-4096}" \

@@ -37,6 +37,20 @@ pub fn lethe_failpoints() -> PathBuf {
     path
 }
 
+/// Where the recorder of what servers write is: beside `lethe`.
+///
+/// # Panics
+/// When there is none.
+pub(crate) fn recorder() -> PathBuf {
+    let path = lethe().with_file_name("liblethe_recorder.so");
+    assert!(
+        path.is_file(),
+        "there is no recorder at {}; build it first: cargo build --release --workspace --lib",
+        path.display()
+    );
+    path
+}
+
 /// `target/release/lethe`, as seen from `target/release/deps/<test>`.
 fn beside() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");

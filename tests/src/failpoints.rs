@@ -3,10 +3,12 @@
 /// The variable that says which of them do what.
 pub const FAILPOINTS: &str = "FAILPOINTS";
 /// Durable steps that clients reach.
-pub const AT_WORK: [&str; 13] = [
+pub const AT_WORK: [&str; 16] = [
     "commit-before-write",
     "commit-before-follow",
     "commit-before-sync",
+    "commit-synced",
+    "epoch-beginning",
     "epoch-root-created",
     "epoch-key-wrapped",
     "epoch-committed",
@@ -14,12 +16,46 @@ pub const AT_WORK: [&str; 13] = [
     "epoch-authenticated",
     "epoch-root-destroyed",
     "epoch-destruction-logged",
+    "root-file-before-sync",
     "root-file-overwritten",
     "root-file-replica-written",
     "root-file-replica-wiped",
 ];
+/// Durable steps of the copies of a vault's rows.
+pub const OF_MIRRORS: [&str; 5] =
+    ["mirror-before-copy", "mirror-copied", "mirror-before-write", "mirror-before-sync", "mirror-synced"];
+/// Durable steps of backups.
+pub const OF_BACKUPS: [&str; 4] = ["backup-beginning", "backup-made", "backup-before-prune", "backup-pruned"];
+/// Durable steps of a restore; those of the epoch that it ends with are [`AT_WORK`].
+pub const OF_RESTORES: [&str; 9] = [
+    "restore-before-files",
+    "restore-files-marked",
+    "restore-renamed",
+    "restore-before-copy",
+    "restore-copied",
+    "restore-adopted",
+    "restore-rows-removed",
+    "restore-redrawn",
+    "restore-finished",
+];
+/// Durable steps of a move to another root store; those of its epoch are [`AT_WORK`].
+pub const OF_MOVES: [&str; 3] = ["root-migrating-claimed", "root-migrating-destroyed", "root-migrating-completed"];
+/// Durable steps of a root store's file that is made.
+pub const OF_FILES: [&str; 2] = ["root-file-before-name", "root-file-created"];
 /// Durable steps of a start.
 pub const AT_START: [&str; 3] = ["epoch-claiming", "epoch-claimed", "root-file-replica-claimed"];
 /// Durable steps of the first start.
 pub const AT_FOUNDING: [&str; 4] =
     ["epoch-founding", "epoch-founding-claimed", "epoch-founding-root-created", "epoch-founded"];
+
+/// All of them.
+#[must_use]
+pub fn all() -> Vec<&'static str> {
+    [&AT_WORK[..], &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES, &OF_MOVES, &OF_FILES, &AT_START, &AT_FOUNDING].concat()
+}
+
+/// All of them, each with the same action of the crate `fail`.
+#[must_use]
+pub fn every(action: &str) -> String {
+    all().iter().map(|step| format!("{step}={action}")).collect::<Vec<_>>().join(";")
+}

@@ -33,6 +33,7 @@ mod call;
 mod caller;
 mod cli;
 pub mod crash;
+mod disk;
 mod faces;
 pub mod failpoints;
 mod home;

@@ -53,10 +53,11 @@ impl Process {
 
     /// Waits until it serves; the endpoint, or how it ended instead.
     pub(crate) async fn serving(&mut self) -> Result<String, Exited> {
-        let told = self.said.wait_for(|said| said.over || said.listening.is_some());
-        let told = tokio::time::timeout(PATIENCE, told).await.expect("the server neither starts nor ends").unwrap();
-        let listening = told.listening.clone();
-        drop(told);
+        let listening = {
+            let told = self.said.wait_for(|said| said.over || said.listening.is_some());
+            let told = tokio::time::timeout(PATIENCE, told).await.expect("the server neither starts nor ends").unwrap();
+            told.listening.clone()
+        };
         match listening {
             Some(line) => Ok(line["endpoint"].as_str().expect("the server tells its endpoint").to_owned()),
             None => Err(self.exited().await),

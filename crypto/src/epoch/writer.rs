@@ -145,6 +145,7 @@ impl<J: Journal> EpochWriter<J> {
     /// Steps 1 and 2 of rule 4.
     async fn commit(&mut self, redraw: &Redraw, batch: &J::Batch) -> Result<()> {
         let claim = self.claim();
+        fail_point!("epoch-beginning");
         let root = self.roots.create(&claim).await?;
         fail_point!("epoch-root-created");
         let prepared = self.prepare(&claim, root, redraw).await;

@@ -99,6 +99,7 @@ impl MigratingRootStore {
         let sight = self.look().await?;
         if sight.stage == Stage::Moved && is_disguised(sight.new) && sight.held() == Some(*claim) {
             self.new.claim(claim.vault, &[claim.disguised().incarnation], claim.incarnation).await?;
+            fail::fail_point!("root-migrating-completed");
         }
         Ok(())
     }

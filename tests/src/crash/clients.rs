@@ -57,6 +57,30 @@ impl Clients {
         }
     }
 
+    /// The same people, with the keys that they have, before another server; they know what `ledger` says.
+    pub(super) fn before(&self, vault: &Vault, ledger: Ledger) -> Self {
+        let same = |caller: &Caller| vault.caller(caller.key().map(str::to_owned)).on(super::TENANT);
+        Self {
+            enroller: same(&self.enroller),
+            officer: same(&self.officer),
+            analyst: same(&self.analyst),
+            authenticator: same(&self.authenticator),
+            auditor: same(&self.auditor),
+            operator: same(&self.operator),
+            tenant_log: self.tenant_log.clone(),
+            tenant_key: self.tenant_key.clone(),
+            vault_key: self.vault_key.clone(),
+            ledger: Mutex::new(ledger),
+            may_end: AtomicBool::new(false),
+            seed: self.seed,
+        }
+    }
+
+    /// What happened, also if somebody found a contradiction and panicked.
+    pub(super) fn counts(&self) -> super::Counts {
+        self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner).counts.clone()
+    }
+
     pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap()
     }
@@ -361,8 +385,9 @@ impl Clients {
         assert_eq!(verified.step().from_root, verified.destruction.root, "the root that was left is the destroyed one");
         let mut ledger = self.ledger();
         ledger.hold(VAULT_LOG, &verified.checkpoint);
-        let proof = Proof { root: *verified.destruction.root.as_bytes() };
-        if ledger.receipts.insert(name.to_owned(), Some(proof)).is_none_or(|before| before.is_none()) {
+        if !matches!(ledger.receipts.get(name), Some(Some(_))) {
+            let proof = Proof { at: ledger.tick(), root: *verified.destruction.root.as_bytes() };
+            ledger.receipts.insert(name.to_owned(), Some(proof));
             ledger.counts.receipts.0 += 1;
         }
         Ok(true)
@@ -371,7 +396,8 @@ impl Clients {
 
 impl Ledger {
     fn hold(&mut self, log: &str, checkpoint: &Checkpoint) {
-        self.checkpoints.push(Held { log: log.to_owned(), size: checkpoint.size, root: checkpoint.root });
+        let at = self.tick();
+        self.checkpoints.push(Held { at, log: log.to_owned(), size: checkpoint.size, root: checkpoint.root });
     }
 }
 

@@ -26,6 +26,17 @@ pub(super) enum Op {
     Look(Face),
 }
 
+impl Op {
+    /// The request that it is, if it changes something.
+    pub(super) fn request(self) -> Option<RequestNumber> {
+        match self {
+            Self::Enroll(request) | Self::Replace { new: request, .. } => Some(request),
+            Self::Delete(request, _) | Self::Erase(request) => Some(request),
+            Self::Look(_) => None,
+        }
+    }
+}
+
 /// Templates of one model that the API lets a subject have.
 const MOST_TEMPLATES: usize = 16;
 

@@ -20,11 +20,11 @@ const OLD: usize = 4;
 const FAILURES: usize = 8;
 
 /// What was found of an applicant id.
-struct Finding {
-    account: usize,
+pub(super) struct Finding {
+    pub(super) account: usize,
     exists: bool,
     /// Faces that are found, and the name of the template each is found by.
-    found: BTreeMap<Face, String>,
+    pub(super) found: BTreeMap<Face, String>,
     looked: usize,
     gallery: i64,
 }
@@ -43,7 +43,12 @@ pub(super) async fn everything(clients: &Clients, random: &mut ChaCha8Rng, all_o
 }
 
 /// Faces of an account that are to be looked for: all that may be there, and some that may not.
-fn watched(clients: &Clients, account: usize, random: &mut ChaCha8Rng, all_of_old: bool) -> (usize, BTreeSet<Face>) {
+pub(super) fn watched(
+    clients: &Clients,
+    account: usize,
+    random: &mut ChaCha8Rng,
+    all_of_old: bool,
+) -> (usize, BTreeSet<Face>) {
     let ledger = clients.ledger();
     let known = &ledger.accounts[account];
     let mut faces = Bounds::of(&known.before).possible;
@@ -63,7 +68,7 @@ fn watched(clients: &Clients, account: usize, random: &mut ChaCha8Rng, all_of_ol
 }
 
 /// Search, Get, ListTemplates and Verify tell the same.
-async fn look(clients: &Clients, account: usize, faces: BTreeSet<Face>) -> Finding {
+pub(super) async fn look(clients: &Clients, account: usize, faces: BTreeSet<Face>) -> Finding {
     let id = clients.ledger().accounts[account].id.clone();
     let subject = clients.analyst.subject_name(&id);
     let (mut found, mut gallery) = (BTreeMap::new(), 0);

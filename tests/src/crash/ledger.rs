@@ -5,6 +5,7 @@ use lethe_crypto::log::merkle::Hash;
 use lethe_proto::v1;
 
 use super::history::{Answer, Call, Face, Op, RequestNumber, State};
+use crate::disk::Recorder;
 
 /// Everything the clients know: what they asked, what they were answered, and what they hold as proof.
 #[derive(Default)]
@@ -22,10 +23,12 @@ pub(super) struct Ledger {
     /// The first request of this life.
     pub(super) life: usize,
     clock: u64,
+    /// Told of each tick of the clock.
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// One applicant id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Account {
     pub(super) id: String,
     /// What may have been known of it when this life began.
@@ -48,6 +51,7 @@ pub(super) struct Silo {
 }
 
 /// A request that changes something. The face that it enrolls has its number.
+#[derive(Clone)]
 pub(super) struct Request {
     pub(super) account: usize,
     pub(super) op: Op,
@@ -75,7 +79,10 @@ pub(super) struct Acknowledged {
 }
 
 /// A verified receipt.
+#[derive(Clone)]
 pub(super) struct Proof {
+    /// When it was told.
+    pub(super) at: u64,
     /// The root that it says is destroyed.
     pub(super) root: [u8; 16],
 }
@@ -83,6 +90,8 @@ pub(super) struct Proof {
 /// A checkpoint that was given out.
 #[derive(Clone)]
 pub(super) struct Held {
+    /// When it was told.
+    pub(super) at: u64,
     pub(super) log: String,
     pub(super) size: u64,
     pub(super) root: Hash,
@@ -140,6 +149,9 @@ impl fmt::Display for Counts {
     }
 }
 
+/// Requests before a moment that clients go on with after it.
+const REPEATED: usize = 24;
+
 /// A call that was begun: its account, and its place there.
 #[derive(Clone, Copy)]
 pub(super) struct Begun(usize, usize);
@@ -161,16 +173,30 @@ impl Ledger {
         number
     }
 
-    pub(super) fn begin(&mut self, account: usize, op: Op) -> Begun {
+    /// What the clock shows.
+    pub(super) const fn now(&self) -> u64 {
+        self.clock
+    }
+
+    /// The next moment. Whoever records what the server does is told that it has come.
+    pub(super) fn tick(&mut self) -> u64 {
         self.clock += 1;
+        if let Some(recorder) = &self.recorder {
+            recorder.mark(self.clock);
+        }
+        self.clock
+    }
+
+    pub(super) fn begin(&mut self, account: usize, op: Op) -> Begun {
+        let begun = self.tick();
         let calls = &mut self.accounts[account].calls;
-        calls.push(Call { op, begun: self.clock, ended: None });
+        calls.push(Call { op, begun, ended: None });
         Begun(account, calls.len() - 1)
     }
 
     pub(super) fn end(&mut self, call: Begun, answer: Answer) {
-        self.clock += 1;
-        self.accounts[call.0].calls[call.1].ended = Some((self.clock, answer));
+        let now = self.tick();
+        self.accounts[call.0].calls[call.1].ended = Some((now, answer));
     }
 
     /// Takes in an acknowledgement: the same one each time.
@@ -197,6 +223,36 @@ impl Ledger {
         let newest = (0..self.next()).zip(&self.requests).rev().take(400);
         let of_account = newest.filter(move |(_, request)| request.account == account);
         of_account.filter_map(|(face, request)| Some((face, request.template.as_deref()?)))
+    }
+
+    /// What the clients knew at a moment.
+    pub(super) fn as_of(&self, clock: u64) -> Self {
+        let mut then = Self { clock, ..Self::default() };
+        let mut answered = BTreeSet::new();
+        for account in &self.accounts {
+            let begun = account.calls.iter().filter(|call| call.begun <= clock);
+            let known = begun.map(|call| Call { ended: call.ended.filter(|(at, _)| *at <= clock), ..*call });
+            let calls: Vec<Call> = known.collect();
+            let done = calls.iter().filter(|call| matches!(call.ended, Some((_, Answer::Done))));
+            answered.extend(done.filter_map(|call| call.op.request()));
+            then.accounts.push(Account { calls, ..account.clone() });
+        }
+        let begun = then.accounts.iter().flat_map(|account| &account.calls).filter_map(|call| call.op.request());
+        let begun = begun.max().map_or(0, |last| last as usize + 1);
+        then.life = begun.saturating_sub(REPEATED);
+        for (number, request) in (0..).zip(&self.requests[..begun]) {
+            let (answer, template) = match answered.contains(&number) {
+                true => (request.answer.clone(), request.template.clone()),
+                false => (None, None),
+            };
+            then.requests.push(Request { answer, template, ..request.clone() });
+        }
+        for name in then.requests.iter().filter_map(|request| request.answer.as_ref()?.receipt.as_ref()) {
+            let proof = self.receipts.get(name).cloned().flatten();
+            then.receipts.insert(name.clone(), proof.filter(|proof| proof.at <= clock));
+        }
+        then.checkpoints = self.checkpoints.iter().filter(|held| held.at <= clock).cloned().collect();
+        then
     }
 
     /// Requests of this life.

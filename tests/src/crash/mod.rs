@@ -12,6 +12,7 @@ mod history;
 mod inspect;
 mod ledger;
 mod linear;
+pub mod matrix;
 mod work;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ use work::Death;
 
 /// Components of the embeddings: as few as there may be, so that lives are short.
 const DIMENSION: usize = 64;
+/// Whose they are.
+const TENANT: &str = "bank";
 /// Applicant ids: few, so that calls collide.
 const SUBJECTS: usize = 10;
 /// Faces of a subject that clients go on with.
@@ -69,7 +72,7 @@ impl Storm {
         // The longest there is: who waits for an erasure is answered when it is shredded, however slow the machine.
         let setup = setup.set("limits.deadline_ms", 600_000);
         let vault = setup.start().await;
-        let tenant: Tenant = vault.tenant("bank").with_model(DIMENSION).judging(0.9, 0.9).await;
+        let tenant: Tenant = vault.tenant(TENANT).with_model(DIMENSION).judging(0.9, 0.9).await;
         let ids = (b'a'..).take(SUBJECTS).map(|letter| format!("applicant-{}", char::from(letter)));
         let clients = Arc::new(Clients::of(&vault, &tenant, Ledger::of(ids), seed).await);
         let files = vec![vault.home().root(0)];

@@ -51,6 +51,23 @@ pub(super) async fn until_the_end(clients: &Arc<Clients>, seed: u64, death: Deat
     clients.may_end.store(false, Ordering::SeqCst);
 }
 
+/// Lets clients work until each has taken so many steps.
+pub(super) async fn for_a_while(clients: &Arc<Clients>, seed: u64, steps: usize) {
+    let mut tasks = JoinSet::new();
+    for number in 0..CLIENTS {
+        let (clients, random) = (Arc::clone(clients), ChaCha8Rng::seed_from_u64(seed ^ number));
+        tasks.spawn(async move {
+            let mut client = Client { clients, random };
+            for _ in 0..steps {
+                client.step().await.expect("nobody kills the server now");
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap()
+    }
+}
+
 struct Client {
     clients: Arc<Clients>,
     random: ChaCha8Rng,

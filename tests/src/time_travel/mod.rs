@@ -30,8 +30,10 @@ mod roots;
 mod rows;
 mod seen;
 mod silos;
+mod traced;
 mod wal;
 
 pub use history::{Counts, History};
 pub use judge::{Opened, Verdict};
 pub use report::Report;
+pub(crate) use traced::{Shredded, Traced, is_root_file};

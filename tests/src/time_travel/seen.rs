@@ -24,7 +24,7 @@ pub(super) struct Entry {
 }
 
 /// Every distinct row of all images.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Seen {
     known: HashSet<[u64; 2]>,
     pub(super) wrapped: Vec<Wrapped>,

@@ -22,7 +22,8 @@ use crate::memory;
 use crate::root_stores::{self, Roots};
 use crate::silo::{Loaded, Silos};
 use crate::store::{
-    Change, Follow, Key, MirrorId, Opening, Row, RowKind, Store, StoreError, StoreOptions, is_there, mirror_row,
+    Change, Follow, Key, MirrorId, Opening, Row, RowKind, Store, StoreError, StoreOptions, is_there, make_folder,
+    mirror_row,
 };
 use crate::tenant::put_credential;
 use crate::vault::Vault;
@@ -233,9 +234,7 @@ impl Follow for Memory {
 
 /// Makes a folder that only its owner may enter.
 pub(crate) fn create_folder(path: &Path) -> std::result::Result<(), OpenError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|cause| OpenError::Folder { path: path.to_owned(), cause })
+    make_folder(path).map_err(|cause| OpenError::Folder { path: path.to_owned(), cause })
 }
 
 /// Gives a new vault its log and its first operator.

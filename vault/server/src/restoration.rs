@@ -19,7 +19,9 @@ use crate::error::{Error, Result};
 use crate::keyring::tree_of;
 use crate::mirrors::dropping;
 use crate::opening::{self, Foundation, OpenError, find_burnt};
-use crate::store::{Backups, Change, Key, MirrorId, Restoring, RowKind, Stage, Store, StoreError, Truth, is_there};
+use crate::store::{
+    Backups, Change, Key, MirrorId, Restoring, RowKind, Stage, Store, StoreError, Truth, is_there, sync_folder,
+};
 pub use crate::store::{Restored, Rows};
 use sieve::{Sieve, Verdict};
 
@@ -76,6 +78,7 @@ pub async fn restore(config: &Config, source: Source<'_>) -> std::result::Result
     let restoring = truth.adopt(&db, source.accept_loss)?;
     // The mirrors are opened again with the store.
     drop(truth);
+    fail::fail_point!("restore-adopted");
     let takeover = if source.take_over { Takeover::ClaimAnyway } else { Takeover::Refuse };
     let mut vault = Foundation::restoring(config, takeover, source.lost_mirrors).await?;
     let restored = bring_up(&mut vault, &source, restoring).await;
@@ -100,6 +103,7 @@ async fn bring_up(
         let mut change = logged(&restoring.report)?;
         change.put(Key::Restoring, restoring.encode()?);
         vault.store.commit(change).await?;
+        fail::fail_point!("restore-finished");
     }
     // Until the mirrors have it, it can be run again: with the words that give up one which never will.
     let sequence = vault.store.barrier().await?;
@@ -152,6 +156,7 @@ async fn remove_what_is_gone(
         // With the rows themselves: whoever goes on after a crash counts none twice, and none not at all.
         change.put(Key::Restoring, restoring.encode()?);
         store.commit(change).await?;
+        fail::fail_point!("restore-rows-removed");
     }
     // The rows are gone; a count of them must not stay behind.
     let mut change = Change::new().starting();
@@ -178,6 +183,7 @@ async fn remove_what_is_gone(
     }
     // An earlier try may have left an epoch that was not ended.
     vault.writer.finish().await?;
+    fail::fail_point!("restore-redrawn");
     restoring.report.epoch = vault.writer.epoch().number;
     Ok(())
 }
@@ -250,6 +256,7 @@ fn write_bulk(
     }
     opening::create_folder(&unfinished)?;
     tracing::info!(number, "writing the files of a backup");
+    fail::fail_point!("restore-before-files");
     let backup = Some((absolute(folder), number));
     let written = backups.restore(number, &unfinished).and_then(|()| truth.begin(&unfinished, backup, discard));
     if let Err(refused) = written {
@@ -257,9 +264,11 @@ fn write_bulk(
         drop(std::fs::remove_dir_all(&unfinished));
         return Err(refused.into());
     }
+    fail::fail_point!("restore-files-marked");
     std::fs::rename(&unfinished, db).map_err(io)?;
+    fail::fail_point!("restore-renamed");
     let parent = db.parent().unwrap_or(db);
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)
+    sync_folder(parent).map_err(io)
 }
 
 /// The record of a restore in the vault's log.

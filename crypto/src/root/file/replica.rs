@@ -72,8 +72,10 @@ impl Replica {
         file.sync_all().map_err(fail("syncing"))?;
         let replica = Self { path: path.to_owned(), file };
         replica.lock()?;
+        fail::fail_point!("root-file-before-name");
         fs::rename(&temporary, path).map_err(io_error("creating", path))?;
         sync_directory_of(path)?;
+        fail::fail_point!("root-file-created");
         Ok(replica)
     }
 
@@ -127,6 +129,7 @@ impl Replica {
 
     fn write(&self, offset: u64, block: &Block) -> Result<()> {
         self.file.write_all_at(block.as_slice(), offset).map_err(self.fail("writing"))?;
+        fail::fail_point!("root-file-before-sync");
         // A failed sync may have dropped what was written, and the next one would not say so again: whoever
         // repeats the call writes the block again.
         self.file.sync_data().map_err(self.fail("syncing"))

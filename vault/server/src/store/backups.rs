@@ -12,7 +12,7 @@ use rocksdb::Env;
 use rocksdb::backup::{BackupEngine, BackupEngineOptions, RestoreOptions};
 
 use super::db::Database;
-use super::disk::free_bytes;
+use super::disk::{free_bytes, make_folder};
 use super::{Store, StoreError};
 
 /// Where RocksDB lists the files of each backup, by its number.
@@ -49,13 +49,12 @@ impl Backups {
     /// # Errors
     /// `Folder`, `Database`; `NoBackups` if it has another vault's, or none where there were some.
     pub fn own(path: &Path, vault: &VaultId, known: bool) -> Result<Self, StoreError> {
-        use std::os::unix::fs::DirBuilderExt as _;
         let fault = |cause| StoreError::Folder { path: path.to_owned(), cause };
         if known && !path.join(OWNER).exists() {
             let why = "is not the folder of backups that it was: is its disk mounted?".to_owned();
             return Err(StoreError::NoBackups { path: path.to_owned(), why });
         }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(fault)?;
+        make_folder(path).map_err(fault)?;
         let (mark, id) = (path.join(OWNER), vault.to_string());
         match fs::read_to_string(&mark) {
             Ok(owner) if owner.trim() == id => {}
@@ -101,7 +100,9 @@ impl Backups {
     pub fn create(&self, store: &Store, reserve: u64) -> Result<Backup, StoreError> {
         self.expect_room(self.bytes_to_copy(store.path())?, reserve)?;
         let mut engine = self.engine.lock();
+        fail::fail_point!("backup-beginning");
         store.database().back_up(&mut engine)?;
+        fail::fail_point!("backup-made");
         let made = list(&engine).into_iter().next_back();
         made.ok_or_else(|| {
             StoreError::corrupt("backups", format!("{}: the new one is not listed", self.path.display()))
@@ -144,7 +145,10 @@ impl Backups {
 
     /// Deletes all but the newest `keep` backups, and the files that only those had.
     pub fn prune(&self, keep: usize) -> Result<(), StoreError> {
-        self.engine.lock().purge_old_backups(keep).map_err(StoreError::database("delete old backups"))
+        fail::fail_point!("backup-before-prune");
+        self.engine.lock().purge_old_backups(keep).map_err(StoreError::database("delete old backups"))?;
+        fail::fail_point!("backup-pruned");
+        Ok(())
     }
 
     /// Writes a backup's database into a folder, synced.

@@ -483,6 +483,7 @@ impl Syncer {
                 // After a failed fsync nobody knows what is on the disk; only recovery does.
                 end_process("cannot sync the store", &failure);
             }
+            fail::fail_point!("commit-synced");
             if self.mirrors() {
                 self.mirrors.send(sequence, mirrored);
             }

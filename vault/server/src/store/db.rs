@@ -12,6 +12,7 @@ use rocksdb::{
 
 use super::StoreError;
 use super::change::Row;
+use super::disk::make_folder;
 use super::keys::{Key, RowKind};
 
 /// The version of everything on the disk. `docs/FORMAT.md` describes it.
@@ -61,6 +62,9 @@ impl Database {
     }
 
     fn open_with(path: &Path, cache_bytes: usize, write_buffer: usize, create: bool) -> Result<Self, StoreError> {
+        if create {
+            make_folder(path).map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
+        }
         let cache = Cache::new_lru_cache(cache_bytes);
         let families = [TREE, ROWS, LOG].map(|name| ColumnFamilyDescriptor::new(name, family(&cache, write_buffer)));
         let mut options = database();

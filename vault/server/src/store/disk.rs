@@ -1,3 +1,4 @@
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -35,4 +36,36 @@ impl Disk {
 pub(super) fn free_bytes(path: &Path) -> Option<u64> {
     let stats = rustix::fs::statvfs(path).ok()?;
     stats.f_bavail.checked_mul(stats.f_frsize)
+}
+
+/// Makes a folder, and those above it, that only their owner may enter. Each has its name for good then: what is synced
+/// in a folder is lost all the same if its own name is.
+///
+/// # Errors
+/// It cannot be made, or what was made cannot be synced.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => {}
+        // By whoever was cut short before the sync, or by an operator, whose folders may be closed to us.
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
+            drop(sync_folder(above));
+            return Ok(());
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound && above != path => {
+            make_folder(above)?;
+            return make_folder(path);
+        }
+        Err(cause) => return Err(cause),
+    }
+    sync_folder(above)
+}
+
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// It cannot be opened or synced.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
 }

@@ -23,6 +23,7 @@ pub use book::{LogEnd, LogHead};
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
+pub(crate) use disk::{make_folder, sync_folder};
 pub use error::StoreError;
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
 pub(crate) use mirror::row_of as mirror_row;

@@ -99,7 +99,9 @@ impl Truth {
         };
         self.expect_own(&db)?;
         tracing::info!(mirror = %self.path.display(), epoch = self.epoch, "adopting the key tree and the logs of a mirror");
+        fail::fail_point!("restore-before-copy");
         adopt(&self.mirror.reader(), &db)?;
+        fail::fail_point!("restore-copied");
         restoring.stage = Stage::Adopted;
         // It goes on from where the mirror was, on a way of its own: mirrors that have been there follow it.
         db.write(&[&[restoring.row()?, self.place.next_run()?]])?;

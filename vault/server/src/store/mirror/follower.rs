@@ -232,6 +232,7 @@ impl Follower {
                 mirror.write(&rows)?;
                 fail::fail_point!("mirror-before-sync");
                 mirror.sync()?;
+                fail::fail_point!("mirror-synced");
                 reached = *last;
                 self.shared.standing.send_replace(Standing::At(reached));
             }
@@ -260,8 +261,10 @@ impl Follower {
         let sequence = snapshot.sequence();
         // Nothing goes into a mirror that the store could still lose.
         self.main.sync()?;
+        fail::fail_point!("mirror-before-copy");
         let started = Instant::now();
         let rows = copy::follow(&snapshot, mirror, Position { id: self.id, sequence, whole: true })?;
+        fail::fail_point!("mirror-copied");
         tracing::info!(path = %self.path.display(), rows, took = ?started.elapsed(), "a mirror is up to date");
         Ok(sequence)
     }

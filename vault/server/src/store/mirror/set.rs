@@ -209,13 +209,10 @@ fn was_begun(main: &Database, id: MirrorId, held: &Held) -> Result<bool, StoreEr
 
 /// Makes a mirror, of an empty database if there is one.
 fn make(path: &Path, held: Option<Held>) -> Result<(MirrorId, Database), StoreError> {
-    use std::os::unix::fs::DirBuilderExt as _;
     let id = MirrorId::random()?;
     if let Some(held) = held {
         return Ok((id, held.into_db_of(id)?));
     }
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
     let mirror = Database::open_small(path)?;
     mirror.write(&[&[Position::in_parts(id).row()]])?;
     mirror.sync()?;

@@ -1,0 +1,407 @@
+//! One point, one fault: what the vault is afterwards.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::Blow;
+use super::history::{Recording, moving, setup};
+use super::points::Kind;
+use super::way_out::{self, Way};
+use crate::crash::clients::Clients;
+use crate::crash::history::{Answer, Face, Op};
+use crate::crash::ledger::{Ledger, Message};
+use crate::crash::linear::{Bounds, outcomes};
+use crate::crash::{evidence, inspect};
+use crate::disk::{Device, Fault, Image};
+use crate::residue::files;
+use crate::time_travel::{Shredded, Traced};
+use crate::{Home, Setup, Vault};
+
+/// What is to be judged.
+pub(super) struct Case {
+    pub(super) recording: Arc<Recording>,
+    pub(super) traced: Arc<Traced>,
+    /// Place of the point.
+    pub(super) place: usize,
+    pub(super) blow: Blow,
+    pub(super) fault: Fault,
+}
+
+/// How a start ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum End {
+    #[default]
+    Opened,
+    LedOut,
+    Refused,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Verdict {
+    pub(super) end: End,
+    pub(super) lost: usize,
+    pub(super) told: usize,
+    pub(super) unmirrored: usize,
+    pub(super) leaked: usize,
+    pub(super) exposed: usize,
+    pub(super) wrong: Vec<String>,
+}
+
+/// Builds the disks, starts the server, and looks.
+pub(super) async fn judge(case: Case) -> Verdict {
+    let mut verdict = Verdict::default();
+    let point = &case.recording.points[case.place];
+    let image = case.recording.disks.image(point.at, case.fault);
+    let ledger = case.recording.clients.ledger().as_of(point.clock);
+    let shredded = shredded(&ledger);
+    case.look_at_the_roots(&image, &ledger, &shredded, &mut verdict);
+
+    let home = Home::new();
+    image.write(home.path());
+    drop(image);
+    let bare = match case.recording.kind {
+        Kind::Life | Kind::Restore => setup(),
+        Kind::Move => moving(home.path()),
+    };
+    let vault = Arc::new(Vault::new(bare.clone(), home));
+    if let Err(fault) = case.open(&vault, &bare, ledger, &mut verdict).await {
+        verdict.wrong.push(fault);
+    }
+    if vault.is_running().await {
+        vault.kill().await;
+    }
+    if verdict.exposed > 0 {
+        case.look_at_what_is_left(&vault, &shredded, &mut verdict);
+    }
+    let Case { blow, fault, .. } = &case;
+    let context = format!("{}, {blow}, at {} ({}): {fault:?}", point.operation, point.at, point.step);
+    verdict.wrong.iter_mut().for_each(|wrong| *wrong = format!("{context}: {wrong}"));
+    verdict
+}
+
+impl Case {
+    /// What the adversary opens with the root files of this image, and whether receipts told the truth about them.
+    fn look_at_the_roots(&self, image: &Image, ledger: &Ledger, shredded: &Shredded, verdict: &mut Verdict) {
+        let is_root = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "root");
+        let all: Vec<_> = image.files.iter().filter(|(path, _)| is_root(path)).collect();
+        let lied = |path: &std::path::Path| self.blow == Blow::Lied(Device::of(path));
+        let honest: Vec<Vec<u8>> =
+            all.iter().filter(|(path, _)| !lied(path)).map(|(_, bytes)| (*bytes).clone()).collect();
+        let loot = self.traced.loot(&honest, Vec::new(), shredded);
+        verdict.leaked += loot.leaks.len();
+        verdict.wrong.extend(loot.leaks.into_iter().take(3).map(|leak| format!("the adversary opens {leak}")));
+        let everything: Vec<Vec<u8>> = all.iter().map(|(_, bytes)| (*bytes).clone()).collect();
+        if everything.len() > honest.len() {
+            verdict.exposed += self.traced.loot(&everything, Vec::new(), shredded).leaks.len();
+        }
+        // The reader reads: or that it opens nothing says nothing.
+        if self.blow == Blow::Killed {
+            let missed = certain(ledger).into_iter().filter_map(|face| template(ledger, face));
+            let missed = missed.filter(|id| !loot.live.contains(id)).count();
+            if missed > 0 {
+                verdict.wrong.push(format!("the adversary's reader misses {missed} templates of who is enrolled"));
+            }
+        }
+        for (name, proof) in &ledger.receipts {
+            let Some(proof) = proof else { continue };
+            if honest.iter().any(|file| file.windows(16).any(|held| held == proof.root)) {
+                verdict.leaked += 1;
+                verdict.wrong.push(format!("{name} says destroyed, and a root file has that root"));
+            }
+        }
+    }
+
+    /// The same after the server went on with a root device that had lied: nothing may be left.
+    fn look_at_what_is_left(&self, vault: &Vault, shredded: &Shredded, verdict: &mut Verdict) {
+        let read = |extension: &str| -> Vec<Vec<u8>> {
+            let all = files(vault.home().path()).unwrap().into_iter();
+            let wanted = all.filter(|path| path.extension().is_some_and(|found| found == extension));
+            wanted.map(|path| std::fs::read(path).unwrap()).collect()
+        };
+        let loot = self.traced.loot(&read("root"), read("log"), shredded);
+        verdict.leaked += loot.leaks.len();
+        verdict
+            .wrong
+            .extend(loot.leaks.into_iter().take(3).map(|leak| format!("after a start, the adversary opens {leak}")));
+    }
+
+    /// Opens the vault, by whatever way it takes, and looks.
+    async fn open(
+        &self,
+        vault: &Arc<Vault>,
+        bare: &Setup,
+        ledger: Ledger,
+        verdict: &mut Verdict,
+    ) -> Result<(), String> {
+        let point = &self.recording.points[self.place];
+        let is_strict =
+            matches!(self.blow, Blow::Killed | Blow::Torn | Blow::AllLied) || self.blow != Blow::Lied(Device::Data);
+        if self.recording.kind == Kind::Restore {
+            return self.restore(vault, bare, ledger, verdict).await;
+        }
+        let refused = match vault.try_start().await {
+            Ok(()) => None,
+            Err(exited) => Some(exited),
+        };
+        let Some(refused) = refused else {
+            if point.clock == 0 {
+                return asks(vault).await;
+            }
+            if is_strict {
+                if !way_out::mirrors_follow(vault).await {
+                    way_out::drop_mirrors(vault, bare).await?;
+                    verdict.end = End::LedOut;
+                }
+                let clients = Arc::new(self.recording.clients.before(vault, ledger));
+                return self.look_closely(vault, clients, verdict).await;
+            }
+            let covered = self.mirrored_until(point.at).max(self.lie_began());
+            return self.look_for_what_must_be(vault, ledger, covered, false, verdict).await;
+        };
+        let log = refused.log;
+        if point.clock == 0 && matches!(self.blow, Blow::Lied(_)) {
+            verdict.end = End::Refused;
+            return Ok(());
+        }
+        if is_strict {
+            return Err(format!("it does not start: {log}"));
+        }
+        if !way_out::names_one(&log) {
+            verdict.wrong.push(format!("it names no way out: {log}"));
+        }
+        verdict.end = End::LedOut;
+        let (way, ran) = match way_out::take(bare, vault.home()) {
+            Ok(taken) => taken,
+            // The data is lost as a whole, and nobody had made a backup: it says so.
+            Err(_) if self.newest_backup(vault.home()) == 0 => {
+                verdict.end = End::Refused;
+                return Ok(());
+            }
+            Err(said) => return Err(format!("no way led out: {log}\n{said}")),
+        };
+        vault.try_start().await.map_err(|exited| format!("it does not start after {way:?}: {}", exited.log))?;
+        let sure = match way {
+            Way::InPlace => self.lie_began(),
+            Way::Backup => self.newest_backup(vault.home()),
+        };
+        self.look_for_what_must_be(vault, ledger, sure, true, verdict).await?;
+        if verdict.told > 0 && ran.answer["lost_slots"].as_u64() == Some(0) {
+            verdict.wrong.push(format!("a restore lost something and did not say so: {}", ran.answer));
+        }
+        Ok(())
+    }
+
+    /// Runs the restore again until it has ended, and starts.
+    async fn restore(
+        &self,
+        vault: &Arc<Vault>,
+        bare: &Setup,
+        ledger: Ledger,
+        verdict: &mut Verdict,
+    ) -> Result<(), String> {
+        let folder = vault.home().backups().display().to_string();
+        let ran = bare.run(vault.home(), &["restore", "--backup", &folder]);
+        let mut said = Vec::new();
+        // It may have ended: then there is a vault in the way.
+        if ran.code != Some(0) && !ran.log.contains("move it away") {
+            said.push(ran.log);
+        } else if let Err(exited) = vault.try_start().await {
+            said.push(exited.log);
+        }
+        if !said.is_empty() {
+            if !matches!(self.blow, Blow::Lied(_)) {
+                return Err(format!("the restore cannot be done again: {said:?}"));
+            }
+            way_out::take(bare, vault.home()).map_err(|more| format!("no way led out: {said:?}\n{more}"))?;
+            verdict.end = End::LedOut;
+            vault.try_start().await.map_err(|exited| format!("it does not start after the way out: {}", exited.log))?;
+        }
+        let sure = self.recording.backups.last().map_or(0, |(_, clock)| *clock);
+        self.look_for_what_must_be(vault, ledger, sure, true, verdict).await
+    }
+
+    /// Nothing that was acknowledged may be missing: all that is looked at after a crash.
+    async fn look_closely(
+        &self,
+        vault: &Arc<Vault>,
+        clients: Arc<Clients>,
+        verdict: &mut Verdict,
+    ) -> Result<(), String> {
+        let random = ChaCha8Rng::seed_from_u64(self.fault.seed);
+        let looked = {
+            let (clients, vault, mut random) = (Arc::clone(&clients), Arc::clone(vault), random);
+            tokio::spawn(async move {
+                inspect::everything(&clients, &mut random, false).await;
+                evidence::logs_grew(&clients, &mut random).await;
+                inspect::repeat(&clients, &mut random).await;
+                inspect::receipts(&clients, false).await;
+                evidence::destroyed_roots_are_gone(&clients, &root_files(&vault));
+            })
+        };
+        let ended = looked.await;
+        let counts = clients.counts();
+        verdict.lost += counts.lost;
+        verdict.leaked += counts.back;
+        ended.map_err(|failure| failure_of(failure.into_panic().as_ref()))
+    }
+
+    /// What was acknowledged until `sure` must be there, and nothing of what was shredded. What came later may be missing;
+    /// if a restore said so, it was told, else it must be so fresh that no mirror could know.
+    async fn look_for_what_must_be(
+        &self,
+        vault: &Arc<Vault>,
+        ledger: Ledger,
+        sure: u64,
+        restored: bool,
+        verdict: &mut Verdict,
+    ) -> Result<(), String> {
+        let then = self.recording.clients.ledger().as_of(sure.min(self.recording.points[self.place].clock));
+        let clients = Arc::new(self.recording.clients.before(vault, ledger));
+        let accounts = clients.ledger().accounts.len();
+        let gone = erased(&clients.ledger());
+        for account in 0..accounts {
+            let (now, before) = (bounds(&clients.ledger(), account), bounds(&then, account));
+            let mut faces = now.possible.clone();
+            faces.extend(&before.possible);
+            faces.extend(gone.iter().filter(|face| clients.ledger().requests[**face as usize].account == account));
+            let finding = {
+                let clients = Arc::clone(&clients);
+                tokio::spawn(async move { inspect::look(&clients, account, faces).await })
+            };
+            let finding = finding.await.map_err(|failure| failure_of(failure.into_panic().as_ref()))?;
+            let found: BTreeSet<Face> = finding.found.keys().copied().collect();
+            for face in now.certain.difference(&found) {
+                match (before.certain.contains(face), restored) {
+                    (true, _) => {
+                        verdict.lost += 1;
+                        verdict.wrong.push(format!("face {face} was sure, and is lost"));
+                    }
+                    (false, true) => verdict.told += 1,
+                    (false, false) => verdict.unmirrored += 1,
+                }
+            }
+            for face in found.intersection(&gone) {
+                verdict.leaked += 1;
+                verdict.wrong.push(format!("face {face} was shredded, and is found"));
+            }
+            for face in found.difference(&now.possible).filter(|face| !before.possible.contains(face)) {
+                verdict.wrong.push(format!("face {face} is found, and never was to be"));
+            }
+        }
+        let looked = {
+            let (clients, vault) = (Arc::clone(&clients), Arc::clone(vault));
+            let mut random = ChaCha8Rng::seed_from_u64(self.fault.seed);
+            tokio::spawn(async move {
+                evidence::logs_grew(&clients, &mut random).await;
+                let shredded: Vec<String> = {
+                    let ledger = clients.ledger();
+                    ledger.receipts.iter().filter(|(_, proof)| proof.is_some()).map(|(name, _)| name.clone()).collect()
+                };
+                for name in shredded {
+                    assert!(clients.read_receipt(&name).await.unwrap(), "{name} was shredded and is not any more");
+                }
+                evidence::destroyed_roots_are_gone(&clients, &root_files(&vault));
+            })
+        };
+        looked.await.map_err(|failure| failure_of(failure.into_panic().as_ref()))
+    }
+
+    /// The clock when a device began to lie.
+    fn lie_began(&self) -> u64 {
+        self.fault.liar.map_or(u64::MAX, |(_, since)| self.recording.clock(since))
+    }
+
+    /// The clock of what the mirror must have had at a moment.
+    fn mirrored_until(&self, at: usize) -> u64 {
+        let before = self.recording.mirrored.partition_point(|(written, _)| *written <= at);
+        // The last writing may not be sure yet.
+        before.checked_sub(2).map_or(0, |place| self.recording.mirrored[place].1)
+    }
+
+    /// The clock when the newest backup in a folder was begun.
+    fn newest_backup(&self, home: &Home) -> u64 {
+        let has = |number: u32| home.backups().join("meta").join(number.to_string()).exists();
+        let there = self.recording.backups.iter().filter(|(number, _)| has(*number));
+        there.map(|(_, clock)| *clock).max().unwrap_or(0)
+    }
+}
+
+fn root_files(vault: &Vault) -> Vec<std::path::PathBuf> {
+    let all = files(vault.home().path()).unwrap().into_iter();
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "root")).collect()
+}
+
+/// A vault of which nobody knows anything yet serves.
+async fn asks(vault: &Vault) -> Result<(), String> {
+    vault.operator().mirrors().await.map(drop).map_err(|refusal| format!("it does not serve its operator: {refusal}"))
+}
+
+fn failure_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
+}
+
+fn bounds(ledger: &Ledger, account: usize) -> Bounds {
+    let account = &ledger.accounts[account];
+    Bounds::of(&outcomes(&account.before, &account.calls).expect("what was answered can be explained"))
+}
+
+/// Faces that are there, whatever became of what was not answered.
+fn certain(ledger: &Ledger) -> BTreeSet<Face> {
+    (0..ledger.accounts.len()).flat_map(|account| bounds(ledger, account).certain).collect()
+}
+
+fn template(ledger: &Ledger, face: Face) -> Option<[u8; 16]> {
+    let name = ledger.requests[face as usize].template.as_deref()?;
+    hex::decode(name.rsplit('/').next()?).ok()?.try_into().ok()
+}
+
+/// Faces whose erasure was acknowledged as shredded, by themselves or with their subject.
+fn erased_by(ledger: &Ledger) -> (BTreeSet<Face>, BTreeSet<Face>) {
+    let (mut alone, mut with_subject) = (BTreeSet::new(), BTreeSet::new());
+    for request in &ledger.requests {
+        let Some(receipt) = request.answer.as_ref().and_then(|answer| answer.receipt.as_ref()) else { continue };
+        let waited = match &request.message {
+            Message::Enroll(_) => false,
+            Message::Replace(message) => !message.no_wait,
+            Message::Delete(message) => !message.no_wait,
+            Message::Erase(message) => !message.no_wait,
+        };
+        if !waited && !matches!(ledger.receipts.get(receipt), Some(Some(_))) {
+            continue;
+        }
+        match request.op {
+            Op::Delete(_, face) | Op::Replace { old: face, .. } => drop(alone.insert(face)),
+            Op::Erase(number) => {
+                let calls = &ledger.accounts[request.account].calls;
+                let begun = calls.iter().filter(|call| call.op == Op::Erase(number)).map(|call| call.begun).min();
+                // Whoever was enrolled before it began.
+                let before = calls.iter().filter(
+                    |call| matches!(call.ended, Some((at, Answer::Done)) if begun.is_some_and(|begun| at < begun)),
+                );
+                with_subject.extend(before.filter_map(|call| match call.op {
+                    Op::Enroll(face) | Op::Replace { new: face, .. } => Some(face),
+                    Op::Delete(..) | Op::Erase(_) | Op::Look(_) => None,
+                }));
+            }
+            Op::Enroll(_) | Op::Look(_) => {}
+        }
+    }
+    (alone, with_subject)
+}
+
+fn erased(ledger: &Ledger) -> BTreeSet<Face> {
+    let (mut alone, with_subject) = erased_by(ledger);
+    alone.extend(with_subject);
+    alone
+}
+
+fn shredded(ledger: &Ledger) -> Shredded {
+    let (alone, with_subject) = erased_by(ledger);
+    let ids = |faces: BTreeSet<Face>| faces.into_iter().filter_map(|face| template(ledger, face)).collect();
+    Shredded { templates: ids(alone), with_subject: ids(with_subject) }
+}

@@ -1,0 +1,81 @@
+//! What an operator does with a server that refuses to start and says what can be done about it.
+
+use std::time::Duration;
+
+use lethe_proto::v1::MirrorState;
+
+use crate::{Home, Ran, Setup, Vault};
+
+/// What led out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// What was left was brought up to the mirror.
+    InPlace,
+    /// What was left was put away, and this backup restored under the mirror.
+    Backup,
+}
+
+/// Is a way out named, or is it said what is to be done?
+pub(super) fn names_one(log: &str) -> bool {
+    ["lethe restore", "mirror.paths", "--take-over", "move it away", "root.from"].iter().any(|way| log.contains(way))
+}
+
+/// Takes the ways out, one after the other, as `lethe restore` says them.
+///
+/// # Errors
+/// What it said at last.
+pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
+    let mut said = Vec::new();
+    for arguments in [vec!["restore"], vec!["restore", "--take-over"]] {
+        let ran = setup.run(home, &arguments);
+        if ran.code == Some(0) {
+            return Ok((Way::InPlace, ran));
+        }
+        said.push(ran.log);
+    }
+    let db = home.data().join("db");
+    if db.exists() {
+        std::fs::rename(&db, home.path().join("put-away")).unwrap();
+    }
+    let folder = home.backups().display().to_string();
+    for arguments in [vec!["restore", "--backup", &folder], vec!["restore", "--backup", &folder, "--take-over"]] {
+        let ran = setup.run(home, &arguments);
+        if ran.code == Some(0) {
+            return Ok((Way::Backup, ran));
+        }
+        said.push(ran.log);
+    }
+    Err(said.join("\n"))
+}
+
+/// Whether all mirrors have what the vault has, after a while.
+pub(super) async fn mirrors_follow(vault: &Vault) -> bool {
+    let operator = vault.operator();
+    loop {
+        let mirrors = operator.mirrors().await.expect("a vault tells of its mirrors");
+        if mirrors.iter().any(|mirror| mirror.state() == MirrorState::Failing) {
+            return false;
+        }
+        if mirrors.iter().all(|mirror| mirror.state() == MirrorState::Following) {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Gives a mirror up that is lost, and has another follow in its place.
+///
+/// # Errors
+/// What the commands said.
+pub(super) async fn drop_mirrors(vault: &Vault, setup: &Setup) -> Result<(), String> {
+    vault.stop().await;
+    let listed = setup.run(vault.home(), &["mirror", "list"]);
+    let Some(id) = listed.answer["mirror"].as_str() else { return Err(format!("no mirror is listed: {listed:?}")) };
+    std::fs::remove_dir_all(vault.home().mirror()).unwrap();
+    let dropped = setup.run(vault.home(), &["mirror", "drop", id]);
+    if dropped.code != Some(0) {
+        return Err(format!("the mirror cannot be dropped: {dropped:?}"));
+    }
+    vault.try_start().await.map_err(|exited| format!("it does not start without the mirror: {}", exited.log))?;
+    if mirrors_follow(vault).await { Ok(()) } else { Err("no other mirror follows".to_owned()) }
+}
