@@ -23,7 +23,9 @@ use crate::opening::{self, OpenError};
 use crate::vault::Vault;
 
 mod connection;
+mod frames;
 mod listener;
+mod residue;
 
 /// The largest answer, in bytes: some hundred thousand matches of a search.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -125,6 +127,8 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     let router = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        // What an answer held stays in its connection's buffers until others overwrite it, or the connection ends.
+        .max_connection_age(Duration::from_millis(config.limits.connection_age_ms))
         .layer(EdgeLayer { node: node.clone() })
         .add_service(health_service)
         .add_service(reflection)

@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::StartError;
 use super::connection::{Connection, Wire};
+use super::residue::Wiped;
 use crate::config::TlsConfig;
 
 /// How long a client may take to begin: to shake hands, or, without TLS, to say a word.
@@ -60,7 +61,7 @@ pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>, most: usi
             let (sender, acceptor) = (sender.clone(), acceptor.clone());
             tokio::spawn(async move {
                 match tokio::time::timeout(HANDSHAKE, shake_hands(stream, acceptor)).await {
-                    Ok(Ok(wire)) => drop(sender.send(Ok(Connection { wire, _place: place })).await),
+                    Ok(Ok(wire)) => drop(sender.send(Ok(Connection::new(wire, place))).await),
                     Ok(Err(failure)) => tracing::debug!(%failure, "a handshake failed"),
                     Err(_) => tracing::debug!("a handshake took too long"),
                 }
@@ -77,7 +78,7 @@ async fn shake_hands(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Re
             stream.readable().await?;
             Ok(Wire::Plain(stream))
         }
-        Some(acceptor) => Ok(Wire::Tls(Box::new(acceptor.accept(stream).await?))),
+        Some(acceptor) => Ok(Wire::Tls(Box::new(acceptor.accept(Wiped(stream)).await?))),
     }
 }
 
