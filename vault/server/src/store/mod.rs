@@ -3,6 +3,7 @@
 //!
 //! This is the only module that names RocksDB.
 
+mod backup_files;
 mod backups;
 mod book;
 mod census;
@@ -11,16 +12,19 @@ mod commit;
 mod db;
 mod disk;
 mod error;
+mod evidence;
 pub mod keys;
 mod mirror;
 mod restore;
 
+pub(crate) use backup_files::BackupFiles;
 pub use backups::{Backup, Backups};
 pub use book::LogHead;
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
+pub(crate) use evidence::{Evidence, Seen};
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
 pub(crate) use mirror::row_of as mirror_row;
 pub use mirror::{MirrorId, MirrorStanding, MirrorState, Registered, registered_mirrors};

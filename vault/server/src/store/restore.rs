@@ -11,9 +11,9 @@ use super::keys::{Key, RowKind};
 use super::mirror::{MirrorId, Position, copy, exists, registered};
 
 /// In the `Restoring` row: rows of the mirror are being copied.
-const COPYING: u8 = 0;
+pub(super) const COPYING: u8 = 0;
 /// In the `Restoring` row: the database has all that the mirror has.
-const ADOPTED: u8 = 1;
+pub(super) const ADOPTED: u8 = 1;
 
 /// The mirrors that a restore goes by.
 pub(crate) struct Truth {
