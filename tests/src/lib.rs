@@ -36,6 +36,7 @@ pub mod crash;
 mod faces;
 pub mod failpoints;
 mod home;
+pub mod memory;
 mod process;
 mod raw;
 mod refusal;

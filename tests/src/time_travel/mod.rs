@@ -23,6 +23,7 @@ mod images;
 mod judge;
 mod ledger;
 mod moment;
+mod past;
 mod reach;
 mod records;
 mod report;
@@ -33,4 +34,6 @@ mod wal;
 
 pub use history::{Counts, History};
 pub use judge::{Opened, Verdict};
+pub use past::{Past, Person};
 pub use report::Report;
+pub use rows::expect_row_key;
