@@ -1,4 +1,4 @@
-//! Compiles the shim over FAISS's public headers.
+//! Compiles the shim over FAISS's public headers, and the heap that C++ is given back to.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,6 +7,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=shim/pq4.cpp");
     println!("cargo:rerun-if-changed=shim/pq4.h");
+    println!("cargo:rerun-if-changed=shim/heap.cpp");
+    println!("cargo:rerun-if-changed=shim/heap.h");
     println!("cargo:rerun-if-env-changed=DEP_FAISS_C_ROOT");
     let Some(root) = env::var_os("DEP_FAISS_C_ROOT").map(PathBuf::from) else {
         println!("cargo:warning=faiss-sys did not say where FAISS was built");
@@ -19,6 +21,9 @@ fn main() -> ExitCode {
         .cpp(true)
         .std("c++17")
         .file("shim/pq4.cpp")
+        .file("shim/heap.cpp")
+        // Operators are replaced by being there; nothing asks for them by name.
+        .link_lib_modifier("+whole-archive")
         .include(root.join("include"))
         .flag_if_supported("-fopenmp")
         .flag_if_supported("-Wno-unused-parameter")

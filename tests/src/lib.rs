@@ -37,6 +37,7 @@ mod disk;
 mod faces;
 pub mod failpoints;
 mod home;
+pub mod memory;
 mod process;
 mod raw;
 mod refusal;

@@ -6,27 +6,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lethe_domain::Embedding;
 use lethe_proto::v1::ErrorReason;
-use lethe_tests::residue::{Needles, Scanner, files};
-use lethe_tests::{DIMENSION, Faces, Person, ROLES, Refused, Tenant, Vault, request_id};
-use rand::distr::{Alphanumeric, SampleString};
+use lethe_tests::residue::{Needles, Scanner, Subject, files};
+use lethe_tests::time_travel::{Past, expect_row_key};
+use lethe_tests::{ROLES, Refused, Tenant, Vault, request_id};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-/// Someone whose traces are looked for.
-struct Subject {
-    id: String,
-    person: Person,
-    /// What clients send is not of unit length, so that it differs from what the vault keeps.
-    scale: f32,
-}
-
-impl Subject {
-    fn face(&self, capture: u32) -> Vec<f32> {
-        self.person.capture(capture).iter().map(|x| x * self.scale).collect()
-    }
-}
+use rocksdb::{DB, Options};
 
 /// The secrets of a run.
 struct Secrets {
@@ -36,22 +22,9 @@ struct Secrets {
 
 impl Secrets {
     fn of(people: usize) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(0x1e7e);
-        let people = Faces::seeded(11).strangers(people).into_iter();
-        let subjects = people.map(|person| Subject {
-            id: Alphanumeric.sample_string(&mut random, 64),
-            person,
-            scale: random.random_range(2.0..9.0),
-        });
-        let mut secrets = Self { subjects: subjects.collect(), needles: Needles::new() };
+        let mut secrets = Self { subjects: Subject::strangers(people, 11), needles: Needles::new() };
         for (number, subject) in secrets.subjects.iter().enumerate() {
-            secrets.needles.text(&format!("id of {number}"), &subject.id);
-            for capture in 0..3 {
-                let sent = subject.face(capture);
-                let kept = Embedding::parse("", sent.clone(), DIMENSION).unwrap();
-                secrets.needles.embedding(&format!("face {capture} of {number}, as sent"), &sent);
-                secrets.needles.embedding(&format!("face {capture} of {number}, as kept"), kept.components());
-            }
+            subject.look_for(&mut secrets.needles, &number.to_string(), 3);
         }
         secrets
     }
@@ -60,6 +33,28 @@ impl Secrets {
         let secret = key.splitn(3, '_').nth(2).unwrap();
         self.needles.text(&format!("API key of {whose}"), secret);
         self.needles.bytes(&format!("API key of {whose}"), &URL_SAFE_NO_PAD.decode(secret).unwrap());
+    }
+
+    /// Every key that there was, and what is made of faces with them. The root that is in use is where it belongs; one that
+    /// was destroyed is nowhere.
+    fn add_keys(&mut self, at_first: &Past, now: &Past) {
+        let destroyed = at_first.destroyed_until(now);
+        assert!(destroyed.values().any(|name| name == "the root"), "{destroyed:?}");
+        let in_use = now.keys().into_iter().filter(|(_, name)| name != "the root");
+        for (key, name) in destroyed.into_iter().chain(in_use) {
+            self.needles.bytes(&name, &key);
+        }
+        for (number, subject) in self.subjects[..2].iter().enumerate() {
+            let known = now.person(&subject.id);
+            let of_templates = known.templates.iter().flat_map(|template| &template.keys);
+            for (name, key) in known.keys.iter().chain(of_templates) {
+                self.needles.bytes(&format!("{number}: {name}"), key);
+            }
+            for template in &known.templates {
+                // Behind the header of four bytes, which every sketch has.
+                self.needles.bytes(&format!("sketch of {number}"), &template.sketch[4..]);
+            }
+        }
     }
 
     fn new_request(&mut self) -> String {
@@ -137,8 +132,9 @@ fn of_kind(vault: &Vault, is: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_the_process_writes_holds_a_person_or_a_key() {
     // The most that an operator could have logged, frames on the wire among it.
-    let vault = Vault::setup().log("trace").start().await;
+    let vault = Vault::setup().log("trace").apart().start().await;
     let tenant = vault.tenant("bank").await;
+    let at_first = Past::of(&vault.data_dir(), &[vault.home().root(0)]);
     let mut secrets = Secrets::of(4);
     secrets.add_api_key("the operator", &vault.operator_key());
     secrets.add_api_key("the first admin", tenant.admin().key().unwrap());
@@ -146,6 +142,8 @@ async fn nothing_the_process_writes_holds_a_person_or_a_key() {
         secrets.add_api_key(role.as_str_name(), tenant.who_is(role).key().unwrap());
     }
     live(&tenant, &mut secrets).await;
+    vault.operator().back_up().await.unwrap();
+    secrets.add_keys(&at_first, &Past::of(&vault.data_dir(), &[vault.home().root(0)]));
     let Secrets { subjects, needles } = secrets;
     println!("{needles:?}");
     let scanner = needles.scanner();
@@ -169,8 +167,31 @@ async fn nothing_the_process_writes_holds_a_person_or_a_key() {
     vault.stop().await;
     scan(&scanner, &vault, "at the end");
 
+    tables_name_rows_and_nothing_else(&vault);
     everything_was_legible(&vault, &tenant);
     and_would_have_been_found(&scanner, &vault, &subjects[0]);
+}
+
+/// What tables show without a key being asked for: their bounds, in their own footers and in the MANIFEST, are keys of rows,
+/// which have numbers and random ids in them; and bloom filters are made of whole keys, so that nothing else can be
+/// tried against them.
+fn tables_name_rows_and_nothing_else(vault: &Vault) {
+    let database = vault.data_dir().join("db");
+    for path in [&database, &vault.home().mirror()] {
+        let families = DB::list_cf(&Options::default(), path).unwrap();
+        let db = DB::open_cf_for_read_only(&Options::default(), path, families, false).unwrap();
+        for table in db.live_files().unwrap() {
+            for bound in [table.start_key.unwrap(), table.end_key.unwrap()] {
+                expect_row_key(&bound);
+            }
+        }
+    }
+    let tables = DB::list_cf(&Options::default(), &database).unwrap().len();
+    assert!(of_kind(vault, |name| name.ends_with(".sst")).len() >= tables - 1);
+    let options = of_kind(vault, |name| name.starts_with("OPTIONS")).into_iter().next_back().unwrap();
+    let options = fs::read_to_string(options).unwrap();
+    assert!(options.contains("prefix_extractor=nullptr") && !options.contains("prefix_extractor=rocksdb"));
+    assert!(options.contains("whole_key_filtering=true"), "{options}");
 }
 
 /// The search saw through the files: what is in them in clear is found.

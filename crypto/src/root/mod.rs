@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
-pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
+pub use file::{FileRootReader, FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
 pub use incarnation::Incarnation;
 pub use medium::{Medium, MediumStatement};
 pub use migrating::MigratingRootStore;

@@ -22,7 +22,7 @@ pub use address::{FAN_OUT, HEIGHTS, PageAddress, SlotRef, TreeId};
 pub use allocator::{Lease, Reservation, SlotAllocator, burnt_slots};
 pub use cache::PageCache;
 pub use rewrite::{Redraw, Rewrite, SealedPage, rewrite};
-pub use view::{PageSource, Slot, View, WeakView};
+pub use view::{PageSource, Slot, Survey, View, WeakView};
 
 #[cfg(test)]
 pub(crate) mod tests;

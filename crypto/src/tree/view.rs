@@ -53,6 +53,15 @@ struct Root {
     draw: Draw,
 }
 
+/// The written pages that a tree leads to.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// Those that are there and open, in no order.
+    pub open: Vec<PageAddress>,
+    /// Those that do not, and why: everything below them is out of reach.
+    pub closed: Vec<(PageAddress, Error)>,
+}
+
 /// A page on the way down: its key, and its content if it was ever written.
 pub(super) struct Node {
     pub(super) place: Place,
@@ -192,6 +201,43 @@ impl View {
             }
         }
         Ok(opened)
+    }
+
+    /// Looks for every page that this tree says is written, whichever epoch wrote it, in `pages` and not in the cache: for
+    /// whoever wants to know what is damaged, and what is there that nothing leads to.
+    #[must_use]
+    pub fn survey(&self, pages: &dyn PageSource) -> Survey {
+        let mut survey = Survey::default();
+        let mut open = Vec::new();
+        if self.0.epoch != 0 {
+            let head = PageAddress { place: Place::head(TreeId::VAULT), drawn: self.0.epoch };
+            open.push((head, self.0.vault.duplicate()));
+        }
+        while let Some((address, key)) = open.pop() {
+            let page = match read(pages, &key, &address) {
+                Ok(page) => page,
+                Err(fault) => {
+                    survey.closed.push((address, fault));
+                    continue;
+                }
+            };
+            survey.open.push(address);
+            for (digit, draw) in page.draws().filter(|(_, draw)| draw.written) {
+                let below = match address.place.child(digit) {
+                    Some(child) => Ok(child),
+                    None => {
+                        let tenant = SlotRef { slot: address.place.slot(digit), generation: draw.generation };
+                        TreeId::tenant(tenant).map(Place::head)
+                    }
+                };
+                match below {
+                    Ok(place) => open.push((PageAddress { place, drawn: draw.drawn }, page.page_key(digit))),
+                    Err(fault) => survey.closed.push((address, fault)),
+                }
+            }
+        }
+        kdf::wipe_stack();
+        survey
     }
 
     /// A node of the tree, with its content if it is written.

@@ -1,4 +1,4 @@
-//! The shim's functions (`shim/pq4.h`) and the layouts shared with it.
+//! The shim's functions (`shim/pq4.h`, `shim/heap.h`) and the layouts shared with it.
 
 use std::ffi::{CStr, c_char};
 
@@ -76,6 +76,8 @@ unsafe extern "C" {
         message: *mut c_char,
         message_len: usize,
     ) -> i32;
+    #[cfg(test)]
+    pub(super) fn lethe_heap_use(masked: *const u8, length: usize, mask: u8, copies: usize) -> usize;
 }
 
 /// Room for the reason of a refusal.

@@ -9,6 +9,8 @@
 #![allow(unsafe_code)]
 
 mod ffi;
+#[cfg(test)]
+mod heap;
 mod memory;
 
 // Brings the native libraries into the link; nothing is called through these crates.

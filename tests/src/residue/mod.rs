@@ -3,6 +3,7 @@
 
 mod forms;
 mod scan;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 pub use scan::{Trace, files};
+pub use subject::Subject;
 
 /// Secrets, in all their forms.
 #[derive(Default)]

@@ -23,6 +23,7 @@ mod images;
 mod judge;
 mod ledger;
 mod moment;
+mod past;
 mod reach;
 mod records;
 mod report;
@@ -35,5 +36,7 @@ mod wal;
 
 pub use history::{Counts, History};
 pub use judge::{Opened, Verdict};
+pub use past::{Past, Person};
 pub use report::Report;
+pub use rows::expect_row_key;
 pub(crate) use traced::{Shredded, Traced, is_root_file};

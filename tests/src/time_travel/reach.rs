@@ -26,6 +26,8 @@ pub(super) struct Reach {
     pub(super) pages: usize,
     /// Keys that opened pages.
     pub(super) page_keys: HashSet<Key>,
+    /// Every key of a page that leads to a slot, written or not.
+    pub(super) led_through: HashSet<(Place, Key)>,
 }
 
 /// Everything that leads from these vault keys through every version of every page.
@@ -48,6 +50,7 @@ pub(super) fn reach(seen: &Seen, vault_keys: &[Key], effort: Effort) -> Reach {
         search.cross();
     }
     search.found.pages = search.opened.len();
+    search.found.led_through = search.tried;
     search.found
 }
 

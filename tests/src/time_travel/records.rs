@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use lethe_proto::v1;
 use ring::hmac;
 
-use super::crypto::{Key, canonical, derive, expand, unseal};
+use super::crypto::{Key, SealKey, canonical, derive, expand, unseal};
 use super::reach::Reach;
 use super::rows::{Home, Slot, Tree, kind};
 use super::seen::{Entry, Sealed, Seen};
@@ -91,11 +91,7 @@ impl<'a> Opener<'a> {
 
 fn open_record(row: &Sealed, keys: &[u8], model: &str) -> Option<Vec<u8>> {
     let Home { kind, tree, gallery, subject, thing, .. } = &row.home;
-    let scope = if thing.is_some() { 2 } else { 0 };
-    let (&version, rest) = row.value.split_first().unwrap();
-    assert_eq!(version, 1, "version of a record");
-    let (salt, sealed) = rest.split_at(32);
-    let key = derive(salt, keys, &[b"lethe/v1/record", &[*kind, scope], &row.key]);
+    let (key, sealed) = record_key(row, keys);
     let subject = subject.unwrap_or(Slot { number: 0, generation: 0 });
     let thing = thing.map(Slot::bytes);
     let aad = canonical(&[
@@ -111,6 +107,15 @@ fn open_record(row: &Sealed, keys: &[u8], model: &str) -> Option<Vec<u8>> {
         model.as_bytes(),
     ]);
     unseal(&key, &aad, sealed)
+}
+
+/// The key that a row is sealed under, with its commitment; and what is sealed.
+pub(super) fn record_key<'a>(row: &'a Sealed, keys: &[u8]) -> (SealKey, &'a [u8]) {
+    let scope = if row.home.thing.is_some() { 2 } else { 0 };
+    let (&version, rest) = row.value.split_first().unwrap();
+    assert_eq!(version, 1, "version of a record");
+    let (salt, sealed) = rest.split_at(32);
+    (derive(salt, keys, &[b"lethe/v1/record", &[row.home.kind, scope], &row.key]), sealed)
 }
 
 fn sealed_fields(entry: &Entry, audit: &Key, origin: &[u8]) -> Option<Vec<u8>> {

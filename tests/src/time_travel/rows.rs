@@ -154,6 +154,12 @@ impl RowKey {
     }
 }
 
+/// # Panics
+/// If it is no key of a row that the format knows.
+pub fn expect_row_key(key: &[u8]) {
+    RowKey::parse(key);
+}
+
 /// A wrapped vault key, as an epoch state names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Wrapped {

@@ -13,13 +13,14 @@ use crate::keyring::Keyring;
 use crate::records::{Remembered, decode, encode};
 use crate::store::{Change, Key, Store, StoreError};
 
-/// Digest of everything that makes two requests the same one.
-pub(crate) struct Fingerprint(Sha256);
+/// Digest of everything that makes two requests the same one. What it takes in is an applicant id, too, so its buffer is on
+/// the heap, which is wiped: moved from hand to hand it would leave copies on the stack.
+pub(crate) struct Fingerprint(Box<Sha256>);
 
 impl Fingerprint {
     /// Starts with the operation's name.
     pub(crate) fn of(operation: &str) -> Self {
-        Self(Sha256::new()).with(operation.as_bytes())
+        Self(Box::new(Sha256::new())).with(operation.as_bytes())
     }
 
     /// Takes in a field; its length comes first, so that fields cannot flow into each other.
@@ -36,8 +37,9 @@ impl Fingerprint {
         self
     }
 
-    pub(crate) fn finish(self) -> String {
-        hex::encode(self.0.finalize())
+    pub(crate) fn finish(mut self) -> String {
+        // Where it is, not by value.
+        hex::encode(self.0.finalize_reset())
     }
 }
 

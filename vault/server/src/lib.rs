@@ -18,6 +18,7 @@ mod error;
 mod grpc;
 mod idempotency;
 pub mod identification;
+pub mod inspection;
 pub mod keyring;
 pub mod memory;
 mod mirrors;

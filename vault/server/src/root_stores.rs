@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lethe_crypto::Error;
-use lethe_crypto::root::{FileRootStore, FileRootStoreOptions, MigratingRootStore, RootStore};
-use lethe_crypto::secret::RootCredential;
+use lethe_crypto::root::{
+    Claim, FileRootReader, FileRootStore, FileRootStoreOptions, MigratingRootStore, RootId, RootStore,
+};
+use lethe_crypto::secret::{RootCredential, VaultKey};
 use lethe_roots::pkcs11::Pkcs11RootStore;
 use lethe_roots::tpm::TpmRootStore;
 use lethe_roots::transit::TransitRootStore;
@@ -78,6 +80,47 @@ async fn has_arrived(config: &Config, new: &dyn RootStore) -> Result<bool, OpenE
     let explain = |fault| explain(config, fault);
     let lives = new.claimed().await.map_err(explain)?.is_some_and(|claim| !claim.incarnation.is_disguised());
     Ok(lives && !new.epochs().await.map_err(explain)?.is_empty())
+}
+
+/// A root store that is only asked: nothing of it is claimed, made, repaired or destroyed. Files are not even locked.
+pub(crate) enum Reader {
+    /// Files, as they were when they were read.
+    Files(FileRootReader),
+    /// A device or a server.
+    Store(Arc<dyn RootStore>),
+}
+
+impl Reader {
+    /// The root store of a configuration, or the one that its vault moves from. Blocks.
+    pub(crate) fn open(config: &Config, kind: StoreKind, files: &Files<'_>) -> Result<Self, OpenError> {
+        if kind != StoreKind::File {
+            return one(config, kind, files).map(Self::Store);
+        }
+        let credential = files.credential.map(credential).transpose()?;
+        let read = FileRootReader::read(&files.replicas, credential);
+        read.map(Self::Files).map_err(|fault| explain(config, fault))
+    }
+
+    pub(crate) async fn epochs(&self) -> Result<Vec<RootId>, Error> {
+        match self {
+            Self::Files(files) => Ok(files.epochs()),
+            Self::Store(store) => store.epochs().await,
+        }
+    }
+
+    pub(crate) async fn claimed(&self) -> Result<Option<Claim>, Error> {
+        match self {
+            Self::Files(files) => Ok(files.claimed()),
+            Self::Store(store) => store.claimed().await,
+        }
+    }
+
+    pub(crate) async fn unwrap(&self, root: RootId, wrapped: &[u8], context: &[u8]) -> Result<VaultKey, Error> {
+        match self {
+            Self::Files(files) => files.unwrap(root, wrapped, context),
+            Self::Store(store) => store.unwrap(root, wrapped, context).await,
+        }
+    }
 }
 
 /// The first file of a file store that is not there.

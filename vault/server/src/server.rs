@@ -23,8 +23,10 @@ use crate::opening::{self, OpenError};
 use crate::vault::Vault;
 
 mod connection;
+mod frames;
 mod listener;
 mod places;
+mod residue;
 
 pub(crate) use places::Place;
 
@@ -132,6 +134,8 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     let router = Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        // What an answer held stays in its connection's buffers until others overwrite it, or the connection ends.
+        .max_connection_age(Duration::from_millis(config.limits.connection_age_ms))
         .layer(EdgeLayer { node: node.clone() })
         .add_service(health_service)
         .add_service(reflection)

@@ -1,11 +1,14 @@
-//! Looking at one replica without changing anything.
+//! Looking at replicas, and using their roots, without changing anything.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::layout::Slot;
-use super::replica::Replica;
+use super::layout::{Header, Slot};
+use super::open;
+use super::replica::{Image, Replica};
 use crate::error::{Error, Result};
+use crate::root::wrapping::Wrapping;
 use crate::root::{Claim, RootId};
+use crate::secret::{RootCredential, VaultKey};
 
 /// What a replica's file holds, without the roots themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,5 +37,60 @@ impl ReplicaState {
         roots.sort_unstable();
         let damaged = image.slots.iter().filter(|slot| matches!(slot, Slot::Damaged)).count();
         Ok(Self { claim: header.claim, roots, damaged })
+    }
+}
+
+/// Roots of a store that is not opened: its files are read once, and neither locked, nor written, nor repaired. So it may be
+/// in use, or be evidence. A root that is destroyed later stays in the memory of this until it is dropped.
+pub struct FileRootReader {
+    header: Header,
+    images: Vec<Image>,
+    credential: Option<RootCredential>,
+}
+
+impl FileRootReader {
+    /// Reads all replicas.
+    ///
+    /// # Errors
+    /// [`Error::ReplicaMissing`], [`Error::ReplicaForeign`], [`Error::Permissions`], [`Error::Credential`],
+    /// [`Error::Corrupt`], [`Error::Io`].
+    pub fn read(replicas: &[PathBuf], credential: Option<RootCredential>) -> Result<Self> {
+        let look = |path: &PathBuf| Replica::look(path).and_then(|replica| Ok((replica.read()?, replica)));
+        let found = replicas.iter().map(look).collect::<Result<Vec<_>>>()?;
+        let header = open::newest(&found)?.ok_or(Error::Exhausted("replicas of a root store"))?;
+        open::check_credential(&header, credential.as_ref())?;
+        Ok(Self { header, images: found.into_iter().map(|(image, _)| image).collect(), credential })
+    }
+
+    /// Roots that any replica has, in ascending order.
+    #[must_use]
+    pub fn epochs(&self) -> Vec<RootId> {
+        let slots = self.images.iter().flat_map(|image| &image.slots);
+        let mut roots: Vec<_> = slots.filter_map(Slot::root).map(|root| root.id).collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots
+    }
+
+    /// Who claimed the store.
+    #[must_use]
+    pub fn claimed(&self) -> Option<Claim> {
+        self.header.claim
+    }
+
+    /// Opens a wrapped vault key.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRoot`], [`Error::NotAuthentic`], [`Error::Corrupt`].
+    pub fn unwrap(&self, root: RootId, wrapped: &[u8], context: &[u8]) -> Result<VaultKey> {
+        let (_, found) = super::find(&self.images, root).ok_or(Error::NoSuchRoot(root))?;
+        let (store, credential) = (&self.header.store, self.credential.as_ref());
+        Wrapping { root: &found.key, credential, store, id: root }.unwrap(wrapped, context)
+    }
+}
+
+impl std::fmt::Debug for FileRootReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileRootReader").field("replicas", &self.images.len()).finish_non_exhaustive()
     }
 }

@@ -16,7 +16,7 @@ mod replica;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-pub use inspect::ReplicaState;
+pub use inspect::{FileRootReader, ReplicaState};
 pub use open::{FileRootStoreOptions, ReplicaLoss};
 
 use self::layout::{Header, Root, SLOTS, Slot, Use};

@@ -98,7 +98,7 @@ pub(super) fn replicas(options: &FileRootStoreOptions) -> Result<(Vec<Replica>, 
 
 /// The newest header. A claim is written to one replica after the other; a crash between them leaves one
 /// behind, and completing what was begun is right either way.
-fn newest(found: &[(Image, Replica)]) -> Result<Option<Header>> {
+pub(super) fn newest(found: &[(Image, Replica)]) -> Result<Option<Header>> {
     let mut newest: Option<&Header> = None;
     for (image, replica) in found {
         let Some(header) = &image.header else {
@@ -128,7 +128,7 @@ fn fresh(replicas: u8, credential: Option<&RootCredential>) -> Result<Header> {
 }
 
 /// Tells a wrong credential by name, before it looks like a corrupt root.
-fn check_credential(header: &Header, credential: Option<&RootCredential>) -> Result<()> {
+pub(super) fn check_credential(header: &Header, credential: Option<&RootCredential>) -> Result<()> {
     match (&header.credential, credential) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(Error::Credential("given, but the store was made without one")),

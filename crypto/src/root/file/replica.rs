@@ -38,7 +38,13 @@ impl Replica {
         };
         let replica = Self { path: path.to_owned(), file };
         replica.lock()?;
-        let metadata = replica.file.metadata().map_err(io_error("reading", path))?;
+        replica.expect_shape()?;
+        Ok(Some(replica))
+    }
+
+    fn expect_shape(&self) -> Result<()> {
+        let path = &self.path;
+        let metadata = self.file.metadata().map_err(io_error("reading", path))?;
         let mode = metadata.mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(Error::Permissions { path: path.to_owned(), mode });
@@ -46,7 +52,19 @@ impl Replica {
         if metadata.len() != FILE as u64 {
             return Err(Error::corrupt("root store file", format!("{}: not {FILE} bytes", path.display())));
         }
-        Ok(Some(replica))
+        Ok(())
+    }
+
+    /// Opens a replica to look at it: it may be in use, and nothing can be written through this.
+    pub(super) fn look(path: &Path) -> Result<Self> {
+        let opened = OpenOptions::new().read(true).custom_flags(no_follow()).open(path);
+        let file = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::ReplicaMissing(path.to_owned()),
+            _ => io_error("opening", path)(error),
+        })?;
+        let replica = Self { path: path.to_owned(), file };
+        replica.expect_shape()?;
+        Ok(replica)
     }
 
     /// Makes a replica with this header and no root; it has its name only once it is whole.

@@ -72,6 +72,31 @@ fn a_replica_is_inspected_without_the_others() {
     assert_eq!(before, after);
 }
 
+/// Who only looks needs no lock, and changes nothing, whatever is damaged.
+#[test]
+fn roots_are_read_of_a_store_that_is_in_use() {
+    let files = Files::new(2);
+    let (store, claim) = files.open_claimed();
+    let root = wait(store.create(&claim)).unwrap();
+    let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"context")).unwrap();
+    edit(&files.paths[1], |bytes| bytes[slot_block(0)].fill(9));
+    let before: Vec<_> = files.paths.iter().map(|path| fs::read(path).unwrap()).collect();
+
+    let reader = FileRootReader::read(&files.paths, None).unwrap();
+    assert_eq!((reader.epochs(), reader.claimed()), (vec![root], Some(claim)));
+    let key = reader.unwrap(root, &wrapped, b"context").unwrap();
+    assert_eq!(key.expose(), vault_key(7).expose());
+    assert!(matches!(reader.unwrap(root, &wrapped, b"another"), Err(Error::NotAuthentic)));
+    let none = RootId::from_bytes([9; 16]);
+    assert!(matches!(reader.unwrap(none, &wrapped, b"context"), Err(Error::NoSuchRoot(_))));
+    let missing = [files.paths[0].clone(), files.directory.path().join("none")];
+    assert!(matches!(FileRootReader::read(&missing, None), Err(Error::ReplicaMissing(_))));
+    let credential = RootCredential::from_slice(&[1; 32]).ok();
+    assert!(matches!(FileRootReader::read(&files.paths, credential), Err(Error::Credential(_))));
+    assert_eq!(before, files.paths.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>());
+    drop(store);
+}
+
 /// Changes a file behind the store's back.
 fn edit(path: &Path, change: impl FnOnce(&mut [u8])) {
     let mut bytes = fs::read(path).unwrap();

@@ -225,3 +225,24 @@ fn a_view_is_gone_when_its_last_handle_is() {
     drop(other);
     assert!(weak.is_gone());
 }
+
+/// Every page that is there and leads anywhere, of whatever epoch, and each that is damaged, by name.
+#[test]
+fn a_survey_finds_all_pages_and_names_those_that_do_not_open() {
+    let (disk, view) = founded();
+    assert!(view.survey(&disk).open.is_empty() && view.survey(&disk).closed.is_empty());
+    let view = erase(&disk, &view, &[(tenant(1), SlotRef::first(70))]);
+    let view = erase(&disk, &view, &[(tenant(2), SlotRef::first(5)), (tenant(1), SlotRef::first(9000))]);
+    let survey = view.survey(&disk);
+    assert!(survey.closed.is_empty());
+    let found: BTreeSet<_> = survey.open.iter().copied().collect();
+    assert_eq!((found.len(), &found), (survey.open.len(), &disk.addresses()), "each once, and nothing was left over");
+
+    let damaged = *found.iter().find(|address| address.tree() == tenant(1) && address.place.is_head()).unwrap();
+    disk.put(damaged, vec![1; 600]);
+    let survey = view.survey(&disk);
+    assert!(matches!(survey.closed.as_slice(), [(address, Error::Corrupt { .. })] if *address == damaged));
+    // What is below it is there, and nothing leads to it.
+    let below = found.iter().filter(|address| address.tree() == tenant(1)).count();
+    assert_eq!(survey.open.len(), found.len() - below);
+}

@@ -91,6 +91,11 @@ impl Configuration {
         loader.finish().map_err(|error| Failure::usage(error.to_string()))
     }
 
+    /// Whether flags say where roots are.
+    pub(super) fn names_roots(&self) -> bool {
+        !self.root_replica.is_empty() || self.set.iter().any(|assignment| assignment.starts_with("root."))
+    }
+
     /// Whether nothing but defaults is in play as far as flags and files go.
     pub(super) fn is_embedded(&self) -> bool {
         self.config.is_none() && !Path::new(DEFAULT_FILE).exists()

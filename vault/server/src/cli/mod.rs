@@ -120,6 +120,12 @@ enum Command {
     /// The key tree, the receipts and the logs are those of the mirror, so who was erased stays erased. Says what is
     /// back, erased, lost since the backup, and damaged. May be run again after a crash.
     Restore(command::restore::Command),
+    /// Look at what is left of a vault, for incident response: a data folder, a mirror, a backup.
+    ///
+    /// Nothing is written, locked or claimed, so the server may run. Says what is there, whether it is whole, and with
+    /// --open which pages and rows the roots open; never who anybody is. Exit code 5 if anything is damaged, or the
+    /// roots open nothing; 4 if there is nothing to look at.
+    Inspect(command::inspect::Command),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -192,6 +198,10 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Restore(command) => {
             protect_memory()?;
             on_all_threads(async move { command::restore::run(out, &command).await })
+        }
+        Command::Inspect(command) => {
+            protect_memory()?;
+            on_all_threads(async move { command::inspect::run(out, &command).await })
         }
         Command::Completions { shell, out } => completions(shell, out),
     }

@@ -52,6 +52,12 @@ impl Output {
         self.text(&text.render(self.paint))
     }
 
+    /// A result that takes several cards to show, and one JSON object.
+    pub(super) fn results(self, json: &Value, cards: &[Card]) -> Result<(), Failure> {
+        self.json(json)?;
+        cards.iter().try_for_each(|card| self.text(&card.render(self.paint)))
+    }
+
     /// A line for people; left out with `--json`.
     pub(super) fn text(self, line: &str) -> Result<(), Failure> {
         if self.form == Form::Text { self.line(line) } else { Ok(()) }

@@ -24,6 +24,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     let ranges = [
         range("limits.message_bytes", limits.message_bytes, 64 << 10..=64 << 20),
         range("limits.connections", limits.connections, 1..=65_536),
+        range("limits.connection_age_ms", limits.connection_age_ms, 1_000..=86_400_000),
         range("limits.templates", limits.templates, 1..=1024),
         range("limits.concurrency", limits.concurrency, 1..=65_536),
         range("limits.deadline_ms", limits.deadline_ms, 100..=600_000),

@@ -80,6 +80,10 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key { name: "limits.message_bytes", set: |config, value| value.number().map(|v| config.limits.message_bytes = v) },
     Key { name: "limits.connections", set: |config, value| value.number().map(|v| config.limits.connections = v) },
+    Key {
+        name: "limits.connection_age_ms",
+        set: |config, value| value.number().map(|v| config.limits.connection_age_ms = v),
+    },
     Key { name: "limits.templates", set: |config, value| value.number().map(|v| config.limits.templates = v) },
     Key { name: "limits.concurrency", set: |config, value| value.number().map(|v| config.limits.concurrency = v) },
     Key { name: "limits.deadline_ms", set: |config, value| value.number().map(|v| config.limits.deadline_ms = v) },

@@ -95,6 +95,9 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Connections open at the same time, those that shake hands among them. 1 to 65,536.
     pub connections: usize,
+    /// How long a connection lasts, in milliseconds. Then it is ended as HTTP/2 ends one, when its calls are done, and the
+    /// client opens another; what an answer said of somebody is in no buffer any more. 1 s to 24 h.
+    pub connection_age_ms: u64,
     /// Calls of one tenant at work at the same time. 1 to 65,536.
     pub concurrency: usize,
     /// Templates of one model that a subject may have. The best of them counts, so each one makes a false accept more
@@ -184,6 +187,7 @@ impl Default for Limits {
             message_bytes: 4 << 20,
             // Below the 1024 files that many systems let a process open; the database needs some, too.
             connections: 512,
+            connection_age_ms: 600_000,
             concurrency: 256,
             templates: 16,
             deadline_ms: 30_000,

@@ -87,6 +87,7 @@ fn every_key_can_stand_in_a_file() {
         client_ca = "/etc/lethe/clients.pem"
         [limits]
         connections = 64
+        connection_age_ms = 60_000
         message_bytes = 0x10_0000
         concurrency = 8
         templates = 4
@@ -154,6 +155,7 @@ fn every_key_can_stand_in_a_file() {
         limits: Limits {
             message_bytes: 1 << 20,
             connections: 64,
+            connection_age_ms: 60_000,
             concurrency: 8,
             templates: 4,
             deadline_ms: 1000,
@@ -233,6 +235,7 @@ fn a_value_out_of_range_is_named_with_its_line() {
         ("message_bytes = 67_108_865", "limits.message_bytes"),
         ("connections = 0", "limits.connections"),
         ("connections = 65_537", "limits.connections"),
+        ("connection_age_ms = 999", "limits.connection_age_ms"),
         ("concurrency = 0", "limits.concurrency"),
         ("deadline_ms = 99", "limits.deadline_ms"),
         ("batch_in_flight = 0", "limits.batch_in_flight"),

@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::StartError;
 use super::connection::{Connection, Wire};
 use super::places::Places;
+use super::residue::Wiped;
 use crate::config::TlsConfig;
 
 /// How long a client may take to begin: to shake hands, or, without TLS, to say a word.
@@ -58,7 +59,7 @@ pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>, most: usi
                     () = poll_fn(|cx| place.poll_called_in(cx)) => return,
                 };
                 match shaken {
-                    Ok(Ok(wire)) => drop(sender.send(Ok(Connection { wire, place })).await),
+                    Ok(Ok(wire)) => drop(sender.send(Ok(Connection::new(wire, place))).await),
                     Ok(Err(failure)) => tracing::debug!(%failure, "a handshake failed"),
                     Err(_) => tracing::debug!("a handshake took too long"),
                 }
@@ -75,7 +76,7 @@ async fn shake_hands(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Re
             stream.readable().await?;
             Ok(Wire::Plain(stream))
         }
-        Some(acceptor) => Ok(Wire::Tls(Box::new(acceptor.accept(stream).await?))),
+        Some(acceptor) => Ok(Wire::Tls(Box::new(acceptor.accept(Wiped(stream)).await?))),
     }
 }
 

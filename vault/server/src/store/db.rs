@@ -91,6 +91,15 @@ impl Database {
         Ok(Self { db, path: path.to_owned() })
     }
 
+    /// Opens a database that is there, to see whether its write-ahead log reads to the end, which a crash may have torn.
+    pub(super) fn expect_whole_log(path: &Path) -> Result<(), StoreError> {
+        let mut options = database();
+        options.create_if_missing(false);
+        options.set_wal_recovery_mode(DBRecoveryMode::AbsoluteConsistency);
+        let opened = DB::open_cf_for_read_only(&options, path, [TREE, ROWS, LOG], false);
+        opened.map(drop).map_err(StoreError::database("read the write-ahead log to its end"))
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -233,7 +242,7 @@ pub(super) struct Reader<'a> {
     snapshot: Snapshot<'a>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     /// The newest change that is in it.
     pub(super) fn sequence(&self) -> u64 {
         self.snapshot.sequence_number()
@@ -258,6 +267,15 @@ impl Reader<'_> {
 
     /// Keys and values of a kind, in order.
     pub(super) fn rows(&self, kind: RowKind) -> impl Iterator<Item = Result<RawRow, StoreError>> + '_ {
+        self.rows_from(kind, &Key::prefix(kind))
+    }
+
+    /// The same, from a key on. What does not read ends it.
+    pub(super) fn rows_from<'r>(
+        &'r self,
+        kind: RowKind,
+        from: &[u8],
+    ) -> impl Iterator<Item = Result<RawRow, StoreError>> + use<'r, 'a> {
         let prefix = Key::prefix(kind);
         let mut read = ReadOptions::default();
         read.fill_cache(false);
@@ -265,7 +283,7 @@ impl Reader<'_> {
         if let Some(end) = end_of(&prefix) {
             read.set_iterate_upper_bound(end);
         }
-        let from = IteratorMode::From(&prefix, Direction::Forward);
+        let from = IteratorMode::From(from, Direction::Forward);
         let rows = self.snapshot.iterator_cf_opt(self.database.family(kind), read, from);
         rows.map(|row| row.map_err(StoreError::database("scan rows")))
     }

@@ -3,6 +3,7 @@
 //!
 //! This is the only module that names RocksDB.
 
+mod backup_files;
 mod backups;
 mod book;
 mod census;
@@ -11,6 +12,7 @@ mod commit;
 mod db;
 mod disk;
 mod error;
+mod evidence;
 mod history;
 pub mod keys;
 mod logs;
@@ -18,6 +20,7 @@ mod mirror;
 mod restore;
 mod restoring;
 
+pub(crate) use backup_files::BackupFiles;
 pub use backups::{Backup, Backups};
 pub use book::{LogEnd, LogHead};
 pub use change::{Change, Committed, Durability, Row};
@@ -25,6 +28,7 @@ pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
 pub(crate) use disk::{make_folder, sync_folder};
 pub use error::StoreError;
+pub(crate) use evidence::{Evidence, Seen};
 pub use keys::{GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
 pub(crate) use mirror::row_of as mirror_row;
 pub use mirror::{MirrorId, MirrorStanding, MirrorState, Opening, Registered, registered_mirrors};

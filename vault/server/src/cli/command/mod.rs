@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod credential;
 pub(crate) mod enroll;
 pub(crate) mod erase;
+pub(crate) mod inspect;
 pub(crate) mod issued;
 pub(crate) mod log;
 pub(crate) mod mirror;

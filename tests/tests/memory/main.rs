@@ -1,0 +1,9 @@
+//! Nothing of who was erased, and no key that was destroyed, is in the memory of the server that goes on; what it has of
+//! others is found there, by the same search.
+//!
+//! These tests read another process's memory: they need root with `CAP_SYS_PTRACE`, and fail without it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod forgotten;
+mod panics;
+mod secrets;
