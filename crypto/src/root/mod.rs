@@ -16,6 +16,8 @@ use async_trait::async_trait;
 
 pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::fuzzing;
 pub use file::{FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
 pub use medium::{Medium, MediumStatement};
 pub use migrating::MigratingRootStore;

@@ -6,16 +6,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::store::StoreError;
+use crate::Corrupt;
 
 /// Writes a record.
-pub fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    serde_json::to_vec(record).map(Zeroizing::new).map_err(|_| StoreError::corrupt(what, "memory"))
+pub fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Zeroizing<Vec<u8>>, Corrupt> {
+    serde_json::to_vec(record).map(Zeroizing::new).map_err(|_| Corrupt::new(what, "memory"))
 }
 
 /// Reads a record; unknown fields are refused.
-pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(bytes).map_err(|fault| StoreError::corrupt(what, format!("line {}", fault.line())))
+pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, Corrupt> {
+    serde_json::from_slice(bytes).map_err(|fault| Corrupt::new(what, format!("line {}", fault.line())))
 }
 
 /// A tenant.
@@ -36,9 +36,9 @@ impl TenantRecord {
     }
 
     /// The tenant, its purposes, and when it was created.
-    pub fn parse(&self) -> Result<(TenantId, Vec<PurposeBasis>, Timestamp), StoreError> {
-        let wrong = || StoreError::corrupt("tenant record", "purposes");
-        let id = TenantId::parse(&self.id).map_err(|_| StoreError::corrupt("tenant record", "id"))?;
+    pub fn parse(&self) -> Result<(TenantId, Vec<PurposeBasis>, Timestamp), Corrupt> {
+        let wrong = || Corrupt::new("tenant record", "purposes");
+        let id = TenantId::parse(&self.id).map_err(|_| Corrupt::new("tenant record", "id"))?;
         let purposes = self
             .purposes
             .iter()
@@ -83,8 +83,8 @@ impl CredentialRecord {
     }
 
     /// Its roles.
-    pub fn roles(&self) -> Result<Roles, StoreError> {
-        Roles::from_bits(self.roles).ok_or_else(|| StoreError::corrupt("credential record", "roles"))
+    pub fn roles(&self) -> Result<Roles, Corrupt> {
+        Roles::from_bits(self.roles).ok_or_else(|| Corrupt::new("credential record", "roles"))
     }
 }
 
@@ -127,8 +127,8 @@ impl ProfileRecord {
     }
 
     /// The profile.
-    pub fn parse(&self) -> Result<ModelProfile, StoreError> {
-        let wrong = |refusal: lethe_domain::Invalid| StoreError::corrupt("profile record", refusal.field);
+    pub fn parse(&self) -> Result<ModelProfile, Corrupt> {
+        let wrong = |refusal: lethe_domain::Invalid| Corrupt::new("profile record", refusal.field);
         let model = ModelId::parse(&self.model, &self.version).map_err(wrong)?;
         let thresholds = Thresholds::new(self.matching, self.review).map_err(wrong)?;
         let profile = ModelProfile::new(model, self.dimension, self.centre.clone(), thresholds, self.miss_probability)
