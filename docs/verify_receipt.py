@@ -24,7 +24,7 @@ ENTRY = {"version": range(1, 2), "time": NUMBER, "operation": CODE, "credential?
          "sealed?": "[A-Za-z0-9+/]+={0,2}", "blind": ID, "event": dict}
 COMMITTED = {"type": "ERASURE_COMMITTED", "from": NUMBER, "to": NUMBER, "from_root": ID, "to_root": ID,
              "receipt": ID, "scope": "subject|template|tenant|burnt", "slots": NUMBER}
-DESTROYED = {"type": "EPOCH_DESTROYED", "epoch": NUMBER, "root": ID, "store": CODE, "replicas": NUMBER,
+DESTROYED = {"type": "EPOCH_DESTROYED", "epoch": NUMBER, "root": ID, "store": CODE, "replicas": range(1, 2**53),
              "found": "present|absent", "medium": list}
 
 

@@ -85,7 +85,8 @@ fn row(kind: RowKind, value: &[u8]) {
             if let Ok(profile) = record.parse() {
                 let at = |millis| lethe_domain::Timestamp::from_millis(millis);
                 let again = ProfileRecord::new(&profile, at(record.created_at), at(record.updated_at));
-                let written = |record: &ProfileRecord| records::encode("profile", record).expect("it was read").to_vec();
+                let written =
+                    |record: &ProfileRecord| records::encode("profile", record).expect("it was read").to_vec();
                 assert_eq!(written(&again), written(&record), "a profile loses something on its way");
             }
         }

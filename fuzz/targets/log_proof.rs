@@ -19,13 +19,30 @@ const LEAVES: u64 = 256;
 #[derive(Arbitrary, Debug)]
 enum Input {
     /// A claim that a leaf is in the tree of some size, with a proof of hashes from the tree.
-    Inclusion { leaf: Pick, index: u8, size: u8, proof: Proof },
+    Inclusion {
+        leaf: Pick,
+        index: u8,
+        size: u8,
+        proof: Proof,
+    },
     /// A claim that the tree of one size begins with a tree.
-    Consistency { old: u8, old_root: Pick, new: u8, proof: Proof },
+    Consistency {
+        old: u8,
+        old_root: Pick,
+        new: u8,
+        proof: Proof,
+    },
     /// Any numbers.
-    Anywhere { index: u64, size: u64, proof: Vec<[u8; 32]> },
+    Anywhere {
+        index: u64,
+        size: u64,
+        proof: Vec<[u8; 32]>,
+    },
     /// A note that was signed, with changes.
-    Note { changes: Vec<(u16, u8)>, lines: Vec<String> },
+    Note {
+        changes: Vec<(u16, u8)>,
+        lines: Vec<String>,
+    },
     /// Bytes that nobody signed.
     Bytes(Vec<u8>),
     /// The text of a checkpoint.
@@ -44,7 +61,11 @@ enum Pick {
 #[derive(Arbitrary, Debug)]
 enum Proof {
     /// The right one, with changes.
-    Changed { changes: Vec<(u8, Pick)>, cut: u8, more: Vec<Pick> },
+    Changed {
+        changes: Vec<(u8, Pick)>,
+        cut: u8,
+        more: Vec<Pick>,
+    },
     Made(Vec<Pick>),
 }
 

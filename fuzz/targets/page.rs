@@ -88,7 +88,11 @@ impl PageSource for Pages<'_> {
             } else {
                 let drawn = draw.drawn % address.epoch().saturating_add(1).max(1);
                 let in_vault = bytes[..12] == [0; 12];
-                (drawn, if drawn == 0 { 0 } else { draw.generation }, u8::from(drawn != 0 && in_vault && draw.flags & 1 == 1))
+                (
+                    drawn,
+                    if drawn == 0 { 0 } else { draw.generation },
+                    u8::from(drawn != 0 && in_vault && draw.flags & 1 == 1),
+                )
             };
             plaintext.extend_from_slice(&KEY);
             plaintext.extend_from_slice(&drawn.to_be_bytes());

@@ -16,9 +16,8 @@ use libfuzzer_sys::fuzz_target;
 
 /// A receipt that was issued, and the key that it verifies with.
 const ISSUED: &[u8] = include_bytes!("../../crypto/src/log/golden/receipt.json");
-static ISSUER: LazyLock<VerifierKey> = LazyLock::new(|| {
-    include_str!("../../crypto/src/log/golden/verifier_key.txt").trim_end().parse().expect("a key")
-});
+static ISSUER: LazyLock<VerifierKey> =
+    LazyLock::new(|| include_str!("../../crypto/src/log/golden/verifier_key.txt").trim_end().parse().expect("a key"));
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
     let seed = Seed::from_slice(&[9; 32]).expect("a seed has 32 bytes");
     SigningKey::from_seed("vault.example/log".parse().expect("an origin"), &seed).expect("a key")
@@ -30,7 +29,10 @@ enum Input {
     Bytes(Vec<u8>),
     Changed(Changes),
     /// A log with a commit and a destruction, and what is made of it.
-    Log { log: Log, changes: Changes },
+    Log {
+        log: Log,
+        changes: Changes,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -211,7 +213,8 @@ fuzz_target!(|input: Input| {
             let origin = KEY.verifier().name().parse().expect("an origin");
             let checkpoint = Checkpoint { origin, size, root: made.frontier.root() };
             let note = checkpoint.sign(&KEY).expect("the key is the log's");
-            let logged = |index: u64| Logged::prove(&made, index, &made.lines[index as usize], size).expect("it is there");
+            let logged =
+                |index: u64| Logged::prove(&made, index, &made.lines[index as usize], size).expect("it is there");
             let (mut committed, mut destroyed) = (logged(committed_at), logged(destroyed_at));
             if log.swapped {
                 std::mem::swap(&mut committed, &mut destroyed);

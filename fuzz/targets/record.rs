@@ -38,11 +38,8 @@ impl Place {
         let slot = |(slot, generation)| SlotRef { slot, generation };
         let key = |byte: u8| SlotKey::from_fn(|bytes| bytes[0] = byte);
         let (subject, other, thing) = (key(self.keys[0]), key(self.keys[1]), key(self.keys[2]));
-        let keys = RecordKeys {
-            subject: &subject,
-            other: self.other.map(|_| &other),
-            thing: self.thing.map(|_| &thing),
-        };
+        let keys =
+            RecordKeys { subject: &subject, other: self.other.map(|_| &other), thing: self.thing.map(|_| &thing) };
         let context = RecordContext {
             tenant: slot(self.tenant),
             gallery: self.gallery,

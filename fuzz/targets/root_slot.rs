@@ -19,7 +19,11 @@ enum Input {
     Header(Box<[u8; HEADER - 8]>),
     Slot(Box<[u8; SLOT - 8]>),
     /// The same, torn: what is behind so many bytes is of another block.
-    Torn { slot: Box<[u8; SLOT - 8]>, before: Vec<u8>, at: u16 },
+    Torn {
+        slot: Box<[u8; SLOT - 8]>,
+        before: Vec<u8>,
+        at: u16,
+    },
 }
 
 fuzz_target!(|input: Input| {

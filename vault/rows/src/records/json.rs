@@ -2,8 +2,8 @@ use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Roles, TenantId, Thresholds, Timestamp,
 };
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use crate::Corrupt;
@@ -95,10 +95,11 @@ pub struct ProfileRecord {
     model: String,
     version: String,
     dimension: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "finite_vector")]
     centre: Option<Vec<f32>>,
-    #[serde(rename = "match")]
+    #[serde(rename = "match", deserialize_with = "finite")]
     matching: f32,
+    #[serde(deserialize_with = "finite")]
     review: f32,
     miss_probability: f64,
     policy_version: u32,
@@ -106,6 +107,18 @@ pub struct ProfileRecord {
     pub created_at: i64,
     /// Milliseconds since the Unix epoch.
     pub updated_at: i64,
+}
+
+/// A number that is too large for an `f32` would be read as infinity, which JSON cannot say.
+fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    let number = f32::deserialize(deserializer)?;
+    if number.is_finite() { Ok(number) } else { Err(D::Error::custom("a number beyond f32")) }
+}
+
+fn finite_vector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<f32>>, D::Error> {
+    let vector = Option::<Vec<f32>>::deserialize(deserializer)?;
+    let finite = vector.iter().flatten().all(|number| number.is_finite());
+    if finite { Ok(vector) } else { Err(D::Error::custom("a number beyond f32")) }
 }
 
 impl ProfileRecord {
@@ -201,5 +214,24 @@ impl From<CredentialId> for CredentialRef {
 impl From<CredentialRef> for CredentialId {
     fn from(reference: CredentialRef) -> Self {
         Self::from_bytes(reference.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(matching: &str, centre: &str) -> String {
+        format!(
+            r#"{{"model":"m","version":"1","dimension":64,"centre":[{centre}],"match":{matching},"review":0.3,"miss_probability":0.0001,"policy_version":1,"created_at":1,"updated_at":2}}"#
+        )
+    }
+
+    #[test]
+    fn a_number_beyond_f32_is_refused() {
+        assert!(decode::<ProfileRecord>("profile", profile("0.4", "1,2").as_bytes()).is_ok());
+        for row in [profile("1e39", "1,2"), profile("0.4", "1,-1e39"), profile("1e999", "1,2")] {
+            assert!(decode::<ProfileRecord>("profile", row.as_bytes()).is_err(), "{row}");
+        }
     }
 }
