@@ -24,6 +24,13 @@ RESULTS ?= docs/benchmarks/results
 LETHE_KILLS ?= 500
 # How many operations the soak's adversary looks at.
 LETHE_HISTORY ?= 2000
+# How long each decoder is fuzzed, by which targets, with which sanitizer: any but none needs RUSTC_BOOTSTRAP=1.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= page record root_slot receipt log_entry log_proof backup
+FUZZ_SANITIZER ?= none
+# Instrumented from the first crate on, so it has a folder of its own; inputs that are found are kept there.
+FUZZ_DIR := $${CARGO_TARGET_DIR:-target}/fuzz
+FUZZ := $(CARGO) fuzz
 
 step = @printf '\n==> %s\n' "$(1)"
 
@@ -46,7 +53,7 @@ demo: setup ## Enrolls, verifies, searches and erases in an embedded vault. DATA
 	@"$${CARGO_TARGET_DIR:-target}/release/lethe" demo $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: setup lint unit docs audit ## Everything a change must pass: setup, lint, tests, documentation, dependencies.
+test: setup lint unit fuzz-short docs audit ## Everything a change must pass: setup, lint, tests, documentation, dependencies.
 	@printf '\n==> all passed\n'
 
 .PHONY: lint
@@ -56,6 +63,7 @@ lint: format proto-lint proto-breaking clippy ## Format, .proto files, clippy wi
 format:
 	$(call step,format)
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 
 .PHONY: proto-lint
 proto-lint:
@@ -94,6 +102,45 @@ unit:
 	@$(CARGO) nextest run $(BUILD) --workspace --no-fail-fast
 	$(call step,examples in the documentation)
 	@$(CARGO) test $(BUILD) --workspace --doc
+
+.PHONY: fuzz
+fuzz: setup fuzz-build ## Fuzzes every decoder, FUZZ_SECONDS (600) each; FUZZ_TARGETS chooses.
+	@$(MAKE) fuzz-run
+
+.PHONY: fuzz-short
+fuzz-short: fuzz-build
+	@$(MAKE) fuzz-run FUZZ_SECONDS=3
+
+.PHONY: fuzz-build
+fuzz-build:
+	$(call step,fuzz targets)
+	@$(FUZZ) build --fuzz-dir fuzz --sanitizer $(FUZZ_SANITIZER) --target-dir "$(FUZZ_DIR)"
+
+# First the corpus of the repository, then new inputs, which go to the folder that is named first.
+.PHONY: fuzz-run
+fuzz-run:
+	@for target in $(FUZZ_TARGETS); do \
+	    printf '\n==> fuzz: %s\n' "$$target"; \
+	    found="$(FUZZ_DIR)/corpus/$$target"; \
+	    mkdir -p "$$found" "fuzz/corpus/$$target" "fuzz/artifacts/$$target"; \
+	    log="$(FUZZ_DIR)/$$target.log"; \
+	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" "$$found" "fuzz/corpus/$$target" \
+	        -artifact_prefix="fuzz/artifacts/$$target/" -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=10 \
+	        -timeout=10 -print_final_stats=1 $$(test -f "fuzz/dictionaries/$$target" && echo "-dict=fuzz/dictionaries/$$target") \
+	        > "$$log" 2>&1 || { tail -n 40 "$$log"; exit 1; }; \
+	    grep -E 'DONE|number_of_executed_units' "$$log"; \
+	done
+
+.PHONY: fuzz-corpus
+fuzz-corpus: fuzz-build ## Takes what fuzzing found into the corpus of the repository, as little of it as covers the same.
+	@for target in $(FUZZ_TARGETS); do \
+	    kept="$(FUZZ_DIR)/merged/$$target"; \
+	    rm -rf "$$kept"; mkdir -p "$$kept" "fuzz/corpus/$$target"; \
+	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" -merge=1 -max_len=4096 \
+	        "$$kept" "fuzz/corpus/$$target" "$(FUZZ_DIR)/corpus/$$target" > "$(FUZZ_DIR)/$$target.merge.log" 2>&1; \
+	    rm -f fuzz/corpus/$$target/*; cp "$$kept"/* "fuzz/corpus/$$target/"; \
+	    printf '%s: %s inputs\n' "$$target" "$$(ls "$$kept" | wc -l)"; \
+	done
 
 .PHONY: docs
 docs: ## Builds the API documentation, with warnings denied.

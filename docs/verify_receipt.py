@@ -26,7 +26,7 @@ COMMITTED = {"type": "ERASURE_COMMITTED", "from": NUMBER, "to": NUMBER, "from_ro
              "receipt": ID, "scope": "subject|template|tenant|burnt", "slots": NUMBER}
 ROTATED = {"type": "KEYS_ROTATED", "from": NUMBER, "to": NUMBER, "from_root": ID, "to_root": ID,
            "receipt": ID, "scope": "tenant|vault"}
-DESTROYED = {"type": "EPOCH_DESTROYED", "epoch": NUMBER, "root": ID, "store": CODE, "replicas": NUMBER,
+DESTROYED = {"type": "EPOCH_DESTROYED", "epoch": NUMBER, "root": ID, "store": CODE, "replicas": range(1, 2**53),
              "found": "present|absent", "medium": list}
 
 

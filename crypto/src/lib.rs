@@ -15,6 +15,8 @@ pub mod aead;
 mod canonical;
 pub mod epoch;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod kdf;
 pub mod log;
 mod random;

@@ -30,9 +30,9 @@ impl Random for System {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod dangerous {
-    //! A predictable generator for golden fixtures: SHA-256 in counter mode over a fixed name.
+    //! A predictable generator for golden fixtures and fuzz targets: SHA-256 in counter mode over a fixed name.
 
     use std::sync::atomic::{AtomicU64, Ordering};
 

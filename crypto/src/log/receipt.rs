@@ -110,6 +110,9 @@ pub enum ReceiptError {
     /// The commit does not lead to a later epoch with another root, or erased nothing.
     #[error("the committed entry does not record a step to another epoch")]
     NoStep,
+    /// The root was destroyed in no place.
+    #[error("the destroyed entry names no place in which the root was destroyed")]
+    NoPlace,
     /// The epoch was destroyed before the erasure was committed.
     #[error("entry {destroyed} of the destruction does not come after entry {committed} of the commit")]
     Order {

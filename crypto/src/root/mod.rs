@@ -17,6 +17,8 @@ use async_trait::async_trait;
 
 pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
+#[cfg(feature = "fuzzing")]
+pub(crate) use file::fuzzing;
 pub use file::{FileRootReader, FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
 pub use incarnation::Incarnation;
 pub use medium::{Medium, MediumStatement};

@@ -21,6 +21,8 @@ mod view;
 pub use address::{FAN_OUT, HEIGHTS, PageAddress, SlotRef, TreeId};
 pub use allocator::{Lease, Reservation, SlotAllocator, burnt_slots};
 pub use cache::PageCache;
+#[cfg(feature = "fuzzing")]
+pub(crate) use page::Page;
 pub use rewrite::{Redraw, Rewrite, SealedPage, rewrite};
 pub use view::{PageSource, Slot, Survey, View, WeakView};
 

@@ -77,8 +77,8 @@ impl Page {
         self.draws.iter().copied().enumerate()
     }
 
-    /// Seals the page under a key drawn for this version alone (rule 1).
-    pub(crate) fn seal(&self, key: &PageKey, address: &PageAddress, random: &impl Random) -> Result<Vec<u8>> {
+    /// The page's plaintext: key 32 ‖ drawn u64 ‖ generation u32 ‖ flags u8 of each entry.
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut plaintext = Zeroizing::new(Vec::with_capacity(self.keys.len() * ENTRY));
         for (key, draw) in self.keys.iter().zip(&self.draws) {
             plaintext.extend_from_slice(key);
@@ -86,9 +86,23 @@ impl Page {
             plaintext.extend_from_slice(&draw.generation.to_be_bytes());
             plaintext.push(if draw.written { WRITTEN } else { 0 });
         }
+        plaintext
+    }
+
+    /// Seals the page under a key drawn for this version alone (rule 1).
+    pub(crate) fn seal(&self, key: &PageKey, address: &PageAddress, random: &impl Random) -> Result<Vec<u8>> {
+        Self::seal_plaintext(key, address, random, &self.encode())
+    }
+
+    pub(crate) fn seal_plaintext(
+        key: &PageKey,
+        address: &PageAddress,
+        random: &impl Random,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>> {
         let mut sealed = Vec::with_capacity(1 + crate::aead::OVERHEAD + plaintext.len());
         sealed.push(VERSION);
-        sealing_key(key, address).seal_onto(&mut sealed, random, &aad(address), &plaintext)?;
+        sealing_key(key, address).seal_onto(&mut sealed, random, &aad(address), plaintext)?;
         Ok(sealed)
     }
 
@@ -100,12 +114,18 @@ impl Page {
         };
         let plaintext =
             sealing_key(key, address).open(&aad(address), sealed).map_err(|error| corrupt(&error.to_string()))?;
+        Self::decode(address, &plaintext)
+    }
+
+    /// Reads what [`Page::encode`] wrote.
+    pub(crate) fn decode(address: &PageAddress, plaintext: &[u8]) -> Result<Self> {
+        let corrupt = |why: &str| Error::corrupt("page of the key tree", format!("{address}: {why}"));
         let count = address.place.entries();
         let mut page = Self {
             keys: vec![[0; 32]; count].into_boxed_slice(),
             draws: vec![Draw::default(); count].into_boxed_slice(),
         };
-        let mut reader = Reader::new("page of the key tree", &plaintext);
+        let mut reader = Reader::new("page of the key tree", plaintext);
         for (key, draw) in page.keys.iter_mut().zip(&mut page.draws) {
             key.copy_from_slice(reader.take(32)?);
             let (drawn, generation, flags) = (reader.u64()?, reader.u32()?, reader.u8()?);

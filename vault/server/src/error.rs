@@ -112,6 +112,12 @@ impl Error {
     }
 }
 
+impl From<lethe_rows::Corrupt> for Error {
+    fn from(corrupt: lethe_rows::Corrupt) -> Self {
+        Self::Store(corrupt.into())
+    }
+}
+
 impl From<Denial> for Error {
     fn from(denial: Denial) -> Self {
         Self::Denied(denial)

@@ -23,7 +23,6 @@ pub mod keyring;
 pub mod memory;
 mod mirrors;
 pub mod opening;
-pub mod records;
 pub mod restoration;
 mod root_check;
 mod root_stores;
@@ -44,5 +43,6 @@ static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc:
 mod tests;
 
 pub use error::{Error, Result};
+pub use lethe_rows::records;
 pub use mirrors::{drop_mirror, list_mirrors};
 pub use root_check::{ReplicaReport, RootReport, move_roots, root_check};

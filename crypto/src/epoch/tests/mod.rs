@@ -2,6 +2,7 @@
 
 mod clones;
 mod crashes;
+mod histories;
 mod migrations;
 mod order;
 mod world;

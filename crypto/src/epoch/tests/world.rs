@@ -14,7 +14,7 @@ use crate::root::{
     VaultId,
 };
 use crate::secret::VaultKey;
-use crate::tree::{PageAddress, PageCache, PageSource, Redraw, SlotRef, TreeId, View};
+use crate::tree::{PageAddress, PageCache, PageSource, Redraw, SealedPage, SlotRef, TreeId, View};
 
 /// A line of the vault's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,28 @@ pub(super) struct Content {
     pub(super) state: Option<Vec<u8>>,
     pub(super) pages: BTreeMap<PageAddress, Vec<u8>>,
     pub(super) log: Vec<Entry>,
+    pub(super) rows: Rows,
+}
+
+/// What a vault has beside the epochs, where a history needs it: people, by number, in one tree.
+#[derive(Clone, Default)]
+pub(super) struct Rows {
+    /// The high-water mark.
+    pub(super) mark: u64,
+    /// By slot: whose, and the sealed row.
+    pub(super) records: BTreeMap<u64, (u32, Vec<u8>)>,
+    /// Accepted erasures whose epoch is not committed, with the slots that must go.
+    pub(super) intents: BTreeMap<u32, Vec<u64>>,
+    /// Erasures that were committed, with the epoch that each leaves.
+    pub(super) committed: BTreeMap<u32, u64>,
+}
+
+/// Bytes of the tree that were ever on their way to a disk: an adversary has them, committed or torn.
+#[derive(Default)]
+pub(super) struct Images {
+    pub(super) pages: Vec<SealedPage>,
+    /// Epochs with their wrapped vault keys.
+    pub(super) epochs: Vec<Epoch>,
 }
 
 impl Content {
@@ -89,6 +111,7 @@ pub(super) struct Disk {
     pub(super) fuse: Fuse,
     pub(super) faults: Faults,
     witness: Mutex<Witness>,
+    pub(super) images: Mutex<Images>,
     /// The disk as it was after each step, for clones and old snapshots.
     snapshots: Mutex<Option<Vec<Content>>>,
 }
@@ -100,6 +123,7 @@ impl Disk {
             fuse: Fuse::default(),
             faults: Faults::default(),
             witness: Mutex::default(),
+            images: Mutex::default(),
             snapshots: Mutex::new(None),
         })
     }
@@ -127,6 +151,39 @@ impl Disk {
         self.step().map_err(|source| Error::RootStore { action: "crashing", source })
     }
 
+    /// A durable change: it happens or it does not, and nobody may know which.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Content)) -> std::result::Result<(), BoxError> {
+        self.step()?;
+        change(&mut self.content.lock());
+        self.step()
+    }
+
+    /// The commit, with what else is in its batch.
+    pub(super) fn commit_with(
+        &self,
+        commit: Commit<'_>,
+        batch: impl FnOnce(&mut Content),
+    ) -> std::result::Result<(), BoxError> {
+        {
+            // Torn or not, these bytes are where an adversary finds them.
+            let mut images = self.images.lock();
+            images.pages.extend_from_slice(&commit.rewrite.put);
+            images.epochs.push(commit.to.clone());
+        }
+        self.fault(&self.faults.commit)?;
+        let state = commit.state.encode()?;
+        self.change(|content| {
+            assert_eq!(content.state().unwrap().current.as_ref(), Some(commit.from));
+            assert_eq!(commit.state.current.as_ref(), Some(commit.to));
+            for page in &commit.rewrite.put {
+                assert!(content.pages.insert(page.address, page.bytes.clone()).is_none());
+            }
+            content.state = Some(state);
+            batch(content);
+            *self.witness.lock() = Witness::default();
+        })
+    }
+
     fn fault(&self, fault: &Mutex<bool>) -> std::result::Result<(), BoxError> {
         if *fault.lock() { Err("refused".into()) } else { Ok(()) }
     }
@@ -152,27 +209,14 @@ impl Journal for Disk {
     }
 
     async fn save(&self, state: &EpochState) -> std::result::Result<(), BoxError> {
-        self.step()?;
-        self.content.lock().state = Some(state.encode()?);
-        self.step()
+        self.images.lock().epochs.extend(state.current.clone());
+        let state = state.encode()?;
+        self.change(|content| content.state = Some(state))
     }
 
     async fn commit(&self, commit: Commit<'_>, erasure: &&'static str) -> std::result::Result<(), BoxError> {
-        self.step()?;
-        self.fault(&self.faults.commit)?;
-        {
-            let mut content = self.content.lock();
-            assert_eq!(content.state().unwrap().current.as_ref(), Some(commit.from));
-            assert_eq!(commit.state.current.as_ref(), Some(commit.to));
-            for page in &commit.rewrite.put {
-                assert!(content.pages.insert(page.address, page.bytes.clone()).is_none());
-            }
-            content.state = Some(commit.state.encode()?);
-            let (from, to) = (commit.from.number, commit.to.number);
-            content.log.push(Entry::Committed { erasure, from, to });
-            *self.witness.lock() = Witness::default();
-        }
-        self.step()
+        let (from, to) = (commit.from.number, commit.to.number);
+        self.commit_with(commit, |content| content.log.push(Entry::Committed { erasure, from, to }))
     }
 
     async fn publish(&self, state: &EpochState, view: &View) -> std::result::Result<(), BoxError> {
@@ -352,15 +396,19 @@ impl World {
     }
 
     pub(super) async fn open_sharing(&self, cache: Arc<PageCache>, takeover: Takeover) -> Result<EpochWriter<Disk>> {
+        EpochWriter::open(Arc::clone(&self.disk), self.start(), cache, takeover).await
+    }
+
+    /// A process starts: it has read nothing, and sees the root store with its own fuse.
+    pub(super) fn start(&self) -> Arc<dyn RootStore> {
         *self.disk.witness.lock() = Witness::default();
         let seen = |store: &Arc<dyn RootStore>| -> Arc<dyn RootStore> {
             Arc::new(Roots { store: Arc::clone(store), disk: Arc::clone(&self.disk) })
         };
-        let roots = match &self.target {
+        match &self.target {
             None => seen(&self.store),
             Some(target) => Arc::new(MigratingRootStore::new(seen(&self.store), seen(target))),
-        };
-        EpochWriter::open(Arc::clone(&self.disk), roots, cache, takeover).await
+        }
     }
 
     pub(super) async fn roots(&self) -> Vec<RootId> {

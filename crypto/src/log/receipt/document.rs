@@ -107,6 +107,9 @@ impl Document {
                 destroyed_root: destruction.root,
             });
         }
+        if destruction.replicas == 0 {
+            return Err(ReceiptError::NoPlace);
+        }
         if self.destroyed.index <= self.committed.index {
             return Err(ReceiptError::Order { committed: self.committed.index, destroyed: self.destroyed.index });
         }

@@ -273,6 +273,9 @@ fn inconsistent_entries_are_refused() {
     assert!(epoch(issue(erasure(), EpochDestroyed { epoch: 8, root: root(0x80), ..destruction() })), "the new epoch");
     assert!(epoch(issue(erasure(), EpochDestroyed { root: root(0x71), ..destruction() })), "another root");
 
+    let nowhere = issue(erasure(), EpochDestroyed { replicas: 0, ..destruction() });
+    assert!(matches!(nowhere, Err(ReceiptError::NoPlace)), "destroyed nowhere");
+
     let no_step = |verdict| matches!(verdict, Err(ReceiptError::NoStep));
     assert!(no_step(issue(ErasureCommitted { to: 7, ..erasure() }, destruction())), "the same epoch");
     assert!(no_step(issue(ErasureCommitted { to: 6, ..erasure() }, destruction())), "backwards");

@@ -78,13 +78,22 @@ impl Header {
             return Err(reader.corrupt("unknown version"));
         }
         let (flags, replicas) = (reader.u8()?, reader.u8()?);
-        reader.take(5)?;
+        let reserved: [u8; 5] = reader.array()?;
         let store = reader.array()?;
         let claim = Claim {
             vault: VaultId::from_bytes(reader.array()?),
             incarnation: Incarnation::from_bytes(reader.array()?),
         };
         let (sequence, credential) = (reader.u64()?, reader.array()?);
+        let unclaimed = Claim { vault: VaultId::from_bytes([0; 16]), incarnation: Incarnation::from_bytes([0; 16]) };
+        // What a flag says is absent must be zeros, and so must what no flag is known for: a header has one spelling.
+        if flags & !(CLAIMED | CREDENTIAL | ABANDONED) != 0
+            || reserved != [0; 5]
+            || (flags & CLAIMED == 0 && claim != unclaimed)
+            || (flags & CREDENTIAL == 0 && credential != [0; 32])
+        {
+            return Err(reader.corrupt("unknown flags, or bytes that must be zero"));
+        }
         reader.end()?;
         Ok(Some(Self {
             store,
@@ -158,7 +167,9 @@ impl Root {
             2 => Use::Wrapped,
             _ => return Err(reader.corrupt("unknown use")),
         };
-        reader.take(6)?;
+        if reader.array()? != [0; 6] {
+            return Err(reader.corrupt("bytes that must be zero"));
+        }
         let id = RootId::from_bytes(reader.array()?);
         let stored = reader.take(RootKey::LENGTH)?;
         let key = RootKey::fill_with(|key| {
@@ -238,6 +249,23 @@ mod tests {
         let Slot::Root(read) = slot(root().encode().as_slice()).unwrap() else { panic!("no root") };
         assert_eq!((read.id, read.used, read.key.expose()), (root().id, Use::Wrapped, root().key.expose()));
         assert!(matches!(slot(&[0; BLOCK]).unwrap(), Slot::Free));
+    }
+
+    /// With a right checksum, whatever could be spelt otherwise is refused.
+    #[test]
+    fn flags_that_are_not_known_and_bytes_that_must_be_zero_are_refused() {
+        let again = |changed: &Block, length: usize| block(&changed[..length]);
+        let plain = Header { claim: None, credential: None, abandoned: false, ..header() }.encode();
+        for position in (9..10).chain(11..16).chain(32..64).chain(72..104) {
+            let mut changed = plain.clone();
+            changed[position] |= 0x80;
+            assert!(Header::decode(again(&changed, 104).as_slice()).is_err(), "header byte {position}");
+        }
+        for position in 10..16 {
+            let mut changed = root().encode();
+            changed[position] = 1;
+            assert!(slot(again(&changed, 64).as_slice()).is_err(), "slot byte {position}");
+        }
     }
 
     #[test]

@@ -29,6 +29,24 @@ use crate::error::{Error, Result};
 use crate::random::System;
 use crate::secret::{RootCredential, RootKey, VaultKey};
 
+/// Blocks, read and written again.
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    use super::layout::{self, Header, Slot};
+    use crate::error::Result;
+
+    pub(crate) fn header(block: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(Header::decode(block)?.map(|header| header.encode().to_vec()))
+    }
+
+    pub(crate) fn slot(block: &[u8]) -> Result<Option<Vec<u8>>> {
+        match layout::slot(block)? {
+            Slot::Root(root) => Ok(Some(root.encode().to_vec())),
+            Slot::Free | Slot::Damaged => Ok(None),
+        }
+    }
+}
+
 /// A root store in one file, or in several that are replicas of each other.
 pub struct FileRootStore {
     inner: Mutex<Inner>,

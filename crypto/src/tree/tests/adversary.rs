@@ -13,20 +13,20 @@ use crate::secret::PageKey;
 use crate::tree::address::Place;
 use crate::tree::page::{Draw, Page};
 
-type Key = [u8; 32];
+pub(crate) type Key = [u8; 32];
 
 /// tree 12 ‖ height ‖ level ‖ index u64: the address of a page without its version.
 type PlaceBytes = Vec<u8>;
 
 /// Everything the adversary keeps, and what they look for.
-struct Adversary {
+pub(crate) struct Adversary {
     versions: HashMap<PlaceBytes, Vec<(u64, Vec<u8>)>>,
     tenants: Vec<(u64, u32)>,
     slots: Vec<u64>,
 }
 
 impl Adversary {
-    fn new(history: &[SealedPage], tenants: &[(u64, u32)], slots: &[u64]) -> Self {
+    pub(crate) fn new(history: &[SealedPage], tenants: &[(u64, u32)], slots: &[u64]) -> Self {
         let mut versions: HashMap<PlaceBytes, Vec<(u64, Vec<u8>)>> = HashMap::new();
         for page in history {
             let address = page.address.encode();
@@ -37,9 +37,28 @@ impl Adversary {
         Self { versions, tenants: tenants.to_vec(), slots: slots.to_vec() }
     }
 
+    /// As [`Adversary::keys_from`]; and whatever a key is called, it may open something else: each is tried on everything.
+    fn reach(&self, roots: &[Key]) -> HashSet<Key> {
+        let (known, seen) = self.walk(roots);
+        for (place, versions) in &self.versions {
+            for (drawn, sealed) in versions {
+                for key in &known {
+                    if !seen.contains(&(place.clone(), *key)) {
+                        assert!(unseal(key, place, *drawn, sealed).is_none(), "a key opens a page that is not its own");
+                    }
+                }
+            }
+        }
+        known
+    }
+
     /// Every key that leads from `roots`: through derivations as they were before a page was written,
     /// and through every version of every page that opens.
-    fn reach(&self, roots: &[Key]) -> HashSet<Key> {
+    pub(crate) fn keys_from(&self, roots: &[Key]) -> HashSet<Key> {
+        self.walk(roots).0
+    }
+
+    fn walk(&self, roots: &[Key]) -> (HashSet<Key>, HashSet<(PlaceBytes, Key)>) {
         let mut known: HashSet<Key> = HashSet::new();
         let mut seen: HashSet<(PlaceBytes, Key)> = HashSet::new();
         let mut open: Vec<(PlaceBytes, Key)> = roots.iter().map(|key| (place((0, 0), 0, 0, 0), *key)).collect();
@@ -61,17 +80,7 @@ impl Adversary {
                 }
             }
         }
-        // Whatever a key is called, it may open something else: try each on everything.
-        for (place, versions) in &self.versions {
-            for (drawn, sealed) in versions {
-                for key in &known {
-                    if !seen.contains(&(place.clone(), *key)) {
-                        assert!(unseal(key, place, *drawn, sealed).is_none(), "a key opens a page that is not its own");
-                    }
-                }
-            }
-        }
-        known
+        (known, seen)
     }
 
     /// The entries of this page that lead to what is looked for.

@@ -1,6 +1,6 @@
 //! The tree against a naive map, and against an adversary who keeps everything.
 
-mod adversary;
+pub(crate) mod adversary;
 mod allocation;
 mod golden;
 mod lookup;

@@ -132,7 +132,7 @@ impl Journal for StoreJournal {
             change.log_at(TreeId::VAULT, entry, move |leaf| {
                 let committed = Some(CommittedErasure { leaf, leaves_epoch });
                 let record = ReceiptRecord { accepted_at, committed };
-                Row::Put(Key::Receipt { tree, receipt }, record.to_bytes())
+                Row::Put(Key::Receipt { tree, receipt }, receipt_row(&record))
             });
         }
         if batch.burnt > 0 {
@@ -205,9 +205,7 @@ impl Journal for StoreJournal {
     }
 }
 
-impl ReceiptRecord {
-    /// The row's bytes. A record of two numbers cannot fail to encode.
-    fn to_bytes(&self) -> Vec<u8> {
-        encode("receipt record", self).map(|bytes| bytes.to_vec()).unwrap_or_default()
-    }
+/// The row's bytes. A record of two numbers cannot fail to encode.
+fn receipt_row(record: &ReceiptRecord) -> Vec<u8> {
+    encode("receipt record", record).map(|bytes| bytes.to_vec()).unwrap_or_default()
 }

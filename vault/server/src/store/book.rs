@@ -4,6 +4,7 @@ use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::merkle::{Frontier, Hash};
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
+use lethe_rows::LogHead;
 
 use super::StoreError;
 use super::change::{Closing, Entry, Row};

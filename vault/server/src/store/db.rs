@@ -136,7 +136,7 @@ impl Database {
         let from = IteratorMode::From(prefix, Direction::Forward);
         for row in self.db.iterator_cf_opt(self.family(kind), read, from) {
             let (key, value) = row.map_err(StoreError::database("scan rows"))?;
-            each(Key::decode(&key)?, &value)?;
+            each(Key::decode(&key).map_err(StoreError::from)?, &value)?;
         }
         Ok(())
     }

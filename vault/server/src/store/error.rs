@@ -1,18 +1,13 @@
 use std::path::PathBuf;
 
-use super::mirror::MirrorId;
+use lethe_rows::{Corrupt, MirrorId};
 
 /// What can go wrong between a change and the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Bytes that are not what they must be.
-    #[error("corrupt {what} at {place}")]
-    Corrupt {
-        /// What they were read as.
-        what: &'static str,
-        /// Where they lie.
-        place: String,
-    },
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
     /// The disk has less room than the reserve; nothing was written.
     #[error("the disk of {path} has {free} bytes free, less than the reserve of {reserve}; nothing was written", path = path.display())]
     Full {
@@ -182,7 +177,7 @@ pub enum StoreError {
 impl StoreError {
     /// Names bytes that are not what they must be.
     pub fn corrupt(what: &'static str, place: impl Into<String>) -> Self {
-        Self::Corrupt { what, place: place.into() }
+        Self::Corrupt(Corrupt::new(what, place))
     }
 
     pub(super) fn database(action: &'static str) -> impl FnOnce(rocksdb::Error) -> Self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::StoreError;
 use super::db::{Database, RawRow};
 use super::keys::{Key, RowKind};
-use super::mirror::{Position, Registered, registered};
+use super::mirror::{Registered, position_of, registered};
 use super::restoring::{Restoring, Stage};
 use super::{MirrorId, Store};
 
@@ -119,7 +119,7 @@ impl Evidence {
 
     /// Of a mirror: which it is, how far it has followed, and whether it is whole.
     pub(crate) fn position(&self) -> Result<Option<(MirrorId, u64, bool)>, StoreError> {
-        Ok(Position::read(self.db())?.map(|at| (at.id, at.sequence, at.whole)))
+        Ok(position_of(self.db())?.map(|at| (at.id, at.sequence, at.whole)))
     }
 
     /// How far a restore is that has not ended.

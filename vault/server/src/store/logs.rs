@@ -7,7 +7,7 @@ use lethe_crypto::log::merkle::{Frontier, MerkleError, NodeSource};
 use lethe_crypto::tree::TreeId;
 
 use super::StoreError;
-use super::book::LogHead;
+use super::LogHead;
 use super::db::{Database, Nodes, NodesThen, Reach, Reader};
 use super::keys::{Key, RowKind};
 

@@ -1,9 +1,8 @@
 use std::cmp::Ordering;
 
 use super::held::{forget_former, keep_former};
-use super::{Position, is_mirrored};
+use super::{Position, is_mirrored, position_of, row_of_position};
 use crate::store::StoreError;
-use crate::store::book::LogHead;
 use crate::store::change::Row;
 use crate::store::db::{Database, Reader};
 use crate::store::keys::{Key, RowKind};
@@ -19,7 +18,7 @@ const AT_ONCE: usize = if cfg!(test) { 32 << 10 } else { 64 << 20 };
 /// `Corrupt`, before anything is written, if a log of the mirror is not the beginning of the same one in `from`: going on
 /// with it would fork it.
 pub(in crate::store) fn follow(from: &Reader<'_>, mirror: &Database, position: Position) -> Result<u64, StoreError> {
-    let there = Position::read(mirror)?;
+    let there = position_of(mirror)?;
     let shared = logs::compare(from, mirror)?;
     // What is there in parts is of no worth: its logs may be cut.
     let is_whole = there.is_some_and(|there| there.whole);
@@ -48,7 +47,7 @@ fn copy(from: &Reader<'_>, mut target: Target<'_>, shared: Vec<Shared>) -> Resul
         continue_log(from, &mut target, &log)?;
     }
     if let Parts::Mirror { position, .. } = target.parts {
-        target.rows.push(position.row());
+        target.rows.push(row_of_position(position));
     }
     target.flush()?;
     target.to.sync()?;
@@ -88,7 +87,7 @@ impl Target<'_> {
         if let Parts::Mirror { position, there } = &mut self.parts {
             keep_former(self.to, *there)?;
             let in_parts = Position::in_parts(position.id);
-            self.rows.push(in_parts.row());
+            self.rows.push(row_of_position(in_parts));
             *there = Some(in_parts);
         }
         self.flush()

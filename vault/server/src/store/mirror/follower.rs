@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::held::Held;
 use super::set::expect_past;
-use super::{MirrorId, Position, copy};
+use super::{MirrorId, Position, copy, row_of_position};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::commit::EndWithPanic;
@@ -226,7 +226,7 @@ impl Follower {
             while let Some(batches) = self.next() {
                 let fresh: Vec<_> = batches.iter().filter(|(sequence, _)| *sequence > reached).collect();
                 let Some((last, _)) = fresh.last() else { continue };
-                let position = [Position { id: self.id, sequence: *last, whole: true }.row()];
+                let position = [row_of_position(Position { id: self.id, sequence: *last, whole: true })];
                 let rows: Vec<&[Row]> = fresh.iter().map(|(_, rows)| rows.as_slice()).chain([&position[..]]).collect();
                 fail::fail_point!("mirror-before-write");
                 mirror.write(&rows)?;

@@ -1,7 +1,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{MirrorId, Position};
+use super::{MirrorId, Position, position_of, row_of_position};
 use crate::store::StoreError;
 use crate::store::db::Database;
 use crate::store::history::Place;
@@ -32,7 +32,7 @@ impl Held {
             return Ok(None);
         }
         let db = Database::open_there(path)?;
-        let position = Position::read(&db)?;
+        let position = position_of(&db)?;
         if position.is_none() && db.get(&Key::Epoch)?.is_some() {
             return Err(StoreError::NoMirror { path: path.to_owned() });
         }
@@ -63,7 +63,7 @@ impl Held {
     /// The mirror itself, whatever it has; one that was begun and never named gets this name.
     pub(super) fn into_db_of(self, id: MirrorId) -> Result<Database, StoreError> {
         if self.position.is_none() {
-            self.db.write(&[&[Position::in_parts(id).row()]])?;
+            self.db.write(&[&[row_of_position(Position::in_parts(id))]])?;
             self.db.sync()?;
         }
         Ok(self.db)
@@ -87,7 +87,7 @@ impl Held {
             return Ok(None);
         }
         let db = Database::read_only(&path)?;
-        let position = Position::read(&db)?.filter(|position| position.whole);
+        let position = position_of(&db)?.filter(|position| position.whole);
         let Some(Position { sequence, .. }) = position else { return Ok(None) };
         Ok(Some(Whole { place: Place::at(&db, sequence)?, db }))
     }

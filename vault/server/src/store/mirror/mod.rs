@@ -16,9 +16,9 @@ mod set;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub(super) use lethe_rows::{MirrorId, Position};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::StoreError;
@@ -31,88 +31,20 @@ pub(super) use held::Held;
 pub(super) use set::Mirrors;
 pub use set::{MirrorStanding, MirrorState, Opening};
 
-/// Names a mirror for as long as it exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MirrorId([u8; 16]);
-
-impl MirrorId {
-    /// From the bytes of one.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    pub(super) fn random() -> Result<Self, StoreError> {
-        let mut bytes = [0; 16];
-        SystemRandom::new().fill(&mut bytes).map_err(|_| StoreError::Closed)?;
-        Ok(Self(bytes))
-    }
+fn random_id() -> Result<MirrorId, StoreError> {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| StoreError::Closed)?;
+    Ok(MirrorId::from_bytes(bytes))
 }
 
-impl fmt::Display for MirrorId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
+/// The row that says how far a mirror is.
+pub(super) fn row_of_position(position: Position) -> Row {
+    Row::Put(Key::Position, position.encode())
 }
 
-impl std::str::FromStr for MirrorId {
-    type Err = StoreError;
-
-    fn from_str(text: &str) -> Result<Self, StoreError> {
-        let mut bytes = [0; 16];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| StoreError::corrupt("mirror id", text))?;
-        Ok(Self(bytes))
-    }
-}
-
-/// How far a mirror is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
-    /// Which mirror.
-    pub(super) id: MirrorId,
-    /// The store's sequence that it has followed, in the run that its history says.
-    pub(super) sequence: u64,
-    /// Not in the middle of a copy that took more than one batch.
-    pub(super) whole: bool,
-}
-
-impl Position {
-    /// Of a mirror that has nothing, or not all of anything.
-    pub(super) const fn in_parts(id: MirrorId) -> Self {
-        Self { id, sequence: 0, whole: false }
-    }
-
-    /// id 16 ‖ sequence u64 ‖ 1 if whole, else 0.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = self.id.0.to_vec();
-        bytes.extend_from_slice(&self.sequence.to_be_bytes());
-        bytes.push(u8::from(self.whole));
-        bytes
-    }
-
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        let wrong = || StoreError::corrupt("mirror position", hex::encode(bytes));
-        let (id, rest) = bytes.split_first_chunk::<16>().ok_or_else(wrong)?;
-        let (sequence, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
-        let whole = match rest {
-            [0] => false,
-            [1] => true,
-            _ => return Err(wrong()),
-        };
-        Ok(Self { id: MirrorId(*id), sequence: u64::from_be_bytes(*sequence), whole })
-    }
-
-    pub(super) fn row(self) -> Row {
-        Row::Put(Key::Position, self.encode())
-    }
-
-    pub(super) fn read(db: &Database) -> Result<Option<Self>, StoreError> {
-        db.get(&Key::Position)?.map(|bytes| Self::decode(&bytes)).transpose()
-    }
+/// How far a mirror is; `None` if it never was one.
+pub(super) fn position_of(mirror: &Database) -> Result<Option<Position>, StoreError> {
+    Ok(mirror.get(&Key::Position)?.map(|bytes| Position::decode(&bytes)).transpose()?)
 }
 
 /// Is a row of this kind in mirrors? All but those of subjects, which backups carry.

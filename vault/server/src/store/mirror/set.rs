@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::follower::{Mirror, Standing};
 use super::held::Held;
-use super::{MirrorId, Position, Registered, registered};
+use super::{MirrorId, Position, Registered, random_id, registered, row_of_position};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::db::Database;
@@ -209,12 +209,12 @@ fn was_begun(main: &Database, id: MirrorId, held: &Held) -> Result<bool, StoreEr
 
 /// Makes a mirror, of an empty database if there is one.
 fn make(path: &Path, held: Option<Held>) -> Result<(MirrorId, Database), StoreError> {
-    let id = MirrorId::random()?;
+    let id = random_id()?;
     if let Some(held) = held {
         return Ok((id, held.into_db_of(id)?));
     }
     let mirror = Database::open_small(path)?;
-    mirror.write(&[&[Position::in_parts(id).row()]])?;
+    mirror.write(&[&[row_of_position(Position::in_parts(id))]])?;
     mirror.sync()?;
     Ok((id, mirror))
 }

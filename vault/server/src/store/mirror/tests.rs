@@ -7,9 +7,9 @@ use lethe_crypto::tree::TreeId;
 use lethe_domain::CredentialId;
 
 use super::copy::{adopt, follow};
-use super::{Held, MirrorId, Position};
+use super::{Held, MirrorId, Position, position_of, row_of_position};
+use crate::store::LogHead;
 use crate::store::StoreError;
-use crate::store::book::LogHead;
 use crate::store::change::Row;
 use crate::store::db::{Database, Nodes};
 use crate::store::history::Place;
@@ -41,7 +41,7 @@ fn main(folder: &Path) -> Database {
 
 fn mirror(folder: &Path) -> Database {
     let mirror = Database::open_small(&folder.join("mirror")).unwrap();
-    mirror.write(&[&[Position::in_parts(ID).row()]]).unwrap();
+    mirror.write(&[&[row_of_position(Position::in_parts(ID))]]).unwrap();
     mirror
 }
 
@@ -91,7 +91,7 @@ fn a_copy_in_parts_leaves_what_was_whole_until_it_is() {
     main.write(&[&[Row::Delete(Key::LogEntry { tree: TreeId::VAULT, index: 0 })]]).unwrap();
     for _ in 0..2 {
         bring_up(&main, &copied).unwrap_err();
-        assert!(!Position::read(&copied).unwrap().unwrap().whole);
+        assert!(!position_of(&copied).unwrap().unwrap().whole);
         assert!(!is_filled(&copied, 1), "nothing was copied before it broke off");
     }
     drop(copied);
@@ -105,7 +105,7 @@ fn a_copy_in_parts_leaves_what_was_whole_until_it_is() {
     log(&main, &["entry"]);
     let copied = Database::open_there(&path).unwrap();
     bring_up(&main, &copied).unwrap();
-    assert!(Position::read(&copied).unwrap().unwrap().whole && is_filled(&copied, 2));
+    assert!(position_of(&copied).unwrap().unwrap().whole && is_filled(&copied, 2));
     assert!(!path.join("former").exists(), "what is not needed any more is not kept");
     drop(copied);
     assert_eq!(Held::look(&path).unwrap().unwrap().place().unwrap().unwrap(), Place::of(&main).unwrap());
@@ -120,13 +120,13 @@ fn a_mirror_whose_log_is_another_one_is_left_as_it_is() {
         fill(&main, 1);
         log(&main, theirs);
         bring_up(&main, &copied).unwrap();
-        let (before, position) = (logged(&copied), Position::read(&copied).unwrap());
+        let (before, position) = (logged(&copied), position_of(&copied).unwrap());
         fill(&main, 2);
         log(&main, &["a", "b", "c", "d"]);
         let refused = bring_up(&main, &copied).unwrap_err().to_string();
         assert!(refused.contains("has another one from entry"), "{refused}");
         assert!(is_filled(&copied, 1), "rows were copied before the logs were looked at");
-        assert_eq!((logged(&copied), Position::read(&copied).unwrap()), (before, position));
+        assert_eq!((logged(&copied), position_of(&copied).unwrap()), (before, position));
     }
 }
 

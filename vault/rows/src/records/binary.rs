@@ -1,7 +1,7 @@
 use lethe_domain::{CaptureKind, Embedding, ModelId, Quality, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::store::StoreError;
+use crate::Corrupt;
 
 const VERSION: u8 = 1;
 
@@ -32,8 +32,8 @@ impl SubjectRecord {
     }
 
     /// Reads it back.
-    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        Self::read(bytes).ok_or_else(|| StoreError::corrupt("subject record", format!("{} bytes", bytes.len())))
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        Self::read(bytes).ok_or_else(|| Corrupt::new("subject record", format!("{} bytes", bytes.len())))
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
@@ -76,8 +76,8 @@ impl TemplateRecord {
     }
 
     /// Reads it back. The model comes from the row's context, where it is authenticated.
-    pub fn decode(bytes: &[u8], model: &ModelId) -> Result<Self, StoreError> {
-        Self::read(bytes, model).ok_or_else(|| StoreError::corrupt("template record", format!("{} bytes", bytes.len())))
+    pub fn decode(bytes: &[u8], model: &ModelId) -> Result<Self, Corrupt> {
+        Self::read(bytes, model).ok_or_else(|| Corrupt::new("template record", format!("{} bytes", bytes.len())))
     }
 
     fn read(bytes: &[u8], model: &ModelId) -> Option<Self> {

@@ -4,8 +4,7 @@
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
 use lethe_domain::{CredentialId, ReceiptId};
 
-use super::StoreError;
-use super::mirror::MirrorId;
+use crate::{Corrupt, MirrorId};
 
 /// What a row is. The number is its key's first byte and never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -274,8 +273,8 @@ impl Key {
     ///
     /// # Errors
     /// `Corrupt` for an unknown first byte or a wrong length.
-    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        let wrong = || StoreError::corrupt("row key", hex::encode(bytes));
+    pub fn decode(bytes: &[u8]) -> Result<Self, Corrupt> {
+        let wrong = || Corrupt::new("row key", hex::encode(bytes));
         let (&first, rest) = bytes.split_first().ok_or_else(wrong)?;
         let kind = RowKind::of(first).ok_or_else(wrong)?;
         let mut key = Reader(rest);

@@ -3,20 +3,20 @@ use lethe_domain::{
     CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, TenantId, Thresholds,
     Timestamp,
 };
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
-use crate::store::StoreError;
+use crate::Corrupt;
 
 /// Writes a record.
-pub fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    serde_json::to_vec(record).map(Zeroizing::new).map_err(|_| StoreError::corrupt(what, "memory"))
+pub fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Zeroizing<Vec<u8>>, Corrupt> {
+    serde_json::to_vec(record).map(Zeroizing::new).map_err(|_| Corrupt::new(what, "memory"))
 }
 
 /// Reads a record; unknown fields are refused.
-pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(bytes).map_err(|fault| StoreError::corrupt(what, format!("line {}", fault.line())))
+pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, Corrupt> {
+    serde_json::from_slice(bytes).map_err(|fault| Corrupt::new(what, format!("line {}", fault.line())))
 }
 
 /// A tenant.
@@ -37,9 +37,9 @@ impl TenantRecord {
     }
 
     /// The tenant, its purposes, and when it was created.
-    pub fn parse(&self) -> Result<(TenantId, Vec<PurposeBasis>, Timestamp), StoreError> {
-        let wrong = || StoreError::corrupt("tenant record", "purposes");
-        let id = TenantId::parse(&self.id).map_err(|_| StoreError::corrupt("tenant record", "id"))?;
+    pub fn parse(&self) -> Result<(TenantId, Vec<PurposeBasis>, Timestamp), Corrupt> {
+        let wrong = || Corrupt::new("tenant record", "purposes");
+        let id = TenantId::parse(&self.id).map_err(|_| Corrupt::new("tenant record", "id"))?;
         let purposes = self
             .purposes
             .iter()
@@ -107,8 +107,8 @@ impl CredentialRecord {
     }
 
     /// Its roles.
-    pub fn roles(&self) -> Result<Roles, StoreError> {
-        Roles::from_bits(self.roles).ok_or_else(|| StoreError::corrupt("credential record", "roles"))
+    pub fn roles(&self) -> Result<Roles, Corrupt> {
+        Roles::from_bits(self.roles).ok_or_else(|| Corrupt::new("credential record", "roles"))
     }
 }
 
@@ -119,10 +119,11 @@ pub struct ProfileRecord {
     model: String,
     version: String,
     dimension: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "finite_vector")]
     centre: Option<Vec<f32>>,
-    #[serde(rename = "match")]
+    #[serde(rename = "match", deserialize_with = "finite")]
     matching: f32,
+    #[serde(deserialize_with = "finite")]
     review: f32,
     miss_probability: f64,
     policy_version: u32,
@@ -130,6 +131,18 @@ pub struct ProfileRecord {
     pub created_at: i64,
     /// Milliseconds since the Unix epoch.
     pub updated_at: i64,
+}
+
+/// A number that is too large for an `f32` would be read as infinity, which JSON cannot say.
+fn finite<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    let number = f32::deserialize(deserializer)?;
+    if number.is_finite() { Ok(number) } else { Err(D::Error::custom("a number beyond f32")) }
+}
+
+fn finite_vector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<f32>>, D::Error> {
+    let vector = Option::<Vec<f32>>::deserialize(deserializer)?;
+    let finite = vector.iter().flatten().all(|number| number.is_finite());
+    if finite { Ok(vector) } else { Err(D::Error::custom("a number beyond f32")) }
 }
 
 impl ProfileRecord {
@@ -151,8 +164,8 @@ impl ProfileRecord {
     }
 
     /// The profile.
-    pub fn parse(&self) -> Result<ModelProfile, StoreError> {
-        let wrong = |refusal: lethe_domain::Invalid| StoreError::corrupt("profile record", refusal.field);
+    pub fn parse(&self) -> Result<ModelProfile, Corrupt> {
+        let wrong = |refusal: lethe_domain::Invalid| Corrupt::new("profile record", refusal.field);
         let model = ModelId::parse(&self.model, &self.version).map_err(wrong)?;
         let thresholds = Thresholds::new(self.matching, self.review).map_err(wrong)?;
         let profile = ModelProfile::new(model, self.dimension, self.centre.clone(), thresholds, self.miss_probability)
@@ -226,5 +239,24 @@ impl From<CredentialId> for CredentialRef {
 impl From<CredentialRef> for CredentialId {
     fn from(reference: CredentialRef) -> Self {
         Self::from_bytes(reference.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(matching: &str, centre: &str) -> String {
+        format!(
+            r#"{{"model":"m","version":"1","dimension":64,"centre":[{centre}],"match":{matching},"review":0.3,"miss_probability":0.0001,"policy_version":1,"created_at":1,"updated_at":2}}"#
+        )
+    }
+
+    #[test]
+    fn a_number_beyond_f32_is_refused() {
+        assert!(decode::<ProfileRecord>("profile", profile("0.4", "1,2").as_bytes()).is_ok());
+        for row in [profile("1e39", "1,2"), profile("0.4", "1,-1e39"), profile("1e999", "1,2")] {
+            assert!(decode::<ProfileRecord>("profile", row.as_bytes()).is_err(), "{row}");
+        }
     }
 }

@@ -1,0 +1,105 @@
+//! Rows, as a backup or a mirror gives them back: each key and each value has one spelling, or, where it is JSON, means the
+//! same when it is written again.
+#![no_main]
+
+use std::fmt::Debug;
+
+use lethe_crypto::epoch::EpochState;
+use lethe_crypto::log::entry::Entry;
+use lethe_domain::ModelId;
+use lethe_rows::keys::{Key, RowKind};
+use lethe_rows::records::{
+    self, CredentialRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, SubjectRecord, TemplateRecord,
+    TenantRecord,
+};
+use lethe_rows::{LogHead, MirrorId, Position};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use serde_json::Value;
+
+// The first byte is the length of the key; the value follows it, as the plaintext where the row is sealed.
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Some((&length, rest)) = bytes.split_first() else { return Corpus::Reject };
+    let Some((key, value)) = rest.split_at_checked(usize::from(length)) else { return Corpus::Reject };
+    let Ok(decoded) = Key::decode(key) else { return Corpus::Keep };
+    assert_eq!(decoded.encode(), key, "a key has two spellings");
+    assert_eq!(key[0], decoded.kind() as u8);
+    row(decoded.kind(), value);
+    Corpus::Keep
+});
+
+fn row(kind: RowKind, value: &[u8]) {
+    match kind {
+        RowKind::Epoch => {
+            if let Ok(state) = EpochState::decode(value) {
+                assert_eq!(state.encode().expect("it was read"), value, "an epoch state has two spellings");
+            }
+        }
+        RowKind::Position => {
+            if let Ok(position) = Position::decode(value) {
+                assert_eq!(position.encode(), value, "a position has two spellings");
+                assert_eq!(position.id.to_string().parse::<MirrorId>(), Ok(position.id));
+            }
+        }
+        RowKind::LogHead => {
+            if let Ok(head) = LogHead::decode(value) {
+                assert_eq!(head.encode(), value, "a log's head has two spellings");
+            }
+        }
+        RowKind::LogEntry => {
+            if let Ok(entry) = Entry::decode(value) {
+                assert_eq!(entry.encode(), value, "an entry has two spellings");
+            }
+        }
+        RowKind::Subject => {
+            if let Ok(subject) = SubjectRecord::decode(value) {
+                assert_eq!(subject.encode().as_slice(), value, "a subject has two spellings");
+            }
+        }
+        RowKind::Template => {
+            let model = ModelId::parse("m", "1").expect("a model");
+            if let Ok(template) = TemplateRecord::decode(value, &model) {
+                let again = TemplateRecord::encode(&template.facts, template.embedding.components());
+                assert_eq!(again.as_slice(), value, "a template has two spellings");
+            }
+        }
+        RowKind::Intent => {
+            if let Some(intent) = json::<IntentRecord>(value) {
+                assert_eq!(intent.slots().count(), intent.slots.len());
+            }
+        }
+        RowKind::Receipt => drop(json::<ReceiptRecord>(value)),
+        RowKind::TenantRequest | RowKind::SubjectRequest => drop(json::<Remembered<Value>>(value)),
+        RowKind::Tenant => {
+            if let Some(Ok((id, purposes, created_at))) = json::<TenantRecord>(value).map(|record| record.parse()) {
+                let again = TenantRecord::new(&id, &purposes, created_at).parse().expect("it was read");
+                assert_eq!(again, (id, purposes, created_at));
+            }
+        }
+        RowKind::Credential => {
+            if let Some(record) = json::<CredentialRecord>(value) {
+                drop(record.roles());
+            }
+        }
+        RowKind::Profile => {
+            let Some(record) = json::<ProfileRecord>(value) else { return };
+            if let Ok(profile) = record.parse() {
+                let at = |millis| lethe_domain::Timestamp::from_millis(millis);
+                let again = ProfileRecord::new(&profile, at(record.created_at), at(record.updated_at));
+                let written =
+                    |record: &ProfileRecord| records::encode("profile", record).expect("it was read").to_vec();
+                assert_eq!(written(&again), written(&record), "a profile loses something on its way");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads JSON, writes it, and reads that: it says the same, and is spelt the same from then on.
+fn json<T: serde::Serialize + serde::de::DeserializeOwned + Debug>(value: &[u8]) -> Option<T> {
+    let record = records::decode::<T>("row", value).ok()?;
+    let written = records::encode("row", &record).expect("what was read is written");
+    let again = records::decode::<T>("row", &written).expect("what was written is read");
+    assert_eq!(format!("{again:?}"), format!("{record:?}"), "a row changes when it is written again");
+    assert_eq!(records::encode("row", &again).expect("as before").as_slice(), written.as_slice());
+    Some(record)
+}
