@@ -207,16 +207,17 @@ async fn strangers_keep_nobody_out() {
     assert!(is_healthy(watched.clone()).await);
     // Handshakes that never end, and callers that got so far as to ask for the server's health.
     let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut strangers = Vec::new();
     for _ in 0..20 {
         let stranger = trusting();
         assert!(is_healthy(stranger.clone()).await);
-        std::mem::forget(stranger);
+        strangers.push(stranger);
     }
     assert!(answers(trusting(), &vault).await, "a newcomer with a key is kept out");
     assert!(answers(known, &vault).await, "who had a place has lost it");
     let told = vault.log().matches("limits.connections").count();
     assert_eq!(told, 1, "{}", vault.log());
-    drop((silent, watched));
+    drop((silent, watched, strangers));
 }
 
 /// Where all places are taken by callers with keys, one more is hung up on; when one of them ends there is room.

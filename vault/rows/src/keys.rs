@@ -97,7 +97,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub(crate) const OF_TENANT: [Self; 11] = [
+    pub const OF_TENANT: [Self; 11] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -206,7 +206,7 @@ impl Key {
     }
 
     /// The tree that the row belongs to; `None` for rows of no tree, and of the vault itself.
-    pub(crate) fn tree(&self) -> Option<TreeId> {
+    pub fn tree(&self) -> Option<TreeId> {
         match self {
             Self::Format
             | Self::Epoch

@@ -71,8 +71,8 @@ impl ShreddedRecord {
     }
 
     /// The name that it had.
-    pub fn id(&self) -> Result<TenantId, StoreError> {
-        TenantId::parse(&self.id).map_err(|_| StoreError::corrupt("record of a shredded tenant", "id"))
+    pub fn id(&self) -> Result<TenantId, Corrupt> {
+        TenantId::parse(&self.id).map_err(|_| Corrupt::new("record of a shredded tenant", "id"))
     }
 }
 

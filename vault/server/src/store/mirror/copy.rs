@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 
 use super::held::{forget_former, keep_former};
 use super::{Position, is_mirrored, position_of, row_of_position};
-use crate::store::StoreError;
+use crate::store::{LogHead, StoreError};
 use crate::store::change::Row;
 use crate::store::db::{Database, Reader};
 use crate::store::keys::{Key, RowKind};
