@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::erasure::ErasureState;
 use crate::opening;
 use crate::restoration::{Restored, Source, restore};
-use crate::store::{Backups, Change, Key, MirrorId, RowKind, Store};
+use crate::store::{Backups, Change, Key, MirrorId, Opening, RowKind, Store, StoreOptions};
 use crate::vault::Vault;
 use crate::{Error, drop_mirror, list_mirrors, subject, tenant};
 
@@ -46,10 +46,6 @@ impl Place {
 
     fn at(&self, part: &str) -> PathBuf {
         self.open.folder.path().join(part)
-    }
-
-    fn settings(&self) -> Config {
-        settings(self.open.folder.path(), &self.mirrors)
     }
 
     async fn enroll(&self, subject: &str) {
@@ -328,13 +324,14 @@ async fn a_mirror_that_is_lost_with_the_data_is_given_up_within_the_restore() {
     place.erase("ben", Some(Duration::from_secs(60))).await;
     place.enroll("cia").await;
     let closed = place.close().await;
-    let lost = [closed.registered("b")];
+    let (a, lost) = (closed.registered("a"), [closed.registered("b")]);
     closed.lose("data");
     let backups = closed.at("backups");
     let source = Source { accept_lost: 1, ..from(&backups) };
 
     // It cannot follow: what is lost is redrawn, and the root that it had cannot go.
-    let broken = Store::open(&closed.at("b"), &crate::store::StoreOptions::default()).unwrap();
+    let opening = Opening::Restoring(vec![a, lost[0]]);
+    let broken = Store::open(&closed.at("b"), &StoreOptions { opening, ..StoreOptions::default() }).unwrap();
     let mut change = Change::new();
     for (key, _) in rows_of(&broken, RowKind::LogNode) {
         change.put(key, vec![9; 32]);
@@ -550,7 +547,7 @@ async fn a_mirror_that_is_on_record_and_empty_is_filled() {
     let id = closed.registered("a");
     closed.lose("a");
     // An empty database, as RocksDB leaves one that was just made.
-    let nothing = Store::open(&closed.at("a"), &crate::store::StoreOptions::default()).unwrap();
+    let nothing = Store::open(&closed.at("a"), &StoreOptions::default()).unwrap();
     nothing.close();
     drop(nothing);
     let place = closed.open().await;
