@@ -200,7 +200,7 @@ impl Home {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::Receipt { .. }
             | Key::Census { .. }
             | Key::LogHead { .. }

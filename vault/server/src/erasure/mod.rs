@@ -5,6 +5,7 @@
 //! rule 4; O18, O19, O20).
 
 mod journal;
+mod statements;
 mod worker;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::silo::Silo;
 use crate::store::{Change, Follow, Key, Row, RowKind, Store, StoreError};
 
 pub use journal::{Erasures, StoreJournal};
+pub use statements::Statements;
 pub(crate) use worker::start;
 
 /// Where an erasure is.

@@ -109,7 +109,7 @@ impl Silos {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
@@ -226,7 +226,7 @@ impl Silos {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::Tenant { .. }
             | Key::Credential { .. }
             | Key::Receipt { .. }

@@ -183,7 +183,7 @@ impl Database {
             | RowKind::Position
             | RowKind::Mirror
             | RowKind::Restoring
-            | RowKind::Unlocked => TREE,
+            | RowKind::Statements => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile

@@ -29,8 +29,8 @@ pub enum RowKind {
     Mirror = 0x08,
     /// A restore is not finished.
     Restoring = 0x09,
-    /// Memory of some run was not locked.
-    Unlocked = 0x0A,
+    /// What some run could not promise, and every receipt says since.
+    Statements = 0x0A,
     /// A tenant, sealed.
     Tenant = 0x10,
     /// A credential, sealed.
@@ -73,7 +73,7 @@ impl RowKind {
         Self::Position,
         Self::Mirror,
         Self::Restoring,
-        Self::Unlocked,
+        Self::Statements,
         Self::Tenant,
         Self::Credential,
         Self::Profile,
@@ -126,7 +126,7 @@ pub enum Key {
     Position,
     Mirror { id: MirrorId },
     Restoring,
-    Unlocked,
+    Statements,
     Tenant { tenant: SlotRef },
     Credential { tree: TreeId, credential: CredentialId },
     Profile { tree: TreeId, number: ProfileNumber },
@@ -162,7 +162,7 @@ impl Key {
             Self::Position => RowKind::Position,
             Self::Mirror { .. } => RowKind::Mirror,
             Self::Restoring => RowKind::Restoring,
-            Self::Unlocked => RowKind::Unlocked,
+            Self::Statements => RowKind::Statements,
             Self::Tenant { .. } => RowKind::Tenant,
             Self::Credential { .. } => RowKind::Credential,
             Self::Profile { .. } => RowKind::Profile,
@@ -184,7 +184,7 @@ impl Key {
     pub fn encode(&self) -> Vec<u8> {
         let key = Writer::new(self.kind());
         match self {
-            Self::Format | Self::Epoch | Self::Position | Self::Restoring | Self::Unlocked => key,
+            Self::Format | Self::Epoch | Self::Position | Self::Restoring | Self::Statements => key,
             Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
             Self::Page(address) => key.bytes(&address.encode()),
             Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
@@ -287,7 +287,7 @@ impl Reader<'_> {
             RowKind::EpochEnd => Key::EpochEnd { number: u64::from_be_bytes(self.array()?) },
             RowKind::Position => Key::Position,
             RowKind::Restoring => Key::Restoring,
-            RowKind::Unlocked => Key::Unlocked,
+            RowKind::Statements => Key::Statements,
             RowKind::Mirror => Key::Mirror { id: MirrorId::from_bytes(self.array()?) },
             RowKind::Tenant => Key::Tenant { tenant: self.slot()? },
             RowKind::Credential => {

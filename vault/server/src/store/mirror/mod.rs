@@ -115,7 +115,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Intent
         | RowKind::EpochEnd
         | RowKind::Mirror
-        | RowKind::Unlocked
+        | RowKind::Statements
         | RowKind::Tenant
         | RowKind::Credential
         | RowKind::Profile
