@@ -123,14 +123,14 @@ pub enum Error {
 
     /// The committed epoch's root is not in the store. Nothing was destroyed.
     #[error(
-        "the root store does not hold root {root} of epoch {epoch}, but {held} others; nothing was destroyed. This data directory is older than the vault's last epoch, or the vault lives in another root store: attach the right root store, or adopt a mirror of the current tree"
+        "the root store does not hold root {root} of epoch {epoch}, and {held} that these data know nothing of; nothing was destroyed. This data directory is older than the vault's last epoch, or the vault lives in another root store: attach the right root store, or adopt a mirror of the current tree"
     )]
     RootMissing {
         /// The root that the committed state names.
         root: RootId,
         /// The committed epoch.
         epoch: u64,
-        /// How many roots the store holds.
+        /// How many roots the store holds that this data does not know of.
         held: usize,
     },
 

@@ -303,7 +303,9 @@ pub async fn admits(state: &EpochState, roots: &dyn RootStore, takeover: Takeove
     if let Some(epoch) = &state.current {
         let held = roots.epochs().await?;
         if !held.contains(&epoch.root) {
-            return Err(Error::RootMissing { root: epoch.root, epoch: epoch.number, held: held.len() });
+            let retiring = state.retiring.as_ref().map(|retiring| retiring.root);
+            let held = held.iter().filter(|root| Some(**root) != retiring).count();
+            return Err(Error::RootMissing { root: epoch.root, epoch: epoch.number, held });
         }
     }
     let mut known = state.known();

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum MediumStatement {
-    /// The roots are on the device that the data is on: who images the one has the other.
+    /// The roots are on a device that the data, a mirror or backups are on: who images the one has the other.
     NotSeparate,
     /// Flash, or a device that does not say it is none: overwritten blocks may survive in spare cells.
     WearLevelling,

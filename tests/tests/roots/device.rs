@@ -33,7 +33,11 @@ const KEYS: [&str; 6] = [
 
 impl Device {
     pub(crate) fn files() -> Self {
-        Self::Files(Files { folder: tempfile::tempdir().unwrap(), credential: None })
+        Self::files_in(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn files_in(folder: TempDir) -> Self {
+        Self::Files(Files { folder, credential: None })
     }
 
     /// Files whose roots are sealed under a credential, which lies elsewhere.

@@ -18,7 +18,9 @@ pub enum Error {
     },
 
     /// The store did not answer in time. What was asked may still happen.
-    #[error("no answer within {0:?}; what was asked may still happen, and may be repeated")]
+    #[error(
+        "no answer within {0:?}; what was asked may still happen, and may be repeated. If it stays so, the device hangs: end this process and start it again"
+    )]
     Timeout(Duration),
 
     /// More calls wait than there is room for, or somebody else uses the device all the time.
@@ -26,7 +28,7 @@ pub enum Error {
     Busy(&'static str),
 
     /// The thread that spoke to the device is gone.
-    #[error("the thread that speaks to the device has ended; open the store again")]
+    #[error("the thread that speaks to the device has ended; the next call starts another")]
     Stopped,
 
     /// The store is not claimed, but has roots in it.
@@ -75,6 +77,30 @@ pub enum Error {
     #[cfg(feature = "pkcs11")]
     #[error("the token refused the PIN; it is not tried again until the PIN file changes")]
     PinRefused,
+
+    /// Several PINs were refused, one after the other. Another would bring the token nearer to its lock.
+    #[cfg(feature = "pkcs11")]
+    #[error(
+        "the token refused {count} PINs since the last login; none is tried any more until somebody has logged in elsewhere with the right one, where the token shows that, or {} is removed", file.display()
+    )]
+    PinsRefused {
+        /// How many.
+        count: u32,
+        /// Where they are counted.
+        file: std::path::PathBuf,
+    },
+
+    /// One more wrong PIN would lock the token.
+    #[cfg(feature = "pkcs11")]
+    #[error(
+        "the token says that one more wrong PIN locks it, so none is tried: log in elsewhere with the right one, which clears that"
+    )]
+    PinFinalTry,
+
+    /// The token is locked.
+    #[cfg(feature = "pkcs11")]
+    #[error("the token has locked its user PIN after wrong ones: the security officer must set it anew")]
+    PinLocked,
 
     /// The module does not start, be it the first time or to look for a lost token anew.
     #[cfg(feature = "pkcs11")]
@@ -135,9 +161,9 @@ pub enum Error {
     #[error("the TPM refused the {0}: these are not the values that the store was made with")]
     AuthRefused(&'static str),
 
-    /// Another root so soon would wear the TPM's memory out.
+    /// Another root, or claim, so soon would wear the TPM's memory out.
     #[cfg(feature = "tpm")]
-    #[error("the next root may be made in {0:?}: the TPM's memory endures a limited number of writes")]
+    #[error("the TPM's memory endures a limited number of writes: the next one may be made in {0:?}")]
     TooSoon(Duration),
 }
 
@@ -145,6 +171,17 @@ impl Error {
     /// As the trait's methods give it.
     pub(crate) fn during(self, action: &'static str) -> lethe_crypto::Error {
         lethe_crypto::Error::RootStore { action, source: Box::new(self) }
+    }
+
+    /// How long to wait, if a TPM asks for that.
+    #[cfg(feature = "tpm")]
+    pub(crate) fn too_soon(error: &lethe_crypto::Error) -> Option<Duration> {
+        let source = std::error::Error::source(error)?;
+        match source.downcast_ref::<Self>()? {
+            Self::TooSoon(wait) => Some(*wait),
+            #[allow(clippy::wildcard_enum_match_arm, reason = "one asks for patience")]
+            _ => None,
+        }
     }
 
     #[allow(dead_code, reason = "not every feature has options to refuse")]

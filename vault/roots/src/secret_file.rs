@@ -22,6 +22,23 @@ pub(crate) struct Stamp {
     length: u64,
 }
 
+#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "tokens alone lock after wrong PINs"))]
+impl Stamp {
+    /// Four numbers in a line.
+    pub(crate) fn encode(&self) -> String {
+        let Self { modified: (seconds, nanoseconds), inode, length } = self;
+        format!("{seconds} {nanoseconds} {inode} {length}")
+    }
+
+    /// Reads what [`Stamp::encode`] wrote.
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let numbers: Vec<_> = text.split(' ').collect();
+        let [seconds, nanoseconds, inode, length] = numbers.as_slice() else { return None };
+        let modified = (seconds.parse().ok()?, nanoseconds.parse().ok()?);
+        Some(Self { modified, inode: inode.parse().ok()?, length: length.parse().ok()? })
+    }
+}
+
 /// Reads a secret; one line feed at its end does not count.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let (mut file, length) = open(path)?;
@@ -124,6 +141,7 @@ mod tests {
         let (directory, path) = file(b"1234", 0o600);
         let before = stamp(&path).unwrap();
         assert_eq!(stamp(&path).unwrap(), before);
+        assert_eq!(Stamp::decode(&before.encode()), Some(before));
         let other = directory.path().join("other");
         fs::write(&other, b"1234").unwrap();
         fs::rename(&other, &path).unwrap();

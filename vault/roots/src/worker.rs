@@ -1,6 +1,7 @@
 //! One thread that owns a device: what speaks to it is neither shared nor moved, calls wait in a row, and one
 //! that takes too long is given up by its caller, not by the thread.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -16,47 +17,73 @@ const QUEUE: usize = 64;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// A thread and the state it owns.
+/// Makes the state, on the thread that owns it.
+type Make<S> = Arc<dyn Fn() -> Result<S> + Send + Sync>;
+
+/// A thread and the state it owns. One that panicked is replaced by the next call.
 pub(crate) struct Worker<S> {
-    jobs: Option<SyncSender<Job<S>>>,
-    ended: Mutex<Receiver<()>>,
+    name: &'static str,
+    thread: Mutex<Option<Thread<S>>>,
+    /// Held by who replaces it.
+    replacing: tokio::sync::Mutex<()>,
+    make: Make<S>,
     timeout: Duration,
 }
 
-impl<S: 'static> Worker<S> {
-    /// Starts the thread. `make` runs on it, within `timeout`, and gives the state and whatever the caller
-    /// wants to know of it.
-    pub(crate) fn start<T: Send + 'static>(
-        name: &'static str,
-        timeout: Duration,
-        make: impl FnOnce() -> Result<(S, T)> + Send + 'static,
-    ) -> Result<(Self, T)> {
+struct Thread<S> {
+    jobs: SyncSender<Job<S>>,
+    ended: Receiver<()>,
+}
+
+impl<S: 'static> Thread<S> {
+    /// Starts it; `ready` hears whether there is a state.
+    fn start(name: &'static str, make: Make<S>, ready: impl FnOnce(Result<()>) + Send + 'static) -> Result<Self> {
         let (jobs, queue) = sync_channel::<Job<S>>(QUEUE);
-        let (ready, made) = sync_channel(1);
         let (end, ended) = sync_channel(1);
         let thread = move || {
             match make() {
-                Ok((mut state, told)) => {
+                Ok(mut state) => {
                     // Nobody waits any more if making it took too long: then nobody sends jobs, either.
-                    let _ = ready.send(Ok(told));
+                    ready(Ok(()));
                     while let Ok(job) = queue.recv() {
                         job(&mut state);
                     }
                     drop(state);
                 }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                }
+                Err(error) => ready(Err(error)),
             }
             let _ = end.send(());
         };
         thread::Builder::new().name(name.to_owned()).spawn(thread).map_err(|_| Error::Stopped.during("opening"))?;
-        let told = match made.recv_timeout(timeout) {
+        Ok(Self { jobs, ended })
+    }
+}
+
+impl<S: 'static> Worker<S> {
+    /// Starts the thread. `make` runs on it, within `timeout`, and gives the state and whatever the caller
+    /// wants to know of it. It runs again if the thread must be replaced.
+    pub(crate) fn start<T: Send + 'static>(
+        name: &'static str,
+        timeout: Duration,
+        make: impl Fn() -> Result<(S, T)> + Send + Sync + 'static,
+    ) -> Result<(Self, T)> {
+        let (tell, told) = sync_channel(QUEUE);
+        let make: Make<S> = Arc::new(move || {
+            let (state, telling) = make()?;
+            // Only the first is heard.
+            let _ = tell.try_send(telling);
+            Ok(state)
+        });
+        let (ready, made) = sync_channel(1);
+        let thread = Thread::start(name, Arc::clone(&make), move |made| drop(ready.send(made)))?;
+        match made.recv_timeout(timeout) {
             Ok(made) => made?,
             Err(RecvTimeoutError::Timeout) => return Err(Error::Timeout(timeout).during("opening")),
             Err(RecvTimeoutError::Disconnected) => return Err(Error::Stopped.during("opening")),
-        };
-        Ok((Self { jobs: Some(jobs), ended: Mutex::new(ended), timeout }, told))
+        }
+        let telling = told.try_recv().map_err(|_| Error::Stopped.during("opening"))?;
+        let (thread, replacing) = (Mutex::new(Some(thread)), tokio::sync::Mutex::new(()));
+        Ok((Self { name, thread, replacing, make, timeout }, telling))
     }
 
     /// Has the thread do something and waits for the answer, within the deadline.
@@ -72,16 +99,50 @@ impl<S: 'static> Worker<S> {
                 let _ = answer.send(job(state));
             }
         });
-        let jobs = self.jobs.as_ref().ok_or_else(|| Error::Stopped.during(action))?;
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Busy("too many calls wait").during(action),
-            TrySendError::Disconnected(_) => Error::Stopped.during(action),
-        })?;
+        if let Some(job) = self.send(action, job)? {
+            self.replace(action).await?;
+            if self.send(action, job)?.is_some() {
+                return Err(Error::Stopped.during(action));
+            }
+        }
         match tokio::time::timeout(self.timeout, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Error::Stopped.during(action)),
             Err(_) => Err(Error::Timeout(self.timeout).during(action)),
         }
+    }
+
+    /// Gives the job back if the thread is gone.
+    fn send(&self, action: &'static str, job: Job<S>) -> Result<Option<Job<S>>> {
+        let thread = self.thread.lock();
+        let Some(thread) = &*thread else { return Ok(Some(job)) };
+        match thread.jobs.try_send(job) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(_)) => Err(Error::Busy("too many calls wait").during(action)),
+            Err(TrySendError::Disconnected(job)) => Ok(Some(job)),
+        }
+    }
+
+    /// Another thread in the place of one that panicked.
+    async fn replace(&self, action: &'static str) -> Result<()> {
+        let _one = self.replacing.lock().await;
+        let probe: Job<S> = Box::new(|_| ());
+        if self.send(action, probe)?.is_none() {
+            return Ok(());
+        }
+        tracing::warn!(
+            thread = self.name,
+            "the thread that speaks to the root store panicked; another takes its place"
+        );
+        let (ready, made) = oneshot::channel();
+        let thread = Thread::start(self.name, Arc::clone(&self.make), move |made| drop(ready.send(made)))?;
+        match tokio::time::timeout(self.timeout, made).await {
+            Ok(Ok(made)) => made?,
+            Ok(Err(_)) => return Err(Error::Stopped.during(action)),
+            Err(_) => return Err(Error::Timeout(self.timeout).during(action)),
+        }
+        *self.thread.lock() = Some(thread);
+        Ok(())
     }
 }
 
@@ -89,8 +150,10 @@ impl<S> Drop for Worker<S> {
     /// Lets the thread close the device, so that it can be opened again at once; but waits no longer than for
     /// any call.
     fn drop(&mut self) {
-        self.jobs = None;
-        let _ = self.ended.lock().recv_timeout(self.timeout);
+        if let Some(Thread { jobs, ended }) = self.thread.lock().take() {
+            drop(jobs);
+            let _ = ended.recv_timeout(self.timeout);
+        }
     }
 }
 
@@ -154,18 +217,28 @@ mod tests {
             }
         }
         let (closed, is_closed) = sync_channel(1);
-        let (worker, ()) = Worker::start("test", LONG, move || Ok((Device(closed), ()))).unwrap();
+        let (worker, ()) = Worker::start("test", LONG, move || Ok((Device(closed.clone()), ()))).unwrap();
         drop(worker);
         assert!(is_closed.try_recv().is_ok());
     }
 
     #[test]
-    fn a_thread_that_panicked_says_so() {
-        let (worker, ()) = Worker::start("test", LONG, || Ok(((), ()))).unwrap();
-        let panicked: Result<()> = wait(worker.call("panicking", |()| panic!("on purpose")));
+    fn a_thread_that_panicked_says_so_and_is_replaced() {
+        let made = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = Arc::clone(&made);
+        let make = move || match counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            // The device is away when it is looked for anew.
+            1 => Err(Error::Busy("on purpose").during("opening")),
+            state => Ok((state, state)),
+        };
+        let (worker, told) = Worker::start("test", LONG, make).unwrap();
+        assert_eq!(told, 0);
+        let panicked: Result<()> = wait(worker.call("panicking", |_| panic!("on purpose")));
         assert!(matches!(panicked, Err(lethe_crypto::Error::RootStore { action: "panicking", .. })));
-        let after = wait(worker.call("going on", |()| Ok(())));
-        assert!(after.unwrap_err().to_string().contains("going on"));
+        // The thread may still be unwinding.
+        let after = (0..100).find_map(|_| wait(worker.call("going on", |state| Ok(*state))).ok());
+        assert_eq!(after, Some(2), "the first attempt to replace it failed");
+        assert_eq!(wait(worker.call("going on", |state| Ok(*state))).unwrap(), 2);
         let failed = Worker::<()>::start("test", LONG, || Err::<((), ()), _>(Error::Stopped.during("opening")));
         assert!(failed.is_err());
     }

@@ -28,8 +28,8 @@ pub enum RowKind {
     Mirror = 0x08,
     /// A restore is not finished.
     Restoring = 0x09,
-    /// Memory of some run was not locked.
-    Unlocked = 0x0A,
+    /// What some run could not promise, and every receipt says since.
+    Statements = 0x0A,
     /// The runs of the database, and where each was left.
     History = 0x0B,
     /// A tenant, sealed.
@@ -76,7 +76,7 @@ impl RowKind {
         Self::Position,
         Self::Mirror,
         Self::Restoring,
-        Self::Unlocked,
+        Self::Statements,
         Self::History,
         Self::Tenant,
         Self::Credential,
@@ -147,7 +147,7 @@ pub enum Key {
     Position,
     Mirror { id: MirrorId },
     Restoring,
-    Unlocked,
+    Statements,
     History,
     Tenant { tenant: SlotRef },
     Credential { tree: TreeId, credential: CredentialId },
@@ -185,7 +185,7 @@ impl Key {
             Self::Position => RowKind::Position,
             Self::Mirror { .. } => RowKind::Mirror,
             Self::Restoring => RowKind::Restoring,
-            Self::Unlocked => RowKind::Unlocked,
+            Self::Statements => RowKind::Statements,
             Self::History => RowKind::History,
             Self::Tenant { .. } => RowKind::Tenant,
             Self::Credential { .. } => RowKind::Credential,
@@ -214,7 +214,7 @@ impl Key {
             | Self::Position
             | Self::Mirror { .. }
             | Self::Restoring
-            | Self::Unlocked
+            | Self::Statements
             | Self::History => None,
             Self::Tenant { tenant } | Self::Shredded { tenant } => TreeId::tenant(*tenant).ok(),
             Self::Page(address) => Some(address.tree()),
@@ -240,7 +240,7 @@ impl Key {
     pub fn encode(&self) -> Vec<u8> {
         let key = Writer::new(self.kind());
         match self {
-            Self::Format | Self::Epoch | Self::Position | Self::Restoring | Self::Unlocked | Self::History => key,
+            Self::Format | Self::Epoch | Self::Position | Self::Restoring | Self::Statements | Self::History => key,
             Self::HighWater { tree } | Self::LogKey { tree } | Self::LogHead { tree } => key.tree(*tree),
             Self::Page(address) => key.bytes(&address.encode()),
             Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
@@ -343,7 +343,7 @@ impl Reader<'_> {
             RowKind::EpochEnd => Key::EpochEnd { number: u64::from_be_bytes(self.array()?) },
             RowKind::Position => Key::Position,
             RowKind::Restoring => Key::Restoring,
-            RowKind::Unlocked => Key::Unlocked,
+            RowKind::Statements => Key::Statements,
             RowKind::History => Key::History,
             RowKind::Mirror => Key::Mirror { id: MirrorId::from_bytes(self.array()?) },
             RowKind::Tenant => Key::Tenant { tenant: self.slot()? },

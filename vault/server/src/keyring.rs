@@ -207,7 +207,7 @@ impl Home {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::History
             | Key::Receipt { .. }
             | Key::Census { .. }

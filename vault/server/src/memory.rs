@@ -40,10 +40,9 @@ pub fn is_locked() -> bool {
     LOCKED.load(Ordering::Relaxed)
 }
 
-/// What cannot be promised of the memory of this run, and of those before, as receipts say it: keys that one of them
-/// let reach the disk are still the keys of people who are erased today.
-pub fn statements(ever_unlocked: bool) -> Vec<&'static str> {
-    if is_locked() && !ever_unlocked { Vec::new() } else { vec![NOT_LOCKED] }
+/// What cannot be promised of the memory of this run, as receipts say it.
+pub fn statements() -> &'static [&'static str] {
+    if is_locked() { &[] } else { &[NOT_LOCKED] }
 }
 
 /// Locks every page that is touched from now on, and those that were. Only without a limit: with one, an allocation would
@@ -77,7 +76,6 @@ mod tests {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
         let locked: u64 = locked.trim().trim_end_matches(" kB").parse().unwrap();
-        assert_eq!(statements(false).is_empty(), locked > 0, "{locked} KiB are locked");
-        assert_eq!(statements(true), [NOT_LOCKED]);
+        assert_eq!(statements().is_empty(), locked > 0, "{locked} KiB are locked");
     }
 }

@@ -15,10 +15,9 @@ use crate::access::ApiKey;
 use crate::audit;
 use crate::backup::Keeper;
 use crate::config::Config;
-use crate::erasure::{self, Eraser, Pace, StoreJournal};
+use crate::erasure::{self, Eraser, Pace, Statements, StoreJournal};
 use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
-use crate::memory;
 use crate::root_stores::{self, Roots};
 use crate::silo::{Loaded, Silos};
 use crate::store::{
@@ -190,8 +189,8 @@ impl Foundation {
             opening,
         };
         let store = Arc::new(Store::open(&db, &options)?);
-        let ever_unlocked = store.get(&Key::Unlocked)?.is_some();
-        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), memory::statements(ever_unlocked)));
+        let statements = Statements::of_this_run(&store, &roots.medium())?;
+        let journal = Arc::new(StoreJournal::new(Arc::clone(&store), statements));
         let cache = Arc::new(PageCache::new(LEAF_PAGES));
         let writer = EpochWriter::open(Arc::clone(&journal), Arc::clone(&roots), cache, takeover);
         let writer = writer.await.map_err(|fault| root_stores::explain(config, fault))?;

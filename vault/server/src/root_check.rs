@@ -10,6 +10,7 @@ use lethe_crypto::root::{ReplicaState, RootId};
 use lethe_crypto::tree::{PageCache, View};
 
 use crate::config::{Config, Files, StoreKind};
+use crate::erasure::Statements;
 use crate::error::causes;
 use crate::opening::{self, OpenError};
 use crate::root_stores;
@@ -39,7 +40,7 @@ pub struct RootReport {
     pub replicas: Vec<ReplicaReport>,
     /// Roots that belong to no epoch: the next start destroys them.
     pub orphans: Vec<String>,
-    /// What the medium cannot promise.
+    /// What receipts say that cannot be promised: of this medium, of those before it, and of every run.
     pub medium: Vec<String>,
 }
 
@@ -140,7 +141,11 @@ async fn check(config: &Config) -> Result<RootReport, OpenError> {
         refused,
         retiring: retiring.map(|retiring| (retiring.number, retiring.root.to_string())),
         replicas: files.into_iter().flat_map(|files| replicas(files, epoch.root)).collect(),
-        medium: roots.medium().statements().map(|statement| statement.as_str().to_owned()).collect(),
+        medium: {
+            let mut said = Statements::read(&store)?;
+            said.add(&roots.medium());
+            said.iter().map(str::to_owned).collect()
+        },
     })
 }
 

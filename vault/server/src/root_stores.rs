@@ -38,8 +38,13 @@ impl Roots {
 
 /// Opens the root store, and the one that the vault moves from, if it does.
 pub(crate) async fn open(config: &Config) -> Result<Roots, OpenError> {
+    let is_founded = config.data_dir.join("db").is_dir();
+    let Some(from) = config.root.from else {
+        // Made anew, it would only be in the way of the one that is not mounted.
+        let missing = all_missing(config.root.store, &config.files()).filter(|_| is_founded);
+        return missing.map_or_else(|| Ok(Roots::alone(one(config, config.root.store, &config.files())?)), Err);
+    };
     let new = one(config, config.root.store, &config.files())?;
-    let Some(from) = config.root.from else { return Ok(Roots::alone(new)) };
     let old = config.files_before();
     if let Some(missing) = all_missing(from, &old) {
         // An empty store in the place of one that has a root would say that this root is gone.
@@ -47,7 +52,7 @@ pub(crate) async fn open(config: &Config) -> Result<Roots, OpenError> {
         match claimed {
             Some(_) if has_arrived(config, &*new).await? => return Ok(Roots::alone(new)),
             Some(_) => return Err(missing),
-            None if config.data_dir.join("db").is_dir() => return Err(missing),
+            None if is_founded => return Err(missing),
             None => {}
         }
     }
@@ -140,7 +145,9 @@ fn one(config: &Config, kind: StoreKind, files: &Files<'_>) -> Result<Arc<dyn Ro
     let open = || -> Result<lethe_crypto::Result<Arc<dyn RootStore>>, OpenError> {
         Ok(match kind {
             StoreKind::File => FileRootStore::open(file_options(config, files)?).map(|store| Arc::new(store) as _),
-            StoreKind::Pkcs11 => Pkcs11RootStore::open(config.pkcs11.options()).map(|store| Arc::new(store) as _),
+            StoreKind::Pkcs11 => {
+                Pkcs11RootStore::open(config.pkcs11.options(&config.data_dir)).map(|store| Arc::new(store) as _)
+            }
             StoreKind::Transit => TransitRootStore::open(config.transit.options()).map(|store| Arc::new(store) as _),
             StoreKind::Tpm => TpmRootStore::open(config.tpm.options()).map(|store| Arc::new(store) as _),
         })
@@ -202,6 +209,9 @@ fn file_options(config: &Config, files: &Files<'_>) -> Result<FileRootStoreOptio
     }
     let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
     options.replicas.clone_from(&files.replicas);
+    options.live = config.mirror_paths();
+    options.live.push(config.data_dir.join("db"));
+    options.backups.extend(config.backup.path.clone());
     options.credential = files.credential.map(credential).transpose()?;
     Ok(options)
 }

@@ -1,8 +1,11 @@
 //! What can be known of the device and file system that a replica is on.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use rustix::fs::{StatFs, fstatfs, major, minor};
 
@@ -14,12 +17,49 @@ use crate::root::MediumStatement;
 /// reflinks of this file), VFAT, exFAT, NTFS.
 const IN_PLACE: [u64; 6] = [0xEF53, 0x5846_5342, 0x4d44, 0x2011_BAB0, 0x5346_544e, 0x7366_746e];
 
-/// What the medium of a replica cannot promise, given where the data is.
-pub(super) fn statements(replica: &Replica, data: &Path) -> Result<Vec<MediumStatement>> {
+/// How long a backups' disk may take to say where it is. A server that is away must keep no vault from starting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Devices that the data are on, or copies of them; absent ones could not be told.
+pub(super) type Devices = Vec<Option<u64>>;
+
+/// Where the data are now, and their live copies, as far as they are there.
+pub(super) fn of_data(data: &Path, live: &[PathBuf]) -> Result<Devices> {
+    let mut devices = vec![Some(fs::metadata(data).map_err(io_error("reading", data))?.dev())];
+    devices.extend(live.iter().filter_map(|folder| of_live(folder)));
+    Ok(devices)
+}
+
+/// Where a live copy is, if it is there: an empty folder is one that nothing is mounted on, or was never used.
+fn of_live(folder: &Path) -> Option<Option<u64>> {
+    match fs::read_dir(folder).map(|mut entries| entries.next()) {
+        Ok(Some(_)) => Some(fs::metadata(folder).map(|metadata| metadata.dev()).ok()),
+        Ok(None) => None,
+        Err(absent) if matches!(absent.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        Err(_) => Some(None),
+    }
+}
+
+/// Where backups are, or will be made.
+pub(super) fn of_backups(folder: &Path) -> Option<u64> {
+    let (said, heard) = sync_channel(1);
+    let folder = folder.to_owned();
+    let look = move || {
+        let there = folder.ancestors().find_map(|folder| match fs::metadata(folder) {
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => None,
+            there => Some(there.map(|metadata| metadata.dev()).ok()),
+        });
+        let _ = said.send(there.flatten());
+    };
+    std::thread::Builder::new().name("lethe-backups".to_owned()).spawn(look).ok()?;
+    heard.recv_timeout(PATIENCE).ok().flatten()
+}
+
+/// What the medium of a replica cannot promise, given where the data are. What could not be told is taken for a yes.
+pub(super) fn statements(replica: &Replica, data: &Devices) -> Result<Vec<MediumStatement>> {
     let device = replica.file().metadata().map_err(io_error("reading", replica.path()))?.dev();
-    let data = fs::metadata(data).map_err(io_error("reading", data))?.dev();
     let mut statements = Vec::new();
-    if disk(device) == disk(data) {
+    if data.iter().any(|data| data.is_none_or(|data| disk(device) == disk(data))) {
         statements.push(MediumStatement::NotSeparate);
     }
     // What does not say that it turns is taken for flash.

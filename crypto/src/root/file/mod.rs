@@ -13,6 +13,8 @@ mod layout;
 mod open;
 mod replica;
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
@@ -51,6 +53,9 @@ pub(crate) mod fuzzing {
 pub struct FileRootStore {
     inner: Mutex<Inner>,
     credential: Option<RootCredential>,
+    data_directory: PathBuf,
+    live: Vec<PathBuf>,
+    /// As it was when the store was opened.
     medium: Medium,
 }
 
@@ -71,18 +76,12 @@ impl FileRootStore {
     /// [`Error::Credential`], [`Error::Corrupt`], [`Error::Io`].
     pub fn open(options: FileRootStoreOptions) -> Result<Self> {
         let (replicas, header) = open::replicas(&options)?;
-        let mut statements = Vec::new();
-        for replica in &replicas {
-            statements.extend(device::statements(replica, &options.data_directory)?);
-        }
-        if header.abandoned {
-            statements.push(MediumStatement::Abandoned);
-        }
-        Ok(Self {
-            inner: Mutex::new(Inner { replicas, header, in_doubt: false }),
-            credential: options.credential,
-            medium: statements.into_iter().collect(),
-        })
+        let inner = Inner { replicas, header, in_doubt: false };
+        let FileRootStoreOptions { data_directory, live, backups, credential, .. } = options;
+        let mut devices = device::of_data(&data_directory, &live)?;
+        devices.extend(backups.iter().map(|folder| device::of_backups(folder)));
+        let medium = inner.medium(&devices)?;
+        Ok(Self { inner: Mutex::new(inner), credential, data_directory, live, medium })
     }
 
     /// How a root of this store wraps its key.
@@ -147,7 +146,10 @@ impl RootStore for FileRootStore {
             return Err(Error::RootsRemain(1));
         }
         let replicas = u32::from(inner.header.replicas);
-        Ok(Evidence { store: StoreKind::File, root, replicas, was_absent, medium: self.medium.clone() })
+        // A mirror may be elsewhere than when the store was opened, or there only since.
+        let now = inner.medium(&device::of_data(&self.data_directory, &self.live)?)?;
+        let medium = self.medium.statements().chain(now.statements()).collect();
+        Ok(Evidence { store: StoreKind::File, root, replicas, was_absent, medium })
     }
 
     async fn epochs(&self) -> Result<Vec<RootId>> {
@@ -165,6 +167,18 @@ impl RootStore for FileRootStore {
 }
 
 impl Inner {
+    /// What the media of the replicas cannot promise as things are now.
+    fn medium(&self, data: &device::Devices) -> Result<Medium> {
+        let mut statements = Vec::new();
+        for replica in &self.replicas {
+            statements.extend(device::statements(replica, data)?);
+        }
+        if self.header.abandoned {
+            statements.push(MediumStatement::Abandoned);
+        }
+        Ok(statements.into_iter().collect())
+    }
+
     fn claim(&mut self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
         let Some(wanted) = Claim::advance(self.header.claim, vault, known, next)? else { return Ok(()) };
         let sequence = self.header.sequence.checked_add(1).ok_or(Error::Exhausted("root store headers"))?;

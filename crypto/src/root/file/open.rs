@@ -18,6 +18,11 @@ pub struct FileRootStoreOptions {
     pub replicas: Vec<PathBuf>,
     /// Where the data is, to tell whether the roots are on the same device.
     pub data_directory: PathBuf,
+    /// Folders with the database and its live copies, to tell the same; as far as they are there, now and at every
+    /// destruction.
+    pub live: Vec<PathBuf>,
+    /// Folders that backups go to, to tell the same when the store is opened.
+    pub backups: Vec<PathBuf>,
     /// Seals roots under 32 bytes that are not in the files; the same at every start.
     pub credential: Option<RootCredential>,
     /// What to do if replicas are missing.
@@ -31,6 +36,8 @@ impl FileRootStoreOptions {
         Self {
             replicas: vec![file.into()],
             data_directory: data_directory.into(),
+            live: Vec::new(),
+            backups: Vec::new(),
             credential: None,
             loss: ReplicaLoss::default(),
         }

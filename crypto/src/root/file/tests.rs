@@ -509,7 +509,28 @@ fn a_store_beside_the_data_says_so() {
         let device = |path: &Path| std::os::unix::fs::MetadataExt::dev(&fs::metadata(path).unwrap());
         let options = FileRootStoreOptions::new(memory.path().join("roots"), files.directory.path());
         let same = device(memory.path()) == device(files.directory.path());
-        assert_eq!(FileRootStore::open(options).unwrap().medium().states(MediumStatement::NotSeparate), same);
+        let mirror = memory.path().join("mirror");
+        let options = FileRootStoreOptions { live: vec![mirror.clone()], ..options };
+        let store = FileRootStore::open(options).unwrap();
+        wait(store.claim(VAULT, &[], FIRST)).unwrap();
+        let claim = Claim { vault: VAULT, incarnation: FIRST };
+        let said = || {
+            let evidence = wait(store.destroy(&claim, wait(store.create(&claim)).unwrap())).unwrap();
+            evidence.medium.states(MediumStatement::NotSeparate)
+        };
+        assert_eq!((store.medium().states(MediumStatement::NotSeparate), said()), (same, same));
+        // A mirror that is there only now, after an empty folder that it was to be mounted on.
+        fs::create_dir(&mirror).unwrap();
+        assert_eq!(said(), same);
+        fs::write(mirror.join("CURRENT"), b"").unwrap();
+        assert!(said());
+
+        // Backups, also before there are any.
+        for backups in ["backups", "not/there/yet"] {
+            let mut options = FileRootStoreOptions::new(memory.path().join("others"), files.directory.path());
+            options.backups = vec![memory.path().join(backups)];
+            assert!(FileRootStore::open(options).unwrap().medium().states(MediumStatement::NotSeparate));
+        }
     }
 }
 

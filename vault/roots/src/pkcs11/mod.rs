@@ -26,6 +26,7 @@ mod claims;
 mod module;
 mod objects;
 mod options;
+mod refused;
 mod roots;
 mod session;
 
@@ -54,7 +55,7 @@ impl Pkcs11RootStore {
     pub fn open(options: Pkcs11Options) -> Result<Self> {
         options.check()?;
         let timeout = options.timeout;
-        let (token, medium) = Worker::start("lethe-pkcs11", timeout, || Token::open(options))?;
+        let (token, medium) = Worker::start("lethe-pkcs11", timeout, move || Token::open(options.clone()))?;
         Ok(Self { token, medium })
     }
 }

@@ -22,12 +22,15 @@ pub struct Pkcs11Options {
     pub name: String,
     /// The operator vouches that the token stands alone: that it is in no cluster, and nobody backs it up.
     pub stands_alone: bool,
+    /// File to count refused PINs in, so that a process that is started again and again does not lock the token.
+    pub refusals: Option<PathBuf>,
     /// After how long a call is given up.
     pub timeout: Duration,
 }
 
 impl Pkcs11Options {
-    /// With the name `lethe`, a token that may keep backups, and a minute for each call.
+    /// With the name `lethe`, a token that may keep backups, no memory of refused PINs beyond the process, and a minute
+    /// for each call.
     #[must_use]
     pub fn new(module: impl Into<PathBuf>, token: impl Into<String>, pin_file: impl Into<PathBuf>) -> Self {
         Self {
@@ -37,6 +40,7 @@ impl Pkcs11Options {
             pin_file: pin_file.into(),
             name: "lethe".to_owned(),
             stands_alone: false,
+            refusals: None,
             timeout: Duration::from_secs(60),
         }
     }

@@ -12,8 +12,9 @@ use lethe_crypto::{Error as CryptoError, Result};
 use super::module::Module;
 use super::objects::Session;
 use super::options::Pkcs11Options;
+use super::refused::Refusals;
 use crate::Error;
-use crate::secret_file::{self, Stamp};
+use crate::secret_file;
 
 /// A token, and the session with it if there is one.
 pub(super) struct Token {
@@ -21,14 +22,14 @@ pub(super) struct Token {
     /// Dropped before the module is let go.
     session: Option<Session>,
     module: Module,
-    /// The PIN file that held a PIN which the token refused.
-    refused: Option<Stamp>,
+    refused: Refusals,
 }
 
 impl Token {
     pub(super) fn open(options: Pkcs11Options) -> Result<(Self, Medium)> {
         let module = Module::load(&options.module)?;
-        let mut token = Self { options, session: None, module, refused: None };
+        let refused = Refusals::of(options.refusals.clone());
+        let mut token = Self { options, session: None, module, refused };
         token.session = Some(token.connect("opening")?);
         let medium = token.medium()?;
         Ok((token, medium))
@@ -61,7 +62,7 @@ impl Token {
     fn connect(&mut self, action: &'static str) -> Result<Session> {
         match self.log_in(action) {
             // What tokens and the way to them have lost, modules often find again only after a new start.
-            Err(error @ CryptoError::RootStore { .. }) if self.refused.is_none() => match self.module.restart()? {
+            Err(error @ CryptoError::RootStore { .. }) if !self.refused.any() => match self.module.restart()? {
                 true => self.log_in(action),
                 false => Err(error),
             },
@@ -73,20 +74,20 @@ impl Token {
         let failed = |error| Error::Pkcs11(error).during(action);
         let slot = find(&self.module, &self.options)?;
         let stamp = secret_file::stamp(&self.options.pin_file)?;
-        if self.refused == Some(stamp) {
-            return Err(Error::PinRefused.during(action));
-        }
-        self.refused = None;
+        let token = self.module.get_token_info(slot).map_err(failed)?;
+        self.refused.expect_none(stamp, &token).map_err(|refused| refused.during(action))?;
         let session = self.module.open_rw_session(slot).map_err(failed)?;
         let mut pin = secret_file::read(&self.options.pin_file)?;
         let pin = RawAuthPin::new(Box::new(std::mem::take(&mut *pin)));
         match session.login_with_raw(UserType::User, &pin) {
-            Ok(()) | Err(P11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
+            Ok(()) => self.refused.forget(),
+            Err(P11Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
             Err(P11Error::Pkcs11(
                 RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange | RvError::PinLocked,
                 _,
             )) => {
-                self.refused = Some(stamp);
+                let revealed = self.module.get_token_info(slot).is_ok_and(|token| token.user_pin_count_low());
+                self.refused.remember(stamp, revealed);
                 return Err(Error::PinRefused.during(action));
             }
             Err(error) => return Err(failed(error)),

@@ -7,8 +7,10 @@ use zeroize::Zeroizing;
 
 const VERSION: u8 = 1;
 
-/// Bytes of a claim: version ‖ vault 16 ‖ incarnation 16.
-pub(super) const CLAIM: u16 = 33;
+/// How many claims are remembered.
+pub(super) const CLAIMS: usize = 4;
+/// Bytes of a claim: version ‖ vault 16 ‖ incarnation 16 ‖ times of the last claims, u64 each.
+pub(super) const CLAIM: u16 = 65;
 /// Bytes of a root without its key: version ‖ use ‖ root id 16 ‖ seconds since 1970 when it was made, u64.
 pub(super) const HEADER: u16 = 26;
 /// Bytes of a root: header ‖ key 32.
@@ -20,18 +22,44 @@ pub(super) const WRAPPED: u8 = 2;
 
 const CREATED: u8 = 1;
 
-pub(super) fn encode_claim(claim: &Claim) -> Vec<u8> {
-    [&[VERSION], claim.vault.as_bytes().as_slice(), claim.incarnation.as_bytes()].concat()
+/// What the claim's index holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) claim: Claim,
+    /// When the last claims were made, seconds since 1970, the newest first; 0 where there was none.
+    pub(super) made: [u64; CLAIMS],
 }
 
-pub(super) fn decode_claim(bytes: &[u8]) -> Result<Claim> {
-    let corrupt = |why| Error::Corrupt { what: "claim in the TPM", why: String::from(why) };
-    let (version, rest) = bytes.split_first().ok_or_else(|| corrupt("empty"))?;
-    let (vault, rest) = rest.split_first_chunk().ok_or_else(|| corrupt("too short"))?;
-    let incarnation = rest.try_into().map_err(|_| corrupt("of another length"))?;
-    match *version {
-        VERSION => Ok(Claim { vault: VaultId::from_bytes(*vault), incarnation: Incarnation::from_bytes(incarnation) }),
-        _ => Err(corrupt("unknown version")),
+impl Held {
+    /// Another claim after this one.
+    pub(super) fn next(held: Option<Self>, claim: Claim, now: u64) -> Self {
+        let mut made = held.map_or([0; CLAIMS], |held| held.made);
+        made.rotate_right(1);
+        made[0] = now;
+        Self { claim, made }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let Claim { vault, incarnation } = &self.claim;
+        let made = self.made.map(u64::to_be_bytes).concat();
+        [&[VERSION], vault.as_bytes().as_slice(), incarnation.as_bytes(), &made].concat()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+        let corrupt = |why| Error::Corrupt { what: "claim in the TPM", why: String::from(why) };
+        let (version, rest) = bytes.split_first().ok_or_else(|| corrupt("empty"))?;
+        let (vault, rest) = rest.split_first_chunk().ok_or_else(|| corrupt("too short"))?;
+        let (incarnation, mut rest) = rest.split_first_chunk().ok_or_else(|| corrupt("too short"))?;
+        let mut made = [0; CLAIMS];
+        for made in &mut made {
+            let (time, after) = rest.split_first_chunk().ok_or_else(|| corrupt("too short"))?;
+            (*made, rest) = (u64::from_be_bytes(*time), after);
+        }
+        if !rest.is_empty() {
+            return Err(corrupt("of another length"));
+        }
+        let claim = Claim { vault: VaultId::from_bytes(*vault), incarnation: Incarnation::from_bytes(*incarnation) };
+        if *version == VERSION { Ok(Self { claim, made }) } else { Err(corrupt("unknown version")) }
     }
 }
 
@@ -77,9 +105,11 @@ mod tests {
     #[test]
     fn claims_and_roots_round_trip_and_nothing_else_is_read_as_one() {
         let claim = Claim { vault: VaultId::from_bytes([1; 16]), incarnation: Incarnation::from_bytes([2; 16]) };
-        let bytes = encode_claim(&claim);
+        let held = (1..6).fold(None, |held, now| Some(Held::next(held, claim, now))).unwrap();
+        assert_eq!(held.made, [5, 4, 3, 2]);
+        let bytes = held.encode();
         assert_eq!(bytes.len(), usize::from(CLAIM));
-        assert_eq!(decode_claim(&bytes).unwrap(), claim);
+        assert_eq!(Held::decode(&bytes).unwrap(), held);
         let header = Header { id: RootId::from_bytes([3; 16]), wrapped: true, made: 7 };
         let root = header.encode(&RootKey::from_medium(&[9; 32]).unwrap());
         assert_eq!(root.len(), usize::from(ROOT));
@@ -88,7 +118,7 @@ mod tests {
         assert_eq!(root[usize::from(USE)], WRAPPED);
 
         for length in (0..bytes.len()).chain([bytes.len() + 1]) {
-            assert!(decode_claim(&[bytes.as_slice(), &[0]].concat()[..length]).is_err());
+            assert!(Held::decode(&[bytes.as_slice(), &[0]].concat()[..length]).is_err());
         }
         for length in (0..usize::from(HEADER)).chain([usize::from(HEADER) + 1]) {
             assert!(Header::decode(&root[..length]).is_err());

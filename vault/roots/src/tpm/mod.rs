@@ -17,7 +17,7 @@
 //!
 //! # What it cannot promise
 //! * That memory wears out. Each epoch writes five times (define, root, mark, overwrite, undefine), each start
-//!   once (the claim). Parts stand some 100 000 writes. [`TpmRootStore::min_interval`] is the least time between
+//!   once or twice (the claim), of which four in a row are free and the others a minute apart. Parts stand some 100 000 writes. [`TpmRootStore::min_interval`] is the least time between
 //!   two roots, an hour unless set otherwise, which is eleven years; `create` refuses to be faster.
 //! * How the chip erases an index that is undefined is its maker's secret. Receipts carry
 //!   `WEAR_LEVELLING_POSSIBLE`.
@@ -45,6 +45,7 @@ use lethe_crypto::secret::VaultKey;
 pub use options::TpmOptions;
 
 use self::store::Device;
+use crate::Error;
 use crate::worker::Worker;
 
 /// A root store in a TPM.
@@ -63,7 +64,7 @@ impl TpmRootStore {
     pub fn open(options: TpmOptions) -> Result<Self> {
         options.check()?;
         let (timeout, min_interval) = (options.timeout, options.min_interval);
-        let (device, medium) = Worker::start("lethe-tpm", timeout, || Device::open(options))?;
+        let (device, medium) = Worker::start("lethe-tpm", timeout, move || Device::open(options.clone()))?;
         Ok(Self { device, medium, min_interval })
     }
 
@@ -78,7 +79,19 @@ impl TpmRootStore {
 impl RootStore for TpmRootStore {
     async fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
         let known = known.to_vec();
-        self.device.call("claiming", move |device| device.claim(vault, &known, next)).await
+        loop {
+            let known = known.clone();
+            match self.device.call("claiming", move |device| device.claim(vault, &known, next)).await {
+                Err(error) => match Error::too_soon(&error) {
+                    Some(wait) => {
+                        tracing::info!(?wait, "the vault is started often, and the TPM's memory must last");
+                        tokio::time::sleep(wait).await;
+                    }
+                    None => return Err(error),
+                },
+                claimed => return claimed,
+            }
+        }
     }
 
     async fn claimed(&self) -> Result<Option<Claim>> {

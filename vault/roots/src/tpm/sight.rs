@@ -8,7 +8,7 @@ use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::resource_handles::{NvAuth, Provision};
 use tss_esapi::structures::{CapabilityData, MaxNvBuffer, NvPublic};
 
-use super::data::{self, Header};
+use super::data::{self, Header, Held};
 use super::link::{Failure, Link, Order, Result, kind};
 use super::options::SLOTS;
 use crate::Error;
@@ -32,7 +32,7 @@ pub(super) struct Sight<'a> {
     first: u32,
     /// The claim's index, if it is defined.
     claim_index: Option<Index>,
-    pub(super) claim: Option<Claim>,
+    pub(super) held: Option<Held>,
     pub(super) slots: Vec<Slot>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Sight<'a> {
     pub(super) fn new(link: &'a mut Link, first: u32) -> Result<Self> {
         // The library reads what an index is called without a session, which would end the exclusiveness.
         let numbers = defined(link, first, Order::Before)?;
-        let mut sight = Self { link, first, claim_index: None, claim: None, slots: Vec::new() };
+        let mut sight = Self { link, first, claim_index: None, held: None, slots: Vec::new() };
         for number in &numbers {
             let index = sight.resolve(*number)?;
             if *number == first {
@@ -55,7 +55,7 @@ impl<'a> Sight<'a> {
         }
         if let Some(index) = sight.claim_index {
             let read = sight.read(index, data::CLAIM, 0)?;
-            sight.claim = read.map(|bytes| data::decode_claim(&bytes)).transpose()?;
+            sight.held = read.map(|bytes| Held::decode(&bytes)).transpose()?;
         }
         for position in 0..sight.slots.len() {
             let index = sight.slots[position].index;
@@ -74,13 +74,18 @@ impl<'a> Sight<'a> {
         (self.first + 1..=self.first + SLOTS).find(|number| self.slots.iter().all(|slot| slot.index.number != *number))
     }
 
-    /// Writes the claim, defining its index if need be.
-    pub(super) fn write_claim(&mut self, claim: &Claim) -> Result<()> {
+    /// The claim that is held.
+    pub(super) fn claim(&self) -> Option<Claim> {
+        self.held.map(|held| held.claim)
+    }
+
+    /// Writes a claim, defining its index if need be.
+    pub(super) fn write_claim(&mut self, claim: Claim, now: u64) -> Result<()> {
         let index = match self.claim_index {
             Some(index) => index,
             None => self.define(self.first, data::CLAIM)?,
         };
-        self.write(index, &data::encode_claim(claim), 0)
+        self.write(index, &Held::next(self.held, claim, now).encode(), 0)
     }
 
     /// Defines an index that its authorisation value alone reads and writes. Wrong values do not count

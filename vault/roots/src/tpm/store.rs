@@ -8,7 +8,7 @@ use lethe_crypto::{Error as CryptoError, Result};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::ConstantTimeEq as _;
 
-use super::data::{HEADER, Header, ROOT, USE, WRAPPED};
+use super::data::{CLAIMS, HEADER, Header, Held, ROOT, USE, WRAPPED};
 use super::link::{self, Failure, Link};
 use super::options::TpmOptions;
 use super::sight::{Index, Sight};
@@ -19,6 +19,9 @@ const STORE: [u8; 16] = *b"lethe/v1/tpm2-nv";
 
 /// The longest pause before an operation begins anew because others use the TPM, milliseconds.
 const LONGEST_PAUSE: u32 = 50;
+
+/// The least time between two claims, on average of a few.
+const CLAIM_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Makers of discrete chips, by the TCG's vendor ids: Atmel, Infineon, Nationz, Nuvoton, ST. What is not known
 /// may be a program.
@@ -55,24 +58,28 @@ impl Device {
     }
 
     pub(super) fn claim(&mut self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
+        let (least, now) = (self.options.min_interval.min(CLAIM_INTERVAL), now());
         self.run("claiming", Repeat::Yes, |sight| {
-            let Some(claim) = Claim::advance(sight.claim, vault, known, next)? else { return Ok(()) };
+            let Some(claim) = Claim::advance(sight.claim(), vault, known, next)? else { return Ok(()) };
             let roots = sight.headers().count();
-            if sight.claim.is_none() && roots > 0 {
+            if sight.claim().is_none() && roots > 0 {
                 return Err(Error::UnclaimedRoots(roots).during("claiming").into());
             }
-            sight.write_claim(&claim)
+            if let Some(wait) = sight.held.and_then(|held| to_claim(least, &held, now)) {
+                return Err(Error::TooSoon(wait).during("claiming").into());
+            }
+            sight.write_claim(claim, now)
         })
     }
 
     pub(super) fn claimed(&mut self) -> Result<Option<Claim>> {
-        self.run("reading the claim", Repeat::Yes, |sight| Ok(sight.claim))
+        self.run("reading the claim", Repeat::Yes, |sight| Ok(sight.claim()))
     }
 
     pub(super) fn create(&mut self, claim: &Claim) -> Result<RootId> {
         let (least, last, now) = (self.options.min_interval, self.last, now());
         let id = self.run("creating a root", Repeat::No, |sight| {
-            claim.check(sight.claim.as_ref())?;
+            claim.check(sight.claim().as_ref())?;
             if let Some(wait) = to_wait(least, last, sight.headers().map(|header| header.made), now) {
                 return Err(Error::TooSoon(wait).during("creating a root").into());
             }
@@ -89,7 +96,7 @@ impl Device {
 
     pub(super) fn wrap(&mut self, claim: &Claim, root: RootId, key: &VaultKey, context: &[u8]) -> Result<Vec<u8>> {
         let root_key = self.run("wrapping", Repeat::No, |sight| {
-            claim.check(sight.claim.as_ref())?;
+            claim.check(sight.claim().as_ref())?;
             let (index, header) = find(sight, root)?;
             // Durable before the blob exists outside: a crash loses the root, never wraps twice with it. The mark
             // comes last, so that an operation that begins anew has not made it yet.
@@ -115,7 +122,7 @@ impl Device {
     pub(super) fn destroy(&mut self, claim: &Claim, root: RootId) -> Result<bool> {
         let mut was_absent = true;
         self.run("destroying a root", Repeat::Yes, |sight| {
-            claim.check(sight.claim.as_ref())?;
+            claim.check(sight.claim().as_ref())?;
             while let Ok((index, _)) = find(sight, root) {
                 was_absent = false;
                 // Whatever the chip makes of an index that is undefined, the key is not in it any more.
@@ -242,9 +249,37 @@ fn to_wait(least: Duration, last: Option<Instant>, made: impl Iterator<Item = u6
     least.checked_sub(youngest).filter(|wait| !wait.is_zero())
 }
 
+/// How long the next claim must wait. A start makes one or two; one that is repeated every few seconds for days would
+/// wear the memory out.
+fn to_claim(least: Duration, held: &Held, now: u64) -> Option<Duration> {
+    let oldest = held.made.last().copied().filter(|made| *made > 0)?;
+    let age = Duration::from_secs(now.checked_sub(oldest)?);
+    let wait = (least * u32::try_from(CLAIMS).unwrap_or(u32::MAX)).checked_sub(age)?;
+    (!wait.is_zero()).then(|| wait.min(least))
+}
+
 #[cfg(test)]
 mod tests {
+    use lethe_crypto::root::{Incarnation, VaultId};
+
     use super::*;
+
+    #[test]
+    fn a_start_every_few_seconds_claims_once_a_minute() {
+        let claim = Claim { vault: VaultId::from_bytes([1; 16]), incarnation: Incarnation::from_bytes([2; 16]) };
+        let (mut held, mut claims) = (None, 0);
+        for now in (1000..1000 + 24 * 3600).step_by(5) {
+            if held.is_none_or(|held| to_claim(CLAIM_INTERVAL, &held, now).is_none()) {
+                held = Some(Held::next(held, claim, now));
+                claims += 1;
+            }
+        }
+        assert!((1440..1450).contains(&claims), "{claims}");
+        let held = held.unwrap();
+        assert!(to_claim(CLAIM_INTERVAL, &held, held.made[0]).is_some());
+        assert_eq!(to_claim(CLAIM_INTERVAL, &held, 5), None, "the clock was set back");
+        assert_eq!(to_claim(Duration::ZERO, &held, held.made[0]), None);
+    }
 
     #[test]
     fn the_youngest_root_says_how_long_to_wait() {

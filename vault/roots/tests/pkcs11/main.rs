@@ -15,7 +15,7 @@ use conformance::*;
 use lethe_crypto::Error;
 use lethe_crypto::root::{MediumStatement, RootStore as _};
 use lethe_roots::pkcs11::{Pkcs11Options, Pkcs11RootStore};
-use token::{secret, with};
+use token::{PIN, secret, with};
 
 fn with_any(name: &str, case: impl FnOnce(&dyn Fixture)) {
     with(name, |token| case(token));
@@ -49,6 +49,40 @@ fn a_wrong_pin_is_tried_once() {
         assert!(matches!(refused, Err(Error::Permissions { mode: 0o644, .. })));
         fs::remove_file(&pin).unwrap();
         assert!(matches!(Pkcs11RootStore::open(token.options()), Err(Error::Io { .. })));
+    });
+}
+
+/// Processes that are started again and again with a wrong PIN lock no token.
+#[test]
+fn a_wrong_pin_is_not_tried_again_by_the_next_process() {
+    with("a_wrong_pin_is_not_tried_again_by_the_next_process", |token| {
+        let (wrong, refusals) = (token.place().join("wrong"), token.place().join("refused"));
+        let options = || Pkcs11Options { pin_file: wrong.clone(), refusals: Some(refusals.clone()), ..token.options() };
+        let same_length = "x".repeat(PIN.len());
+        secret(&wrong, &same_length);
+        let modified = fs::metadata(&wrong).unwrap().modified().unwrap();
+        assert!(token.refusal(options()).contains("refused the PIN"));
+        // The right one in the place of the wrong one, and nothing to tell that: had it been tried, it would open.
+        let file = fs::OpenOptions::new().write(true).open(&wrong).unwrap();
+        std::io::Write::write_all(&mut &file, PIN.as_bytes()).unwrap();
+        file.set_modified(modified).unwrap();
+        assert!(token.refusal(options()).contains("not tried again until the PIN file changes"));
+        // Now it is seen to have changed.
+        file.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
+        drop(Pkcs11RootStore::open(options()).unwrap());
+        assert!(!refusals.exists(), "what was refused before the last login counts no more");
+
+        // A file that is made anew with every start, as credentials often are, is not tried for ever, either.
+        for text in ["wrong 1", "wrong 2"] {
+            secret(&wrong, text);
+            assert!(token.refusal(options()).contains("refused the PIN"));
+        }
+        secret(&wrong, PIN);
+        let said = token.refusal(options());
+        assert!(said.contains("refused 2 PINs") && said.contains("refused is removed"), "{said}");
+        // Somebody logs in elsewhere, which the token shows; or the operator vouches for it.
+        drop(token.store());
+        drop(Pkcs11RootStore::open(options()).unwrap());
     });
 }
 

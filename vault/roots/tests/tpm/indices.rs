@@ -154,7 +154,7 @@ fn a_claim_that_was_only_defined_is_none() {
     let tpm = Swtpm::new();
     let auth = format!("hex:{}", hex::encode(tpm.auth()));
     let attributes = "authread|authwrite|no_da";
-    tpm.tool("tpm2_nvdefine", &["0x018a4c00", "-C", "o", "-s", "33", "-a", attributes, "-p", &auth]);
+    tpm.tool("tpm2_nvdefine", &["0x018a4c00", "-C", "o", "-s", "65", "-a", attributes, "-p", &auth]);
     let store = tpm.store();
     assert_eq!(wait(store.claimed()).unwrap(), None);
     wait(store.claim(VAULT, &[], FIRST)).unwrap();

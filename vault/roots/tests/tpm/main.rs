@@ -50,7 +50,7 @@ fn roots_are_not_made_faster_than_the_memory_endures() {
     wait(store.claim(VAULT, &[], FIRST)).unwrap();
     let root = wait(store.create(&claim(FIRST))).unwrap();
     let refused = words(&wait(store.create(&claim(FIRST))).unwrap_err());
-    assert!(refused.contains("the next root may be made in"), "{refused}");
+    assert!(refused.contains("the next one may be made in"), "{refused}");
     drop(store);
     // The TPM remembers, not the process.
     let store = open();

@@ -159,7 +159,7 @@ impl Config {
                 files.join(", ")
             }
             StoreKind::Pkcs11 => {
-                let options = self.pkcs11.options();
+                let options = self.pkcs11.options(&self.data_dir);
                 format!("PKCS#11 token {:?} of {}, as {}", options.token, options.module.display(), options.name)
             }
             StoreKind::Transit => {
@@ -175,12 +175,13 @@ impl Config {
 }
 
 impl Pkcs11Config {
-    pub(crate) fn options(&self) -> Pkcs11Options {
+    pub(crate) fn options(&self, data_dir: &Path) -> Pkcs11Options {
         let defaults = Pkcs11Options::new(&self.module, &self.token, &self.pin_file);
         Pkcs11Options {
             serial: self.serial.clone(),
             name: self.name.clone().unwrap_or(defaults.name),
             stands_alone: self.stands_alone,
+            refusals: Some(data_dir.join("pin.refused")),
             ..defaults
         }
     }

@@ -11,10 +11,9 @@ use lethe_crypto::tree::{PageAddress, PageSource, SlotRef, TreeId, View, WeakVie
 use lethe_domain::Timestamp;
 use parking_lot::Mutex;
 
-use super::{Accepted, Task};
+use super::{Accepted, Statements, Task};
 use crate::audit;
 use crate::keyring::Keyring;
-use crate::memory;
 use crate::records::{CommittedErasure, ReceiptRecord, encode};
 use crate::store::{Change, Key, Row, RowKind, Store};
 
@@ -32,8 +31,8 @@ pub struct StoreJournal {
     leaving: Mutex<Vec<WeakView>>,
     /// The newest change of an epoch: what mirrors must have before a root goes.
     committed: AtomicU64,
-    /// Statements about this process that every receipt carries, beside those of the root store.
-    process: Vec<&'static str>,
+    /// What every receipt says.
+    statements: Mutex<Statements>,
 }
 
 /// What an epoch is for, beside the pages.
@@ -54,9 +53,10 @@ impl Erasures {
 
 impl StoreJournal {
     /// A journal on this store.
-    pub fn new(store: Arc<Store>, process: Vec<&'static str>) -> Self {
+    pub fn new(store: Arc<Store>, statements: Statements) -> Self {
         let committed = AtomicU64::new(store.sequence());
-        Self { store, keys: OnceLock::new(), leaving: Mutex::new(Vec::new()), committed, process }
+        let (leaving, statements) = (Mutex::new(Vec::new()), Mutex::new(statements));
+        Self { store, keys: OnceLock::new(), leaving, committed, statements }
     }
 
     /// Says whose view an epoch replaces. Only the first one counts.
@@ -91,9 +91,7 @@ impl Journal for StoreJournal {
         // Whoever comes to claim has found the committed root, and that nobody else has claimed it since.
         self.store.begin_mirroring()?;
         let mut change = Change::new().starting();
-        if !memory::is_locked() {
-            change.put(Key::Unlocked, Vec::new());
-        }
+        change.put(Key::Statements, self.statements.lock().encode()?);
         self.write_state(change, state).await?;
         // A claim that no mirror knows would fence out a restore. But a vault must start without its mirrors, too.
         let mirrored = self.store.mirrored_within(self.committed.load(Ordering::Acquire), CLAIM);
@@ -188,8 +186,12 @@ impl Journal for StoreJournal {
         for tree in &retired.trees {
             change.delete_tree(RowKind::Page, *tree).delete_tree(RowKind::Receipt, *tree);
         }
-        let medium = destruction.evidence.medium.statements().map(|statement| statement.as_str());
-        let medium = medium.chain(self.process.iter().copied()).map(audit::token).collect::<Result<_, _>>()?;
+        let medium = {
+            let mut statements = self.statements.lock();
+            statements.add(&destruction.evidence.medium);
+            change.put(Key::Statements, statements.encode()?);
+            statements.iter().map(audit::token).collect::<Result<_, _>>()?
+        };
         let event = Event::EpochDestroyed(EpochDestroyed {
             epoch: number,
             root: log::EpochRoot::from_bytes(*retired.root.as_bytes()),

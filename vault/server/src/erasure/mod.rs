@@ -6,6 +6,7 @@
 //! rule 4; O18, O19, O20).
 
 mod journal;
+mod statements;
 mod task;
 mod worker;
 
@@ -31,6 +32,7 @@ use crate::store::{Change, Follow, Key, Row, RowKind, Store};
 use crate::vault::Vault;
 
 pub use journal::{Erasures, StoreJournal};
+pub use statements::Statements;
 pub(crate) use task::{Accepted, Task};
 pub(crate) use worker::{Pace, start};
 

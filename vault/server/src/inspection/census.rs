@@ -9,6 +9,7 @@ use super::place::Place;
 use super::report::{
     Damage, EpochPart, FolderKind, Inspection, IntentPart, MirrorPart, PositionPart, RowsPart, TreePart,
 };
+use crate::erasure::Statements;
 use crate::error::causes;
 use crate::records::{IntentRecord, ReceiptRecord, decode};
 use crate::store::{Evidence, Key, LogHead, RowKind, Seen, StoreError};
@@ -36,7 +37,7 @@ pub(super) fn take(place: &Place, evidence: &Evidence) -> Inspection {
         epoch: None,
         retiring: None,
         restoring: None,
-        memory_was_unlocked: rows.iter().any(|part| part.name == name_of(RowKind::Unlocked)),
+        statements: Vec::new(),
         sequence: evidence.sequence(),
         torn_log: evidence.torn().map(|fault| causes(&fault)),
         position: None,
@@ -93,6 +94,10 @@ impl Inspection {
             }
             Ok(None) => {}
             Err(fault) => self.damaged(RowKind::Position, &causes(&fault), "how far the mirror is is not known"),
+        }
+        match Statements::read(evidence.store()) {
+            Ok(statements) => self.statements = statements.iter().map(ToOwned::to_owned).collect(),
+            Err(fault) => self.damaged(RowKind::Statements, &causes(&fault), meaning(RowKind::Statements)),
         }
         match evidence.mirrors() {
             Ok(mirrors) => {
@@ -220,7 +225,7 @@ impl Census {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::History
             | Key::Shredded { .. }
             | Key::Tenant { .. }
@@ -292,7 +297,7 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::Position => "position of a mirror",
         RowKind::Mirror => "mirror",
         RowKind::Restoring => "mark of a restore",
-        RowKind::Unlocked => "mark of unlocked memory",
+        RowKind::Statements => "statements of receipts",
         RowKind::History => "history of runs",
         RowKind::Shredded => "shredded tenant",
         RowKind::Tenant => "tenant",
@@ -328,7 +333,10 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         RowKind::Position => "the mirror does not know how far it is: give it an empty folder",
         RowKind::Mirror => "a start does not know which mirrors must be there",
         RowKind::History => "which copy of the vault is newer cannot be told: a start is refused",
-        RowKind::Restoring | RowKind::Unlocked => "a mark that says something by being there",
+        RowKind::Statements => {
+            "receipts cannot say what they must: a start is refused. `lethe restore` takes a mirror's"
+        }
+        RowKind::Restoring => "a mark that says something by being there",
         RowKind::Tenant | RowKind::Credential | RowKind::Shredded => {
             "a start is refused. `lethe restore` takes a mirror's row"
         }

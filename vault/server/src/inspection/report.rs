@@ -41,8 +41,8 @@ pub struct Inspection {
     pub retiring: Option<EpochPart>,
     /// How far a restore is that has not ended.
     pub restoring: Option<&'static str>,
-    /// Some run could not lock its memory.
-    pub memory_was_unlocked: bool,
+    /// What every receipt says that nobody can promise, of all root stores and runs up to now; codes.
+    pub statements: Vec<String>,
     /// The newest change, by RocksDB's count.
     pub sequence: u64,
     /// Why the write-ahead log does not read to its end: a crash tore it, or it is damaged. A start leaves out what lies

@@ -121,7 +121,7 @@ impl Silos {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::History
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
@@ -249,7 +249,7 @@ impl Silos {
             | Key::Position
             | Key::Mirror { .. }
             | Key::Restoring
-            | Key::Unlocked
+            | Key::Statements
             | Key::Shredded { .. }
             | Key::History
             | Key::Tenant { .. }

@@ -216,7 +216,7 @@ impl Database {
             | RowKind::Position
             | RowKind::Mirror
             | RowKind::Restoring
-            | RowKind::Unlocked
+            | RowKind::Statements
             | RowKind::History => TREE,
             RowKind::Tenant
             | RowKind::Credential

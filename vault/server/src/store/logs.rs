@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use lethe_crypto::log::merkle::{Frontier, MerkleError, NodeSource};
 use lethe_crypto::tree::TreeId;
 
-use super::StoreError;
 use super::LogHead;
+use super::StoreError;
 use super::db::{Database, Nodes, NodesThen, Reach, Reader};
 use super::keys::{Key, RowKind};
 

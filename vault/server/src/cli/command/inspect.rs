@@ -115,8 +115,8 @@ fn summary(inspection: &Inspection) -> Card {
         let what = format!("{} of tree {}, {} keys, accepted {when}", intent.scope, intent.tree, intent.slots);
         card = card.row("pending erasure", format!("{}: {what}", intent.receipt));
     }
-    if inspection.memory_was_unlocked {
-        card = card.row("memory", "some run could not lock it; receipts say MEMORY_NOT_LOCKED");
+    if !inspection.statements.is_empty() {
+        card = card.row("receipts say", inspection.statements.join(", "));
     }
     card.maybe("torn log", inspection.torn_log.as_ref().map(|fault| format!("a start leaves its end out: {fault}")))
 }

@@ -2,11 +2,11 @@ use std::cmp::Ordering;
 
 use super::held::{forget_former, keep_former};
 use super::{Position, is_mirrored, position_of, row_of_position};
-use crate::store::{LogHead, StoreError};
 use crate::store::change::Row;
 use crate::store::db::{Database, Reader};
 use crate::store::keys::{Key, RowKind};
 use crate::store::logs::{self, Shared};
+use crate::store::{LogHead, StoreError};
 
 /// Bytes that are written in one batch, and so whole or not at all, if the copy is no larger. Tests copy in parts, too.
 const AT_ONCE: usize = if cfg!(test) { 32 << 10 } else { 64 << 20 };

@@ -57,7 +57,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Intent
         | RowKind::EpochEnd
         | RowKind::Mirror
-        | RowKind::Unlocked
+        | RowKind::Statements
         | RowKind::History
         | RowKind::Tenant
         | RowKind::Credential
