@@ -204,7 +204,7 @@ impl Truth {
         for (place, row) in seen.sealed.iter().enumerate().take(moment.written) {
             let opened = moment.opened.contains(&place);
             let Home { tree, subject: Some(subject), thing, .. } = row.home else {
-                let tenant = self.tenants.get(&tree);
+                let tenant = self.tenants.get(&row.home.tree);
                 match tenant.is_some_and(|tenant| moment.gone.contains(tenant)) {
                     true => verdict.shredded_administration.add(opened),
                     false => verdict.administration.add(opened),

@@ -31,7 +31,7 @@ async fn erasures_share_an_epoch_where_epochs_are_far_apart() {
     // replaced one's keys go as a person's do.
     assert!(bank.analyst().found(&people[1].again()).await.is_empty());
     let (erased, deleted, replaced) = tokio::join!(
-        bank.privacy_officer().erase("person-2"),
+        async { bank.privacy_officer().erase("person-2").await },
         async { bank.enroller().delete(&templates[3]).await },
         async { bank.enroller().replace(&templates[4], &people[3].again()).await },
     );
