@@ -24,6 +24,9 @@ use crate::vault::Vault;
 
 mod connection;
 mod listener;
+mod places;
+
+pub(crate) use places::Place;
 
 /// The largest answer, in bytes: some hundred thousand matches of a search.
 const LARGEST_ANSWER: usize = 64 << 20;
