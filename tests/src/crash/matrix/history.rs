@@ -14,7 +14,7 @@ use crate::crash::{inspect, work};
 use crate::disk::{Device, Disks, Event, Fault, Image, Moment, Recorder, Trace};
 use crate::failpoints::{FAILPOINTS, every};
 use crate::time_travel::{Traced, is_root_file};
-use crate::{Home, Setup, Vault, variable};
+use crate::{Home, Setup, Vault};
 
 /// Steps of each client between one thing and the next that happens to the vault.
 const STEPS: usize = 8;
@@ -135,9 +135,8 @@ async fn life(setup: Setup, seed: u64) -> (Recording, Home) {
     ledger.recorder = Some(recorder.clone());
     let clients = Arc::new(Clients::of(&vault, &tenant, ledger, seed).await);
     let mut backups = Vec::new();
-    let steps = variable("LETHE_HISTORY").map_or(STEPS, |operations: usize| (operations / 40).clamp(STEPS, 50));
     for chapter in 0..4 {
-        let working = work::for_a_while(&clients, seed ^ (chapter << 32), steps);
+        let working = work::for_a_while(&clients, seed ^ (chapter << 32), STEPS);
         match chapter {
             0 | 2 => {
                 let clock = clients.ledger().tick();

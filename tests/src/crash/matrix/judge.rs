@@ -43,6 +43,8 @@ pub(super) enum End {
 #[derive(Default)]
 pub(super) struct Verdict {
     pub(super) end: End,
+    /// The disks are others than a mere death would have left.
+    pub(super) bitten: bool,
     pub(super) lost: usize,
     pub(super) told: usize,
     pub(super) unmirrored: usize,
@@ -58,6 +60,7 @@ pub(super) async fn judge(case: Case) -> Verdict {
     let image = case.recording.disks.image(point.at, case.fault);
     let ledger = case.recording.clients.ledger().as_of(point.clock);
     let shredded = shredded(&ledger);
+    verdict.bitten = image != case.recording.disks.image(point.at, Fault::death(0));
     case.look_at_the_roots(&image, &ledger, &shredded, &mut verdict);
 
     let home = Home::new();
@@ -138,8 +141,8 @@ impl Case {
         verdict: &mut Verdict,
     ) -> Result<(), String> {
         let point = &self.recording.points[self.place];
-        let is_strict =
-            matches!(self.blow, Blow::Killed | Blow::Torn | Blow::AllLied) || self.blow != Blow::Lied(Device::Data);
+        // Mirrors do not have people's rows: who loses the data loses some of them.
+        let is_strict = self.blow != Blow::Lied(Device::Data);
         if self.recording.kind == Kind::Restore {
             return self.restore(vault, bare, ledger, verdict).await;
         }

@@ -17,6 +17,8 @@ pub struct Report {
 pub struct Cell {
     /// Disks that were built and judged.
     pub cases: usize,
+    /// Those of them that are others than a mere death would have left.
+    pub bitten: usize,
     /// The server opened them by itself.
     pub opened: usize,
     /// It refused, and the way out that it named led there.
@@ -41,6 +43,7 @@ impl Report {
     pub(super) fn add(&mut self, operation: Operation, blow: Blow, verdict: Verdict) {
         let cell = self.cells.entry((operation, blow)).or_default();
         cell.cases += 1;
+        cell.bitten += usize::from(verdict.bitten);
         match verdict.end {
             End::Opened => cell.opened += 1,
             End::LedOut => cell.led_out += 1,
@@ -60,6 +63,7 @@ impl Report {
     pub fn total(&self) -> Cell {
         self.cells.values().fold(Cell::default(), |sum, cell| Cell {
             cases: sum.cases + cell.cases,
+            bitten: sum.bitten + cell.bitten,
             opened: sum.opened + cell.opened,
             led_out: sum.led_out + cell.led_out,
             refused: sum.refused + cell.refused,
@@ -93,10 +97,10 @@ impl fmt::Display for Blow {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cases, opened, led_out, refused, lost, told, unmirrored, leaked, exposed, wrong } = self;
+        let Self { cases, bitten, opened, led_out, refused, lost, told, unmirrored, leaked, exposed, wrong } = self;
         write!(
             f,
-            "{cases:5} cases: {opened:5} opened, {led_out:4} led out, {refused:3} refused; {lost} lost, {leaked} leaked, \
+            "{cases:5} cases, {bitten:5} bitten: {opened:5} opened, {led_out:4} led out, {refused:3} refused; {lost} lost, {leaked} leaked, \
              {wrong} wrong; {told} told lost, {unmirrored} not mirrored yet, {exposed} exposed by the root's medium"
         )
     }
