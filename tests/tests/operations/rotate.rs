@@ -141,12 +141,12 @@ async fn everything_goes_on_while_keys_are_rotated() {
             rounds
         }));
     }
-    for person in 0..kept.len() {
-        let (bank, done, face) = (bank.clone(), Arc::clone(&done), kept[person].again());
+    for (number, person) in kept.iter().enumerate() {
+        let (bank, done, face) = (bank.clone(), Arc::clone(&done), person.again());
         tasks.push(tokio::spawn(async move {
             let mut rounds = 0;
             while !done.load(Ordering::SeqCst) || rounds == 0 {
-                assert_eq!(bank.analyst().found(&face).await, [format!("person-{person}")]);
+                assert_eq!(bank.analyst().found(&face).await, [format!("person-{number}")]);
                 rounds += 1;
             }
             rounds
