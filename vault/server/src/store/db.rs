@@ -24,6 +24,10 @@ const TREE: &str = "tree";
 const ROWS: &str = "rows";
 const LOG: &str = "log";
 
+/// What cannot be done with a vault's own database that is damaged, and what can.
+const UNREADABLE: &str =
+    "open the database. If it is damaged, move its folder away and run `lethe restore` with a backup";
+
 /// How many rows a scan expects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -42,7 +46,10 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
-        Self::open_with(path, cache_bytes, WRITE_BUFFER, true)
+        Self::open_with(path, cache_bytes, WRITE_BUFFER, true).map_err(|fault| match fault {
+            StoreError::Database { cause, .. } => StoreError::Database { action: UNREADABLE, cause },
+            other => other,
+        })
     }
 
     /// Opens or creates a database that is written to far more than it is read: it needs little memory.
