@@ -46,9 +46,12 @@ pub(super) struct Database {
 impl Database {
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
-        Self::open_with(path, cache_bytes, WRITE_BUFFER, true).map_err(|fault| match fault {
-            StoreError::Database { cause, .. } => StoreError::Database { action: UNREADABLE, cause },
-            other => other,
+        Self::open_with(path, cache_bytes, WRITE_BUFFER, true).map_err(|fault| {
+            if let StoreError::Database { cause, .. } = fault {
+                StoreError::Database { action: UNREADABLE, cause }
+            } else {
+                fault
+            }
         })
     }
 
