@@ -210,7 +210,7 @@ mod tests {
     use super::super::trace::{Event, Trace};
     use super::*;
 
-    /// A file that is made, written, synced, and written to again; its name is sure only at the end.
+    /// A file that is made, written, synced, and written to again.
     fn disks() -> Disks {
         let base = tempfile::tempdir().unwrap();
         fs::create_dir(base.path().join("data")).unwrap();
@@ -239,15 +239,16 @@ mod tests {
         let disks = disks();
         let dropped = Fault::power_cut(Unsynced::Dropped, 0);
         assert_eq!(log(&disks, 8, Fault::death(0)).unwrap().len(), 9000);
-        assert_eq!(log(&disks, 7, dropped), None, "a name is sure once its folder is synced");
+        assert_eq!(log(&disks, 4, dropped), None, "a name is not sure because it is there");
+        assert_eq!(log(&disks, 5, dropped), Some(vec![1; 1000]), "a synced file keeps the name it was made under");
         assert_eq!(log(&disks, 8, dropped), Some(vec![1; 1000]));
         assert_eq!(log(&disks, 4, Fault::death(0)).unwrap().len(), 9000);
         assert_eq!(log(&disks, 2, Fault::death(0)).unwrap().len(), 1000);
         let deaf = Fault { deaf: Some(0), ..dropped };
         assert_eq!(log(&disks, 8, deaf), None);
         let lies = |since| Fault { liar: Some((Device::Data, since)), ..dropped };
-        assert_eq!(log(&disks, 8, lies(6)), None);
-        assert_eq!(log(&disks, 8, lies(8)), Some(vec![1; 1000]));
+        assert_eq!(log(&disks, 8, lies(4)), None);
+        assert_eq!(log(&disks, 8, lies(5)), Some(vec![1; 1000]));
         let other = Fault { liar: Some((Device::Mirror, 0)), ..dropped };
         assert_eq!(log(&disks, 8, other), Some(vec![1; 1000]));
     }

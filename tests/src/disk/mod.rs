@@ -5,9 +5,11 @@
 //! death of the process leaves them, as a power cut does, and as a power cut does where one device had not done what it
 //! acknowledged.
 //!
-//! The model of a disk is POSIX's, and no file system's in particular. What was written to a file is sure once a sync of the
-//! file that began later has ended. A name in a folder is sure once a sync of the folder has: a file may be there whole, and have
-//! no name. Until then each operation may be lost, and the last write be torn; in order, as a journal does it, or any of
+//! What was written to a file is sure once a sync of the file that began later has ended, and with it the name that the file was
+//! made under. Any other name, of a folder or after a rename or a removal, is sure once a sync of the folder that it is in has
+//! ended: a folder may be lost with all that was synced in it. That is what POSIX promises, but for the names of new files, which
+//! every journal keeps and RocksDB counts on: it has its `CURRENT` lead to a manifest whose folder it has not synced. Until
+//! then each operation may be lost, and the last write be torn; in order, as a journal does it, or any of
 //! them without the others.
 
 mod device;

@@ -39,6 +39,8 @@ pub(super) struct File {
     /// As it was before.
     pub(super) base: Vec<u8>,
     pub(super) changes: Vec<Change<Data>>,
+    /// The folder that it was made in, and the place of the change that gave it its name there.
+    made: Option<(Node, usize)>,
 }
 
 pub(super) struct Folder {
@@ -89,7 +91,7 @@ impl Disks {
                 self.load(base, &path)
             } else {
                 let (base, device) = (fs::read(entry.path()).unwrap(), Device::of(&path));
-                self.add(Content::File(File { device, path, base, changes: Vec::new() }))
+                self.add(Content::File(File { device, path, base, changes: Vec::new(), made: None }))
             };
             let folder = self.folder(node);
             folder.base.insert(name.clone(), found);
@@ -106,9 +108,10 @@ impl Disks {
             }
             Event::Opened { file, path, created, truncated } => {
                 let node = if created {
-                    let made =
-                        File { device: Device::of(&path), path: path.clone(), base: Vec::new(), changes: Vec::new() };
-                    let node = self.add(Content::File(made));
+                    let parent = path.parent().and_then(|parent| self.find(parent)).expect("a name is in a folder");
+                    let made = Some((parent, self.folder(parent).changes.len()));
+                    let (device, base, changes) = (Device::of(&path), Vec::new(), Vec::new());
+                    let node = self.add(Content::File(File { device, path: path.clone(), base, changes, made }));
                     self.name(when, &path, Some(node));
                     node
                 } else {
@@ -126,9 +129,19 @@ impl Disks {
             }
             Event::SyncEnded { sync } => {
                 let (node, began) = self.syncs.remove(&sync).expect("what ends has begun");
-                match &mut self.nodes[node] {
-                    Content::File(file) => make_sure(&mut file.changes, began, when),
-                    Content::Folder(folder) => make_sure(&mut folder.changes, began, when),
+                let made = match &mut self.nodes[node] {
+                    Content::File(file) => {
+                        make_sure(&mut file.changes, began, when);
+                        file.made
+                    }
+                    Content::Folder(folder) => {
+                        make_sure(&mut folder.changes, began, when);
+                        None
+                    }
+                };
+                if let Some((folder, place)) = made {
+                    let made = &mut self.folder(folder).changes[place];
+                    made.sure = made.sure.or(Some(when));
                 }
             }
             Event::Renamed { old, new } => {
@@ -253,7 +266,7 @@ pub(super) fn put(to: &mut BTreeMap<OsString, Node>, names: &Names) {
 
 /// All that was done before the sync began.
 fn make_sure<T>(changes: &mut [Change<T>], began: Moment, ended: Moment) {
-    let unsure = changes.iter_mut().rev().take_while(|change| change.sure.is_none());
+    let unsure = changes.iter_mut().filter(|change| change.sure.is_none());
     unsure.filter(|change| change.when < began).for_each(|change| change.sure = Some(ended));
 }
 

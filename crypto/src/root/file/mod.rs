@@ -211,7 +211,11 @@ impl Inner {
     fn wipe(&self, root: RootId) -> Result<()> {
         let images = self.read()?;
         for slot in (0..SLOTS).filter(|slot| self.may_hold(&images, *slot, root)) {
-            for replica in &self.replicas {
+            for (replica, image) in self.replicas.iter().zip(&images) {
+                // Slots are used again: where a replica from the past has this root, another may have the one that counts.
+                if image.slots[slot].root().is_some_and(|held| held.id != root) {
+                    continue;
+                }
                 replica.wipe(slot)?;
                 fail::fail_point!("root-file-replica-wiped");
             }

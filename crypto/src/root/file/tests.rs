@@ -361,6 +361,27 @@ fn a_replica_from_the_past_makes_its_roots_exist_again() {
     assert_eq!(wait(store.epochs()).unwrap(), [kept]);
 }
 
+/// Slots are used again, so where one replica has a root of the past, another may have the one that counts.
+#[test]
+fn a_root_of_the_past_goes_without_the_one_that_has_its_place_today() {
+    let files = Files::new(2);
+    let (store, claim) = files.open_claimed();
+    let old = wait(store.create(&claim)).unwrap();
+    let past = fs::read(&files.paths[1]).unwrap();
+    wait(store.destroy(&claim, old)).unwrap();
+    let root = wait(store.create(&claim)).unwrap();
+    let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
+    drop(store);
+    fs::write(&files.paths[1], past).unwrap();
+
+    let store = files.open().unwrap();
+    assert_eq!(wait(store.epochs()).unwrap().len(), 2);
+    assert!(!wait(store.destroy(&claim, old)).unwrap().was_absent);
+    assert_eq!(wait(store.epochs()).unwrap(), [root]);
+    assert!(wait(store.unwrap(root, &wrapped, b"")).is_ok(), "the root that counts is still there");
+    assert_eq!(key_on_disk(&files.paths[0]), key_on_disk(&files.paths[1]), "and in both replicas again");
+}
+
 #[test]
 fn a_missing_replica_is_refused_unless_abandoned_and_receipts_say_so() {
     let files = Files::new(2);

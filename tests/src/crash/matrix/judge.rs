@@ -101,8 +101,8 @@ impl Case {
         if everything.len() > honest.len() {
             verdict.exposed += self.traced.loot(&everything, Vec::new(), shredded).leaks.len();
         }
-        // The reader reads: or that it opens nothing says nothing.
-        if self.blow == Blow::Killed {
+        // The reader reads: or that it opens nothing says nothing. A restore destroys keys of who came after the backup.
+        if self.blow == Blow::Killed && self.recording.kind != Kind::Restore {
             let missed = certain(ledger).into_iter().filter_map(|face| template(ledger, face));
             let missed = missed.filter(|id| !loot.live.contains(id)).count();
             if missed > 0 {
@@ -160,7 +160,10 @@ impl Case {
                     verdict.end = End::LedOut;
                 }
                 let clients = Arc::new(self.recording.clients.before(vault, ledger));
-                return self.look_closely(vault, clients, verdict).await;
+                self.look_closely(vault, clients, verdict).await?;
+                // A root that only a running server remembers is lost.
+                vault.kill().await;
+                return vault.try_start().await.map_err(|exited| format!("it does not start again: {}", exited.log));
             }
             let covered = self.mirrored_until(point.at).max(self.lie_began());
             return self.look_for_what_must_be(vault, ledger, covered, false, verdict).await;
@@ -219,7 +222,14 @@ impl Case {
             if !matches!(self.blow, Blow::Lied(_)) {
                 return Err(format!("the restore cannot be done again: {said:?}"));
             }
-            way_out::take(bare, vault.home()).map_err(|more| format!("no way led out: {said:?}\n{more}"))?;
+            if let Err(more) = way_out::take(bare, vault.home()) {
+                // Nothing is restored without a mirror, and the only one lied.
+                if self.blow == Blow::Lied(Device::Mirror) {
+                    verdict.end = End::Refused;
+                    return Ok(());
+                }
+                return Err(format!("no way led out: {said:?}\n{more}"));
+            }
             verdict.end = End::LedOut;
             vault.try_start().await.map_err(|exited| format!("it does not start after the way out: {}", exited.log))?;
         }

@@ -23,7 +23,8 @@ pub struct Cell {
     pub opened: usize,
     /// It refused, and the way out that it named led there.
     pub led_out: usize,
-    /// It refused, and nothing had been acknowledged yet.
+    /// It refused, and there was no way out: nothing had been acknowledged yet, or what had lied was the only mirror after
+    /// the data was lost, or the data before there was a backup.
     pub refused: usize,
     /// Acknowledged writes that were not there, and nobody said so.
     pub lost: usize,

@@ -25,6 +25,10 @@ const TREE: &str = "tree";
 const ROWS: &str = "rows";
 const LOG: &str = "log";
 
+/// What cannot be done with a vault's own database that is damaged, and what can.
+const UNREADABLE: &str =
+    "open the database. If it is damaged, move its folder away and run `lethe restore` with a backup";
+
 /// How many rows a scan expects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -48,7 +52,13 @@ impl Database {
 
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
-        Self::open_with(path, cache_bytes, WRITE_BUFFER, true)
+        Self::open_with(path, cache_bytes, WRITE_BUFFER, true).map_err(|fault| {
+            if let StoreError::Database { cause, .. } = fault {
+                StoreError::Database { action: UNREADABLE, cause }
+            } else {
+                fault
+            }
+        })
     }
 
     /// Opens or creates a database that is written to far more than it is read: it needs little memory.
