@@ -6,12 +6,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod keys;
-mod log_head;
 mod mirror;
 pub mod records;
 
-pub use log_head::LogHead;
-pub use mirror::{MirrorId, Position};
+pub use mirror::MirrorId;
 
 /// Bytes that are not what they must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,6 @@ use std::collections::{BTreeSet, HashMap};
 use lethe_crypto::log::merkle::Frontier;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
-use lethe_rows::LogHead;
 
 use super::StoreError;
 use super::change::{Entry, Row};
@@ -86,5 +85,32 @@ impl Book {
             Some(Row::Put(Key::LogHead { tree }, head.encode()))
         };
         grown.filter_map(head).collect()
+    }
+}
+
+/// A log's size and name, as stored.
+pub struct LogHead {
+    /// Entries in it.
+    pub size: u64,
+    /// Its name, and that of its key.
+    pub origin: Origin,
+}
+
+impl LogHead {
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.size.to_be_bytes().to_vec();
+        bytes.extend_from_slice(self.origin.to_string().as_bytes());
+        bytes
+    }
+
+    /// Reads a head back.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is too short or its origin is none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let wrong = || StoreError::corrupt("log head", hex::encode(bytes));
+        let (size, origin) = bytes.split_first_chunk::<8>().ok_or_else(wrong)?;
+        let origin = std::str::from_utf8(origin).ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
+        Ok(Self { size: u64::from_be_bytes(*size), origin })
     }
 }

@@ -15,12 +15,12 @@ mod mirror;
 mod restore;
 
 pub use backups::{Backup, Backups};
+pub use book::LogHead;
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
 pub use commit::{Follow, Store, StoreOptions};
 pub use error::StoreError;
 pub use lethe_rows::keys::{self, GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
-pub use lethe_rows::{LogHead, MirrorId};
 pub(crate) use mirror::row_of as mirror_row;
-pub use mirror::{MirrorStanding, MirrorState, Registered, registered_mirrors};
+pub use mirror::{MirrorId, MirrorStanding, MirrorState, Registered, registered_mirrors};
 pub(crate) use restore::Truth;

@@ -2,13 +2,13 @@ use std::path::{Path, PathBuf};
 
 use lethe_crypto::epoch::EpochState;
 use lethe_crypto::tree::TreeId;
-use lethe_rows::LogHead;
 
 use super::StoreError;
+use super::book::LogHead;
 use super::change::Row;
 use super::db::{Database, Reach};
 use super::keys::{Key, RowKind};
-use super::mirror::{MirrorId, Position, copy, exists, position, registered, row_of_position};
+use super::mirror::{MirrorId, Position, copy, exists, registered};
 
 /// In the `Restoring` row: rows of the mirror are being copied.
 const COPYING: u8 = 0;
@@ -38,7 +38,7 @@ impl Truth {
         let mut found = Vec::new();
         for path in mirrors.iter().filter(|path| exists(path)) {
             let mirror = Database::open_there(path)?;
-            if let Some(position) = position(&mirror)?
+            if let Some(position) = Position::read(&mirror)?
                 && let Some(age) = Age::of(&mirror)?
             {
                 found.push(Found { age, position, mirror });
@@ -101,7 +101,7 @@ impl Truth {
         db.write(&[&given_up])?;
         // From here on the mirrors follow this database, whose sequence is another.
         for Found { position, mirror, .. } in &self.found {
-            mirror.write(&[&[row_of_position(Position { sequence: 0, ..*position })]])?;
+            mirror.write(&[&[Position { sequence: 0, ..*position }.row()]])?;
             mirror.sync()?;
         }
         mark(&db, ADOPTED)

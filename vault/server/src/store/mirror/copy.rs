@@ -2,9 +2,9 @@ use std::cmp::Ordering;
 
 use lethe_crypto::tree::TreeId;
 
-use super::{MirrorId, Position, is_mirrored, row_of_position};
-use crate::store::LogHead;
+use super::{MirrorId, Position, is_mirrored};
 use crate::store::StoreError;
+use crate::store::book::LogHead;
 use crate::store::change::Row;
 use crate::store::db::{Database, Reader};
 use crate::store::keys::{Key, RowKind};
@@ -22,7 +22,7 @@ pub(in crate::store) fn copy(from: &Reader<'_>, to: &Database, position: Option<
         merge(from, &mut target, kind)?;
     }
     continue_logs(from, &mut target)?;
-    target.rows.extend(position.map(row_of_position));
+    target.rows.extend(position.map(Position::row));
     target.flush()?;
     to.sync()?;
     Ok(target.count)
@@ -51,7 +51,7 @@ impl Target<'_> {
             return Ok(());
         }
         if let Some(id) = self.mirror {
-            self.rows.push(row_of_position(Position { id, sequence: 0, whole: false }));
+            self.rows.push(Position { id, sequence: 0, whole: false }.row());
         }
         self.flush()
     }

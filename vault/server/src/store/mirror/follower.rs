@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::copy::copy;
 use super::set::expect_no_newer;
-use super::{MirrorId, Position, exists, position, row_of_position};
+use super::{MirrorId, Position, exists};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::commit::EndWithPanic;
@@ -228,7 +228,7 @@ impl Follower {
             while let Some(batches) = self.next() {
                 let fresh: Vec<_> = batches.iter().filter(|(sequence, _)| *sequence > reached).collect();
                 let Some((last, _)) = fresh.last() else { continue };
-                let position = [row_of_position(Position { id: self.id, sequence: *last, whole: true })];
+                let position = [Position { id: self.id, sequence: *last, whole: true }.row()];
                 let rows: Vec<&[Row]> = fresh.iter().map(|(_, rows)| rows.as_slice()).chain([&position[..]]).collect();
                 fail::fail_point!("mirror-before-write");
                 mirror.write(&rows)?;
@@ -247,7 +247,7 @@ impl Follower {
             return Err(StoreError::Mirror { path: self.path.clone(), fault });
         }
         let mirror = Database::open_there(&self.path)?;
-        let Some(position) = position(&mirror)?.filter(|position| position.id == self.id) else {
+        let Some(position) = Position::read(&mirror)?.filter(|position| position.id == self.id) else {
             return Err(StoreError::corrupt("mirror", format!("{}: another mirror is there", self.path.display())));
         };
         if let Some(sequence) = self.opened_at {

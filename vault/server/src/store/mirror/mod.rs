@@ -14,7 +14,7 @@ mod set;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use lethe_rows::{MirrorId, Position};
+pub use lethe_rows::MirrorId;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::StoreError;
@@ -26,20 +26,52 @@ pub(super) use copy::copy;
 pub(super) use set::Mirrors;
 pub use set::{MirrorStanding, MirrorState};
 
+/// A name for a new mirror.
 fn random_id() -> Result<MirrorId, StoreError> {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).map_err(|_| StoreError::Closed)?;
     Ok(MirrorId::from_bytes(bytes))
 }
 
-/// The row that says how far a mirror is.
-pub(super) fn row_of_position(position: Position) -> Row {
-    Row::Put(Key::Position, position.encode())
+/// How far a mirror is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Which mirror.
+    pub(super) id: MirrorId,
+    /// The store's sequence that it has followed.
+    pub(super) sequence: u64,
+    /// Not in the middle of a copy that took more than one batch.
+    pub(super) whole: bool,
 }
 
-/// How far a mirror is; `None` if it never was one.
-pub(super) fn position(mirror: &Database) -> Result<Option<Position>, StoreError> {
-    Ok(mirror.get(&Key::Position)?.map(|bytes| Position::decode(&bytes)).transpose()?)
+impl Position {
+    /// id 16 ‖ sequence u64 ‖ 1 if whole, else 0.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.id.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.sequence.to_be_bytes());
+        bytes.push(u8::from(self.whole));
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let wrong = || StoreError::corrupt("mirror position", hex::encode(bytes));
+        let (id, rest) = bytes.split_first_chunk::<16>().ok_or_else(wrong)?;
+        let (sequence, rest) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
+        let whole = match rest {
+            [0] => false,
+            [1] => true,
+            _ => return Err(wrong()),
+        };
+        Ok(Self { id: MirrorId::from_bytes(*id), sequence: u64::from_be_bytes(*sequence), whole })
+    }
+
+    pub(super) fn row(self) -> Row {
+        Row::Put(Key::Position, self.encode())
+    }
+
+    pub(super) fn read(db: &Database) -> Result<Option<Self>, StoreError> {
+        db.get(&Key::Position)?.map(|bytes| Self::decode(&bytes)).transpose()
+    }
 }
 
 /// Is a row of this kind in mirrors? All but those of subjects, which backups carry.

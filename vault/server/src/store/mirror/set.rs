@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::follower::{Mirror, Standing};
-use super::{MirrorId, Position, Registered, exists, position, random_id, registered};
+use super::{MirrorId, Position, Registered, exists, registered};
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::db::Database;
@@ -179,7 +179,7 @@ fn find(path: &Path) -> Result<Option<(Position, Database)>, StoreError> {
     }
     let mirror = Database::open_there(path)?;
     // Without a position it was never copied to in whole: it is as good as none, and says nothing.
-    Ok(position(&mirror)?.map(|position| (position, mirror)))
+    Ok(Position::read(&mirror)?.map(|position| (position, mirror)))
 }
 
 /// Is this a mirror of this very vault that never got on record, as the start that made it was cut short? One that was on
@@ -194,7 +194,7 @@ fn make(path: &Path) -> Result<(MirrorId, Database), StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
-    Ok((random_id()?, Database::open_small(path)?))
+    Ok((super::random_id()?, Database::open_small(path)?))
 }
 
 /// A mirror gets nothing before the store has synced it. One that has more shows a store that was put back, or whose
