@@ -244,6 +244,8 @@ impl From<CredentialRef> for CredentialId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn profile(matching: &str, centre: &str) -> String {
@@ -257,6 +259,19 @@ mod tests {
         assert!(decode::<ProfileRecord>("profile", profile("0.4", "1,2").as_bytes()).is_ok());
         for row in [profile("1e39", "1,2"), profile("0.4", "1,-1e39"), profile("1e999", "1,2")] {
             assert!(decode::<ProfileRecord>("profile", row.as_bytes()).is_err(), "{row}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_they_were_written(threshold in -1.0f32..1.0, miss in any::<f64>()) {
+            prop_assume!(miss.is_finite());
+            let mut record: ProfileRecord = decode("profile", profile("0.4", "1,2").as_bytes()).unwrap();
+            (record.matching, record.miss_probability, record.centre) = (threshold, miss, Some(vec![threshold; 3]));
+            let read: ProfileRecord = decode("profile", &encode("profile", &record).unwrap()).unwrap();
+            prop_assert_eq!(read.miss_probability.to_bits(), miss.to_bits());
+            prop_assert_eq!(read.matching.to_bits(), threshold.to_bits());
+            prop_assert_eq!(read.centre, record.centre);
         }
     }
 }
