@@ -34,6 +34,6 @@ mod wal;
 
 pub use history::{Counts, History};
 pub use judge::{Opened, Verdict};
-pub use past::{Past, Person};
+pub use past::{Past, Person, Template};
 pub use report::Report;
 pub use rows::expect_row_key;
