@@ -1,4 +1,4 @@
-//! The vault under test: a process of its own, with its default limits, on plaintext loopback as its
+//! The vault under test: a process of its own, with its default limits but for one, on plaintext loopback as its
 //! peers are.
 
 use std::ffi::OsString;
@@ -17,6 +17,8 @@ use crate::Error;
 use crate::child::{Child, KEY, READY};
 use crate::client::{Client, Keys, model};
 
+/// Calls that a tenant may have at work: as many as there are callers where most of them erase at once.
+const CONCURRENCY: usize = 1024;
 /// People of one stream of an import.
 const BATCH: usize = 10_000;
 
@@ -26,8 +28,9 @@ const BATCH: usize = 10_000;
 /// [`Error::Invalid`] if it does not start.
 pub async fn serve(folder: &Path) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("awaiting signals"))?;
-    let config =
+    let mut config =
         Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data_dir: folder.to_owned(), ..Config::default() };
+    config.limits.concurrency = CONCURRENCY;
     let started = server::start(config).await;
     let mut running = started.map_err(|error| Error::invalid(format!("the vault does not start: {error}")))?;
     if let Some(key) = running.take_operator_key() {

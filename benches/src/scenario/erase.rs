@@ -19,10 +19,21 @@ use crate::vault::Vault;
 const SMALLEST: u64 = 1000;
 /// Erasures of one run, one after another.
 const SINGLE: u64 = 20;
-/// Callers that ask for erasures at once, and how many each asks for: as many as the gallery has people for.
-const CALLERS: u64 = 64;
-const LEAST_EACH: u64 = 4;
-const MOST_EACH: u64 = 32;
+/// Callers that ask for erasures at once, which share epochs, and how many each asks for in one run.
+const CROWDS: [Crowd; 3] = [
+    Crowd { metric: "per_second_of_1", callers: 1, each: 20 },
+    Crowd { metric: "per_second", callers: 100, each: 4 },
+    Crowd { metric: "per_second_of_1000", callers: 1000, each: 1 },
+];
+/// In large galleries so many times as many.
+const MOST_ROUNDS: u64 = 8;
+
+#[derive(Clone, Copy)]
+struct Crowd {
+    metric: &'static str,
+    callers: u64,
+    each: u64,
+}
 
 const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, better: Better) -> Measure {
     Measure { scenario: "erase", metric, unit, peer, better }
@@ -30,9 +41,10 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let runs = u64::from(bench.settings.runs) + 1;
-    let each = ((bench.n / runs).saturating_sub(SINGLE * 2) / CALLERS).min(MOST_EACH);
-    if each < LEAST_EACH {
-        let needed = (SINGLE * 2 + LEAST_EACH * CALLERS) * runs;
+    let crowds: u64 = CROWDS.iter().map(|crowd| crowd.callers * crowd.each).sum();
+    let rounds = ((bench.n / runs).saturating_sub(SINGLE * 2) / crowds).min(MOST_ROUNDS);
+    if rounds == 0 {
+        let needed = (SINGLE * 2 + crowds) * runs;
         return Err(Error::invalid(format!("{needed} people are erased, so the size is at least that")));
     }
     let scratch = &bench.settings.scratch;
@@ -42,7 +54,10 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     latency(bench, &vault, &small, &next).await?;
     drop(small);
     bytes_written(bench, &vault, &next).await?;
-    per_second(bench, &vault, &next, each).await
+    for crowd in CROWDS {
+        per_second(bench, &vault, &next, Crowd { each: crowd.each * rounds, ..crowd }).await?;
+    }
+    Ok(())
 }
 
 /// To `SHREDDED`, in a large gallery and in a small one.
@@ -92,8 +107,9 @@ async fn settle(process: u32) -> Result<(), Error> {
 }
 
 /// Many callers at once, against as many that delete rows durably and forget nothing.
-async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>, each: u64) -> Result<(), Error> {
-    let many = each * CALLERS;
+async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>, crowd: Crowd) -> Result<(), Error> {
+    let Crowd { metric, callers, each } = crowd;
+    let many = each * callers;
     let scratch = &bench.settings.scratch;
     let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
     let rows = Arc::new(Rows::filled(folder.path(), bench.n, bench.row_bytes())?);
@@ -102,17 +118,17 @@ async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>, each
         let first = next.replace(next.get() + many);
         let people: Vec<u64> = (first..first + many).map(|number| bench.person(number)).collect();
         let start = Instant::now();
-        let mut callers = JoinSet::new();
+        let mut erasing = JoinSet::new();
         for part in people.chunks(each as usize) {
             let (client, part) = (vault.client_shared(), part.to_vec());
-            callers.spawn(async move {
+            erasing.spawn(async move {
                 for person in part {
                     client.erase(person).await?;
                 }
                 Ok::<(), Error>(())
             });
         }
-        while let Some(caller) = callers.join_next().await {
+        while let Some(caller) = erasing.join_next().await {
             caller.map_err(|error| Error::invalid(error.to_string()))??;
         }
         Ok(many as f64 / start.elapsed().as_secs_f64())
@@ -121,16 +137,18 @@ async fn per_second(bench: &mut Bench<'_>, vault: &Vault, next: &Cell<u64>, each
         let first = deleted.replace(deleted.get() + many);
         let start = Instant::now();
         std::thread::scope(|scope| {
-            let callers: Vec<_> = (0..CALLERS)
+            let deleting: Vec<_> = (0..callers)
                 .map(|caller| {
                     let rows = &rows;
                     scope.spawn(move || (0..each).try_for_each(|row| rows.delete(first + caller * each + row, true)))
                 })
                 .collect();
-            callers.into_iter().try_for_each(|caller| caller.join().map_err(|_| Error::invalid("a caller panicked"))?)
+            deleting
+                .into_iter()
+                .try_for_each(|caller| caller.join().map_err(|_| Error::invalid("a caller panicked"))?)
         })?;
         Ok(many as f64 / start.elapsed().as_secs_f64())
     };
     let pairs = alternate(bench.settings.runs, ours, peer).await?;
-    bench.put(measure("per_second", "1/s", "naive_delete", Better::Higher), &pairs)
+    bench.put(measure(metric, "1/s", "naive_delete", Better::Higher), &pairs)
 }

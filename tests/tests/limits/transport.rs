@@ -3,7 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use lethe_proto::v1::ErrorReason;
+use lethe_proto::v1::audit_service_client::AuditServiceClient;
+use lethe_proto::v1::{self, ErrorReason};
 use lethe_tests::{Faces, Home, PATIENCE, Refused, Setup, Vault};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, generate_simple_self_signed};
 use tonic::Code;
@@ -182,24 +183,58 @@ async fn a_stranger_is_refused_before_the_message_is_read() {
     assert!(is_healthy(vault.channel()).await);
 }
 
-/// One connection more than may be is hung up on, whether the others talk or are silent; when they end there is room.
+/// Is the operator answered over this channel?
+async fn answers(channel: Channel, vault: &Vault) -> bool {
+    let request = v1::GetCheckpointRequest { log: "vault/log".into(), purpose: v1::Purpose::Audit.into() };
+    let mut request = tonic::Request::new(request);
+    request.metadata_mut().insert("authorization", format!("Bearer {}", vault.operator_key()).parse().unwrap());
+    AuditServiceClient::new(channel).get_checkpoint(request).await.is_ok()
+}
+
+/// Strangers take each other's places, whether they talk or are silent, and nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_keep_nobody_out() {
+    let (setup, certificate) = with_tls();
+    let vault = setup.set("limits.connections", 8).start().await;
+    let address = vault.address().await;
+    let trusting = || {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&certificate));
+        channel(address, tls)
+    };
+    let known = trusting();
+    assert!(answers(known.clone(), &vault).await);
+    let watched = trusting();
+    assert!(is_healthy(watched.clone()).await);
+    // Handshakes that never end, and callers that got so far as to ask for the server's health.
+    let silent: Vec<_> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for _ in 0..20 {
+        let stranger = trusting();
+        assert!(is_healthy(stranger.clone()).await);
+        std::mem::forget(stranger);
+    }
+    assert!(answers(trusting(), &vault).await, "a newcomer with a key is kept out");
+    assert!(answers(known, &vault).await, "who had a place has lost it");
+    let told = vault.log().matches("limits.connections").count();
+    assert_eq!(told, 1, "{}", vault.log());
+    drop((silent, watched));
+}
+
+/// Where all places are taken by callers with keys, one more is hung up on; when one of them ends there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_bounded() {
-    let vault = Vault::setup().set("limits.connections", 3).start().await;
-    // The harness' own connection is one of them.
-    assert!(is_healthy(vault.channel()).await);
+    let vault = Vault::setup().set("limits.connections", 2).start().await;
     let address = vault.address().await;
     let plain = || Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-    let second = plain();
-    assert!(is_healthy(second.clone()).await);
-    let silent = TcpStream::connect(address).unwrap();
-    assert!(!is_healthy(plain()).await, "a fourth connection is served");
-    assert!(is_healthy(second.clone()).await, "the others go on");
-    drop((silent, second));
+    let (first, second) = (plain(), plain());
+    assert!(answers(first.clone(), &vault).await && answers(second.clone(), &vault).await);
+    assert!(!answers(plain(), &vault).await, "a third connection is served");
+    assert!(answers(first.clone(), &vault).await && answers(second.clone(), &vault).await, "the others go on");
+    drop(second);
     let served = async {
-        while !is_healthy(plain()).await {
+        while !answers(plain(), &vault).await {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, served).await.expect("there is room again");
+    assert!(answers(first, &vault).await);
 }

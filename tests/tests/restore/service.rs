@@ -204,6 +204,32 @@ async fn one_thing_is_done_at_a_time_and_the_vault_goes_on() {
     }
 }
 
+/// A disk of backups that hangs holds up backups, and neither administration nor the end of the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_does_not_answer_holds_up_backups_alone() {
+    let vault = Vault::setup().apart().start().await;
+    let operator = vault.operator();
+    operator.back_up().await.unwrap();
+    // Who opens it waits for somebody who writes to it.
+    let file = vault.home().backups().join("meta").join("1");
+    std::fs::rename(&file, vault.home().path().join("aside")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let (refused, ()) = tokio::join!(operator.back_up(), async {
+        let bank = vault.tenant("bank").await;
+        bank.enroller().enroll("ada", &Faces::seeded(74).person(0).selfie()).await.unwrap();
+    });
+    refused.refused().assert_is(Code::Unavailable, ErrorReason::BackupFolderUnusable);
+    operator.backups().await.refused().assert_is(Code::Unavailable, ErrorReason::BackupFolderUnusable);
+    assert!(vault.log().contains("does not answer"), "{}", vault.log());
+    vault.stop().await;
+    assert!(!vault.log().contains("a backup is still at work"), "{}", vault.log());
+
+    std::fs::remove_file(&file).unwrap();
+    std::fs::rename(vault.home().path().join("aside"), &file).unwrap();
+    vault.start().await;
+    assert_eq!(vault.operator().backups().await.unwrap().len(), 1);
+}
+
 /// The next attempt takes the number of one that failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_that_cannot_be_made_says_why() {
@@ -221,7 +247,10 @@ async fn a_backup_that_cannot_be_made_says_why() {
     operator.verify_backup("backups/2").await.refused().assert_is(Code::NotFound, ErrorReason::BackupNotFound);
 
     std::fs::remove_dir_all(in_the_way.parent().unwrap()).unwrap();
-    let made = operator.back_up().await.unwrap();
+    // While it is made it is not the one that failed.
+    let begun = operator.ask(v1::CreateBackupRequest { no_wait: true, ..operator.new_backup() }).await.unwrap();
+    assert!(begun.name == "backups/2" && begun.state() != BackupState::Failed, "{begun:?}");
+    let made = ended(&operator, "backups/2").await;
     assert_eq!((made.name.as_str(), made.state()), ("backups/2", BackupState::Done), "{made:?}");
     assert_eq!(operator.backups().await.unwrap().len(), 2);
     let events = events(&operator).await;

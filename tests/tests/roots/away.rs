@@ -142,3 +142,38 @@ async fn a_tpm_that_must_last() {
     stage.shredded(&third).await;
     stage.everything_is_as_it_must_be().await;
 }
+
+/// Of a file store's replicas none may be missing: it could come back with roots that were destroyed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_away() {
+    let mut stage = Stage::with(Vault::setup().replicas(2)).await;
+    stage.enroll().await;
+    stage.enroll().await;
+    assert_eq!(stage.erase().await.destruction.replicas, 2);
+    stage.vault.stop().await;
+    let (replica, away) = (stage.vault.home().root(1), stage.vault.home().path().join("away"));
+    std::fs::rename(&replica, &away).unwrap();
+    let refused = stage.vault.refuses_to_start().await;
+    assert!(refused.log.contains("is missing while others exist: bring its medium back"), "{}", refused.log);
+    let checked = stage.vault.run(&["root", "check"]);
+    assert!(checked.code == Some(1) && checked.log.contains("is its medium there?"), "{checked:?}");
+    assert!(!replica.exists(), "an empty one in its place");
+    std::fs::rename(&away, &replica).unwrap();
+
+    // One that is damaged is named.
+    let whole = std::fs::read(&replica).unwrap();
+    let mut torn = whole.clone();
+    let slot = whole.chunks(4096).skip(2).position(|slot| slot[0] != 0).unwrap();
+    torn[(2 + slot) * 4096 + 40] ^= 1;
+    std::fs::write(&replica, torn).unwrap();
+    let checked = stage.vault.run(&["root", "check"]);
+    assert_eq!((checked.code, &checked.answer["opens"]), (Some(5), &true.into()), "{checked:?}");
+    let sound: Vec<_> =
+        checked.answer["replicas"].as_array().unwrap().iter().map(|replica| replica["sound"] == true).collect();
+    assert_eq!(sound, [true, false]);
+    // The other has it, so a start repairs it.
+    stage.vault.start().await;
+    stage.everything_is_as_it_must_be().await;
+    stage.vault.stop().await;
+    assert_eq!(stage.vault.run(&["root", "check"]).code, Some(0));
+}

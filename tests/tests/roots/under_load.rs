@@ -1,7 +1,7 @@
 //! Moves under load, and `kill -9` at random moments of them: nothing is lost, nothing comes back.
 
-use lethe_tests::Vault;
 use lethe_tests::crash::Storm;
+use lethe_tests::{Vault, lethe_failpoints};
 
 use crate::device::Device;
 use crate::moving::ARRIVED;
@@ -44,9 +44,6 @@ async fn moves_that_are_killed_under_load_go_on() {
     assert!(counts.acknowledged > 50 && counts.erased > 20, "the clients hardly worked: {counts}");
 }
 
-/// Names a binary built with `--features failpoints`; without one there is nothing to run.
-const FAILPOINT_BINARY: &str = "LETHE_FAILPOINT_BIN";
-
 /// Durable steps of a move.
 const STEPS: [&str; 12] = [
     "root-migrating-claimed",
@@ -65,13 +62,10 @@ const STEPS: [&str; 12] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_durable_step_of_a_move_loses_nothing_and_brings_nothing_back() {
-    let Some(binary) = std::env::var_os(FAILPOINT_BINARY) else {
-        return println!("skipped: {FAILPOINT_BINARY} names no binary built with failpoints");
-    };
     let seed = lethe_tests::fresh_seed();
     println!("seed {seed}");
     let mut old = Device::files();
-    let mut storm = Storm::begin_with(old.alone(Vault::setup()).binary(binary.into()), seed).await;
+    let mut storm = Storm::begin_with(old.alone(Vault::setup()).binary(lethe_failpoints()), seed).await;
     for step in STEPS {
         let new = Device::files();
         for file in [&old, &new].into_iter().filter_map(Device::file) {

@@ -25,7 +25,10 @@ use crate::vault::Vault;
 mod connection;
 mod frames;
 mod listener;
+mod places;
 mod residue;
+
+pub(crate) use places::Place;
 
 /// The largest answer, in bytes: some hundred thousand matches of a search.
 const LARGEST_ANSWER: usize = 64 << 20;

@@ -76,10 +76,7 @@ impl Device {
             if let Some(wait) = to_wait(least, last, sight.headers().map(|header| header.made), now) {
                 return Err(Error::TooSoon(wait).during("creating a root").into());
             }
-            // Defined and never written: by a crash, or by somebody who would like to own what we write.
-            while let Some(slot) = sight.slots.iter().find(|slot| slot.header.is_none()) {
-                sight.undefine(slot.index)?;
-            }
+            undefine_unwritten(sight)?;
             let number = sight.free().ok_or(CryptoError::RootStoreFull)?;
             let (header, key) = (Header { id: RootId::random()?, wrapped: false, made: now }, RootKey::generate()?);
             let index = sight.define(number, ROOT)?;
@@ -128,7 +125,8 @@ impl Device {
                     return Err(CryptoError::RootsRemain(1).into());
                 }
             }
-            Ok(())
+            // Here, too: it may be the last that this store is asked for.
+            undefine_unwritten(sight)
         })?;
         Ok(was_absent)
     }
@@ -208,6 +206,14 @@ fn known(failure: Failure, action: &'static str) -> CryptoError {
         Failure::Tpm(error) => Error::Tpm(error).during(action),
         Failure::Known(error) => error,
     }
+}
+
+/// Undefines what was defined and never written: by a crash, or by somebody who would like to own what we write.
+fn undefine_unwritten(sight: &mut Sight<'_>) -> link::Result<()> {
+    while let Some(slot) = sight.slots.iter().find(|slot| slot.header.is_none()) {
+        sight.undefine(slot.index)?;
+    }
+    Ok(())
 }
 
 fn find(sight: &Sight<'_>, root: RootId) -> Result<(Index, Header)> {

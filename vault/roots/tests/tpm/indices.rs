@@ -50,6 +50,24 @@ fn the_owner_cannot_read_a_root() {
     assert!(public.contains("authwrite|authread|no_da|written") && !public.contains("owner"), "{public}");
 }
 
+/// A crash between defining an index and writing it leaves nothing but the index, and not for long.
+#[test]
+fn an_index_that_was_never_written_goes_with_the_next_root_that_does() {
+    if skipped() {
+        return;
+    }
+    let tpm = Swtpm::new();
+    let (store, claim) = open_claimed(&tpm);
+    let root = wait(store.create(&claim)).unwrap();
+    drop(store);
+    let auth = format!("hex:{}", hex::encode(tpm.auth()));
+    let attributes = "authread|authwrite|no_da";
+    tpm.tool("tpm2_nvdefine", &["0x018a4c05", "-C", "o", "-s", "58", "-a", attributes, "-p", &auth]);
+    wait(tpm.store().destroy(&claim, root)).unwrap();
+    let indices = tpm.tool("tpm2_getcap", &["handles-nv-index"]).to_lowercase();
+    assert!(indices.contains("4c00") && !indices.contains("4c01") && !indices.contains("4c05"), "{indices}");
+}
+
 /// Somebody defined the next index first, so that the owner may read what will be written to it.
 #[test]
 fn an_index_that_somebody_else_defined_gets_no_root() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lethe_crypto::root::VaultId;
 use lethe_domain::{Reason, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{Done, Number, Report, Soundness, State, Verification};
 use crate::error::{Error, Result};
@@ -15,8 +15,11 @@ use crate::store::{Backup, Backups, Store, StoreError};
 
 /// When whoever finds a job at work may try again.
 const LATER: Duration = Duration::from_secs(5);
+/// How long a look into the folder may take. A disk that hangs has the folder unusable, and nobody waits for it.
+const LOOK: Duration = Duration::from_secs(5);
 
-/// Knows the folder of backups, and what is being done there: one thing at a time.
+/// Knows the folder of backups, and what is being done there: one thing at a time. The folder may be on a disk that
+/// hangs, so files are touched on threads of their own, and with no lock held.
 pub struct Keeper {
     path: Option<PathBuf>,
     vault: VaultId,
@@ -31,12 +34,20 @@ pub struct Keeper {
 
 #[derive(Default)]
 struct Board {
-    /// What the folder had when it was last looked into. While a job is at work nobody looks.
+    /// What the folder had when it was last looked into.
     known: Vec<Backup>,
-    at_work: Option<(Task, Number, Timestamp)>,
-    /// The last backup that could not be made.
+    at_work: Option<Work>,
+    /// The last backup that could not be made, until another is begun.
     failed: Option<(Number, Timestamp, String)>,
     verified: HashMap<Number, Verification>,
+}
+
+/// Who has the one place at work.
+#[derive(Clone, Copy)]
+struct Work {
+    since: Timestamp,
+    /// What is done, and with which backup; nothing as long as the folder is looked into.
+    at: Option<(Task, Number)>,
 }
 
 /// What can be done with backups.
@@ -61,53 +72,56 @@ impl Keeper {
         }
     }
 
-    /// Looks whether the folder can be used. A fault is for the log: a vault serves without backups, too.
-    pub(crate) fn look(&self, data_dir: &Path) {
-        let Some(path) = &self.path else { return };
-        // `open` logs a fault.
-        if let Ok(backups) = self.open() {
-            let count = backups.list().len();
-            tracing::info!(path = %path.display(), count, "backups");
-            if device(path).is_some_and(|own| Some(own) == device(data_dir)) {
-                tracing::warn!(path = %path.display(), "backups are on the data's own device, and lost with it");
+    /// Looks whether the folder can be used, and says so in the log. Nobody waits: a vault serves without backups, too.
+    pub(crate) fn look(self: &Arc<Self>, data_dir: &Path) {
+        let (Some(path), Ok(place)) = (self.path.clone(), Place::take(self)) else { return };
+        let data_dir = data_dir.to_owned();
+        drop(on_a_thread(move || {
+            // `look` logs a fault.
+            if let Ok((_, backups)) = place.look() {
+                let count = backups.list().len();
+                tracing::info!(path = %path.display(), count, "backups");
+                if device(&path).is_some_and(|own| Some(own) == device(&data_dir)) {
+                    tracing::warn!(path = %path.display(), "backups are on the data's own device, and lost with it");
+                }
             }
-        }
+        }));
     }
 
     /// Takes the one place at work, after a look into the folder. It is given back with the job.
     pub(super) async fn begin(keeper: &Arc<Self>, task: Task) -> Result<Job> {
-        let keeper = Arc::clone(keeper);
-        let begun = tokio::task::spawn_blocking(move || {
+        let (place, backups) = Self::look_alone(keeper).await?;
+        let number = {
             let mut board = keeper.board.lock();
-            if board.at_work.is_some() {
-                return Err(busy());
-            }
-            let backups = keeper.open()?;
-            board.known = backups.list();
             let number = match task {
-                Task::Create => backups.next(),
+                Task::Create => {
+                    board.failed = None;
+                    backups.next()
+                }
                 Task::Verify(number) => board.find(number)?.number,
                 Task::Prune(_) => 0,
             };
-            board.at_work = Some((task, number, Timestamp::now()));
-            drop(board);
-            Ok(Job { keeper, backups: Some(backups), task, number })
-        });
-        begun.await.map_err(|_| Error::TaskLost)?
+            board.at_work = Some(Work { since: Timestamp::now(), at: Some((task, number)) });
+            number
+        };
+        Ok(Job { place, backups: Some(backups), task, number })
     }
 
     /// Waits, at most for so long, until nothing is being done with a backup.
     pub(super) async fn ended(&self, number: Number, limit: Duration) {
-        let mut ended = self.ended.subscribe();
-        let over = ended.wait_for(|_| self.board.lock().at_work.is_none_or(|(_, at_work, _)| at_work != number));
-        drop(tokio::time::timeout(limit, over).await);
+        self.until(limit, |work| work.at.is_none_or(|(_, at_work)| at_work != number)).await;
     }
 
-    /// Waits, at most for so long, until nothing is being done at all; whether that is so.
+    /// Waits, at most for so long, until nothing is being done with any backup; whether that is so.
     pub(crate) async fn stop(&self, limit: Duration) -> bool {
+        self.until(limit, |work| work.at.is_none()).await
+    }
+
+    /// Waits, at most for so long, until nobody is at work but who may be; whether that is so.
+    async fn until(&self, limit: Duration, may: impl Fn(Work) -> bool) -> bool {
         let mut ended = self.ended.subscribe();
-        let idle = ended.wait_for(|_| self.board.lock().at_work.is_none());
-        matches!(tokio::time::timeout(limit, idle).await, Ok(Ok(_)))
+        let over = ended.wait_for(|_| self.board.lock().at_work.is_none_or(&may));
+        matches!(tokio::time::timeout(limit, over).await, Ok(Ok(_)))
     }
 
     pub(super) async fn report(self: &Arc<Self>, number: Number) -> Result<Report> {
@@ -115,17 +129,25 @@ impl Keeper {
         found.ok_or_else(|| not_found(number))
     }
 
-    /// All backups, by number, the one that is being made and the one that was not among them.
+    /// All backups, by number, the one that is being made and the one that was not among them. While something is done
+    /// with one nobody looks into the folder: what it had when that was begun is known.
     pub(super) async fn reports(self: &Arc<Self>) -> Result<Vec<Report>> {
-        let keeper = Arc::clone(self);
-        let looked = tokio::task::spawn_blocking(move || {
-            let mut board = keeper.board.lock();
-            if board.at_work.is_none() {
-                board.known = keeper.open()?.list();
+        match Self::look_alone(self).await {
+            Ok(_) | Err(Error::Limited { .. }) => Ok(self.board.lock().reports()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Looks into the folder once nobody else does, and keeps the place at work.
+    async fn look_alone(keeper: &Arc<Self>) -> Result<(Place, Backups)> {
+        loop {
+            match Place::take(keeper) {
+                Ok(place) => return place.look_within().await,
+                Err(busy) if keeper.board.lock().at_work.is_some_and(|work| work.at.is_some()) => return Err(busy),
+                Err(_) if keeper.until(LOOK, |work| work.at.is_some()).await => {}
+                Err(_) => return Err(unusable()),
             }
-            Ok(board.reports())
-        });
-        looked.await.map_err(|_| Error::TaskLost)?
+        }
     }
 
     fn open(&self) -> Result<Backups> {
@@ -163,21 +185,72 @@ impl Board {
             reports.push(other(*number, *at, State::Failed(fault.clone())));
         }
         match self.at_work {
-            Some((Task::Create, number, since)) => reports.push(other(number, since, State::Running)),
-            Some((Task::Verify(number), _, at)) => {
-                let running = Verification { outcome: Soundness::Running, at };
+            Some(Work { since, at: Some((Task::Create, number)) }) => {
+                reports.push(other(number, since, State::Running))
+            }
+            Some(Work { since, at: Some((Task::Verify(number), _)) }) => {
+                let running = Verification { outcome: Soundness::Running, at: since };
                 let of = reports.iter_mut().find(|report| report.number == number);
                 of.into_iter().for_each(|report| report.verification = Some(running.clone()));
             }
-            Some((Task::Prune(_), ..)) | None => {}
+            Some(Work { at: Some((Task::Prune(_), _)) | None, .. }) | None => {}
         }
         reports
     }
 }
 
+/// The one place at work. It is given back when this is dropped.
+struct Place(Arc<Keeper>);
+
+impl Place {
+    fn take(keeper: &Arc<Keeper>) -> Result<Self> {
+        let mut board = keeper.board.lock();
+        if board.at_work.is_some() {
+            return Err(busy());
+        }
+        board.at_work = Some(Work { since: Timestamp::now(), at: None });
+        Ok(Self(Arc::clone(keeper)))
+    }
+
+    /// Opens the folder, and notes what it has. Takes as long as the disk takes.
+    fn look(self) -> Result<(Self, Backups)> {
+        let backups = self.0.open()?;
+        self.0.board.lock().known = backups.list();
+        Ok((self, backups))
+    }
+
+    /// The same, or the refusal of a folder that does not answer: then the place is taken until it does.
+    async fn look_within(self) -> Result<(Self, Backups)> {
+        let looked = on_a_thread(move || self.look())?;
+        let Ok(looked) = tokio::time::timeout(LOOK, looked).await else {
+            tracing::error!("the folder of backups does not answer");
+            return Err(unusable());
+        };
+        looked.map_err(|_| Error::TaskLost)?
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.board.lock().at_work = None;
+        self.0.ended.send_modify(|ended| *ended += 1);
+    }
+}
+
+/// Does something on a thread of its own. Not one of the runtime's: the process would wait for it for ever before it ends.
+pub(super) fn on_a_thread<T: Send + 'static>(
+    does: impl FnOnce() -> T + Send + 'static,
+) -> Result<oneshot::Receiver<T>> {
+    let (told, done) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("lethe-backup".to_owned());
+    let spawned = thread.spawn(move || drop(told.send(does())));
+    spawned.map_err(|_| Error::TaskLost)?;
+    Ok(done)
+}
+
 /// Something that is being done with backups. The place at work is given back with it.
 pub(super) struct Job {
-    keeper: Arc<Keeper>,
+    place: Place,
     /// Until it ran.
     backups: Option<Backups>,
     task: Task,
@@ -192,12 +265,12 @@ impl Job {
 
     /// Of all backups that there are.
     pub(super) fn numbers(&self) -> Vec<Number> {
-        self.keeper.board.lock().known.iter().map(|backup| backup.number).collect()
+        self.place.0.board.lock().known.iter().map(|backup| backup.number).collect()
     }
 
     /// Does it. Takes as long as it takes.
     pub(super) fn run(mut self, store: &Store) -> Finished {
-        let reserve = self.keeper.reserve;
+        let reserve = self.place.0.reserve;
         let ran = match self.backups.take() {
             None => Err(StoreError::Closed),
             Some(backups) => match self.task {
@@ -212,13 +285,6 @@ impl Job {
             cause.map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}"))
         });
         Finished { job: self, outcome }
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.keeper.board.lock().at_work = None;
-        self.keeper.ended.send_modify(|ended| *ended += 1);
     }
 }
 
@@ -267,7 +333,7 @@ impl Finished {
     pub(super) fn end(self) -> Done {
         let Self { job, outcome } = self;
         let (number, at) = (job.number, Timestamp::now());
-        let mut board = job.keeper.board.lock();
+        let mut board = job.place.0.board.lock();
         match (&outcome, job.task) {
             (Ok(Outcome::Made(backup)), _) => {
                 board.failed = None;

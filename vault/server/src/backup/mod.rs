@@ -105,11 +105,12 @@ pub async fn create(
 
 /// Begins a backup, on the record; gives its number.
 async fn begin(vault: &Arc<Vault>, call: &Authorized<CreateBackup>, request: Request) -> Result<Number> {
+    // The place at work before the lock: a folder that does not answer must hold up backups alone.
+    let job = Keeper::begin(&vault.backups, Task::Create).await?;
     let _alone = vault.administration.lock().await;
     if let Some(number) = request.begun(vault)? {
         return Ok(number);
     }
-    let job = Keeper::begin(&vault.backups, Task::Create).await?;
     let number = job.number();
     let mut change = Change::new();
     request.remember(vault, &mut change, Begun { number })?;
@@ -229,17 +230,13 @@ fn work(vault: &Arc<Vault>, job: Job) {
 type Done = std::result::Result<(), String>;
 
 async fn run(vault: &Arc<Vault>, job: Job) -> Result<Done> {
-    let (told, ended) = tokio::sync::oneshot::channel();
     let store = Arc::clone(&vault.store);
-    // Not one of the runtime's threads: the process would wait for it for ever before it ends.
-    let thread = std::thread::Builder::new().name("lethe-backup".to_owned());
-    let spawned = thread.spawn(move || {
+    let ended = keeper::on_a_thread(move || {
         let finished = job.run(&store);
         // Before anybody hears of it: who waits for the store to be given back must not find it held here.
         drop(store);
-        drop(told.send(finished));
-    });
-    drop(spawned.map_err(|_| Error::TaskLost)?);
+        finished
+    })?;
     let finished = ended.await.map_err(|_| Error::TaskLost)?;
     if finished.is_new() {
         // It has rows that no mirror may have yet, and is not done before one has: what is older cannot complete it.

@@ -24,7 +24,8 @@ pub(super) struct Configuration {
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<OsString>,
 
-    /// File that root keys are kept in, best on a device of its own; give it several times for replicas.
+    /// File that root keys are kept in, best on a device of its own; give it several times for replicas. Where roots are
+    /// in a token, a key server or a TPM (root.store), it is not used.
     #[arg(long, value_name = "FILE")]
     root_replica: Vec<OsString>,
 

@@ -58,7 +58,8 @@ enum Command {
     /// Run a server; without a configuration, an embedded instance on loopback in ./lethe-data.
     ///
     /// Configuration: defaults, below lethe.toml (or --config), below LETHE__SECTION__KEY variables,
-    /// below flags. SIGTERM and SIGINT finish what is at work, then stop.
+    /// below flags. Root keys are in a file, or where root.store says: pkcs11, transit or tpm, with a section of that
+    /// name; with root.from the vault moves there while it serves. SIGTERM and SIGINT finish what is at work, then stop.
     Serve(serve::Command),
     /// See it at work: a whole story on generated people, each step measured and checked.
     Demo(demo::Command),
@@ -105,7 +106,7 @@ enum Command {
     /// Show and check the audit log's checkpoints and proofs.
     #[command(subcommand)]
     Log(command::log::Command),
-    /// Look after the root keys.
+    /// Check the root keys, and move them to another root store.
     #[command(subcommand)]
     Root(command::root::Command),
     /// Make, list, verify and prune backups.

@@ -1,6 +1,7 @@
 //! The outermost layer: lets nobody in without a key, ends calls that take too long, and refuses what the transport
 //! refuses in words that callers know.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
@@ -12,6 +13,7 @@ use tower::{Layer, Service};
 
 use super::Node;
 use super::status::{refusal, too_long};
+use crate::server::Place;
 
 /// What the paths of the API's methods begin with; health and reflection are others.
 const API: &str = "/lethe.v1.";
@@ -55,7 +57,12 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if request.uri().path().starts_with(API) {
             match self.node.authenticate(request.headers()) {
-                Ok(principal) => drop(request.extensions_mut().insert(principal)),
+                Ok(principal) => {
+                    if let Some(place) = request.extensions().get::<Arc<Place>>() {
+                        place.keep();
+                    }
+                    request.extensions_mut().insert(principal);
+                }
                 // The body is dropped unread: a stranger costs a look-up, whatever it sends.
                 Err(refused) => return Box::pin(async move { Ok(refused.into_http()) }),
             }

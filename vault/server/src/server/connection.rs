@@ -1,19 +1,21 @@
+use std::io::{Error, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::places::Place;
 use super::residue::{Unread, Wiped};
 
 /// A connection, which holds one of the server's places as long as it lasts. Of what it receives nothing stays in the
 /// buffers above it.
 pub(crate) struct Connection {
     wire: Unread<Wire>,
-    _place: OwnedSemaphorePermit,
+    place: Arc<Place>,
 }
 
 /// Plaintext on loopback, or TLS 1.3.
@@ -23,20 +25,26 @@ pub(super) enum Wire {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, place: OwnedSemaphorePermit) -> Self {
-        Self { wire: Unread::new(wire), _place: place }
+    pub(super) fn new(wire: Wire, place: Arc<Place>) -> Self {
+        Self { wire: Unread::new(wire), place }
     }
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ();
+    type ConnectInfo = Arc<Place>;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
 }
 
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_read(cx, buf)
+        let this = self.get_mut();
+        if this.place.poll_called_in(cx).is_ready() {
+            return Poll::Ready(Err(Error::new(ErrorKind::ConnectionAborted, "the place is needed")));
+        }
+        Pin::new(&mut this.wire).poll_read(cx, buf)
     }
 }
 

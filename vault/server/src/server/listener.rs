@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, BufReader};
 use std::path::Path;
 use std::pin::Pin;
@@ -11,12 +12,12 @@ use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::StartError;
 use super::connection::{Connection, Wire};
+use super::places::Places;
 use super::residue::Wiped;
 use crate::config::TlsConfig;
 
@@ -28,13 +29,12 @@ const WAITING: usize = 64;
 type Incoming = Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>>;
 
 /// The connections of a listener, through TLS 1.3 where there is a certificate: at most `most` at once, those that still
-/// shake hands among them; one more is hung up on. Handshakes run side by side: a slow client delays nobody.
+/// shake hands among them (see [`Places`]). Handshakes run side by side: a slow client delays nobody.
 pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>, most: usize) -> Result<Incoming, StartError> {
     let acceptor = tls.map(acceptor).transpose()?;
     let (sender, receiver) = tokio::sync::mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let places = Arc::new(Semaphore::new(most));
-        let mut full = false;
+        let places = Places::new(most);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -49,18 +49,16 @@ pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>, most: usi
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                if !full {
-                    tracing::warn!(most, "there are as many connections as may be (limits.connections)");
-                }
-                full = true;
-                continue;
-            };
-            full = false;
+            // Who finds no place is hung up on.
+            let Some(place) = places.lend() else { continue };
             drop(stream.set_nodelay(true));
             let (sender, acceptor) = (sender.clone(), acceptor.clone());
             tokio::spawn(async move {
-                match tokio::time::timeout(HANDSHAKE, shake_hands(stream, acceptor)).await {
+                let shaken = tokio::select! {
+                    shaken = tokio::time::timeout(HANDSHAKE, shake_hands(stream, acceptor)) => shaken,
+                    () = poll_fn(|cx| place.poll_called_in(cx)) => return,
+                };
+                match shaken {
                     Ok(Ok(wire)) => drop(sender.send(Ok(Connection::new(wire, place))).await),
                     Ok(Err(failure)) => tracing::debug!(%failure, "a handshake failed"),
                     Err(_) => tracing::debug!("a handshake took too long"),
