@@ -36,7 +36,7 @@ mod wal;
 
 pub use history::{Counts, History};
 pub use judge::{Opened, Verdict};
-pub use past::{Past, Person};
+pub use past::{Past, Person, Template};
 pub use report::Report;
 pub use rows::expect_row_key;
 pub(crate) use traced::{Shredded, Traced, is_root_file};

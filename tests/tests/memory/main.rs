@@ -5,5 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod forgotten;
+mod locked;
 mod panics;
 mod secrets;
