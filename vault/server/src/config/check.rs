@@ -141,7 +141,7 @@ fn missing(config: &Config, kind: StoreKind) -> Vec<&'static str> {
 fn unfit(config: &Config, kind: StoreKind) -> Option<(&'static str, String)> {
     let checked = match kind {
         StoreKind::File => Ok(()),
-        StoreKind::Pkcs11 => config.pkcs11.options().check(),
+        StoreKind::Pkcs11 => config.pkcs11.options(&config.data_dir).check(),
         StoreKind::Transit => config.transit.options().check(),
         StoreKind::Tpm => config.tpm.options().check(),
     };
