@@ -55,11 +55,6 @@ impl Claim {
         Self { incarnation: self.incarnation.disguised(), ..self }
     }
 
-    /// Of the vault's own incarnation.
-    pub(super) const fn bare(self) -> Self {
-        Self { incarnation: self.incarnation.bare(), ..self }
-    }
-
     /// May who makes this claim change a store that holds `held`?
     ///
     /// # Errors

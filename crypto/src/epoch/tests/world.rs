@@ -363,7 +363,9 @@ impl World {
 
     /// Another copy of the data directory and of the root store's file, as a snapshot of a disk has both.
     pub(super) fn copy(&self) -> Self {
-        let copy = |file: &Path| drop(std::fs::copy(self.directory.path().join("roots"), file).unwrap());
+        let copy = |file: &Path| {
+            std::fs::copy(self.directory.path().join("roots"), file).unwrap();
+        };
         Self::with(self.disk.content.lock().clone(), copy)
     }
 
