@@ -101,7 +101,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         // It may have been killed meanwhile.
-        drop(kill_process(self.process, Signal::CONT));
+        let _ = kill_process(self.process, Signal::CONT);
     }
 }
 

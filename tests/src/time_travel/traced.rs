@@ -32,11 +32,14 @@ pub(crate) struct Shredded {
     pub(crate) with_subject: HashSet<[u8; 16]>,
 }
 
+/// A subject's slot, and a template's id where the record is about one.
+type Record = ((Tree, u64), Option<[u8; 16]>);
+
 /// What somebody opened.
 #[derive(Default)]
 struct Found {
     /// Records about a subject: its slot; of a template, which.
-    records: HashSet<((Tree, u64), Option<[u8; 16]>)>,
+    records: HashSet<Record>,
     /// Subjects whom entries of logs were found to be about.
     entries: HashSet<(Tree, u64)>,
 }

@@ -60,6 +60,7 @@ impl Replica {
         let opened = OpenOptions::new().read(true).custom_flags(no_follow()).open(path);
         let file = opened.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::ReplicaMissing(path.to_owned()),
+            #[allow(clippy::wildcard_enum_match_arm, reason = "one has a name of its own")]
             _ => io_error("opening", path)(error),
         })?;
         let replica = Self { path: path.to_owned(), file };

@@ -146,10 +146,7 @@ impl Case {
         if self.recording.kind == Kind::Restore {
             return self.restore(vault, bare, ledger, verdict).await;
         }
-        let refused = match vault.try_start().await {
-            Ok(()) => None,
-            Err(exited) => Some(exited),
-        };
+        let refused = vault.try_start().await.err();
         let Some(refused) = refused else {
             if point.clock == 0 {
                 return asks(vault).await;

@@ -22,6 +22,9 @@ pub(crate) struct BackupFiles {
     pub(crate) files: Vec<PathBuf>,
 }
 
+/// A backup's number, and its files if their list can be read.
+pub(crate) type Listed = (u32, Result<BackupFiles, StoreError>);
+
 impl BackupFiles {
     /// Is this a folder of backups?
     pub(crate) fn are_in(folder: &Path) -> bool {
@@ -29,7 +32,7 @@ impl BackupFiles {
     }
 
     /// All backups of a folder, oldest first, and the lists that cannot be read.
-    pub(crate) fn list(folder: &Path) -> Result<Vec<(u32, Result<Self, StoreError>)>, StoreError> {
+    pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, StoreError> {
         let meta = folder.join(META);
         let entries = fs::read_dir(&meta).map_err(|cause| StoreError::Folder { path: meta.clone(), cause })?;
         let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

@@ -40,6 +40,7 @@ pub(crate) struct Command {
 pub(crate) async fn run(out: Output, command: &Command) -> Result<Exit, Failure> {
     let config = command.configuration.load()?;
     let folder = command.folder.as_ref().unwrap_or(&config.data_dir);
+    #[allow(clippy::disallowed_methods, reason = "what is inspected must not be written to")]
     let scratch = command.scratch.clone().unwrap_or_else(std::env::temp_dir);
     // Whoever names roots wants them tried.
     let open = command.open || command.configuration.names_roots();

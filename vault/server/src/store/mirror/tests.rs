@@ -67,8 +67,11 @@ fn log(db: &Database, entries: &[&str]) {
     db.write(&[&rows]).unwrap();
 }
 
+/// A row's key and value.
+type RowBytes = (Box<[u8]>, Box<[u8]>);
+
 /// Every row of a database's logs.
-fn logged(db: &Database) -> Vec<(Box<[u8]>, Box<[u8]>)> {
+fn logged(db: &Database) -> Vec<RowBytes> {
     let reader = db.reader();
     let kinds = [RowKind::LogHead, RowKind::LogEntry, RowKind::LogNode];
     kinds.into_iter().flat_map(|kind| reader.rows(kind).map(Result::unwrap).collect::<Vec<_>>()).collect()
