@@ -62,6 +62,7 @@ impl Memory {
         let until = Instant::now() + PATIENCE;
         while !is_stopped(pid) {
             assert!(Instant::now() < until, "the process does not stop");
+            #[allow(clippy::disallowed_methods, reason = "a process that stops tells nobody")]
             std::thread::sleep(Duration::from_millis(1));
         }
         frozen.regions = regions(pid);
@@ -178,6 +179,10 @@ mod tests {
     fn what_another_process_holds_is_found_and_it_goes_on() {
         let secret: String = (0..40).map(|i| char::from(b'a' + (i * 7 % 26) as u8)).collect();
         let mut child = std::process::Command::new("sleep").arg("600").env("SECRET", &secret).spawn().unwrap();
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "a child's environment is there once it runs, which nobody is told"
+        )]
         std::thread::sleep(Duration::from_millis(200));
         let mut needles = Needles::new();
         needles.text("what is in its environment", &secret).text("what is not", "0123456789abcdefghij");
