@@ -177,11 +177,7 @@ impl Error {
     #[cfg(feature = "tpm")]
     pub(crate) fn too_soon(error: &lethe_crypto::Error) -> Option<Duration> {
         let source = std::error::Error::source(error)?;
-        match source.downcast_ref::<Self>()? {
-            Self::TooSoon(wait) => Some(*wait),
-            #[allow(clippy::wildcard_enum_match_arm, reason = "one asks for patience")]
-            _ => None,
-        }
+        if let Self::TooSoon(wait) = source.downcast_ref::<Self>()? { Some(*wait) } else { None }
     }
 
     #[allow(dead_code, reason = "not every feature has options to refuse")]

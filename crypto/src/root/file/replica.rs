@@ -58,10 +58,11 @@ impl Replica {
     /// Opens a replica to look at it: it may be in use, and nothing can be written through this.
     pub(super) fn look(path: &Path) -> Result<Self> {
         let opened = OpenOptions::new().read(true).custom_flags(no_follow()).open(path);
-        let file = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::ReplicaMissing(path.to_owned()),
-            #[allow(clippy::wildcard_enum_match_arm, reason = "one has a name of its own")]
-            _ => io_error("opening", path)(error),
+        let file = opened.map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                return Error::ReplicaMissing(path.to_owned());
+            }
+            io_error("opening", path)(error)
         })?;
         let replica = Self { path: path.to_owned(), file };
         replica.expect_shape()?;

@@ -61,7 +61,7 @@ impl Refusals {
         match self.memory {
             // Somebody has logged in since: what was refused then counts no more, but is no better now.
             Some(memory) if memory.stamp == stamp => Err(Error::PinRefused),
-            Some(memory) if memory.count >= TRIES && !(memory.revealed && !token.user_pin_count_low()) => {
+            Some(memory) if memory.count >= TRIES && (!memory.revealed || token.user_pin_count_low()) => {
                 Err(Error::PinsRefused { count: memory.count, file: self.file.clone().unwrap_or_default() })
             }
             Some(_) | None => Ok(()),
