@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::records::{ProfileRecord, decode};
 use crate::silo::Loaded;
-use crate::store::{Key, ProfileNumber, RowKind, Rows, Store};
+use crate::store::{Key, ProfileNumber, RowKind, Rows, Store, TemplateAt};
 
 /// Rows that are opened together.
 const CHUNK: usize = 8192;
@@ -39,6 +39,8 @@ pub(super) struct Sifted {
     pub(super) gone: Vec<(Key, Verdict)>,
     /// Subjects whose base rows are back.
     people: HashSet<(TreeId, SlotRef)>,
+    /// Templates whose sketches are damaged.
+    unsketched: HashSet<(TreeId, TemplateAt)>,
 }
 
 /// What is the matter with a row.
@@ -47,6 +49,20 @@ pub(super) enum Verdict {
     Back,
     Erased,
     Corrupt,
+}
+
+impl Sifted {
+    /// What goes with a damaged row: the other half of a template and its sketch.
+    fn give_up_with(&mut self, damaged: &Key) {
+        if let Key::Sketch { tree, at, .. } = *damaged {
+            self.unsketched.insert((tree, at));
+        } else if let Key::Template { tree, gallery, at, profile } = *damaged
+            && !self.unsketched.contains(&(tree, at))
+        {
+            self.back.others = self.back.others.saturating_sub(1);
+            self.gone.push((Key::Sketch { tree, gallery, profile, at }, Verdict::Corrupt));
+        }
+    }
 }
 
 impl<'a> Sieve<'a> {
@@ -87,8 +103,9 @@ impl<'a> Sieve<'a> {
             sifted.owned.own(&key);
             Ok::<_, Error>(())
         })?;
-        // People first: what hangs on somebody who is not back goes, too.
-        for kind in [RowKind::Subject, RowKind::Template, RowKind::Sketch, RowKind::SubjectRequest] {
+        // People first: what hangs on somebody who is not back goes, too. A template and its sketch are there both or
+        // neither, or no search of the gallery would be complete.
+        for kind in [RowKind::Subject, RowKind::Sketch, RowKind::Template, RowKind::SubjectRequest] {
             let mut chunk: Vec<(Key, Vec<u8>)> = Vec::with_capacity(CHUNK);
             self.store.scan(kind, &Key::prefix(kind), |key, value| {
                 chunk.push((key, value.to_vec()));
@@ -104,24 +121,35 @@ impl<'a> Sieve<'a> {
     }
 
     fn judge(&self, kind: RowKind, chunk: &mut Vec<(Key, Vec<u8>)>, sifted: &mut Sifted) -> Result<()> {
-        let people = &sifted.people;
+        let (people, unsketched) = (&sifted.people, &sifted.unsketched);
         let judged: Vec<(Key, Verdict)> = chunk
             .par_drain(..)
             .map(|(key, value)| {
-                let verdict = self.verdict(&key, &value, people)?;
+                let verdict = match key {
+                    Key::Template { tree, at, .. } if unsketched.contains(&(tree, at)) => Verdict::Corrupt,
+                    ref key => self.verdict(key, &value, people)?,
+                };
                 Ok::<_, Error>((key, verdict))
             })
             .collect::<Result<_>>()?;
         for (key, verdict) in judged {
-            if verdict != Verdict::Back {
-                sifted.corrupt += u64::from(verdict == Verdict::Corrupt);
-                sifted.gone.push((key, verdict));
-                continue;
-            }
-            sifted.back.add(kind);
-            sifted.owned.own(&key);
-            if let Key::Subject { tree, subject } = key {
-                sifted.people.insert((tree, subject));
+            match verdict {
+                Verdict::Back => {
+                    sifted.back.add(kind);
+                    // A slot belongs to whom its template belongs: a sketch alone is nobody's.
+                    if kind != RowKind::Sketch {
+                        sifted.owned.own(&key);
+                    }
+                    if let Key::Subject { tree, subject } = key {
+                        sifted.people.insert((tree, subject));
+                    }
+                }
+                Verdict::Erased => sifted.gone.push((key, verdict)),
+                Verdict::Corrupt => {
+                    sifted.corrupt += 1;
+                    sifted.give_up_with(&key);
+                    sifted.gone.push((key, verdict));
+                }
             }
         }
         Ok(())

@@ -192,42 +192,53 @@ async fn a_database_that_was_put_back_is_brought_up_to_its_mirror() {
     vault.close().await;
 }
 
-/// What does not open although its key is there is not thrown away unasked.
+/// What does not open although its key is there is not thrown away unasked; and a gallery that lost a template, or the
+/// sketch of one, answers afterwards, for it has neither.
 #[tokio::test(flavor = "multi_thread")]
 async fn damage_is_reported_before_anything_is_given_up() {
-    let (house, vault) = House::with(&["ann", "ben"]).await;
-    let mut row = None;
-    let scanned = vault.store.scan(RowKind::Template, &Key::prefix(RowKind::Template), |key, value| {
-        row = Some((key, value.to_vec()));
-        Ok::<_, Error>(())
-    });
-    scanned.unwrap();
-    let (key, mut value) = row.unwrap();
-    *value.last_mut().unwrap() ^= 1;
-    let mut change = Change::new();
-    // Deleted and written again, so that there is still one of it.
-    change.delete(key.clone()).put(key, value);
-    vault.store.commit(change).await.unwrap();
-    back_up(&house, &vault);
-    vault.close().await;
-    drop(vault);
-    std::fs::remove_dir_all(house.data()).unwrap();
+    for (kind, damaged) in [(RowKind::Template, 1), (RowKind::Sketch, 2)] {
+        let (house, vault) = House::with(&["ann", "ben"]).await;
+        let mut row = None;
+        let scanned = vault.store.scan(kind, &Key::prefix(kind), |key, value| {
+            row = Some((key, value.to_vec()));
+            Ok::<_, Error>(())
+        });
+        scanned.unwrap();
+        let (key, mut value) = row.unwrap();
+        *value.last_mut().unwrap() ^= 1;
+        let mut change = Change::new();
+        // Deleted and written again, so that there is still one of it.
+        change.delete(key.clone()).put(key, value);
+        vault.store.commit(change).await.unwrap();
+        back_up(&house, &vault);
+        vault.close().await;
+        drop(vault);
+        std::fs::remove_dir_all(house.data()).unwrap();
 
-    let backups = house.backups();
-    let backup = Some((backups.as_path(), Some(1)));
-    let refused = house.restore(Source { backup, ..Source::default() }).await.unwrap_err().to_string();
-    assert!(refused.contains("1 rows are damaged") && refused.contains("--accept-loss"), "{refused}");
-    let unfinished = opening::open(&settings(house.folder.path())).await.map(drop).unwrap_err().to_string();
-    assert!(unfinished.contains("was not finished"), "{unfinished}");
+        let backups = house.backups();
+        let backup = Some((backups.as_path(), Some(1)));
+        let refused = house.restore(Source { backup, ..Source::default() }).await.unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("{damaged} rows are damaged")) && refused.contains("--accept-loss"),
+            "{refused}"
+        );
+        let unfinished = opening::open(&settings(house.folder.path())).await.map(drop).unwrap_err().to_string();
+        assert!(unfinished.contains("was not finished"), "{unfinished}");
 
-    // The same command again, and the loss accepted.
-    let restored = house.restore(Source { backup, accept_loss: true, ..Source::default() }).await.unwrap();
-    assert_eq!(
-        (restored.back.subjects, restored.back.templates, restored.corrupt.templates),
-        (2, 1, 1),
-        "{restored:?}"
-    );
-    house.open().await.close().await;
+        // The same command again, and the loss accepted.
+        let restored = house.restore(Source { backup, accept_loss: true, ..Source::default() }).await.unwrap();
+        let (back, corrupt) = (restored.back, restored.corrupt);
+        assert_eq!((back.subjects, back.templates, back.others), (2, 1, 1), "{kind:?}: {restored:?}");
+        assert_eq!((corrupt.subjects, corrupt.templates, corrupt.others), (0, 1, 1), "{kind:?}: {restored:?}");
+        assert_eq!(restored.lost_slots, 1, "the key of what is given up goes");
+        let vault = house.open().await;
+        let silo = vault.silos.find(&house.tenant).unwrap();
+        for model in silo.models() {
+            assert!(model.fault().is_none(), "{kind:?}: {:?}", model.fault());
+        }
+        drop(silo);
+        vault.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
