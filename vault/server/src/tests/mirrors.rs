@@ -68,7 +68,10 @@ async fn a_mirror_has_every_row_but_those_of_subjects() {
     let open = open.reopen().await;
     erase(&open, &tenant, "ben", PATIENCE).await;
     open.vault.close().await;
-    let (db, mirror) = (open.folder.path().join("db"), open.folder.path().join("mirror"));
+    let Open { folder, vault } = open;
+    // It may still be tidying up its files, which would be missed.
+    drop(vault);
+    let (db, mirror) = (folder.path().join("db"), folder.path().join("mirror"));
     let with_subjects =
         [RowKind::Subject, RowKind::Template, RowKind::Sketch, RowKind::SubjectRequest, RowKind::Census];
     for kind in RowKind::ALL {
@@ -110,7 +113,9 @@ async fn a_mirror_that_was_away_keeps_erasures_pending_and_catches_up() {
     assert_eq!(rows_of(&open, RowKind::EpochEnd), epochs + 1);
     assert!(open.vault.store.mirrors()[0].fault().is_none());
     open.vault.close().await;
-    let db = open.folder.path().join("db");
+    let Open { folder, vault } = open;
+    drop(vault);
+    let db = folder.path().join("db");
     for kind in [RowKind::Page, RowKind::Epoch, RowKind::LogEntry, RowKind::LogNode, RowKind::LogHead] {
         assert_eq!(rows(&db, kind), rows(&mirror, kind), "{kind:?}");
     }
