@@ -128,7 +128,7 @@ fuzz-run:
 	        -artifact_prefix="fuzz/artifacts/$$target/" -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=10 \
 	        -timeout=10 -print_final_stats=1 $$(test -f "fuzz/dictionaries/$$target" && echo "-dict=fuzz/dictionaries/$$target") \
 	        > "$$log" 2>&1 || { tail -n 40 "$$log"; exit 1; }; \
-	    grep -E 'DONE|number_of_executed_units' "$$log"; \
+	    grep -aE 'DONE|number_of_executed_units' "$$log"; \
 	done
 
 .PHONY: fuzz-corpus
