@@ -3,7 +3,7 @@
 // still glibc's, which `operator new` takes it from.
 //
 // C++ is handed no embedding and no key: sealed rows go to RocksDB, and what FAISS works on is Rust's. So this guards what
-// is not supposed to be there. ADR 17 has the alternatives.
+// is not supposed to be there. ADR 18 has the alternatives.
 
 #include "heap.h"
 
