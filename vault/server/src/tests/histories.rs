@@ -217,8 +217,8 @@ async fn a_store_that_was_put_back_and_grew_past_its_mirror_is_refused() {
     let place = closed.open().await;
     place.look().await;
     let (here, aside) = (place.at("a"), place.at("a-now"));
+    let then = rows(&aside);
     std::fs::rename(&aside, &here).unwrap();
-    let then = rows(&here);
     let erasure = place.erase("ann", Some(Duration::from_secs(2))).await;
     assert_eq!(erasure.state, ErasureState::Pending);
     let fault = place.open.vault.store.mirrors()[0].fault().unwrap().to_owned();
@@ -351,7 +351,9 @@ async fn a_mirror_that_is_lost_with_the_data_is_given_up_within_the_restore() {
     assert_eq!((restored.lost_slots, restored.enrolled_since), (2, 1), "{restored:?}");
     assert!(Store::read_only(&closed.at("data/db")).unwrap().get(&Key::Restoring).unwrap().is_none());
     let place = Closed { mirrors: vec!["a"], ..closed }.open().await;
-    let entries: Vec<_> = rows(&place.at("a"))
+    place.settle().await;
+    let closed = place.close().await;
+    let entries: Vec<_> = rows(&closed.at("a"))
         .into_iter()
         .filter_map(|(key, value)| matches!(key, Key::LogEntry { tree, .. } if tree == TreeId::VAULT).then_some(value))
         .map(|entry| String::from_utf8(entry).unwrap())
@@ -362,7 +364,6 @@ async fn a_mirror_that_is_lost_with_the_data_is_given_up_within_the_restore() {
         "{told:?}"
     );
     assert_eq!(entries.iter().filter(|entry| entry.contains("MIRROR_DROPPED")).count(), 1);
-    place.close().await;
 }
 
 /// The old host is switched on again, with the mirror that has followed the new one since.
