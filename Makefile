@@ -136,7 +136,7 @@ fuzz-corpus: fuzz-build ## Takes what fuzzing found into the corpus of the repos
 	@for target in $(FUZZ_TARGETS); do \
 	    kept="$(FUZZ_DIR)/merged/$$target"; \
 	    rm -rf "$$kept"; mkdir -p "$$kept" "fuzz/corpus/$$target"; \
-	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" -set_cover_merge=1 -use_counters=0 -max_len=4096 \
+	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" -set_cover_merge=1 -use_counters=0 -use_cmp=0 -max_len=4096 \
 	        "$$kept" "fuzz/corpus/$$target" "$(FUZZ_DIR)/corpus/$$target" > "$(FUZZ_DIR)/$$target.merge.log" 2>&1; \
 	    rm -f fuzz/corpus/$$target/*; cp "$$kept"/* "fuzz/corpus/$$target/"; \
 	    printf '%s: %s inputs\n' "$$target" "$$(ls "$$kept" | wc -l)"; \
