@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use lethe_proto::v1::ErasureState;
 use lethe_tests::residue::{Needles, Subject};
-use lethe_tests::{Home, Ran, Setup, Tenant, Vault};
+use lethe_tests::{Home, PATIENCE, Ran, Setup, Tenant, Vault};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// A vault in which three people are left of four, and a template of one was deleted. Mirror and backups are beside it.
 pub(crate) struct Scene {
@@ -57,7 +59,7 @@ impl Scene {
     }
 
     fn look(&self, setup: &Setup, folder: &Path, more: &[&str]) -> Ran {
-        let before = state(self.home().path());
+        let before = settled(self.home().path());
         let arguments: Vec<&str> =
             ["inspect", folder.to_str().unwrap()].into_iter().chain(more.iter().copied()).collect();
         let ran = setup.run(self.home(), &arguments);
@@ -81,20 +83,44 @@ impl Scene {
     }
 }
 
-/// Contents and times of everything below a folder, the folders too; not the server's own log, which it may write.
-fn state(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, i64, i64, u64, u32)> {
+/// A file or a folder: digest of its contents, time of its last change, inode and mode.
+type Stat = (String, i64, i64, u64, u32);
+
+/// Everything below a folder, the folders too.
+fn state(folder: &Path) -> BTreeMap<PathBuf, Stat> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {
+        // What RocksDB tells of itself: a server that runs goes on telling.
+        if path.file_name().is_some_and(|name| name == "LOG") {
+            continue;
+        }
         let metadata = fs::symlink_metadata(&path).unwrap();
         let bytes = if metadata.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
         if metadata.is_dir() {
             open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         }
-        let is = (bytes, metadata.mtime(), metadata.mtime_nsec(), metadata.ino(), metadata.mode());
+        let digest = hex::encode(Sha256::digest(&bytes));
+        let is = (digest, metadata.mtime(), metadata.mtime_nsec(), metadata.ino(), metadata.mode());
         found.insert(path, is);
     }
     found
+}
+
+/// The same, once a server that runs has nothing left to write: mirrors follow a little behind, audits of reads are synced
+/// a little later.
+fn settled(folder: &Path) -> BTreeMap<PathBuf, Stat> {
+    let until = Instant::now() + PATIENCE;
+    let mut before = state(folder);
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = state(folder);
+        if now == before {
+            return now;
+        }
+        assert!(Instant::now() < until, "the vault does not come to rest");
+        before = now;
+    }
 }
 
 /// Numbers of the only tenant, by name.

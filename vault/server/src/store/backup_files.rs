@@ -78,7 +78,8 @@ impl BackupFiles {
         let fault = |cause| StoreError::Folder { path: into.to_owned(), cause };
         let folder = folder.canonicalize().map_err(fault)?;
         fs::DirBuilder::new().mode(0o700).create(into).map_err(fault)?;
-        for file in &self.files {
+        // A link that leads nowhere would keep RocksDB from opening the rest; what is missing is told apart.
+        for file in self.files.iter().filter(|file| folder.join(file).exists()) {
             let name =
                 name_in_database(file).ok_or_else(|| StoreError::corrupt("backup", file.display().to_string()))?;
             symlink(folder.join(file), into.join(name)).map_err(fault)?;
