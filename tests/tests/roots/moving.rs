@@ -77,6 +77,11 @@ async fn while_serving(stage: &mut Stage, old: &Device, new: &Device) {
 async fn not_before(stage: &Stage, new: &Device) {
     stage.vault.reconfigure(|setup| new.alone(setup));
     let refused = stage.vault.refuses_to_start().await;
+    if let Some(file) = new.file() {
+        assert!(refused.log.contains("there is no such file; is its medium there?"), "{}", refused.log);
+        assert!(!file.exists(), "an empty store was made");
+        return;
+    }
     assert!(refused.log.contains("nothing was destroyed"), "{}", refused.log);
     assert!(refused.log.contains("nobody has claimed the root store"), "{}", refused.log);
     assert!(refused.log.contains("name that other in root.from until the vault has arrived"), "{}", refused.log);
