@@ -171,10 +171,11 @@ impl Device {
     }
 
     /// What somebody must do after a process that used it was killed, if anybody must.
-    pub(crate) fn tidy(&self) -> Option<impl Fn() + Send + Sync + 'static> {
+    pub(crate) fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
         match self {
-            Self::Tpm(tpm) => Some(tpm.resource_manager()),
-            Self::Files(_) | Self::Token(_) | Self::Server(_) => None,
+            Self::Tpm(tpm) => Some(Box::new(tpm.resource_manager())),
+            Self::Token(token) => Some(Box::new(token.repair())),
+            Self::Files(_) | Self::Server(_) => None,
         }
     }
 

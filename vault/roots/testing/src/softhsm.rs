@@ -74,6 +74,23 @@ impl SoftHsm {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     }
 
+    /// What somebody must do after a process that used it was killed. SoftHSM writes a token's flags anew with each login, in
+    /// place: a kill in the middle of that leaves a token without a name, which no device does.
+    ///
+    /// # Panics
+    /// When a file cannot be read or written.
+    pub fn repair(&self) -> impl Fn() + Send + Sync + use<> {
+        let tokens = fs::read_dir(self.tokens()).unwrap().map(|token| token.unwrap().path().join("token.object"));
+        let kept: Vec<_> = tokens.map(|object| (fs::read(&object).unwrap(), object)).collect();
+        move || {
+            for (whole, object) in &kept {
+                if fs::metadata(object).is_ok_and(|found| found.len() < whole.len() as u64) {
+                    fs::write(object, whole).unwrap();
+                }
+            }
+        }
+    }
+
     /// Takes all tokens away, as if they were pulled out.
     pub fn take_away(&self) {
         fs::rename(self.tokens(), self.away()).unwrap();
