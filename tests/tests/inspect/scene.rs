@@ -113,6 +113,7 @@ fn settled(folder: &Path) -> BTreeMap<PathBuf, Stat> {
     let until = Instant::now() + PATIENCE;
     let mut before = state(folder);
     loop {
+        #[allow(clippy::disallowed_methods, reason = "a database that falls quiet tells nobody")]
         std::thread::sleep(Duration::from_millis(500));
         let now = state(folder);
         if now == before {

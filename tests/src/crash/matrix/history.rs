@@ -7,6 +7,7 @@ use lethe_proto::v1::BackupState;
 
 use super::Blow;
 use super::points::{Kind, Point, points};
+use super::way_out::ACCEPT_LOST;
 use crate::crash::clients::Clients;
 use crate::crash::ledger::Ledger;
 use crate::crash::{DIMENSION, SUBJECTS, TENANT};
@@ -87,7 +88,8 @@ pub(super) async fn record(binary: &Path, seed: u64) -> (Vec<Recording>, Traced)
     let base = Home::copy_of(lost.path());
     let recorder = Recorder::of(&lost);
     let folder = lost.backups().display().to_string();
-    let ran = recorder.watch(failing(setup())).run(&lost, &["restore", "--backup", &folder]);
+    let ran =
+        recorder.watch(failing(setup())).run(&lost, &["restore", "--backup", &folder, ACCEPT_LOST[0], ACCEPT_LOST[1]]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let restore = Recording::new(Kind::Restore, &base, recorder.read(), clients, backups);
     restore.is_all(&lost);

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::Blow;
 use super::history::{Recording, moving, setup};
 use super::points::Kind;
-use super::way_out::{self, Way};
+use super::way_out::{self, ACCEPT_LOST, Way};
 use crate::crash::clients::Clients;
 use crate::crash::history::{Answer, Face, Op};
 use crate::crash::ledger::{Ledger, Message};
@@ -207,7 +207,7 @@ impl Case {
         verdict: &mut Verdict,
     ) -> Result<(), String> {
         let folder = vault.home().backups().display().to_string();
-        let ran = bare.run(vault.home(), &["restore", "--backup", &folder]);
+        let ran = bare.run(vault.home(), &["restore", "--backup", &folder, ACCEPT_LOST[0], ACCEPT_LOST[1]]);
         let mut said = Vec::new();
         // It may have ended: then there is a vault in the way.
         if ran.code != Some(0) && !ran.log.contains("move it away") {

@@ -15,6 +15,9 @@ pub(super) enum Way {
     Backup,
 }
 
+/// Who was enrolled since a backup is lost with it, and that is not asked for here.
+pub(super) const ACCEPT_LOST: [&str; 2] = ["--accept-lost", "1000000"];
+
 /// Is a way out named, or is it said what is to be done?
 pub(super) fn names_one(log: &str) -> bool {
     ["lethe restore", "mirror.paths", "--take-over", "move it away", "root.from"].iter().any(|way| log.contains(way))
@@ -26,7 +29,13 @@ pub(super) fn names_one(log: &str) -> bool {
 /// What it said at last.
 pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
     let mut said = Vec::new();
-    for arguments in [vec!["restore"], vec!["restore", "--take-over"]] {
+    let takeovers = [&[][..], &["--take-over"]];
+    // What only one side has is given up at last.
+    let consents = [&[][..], &ACCEPT_LOST, &["--accept-loss", ACCEPT_LOST[0], ACCEPT_LOST[1]]];
+    let ways = consents.into_iter().flat_map(|consent| takeovers.map(|takeover| [consent, takeover].concat()));
+    let ways: Vec<_> = ways.collect();
+    for way in &ways {
+        let arguments = [&["restore"], &way[..]].concat();
         let ran = setup.run(home, &arguments);
         if ran.code == Some(0) {
             return Ok((Way::InPlace, ran));
@@ -38,7 +47,8 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
         std::fs::rename(&db, home.path().join("put-away")).unwrap();
     }
     let folder = home.backups().display().to_string();
-    for arguments in [vec!["restore", "--backup", &folder], vec!["restore", "--backup", &folder, "--take-over"]] {
+    for way in ways.iter().filter(|way| way.contains(&ACCEPT_LOST[0])) {
+        let arguments = [&["restore", "--backup", &folder], &way[..]].concat();
         let ran = setup.run(home, &arguments);
         if ran.code == Some(0) {
             return Ok((Way::Backup, ran));

@@ -125,10 +125,8 @@ impl<'a> Sieve<'a> {
         let judged: Vec<(Key, Verdict)> = chunk
             .par_drain(..)
             .map(|(key, value)| {
-                let verdict = match key {
-                    Key::Template { tree, at, .. } if unsketched.contains(&(tree, at)) => Verdict::Corrupt,
-                    ref key => self.verdict(key, &value, people)?,
-                };
+                let is_unsketched = matches!(key, Key::Template { tree, at, .. } if unsketched.contains(&(tree, at)));
+                let verdict = if is_unsketched { Verdict::Corrupt } else { self.verdict(&key, &value, people)? };
                 Ok::<_, Error>((key, verdict))
             })
             .collect::<Result<_>>()?;
