@@ -63,7 +63,7 @@ lint: format proto-lint proto-breaking clippy ## Format, .proto files, clippy wi
 format:
 	$(call step,format)
 	@$(CARGO) fmt --all --check
-	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	@$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml --check
 
 .PHONY: proto-lint
 proto-lint:
@@ -114,7 +114,7 @@ fuzz-short: fuzz-build
 .PHONY: fuzz-build
 fuzz-build:
 	$(call step,fuzz targets)
-	@$(FUZZ) build --fuzz-dir fuzz --sanitizer $(FUZZ_SANITIZER) --target-dir "$(FUZZ_DIR)"
+	@$(FUZZ) build --fuzz-dir tests/fuzz --sanitizer $(FUZZ_SANITIZER) --target-dir "$(FUZZ_DIR)"
 
 # First the corpus of the repository, then new inputs, which go to the folder that is named first.
 .PHONY: fuzz-run
@@ -122,11 +122,11 @@ fuzz-run:
 	@for target in $(FUZZ_TARGETS); do \
 	    printf '\n==> fuzz: %s\n' "$$target"; \
 	    found="$(FUZZ_DIR)/corpus/$$target"; \
-	    mkdir -p "$$found" "fuzz/corpus/$$target" "fuzz/artifacts/$$target"; \
+	    mkdir -p "$$found" "tests/fuzz/corpus/$$target" "tests/fuzz/artifacts/$$target"; \
 	    log="$(FUZZ_DIR)/$$target.log"; \
-	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" "$$found" "fuzz/corpus/$$target" \
-	        -artifact_prefix="fuzz/artifacts/$$target/" -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=10 \
-	        -timeout=10 -print_final_stats=1 $$(test -f "fuzz/dictionaries/$$target" && echo "-dict=fuzz/dictionaries/$$target") \
+	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" "$$found" "tests/fuzz/corpus/$$target" \
+	        -artifact_prefix="tests/fuzz/artifacts/$$target/" -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -len_control=10 \
+	        -timeout=10 -print_final_stats=1 $$(test -f "tests/fuzz/dictionaries/$$target" && echo "-dict=tests/fuzz/dictionaries/$$target") \
 	        > "$$log" 2>&1 || { tail -n 40 "$$log"; exit 1; }; \
 	    grep -aE 'DONE|number_of_executed_units' "$$log"; \
 	done
@@ -135,10 +135,10 @@ fuzz-run:
 fuzz-corpus: fuzz-build ## Takes what fuzzing found into the corpus of the repository, as little of it as covers the same.
 	@for target in $(FUZZ_TARGETS); do \
 	    kept="$(FUZZ_DIR)/merged/$$target"; \
-	    rm -rf "$$kept"; mkdir -p "$$kept" "fuzz/corpus/$$target"; \
+	    rm -rf "$$kept"; mkdir -p "$$kept" "tests/fuzz/corpus/$$target"; \
 	    "$(FUZZ_DIR)/x86_64-unknown-linux-gnu/release/$$target" -set_cover_merge=1 -use_counters=0 -use_cmp=0 -max_len=4096 \
-	        "$$kept" "fuzz/corpus/$$target" "$(FUZZ_DIR)/corpus/$$target" > "$(FUZZ_DIR)/$$target.merge.log" 2>&1; \
-	    rm -f fuzz/corpus/$$target/*; cp "$$kept"/* "fuzz/corpus/$$target/"; \
+	        "$$kept" "tests/fuzz/corpus/$$target" "$(FUZZ_DIR)/corpus/$$target" > "$(FUZZ_DIR)/$$target.merge.log" 2>&1; \
+	    rm -f tests/fuzz/corpus/$$target/*; cp "$$kept"/* "tests/fuzz/corpus/$$target/"; \
 	    printf '%s: %s inputs\n' "$$target" "$$(ls "$$kept" | wc -l)"; \
 	done
 
