@@ -20,6 +20,24 @@ const CHUNK: usize = 4 << 20;
 /// Bytes of a chunk that are read again with the next one: whatever is looked for is shorter.
 const OVERLAP: usize = 8 << 10;
 
+/// Says that these tests must not be skipped, as it is in continuous integration.
+const REQUIRED: &str = "LETHE_MUST_SEE_MEMORY";
+
+/// Whether the memory of a server may be read here: it forbids that to everybody but root. Elsewhere nothing is shown, and
+/// that is said.
+///
+/// # Panics
+/// Where it may not, and `LETHE_MUST_SEE_MEMORY` says that it must.
+#[must_use]
+pub fn may_be_seen() -> bool {
+    let may = rustix::process::geteuid().is_root();
+    assert!(may || std::env::var_os(REQUIRED).is_none(), "{REQUIRED} is set, and this is not root");
+    if !may {
+        println!("skipped: only root may read the server's memory; NOTHING WAS SHOWN of it");
+    }
+    may
+}
+
 /// A process that stands still, with its memory. It goes on when this is dropped.
 ///
 /// # Panics
