@@ -1,4 +1,5 @@
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,12 +19,14 @@ pub struct Swtpm {
     child: Option<Child>,
 }
 
-/// The first of two free ports in a row: the library looks for the control channel behind the data channel.
+/// The first of two free ports in a row: the library looks for the control channel behind the data channel. They are below
+/// those that outgoing connections get, and in pairs that do not overlap, as tests run side by side.
 #[must_use]
 pub fn free_ports() -> u16 {
     loop {
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+        let random = RandomState::new().hash_one(std::process::id());
+        let port = 20_000 + 2 * u16::try_from(random % 6_000).unwrap();
+        if [port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
             return port;
         }
     }
