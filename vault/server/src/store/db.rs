@@ -25,9 +25,8 @@ const TREE: &str = "tree";
 const ROWS: &str = "rows";
 const LOG: &str = "log";
 
-/// What cannot be done with a vault's own database that is damaged, and what can.
-const UNREADABLE: &str =
-    "open the database. If it is damaged, move its folder away and run `lethe restore` with a backup";
+/// What can be done where a vault's own database is damaged.
+const WAY_OUT: &str = "; if it is damaged, move that folder away and run `lethe restore` with a backup";
 
 /// How many rows a scan expects.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,8 +52,8 @@ impl Database {
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         Self::open_with(path, cache_bytes, WRITE_BUFFER, true).map_err(|fault| {
-            if let StoreError::Database { cause, .. } = fault {
-                StoreError::Database { action: UNREADABLE, cause }
+            if let StoreError::Open { path, cause, .. } = fault {
+                StoreError::Open { path, way_out: WAY_OUT, cause }
             } else {
                 fault
             }
@@ -85,7 +84,7 @@ impl Database {
             if cause.kind() == ErrorKind::IOError && locked {
                 return StoreError::InUse { path: path.to_owned() };
             }
-            StoreError::Open { path: path.to_owned(), cause }
+            StoreError::Open { path: path.to_owned(), way_out: "", cause }
         })?;
         let opened = Self { db, path: path.to_owned() };
         opened.check_format()?;
@@ -97,7 +96,7 @@ impl Database {
         let mut options = database();
         options.create_if_missing(false);
         let db = DB::open_cf_for_read_only(&options, path, [TREE, ROWS, LOG], false)
-            .map_err(|cause| StoreError::Open { path: path.to_owned(), cause })?;
+            .map_err(|cause| StoreError::Open { path: path.to_owned(), way_out: "", cause })?;
         Ok(Self { db, path: path.to_owned() })
     }
 

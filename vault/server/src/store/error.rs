@@ -155,10 +155,12 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A database cannot be opened.
-    #[error("cannot open the database in {path}", path = path.display())]
+    #[error("cannot open the database in {path}{way_out}", path = path.display())]
     Open {
         /// Where it is.
         path: PathBuf,
+        /// What to do about it, if that is known.
+        way_out: &'static str,
         /// What RocksDB said.
         #[source]
         cause: rocksdb::Error,
