@@ -11,7 +11,7 @@ const CASES: &str = "LETHE_CASES";
 /// Repeats the choices of a run; how calls interleave is not repeated.
 const SEED: &str = "LETHE_SEED";
 /// Steps of each operation under each fault.
-const USUAL: usize = 5;
+const USUAL: usize = 2;
 
 fn cases() -> Option<usize> {
     let usual = if std::env::var_os("LETHE_SOAK").is_some() { 0 } else { USUAL };
