@@ -31,7 +31,7 @@ impl Statements {
     /// The same, and those of this run on this medium.
     ///
     /// # Errors
-    /// As [`Statements::read`].
+    /// `Corrupt`, `Database`.
     pub fn of_this_run(store: &Store, medium: &Medium) -> Result<Self> {
         let mut statements = Self::read(store)?;
         statements.add(medium);

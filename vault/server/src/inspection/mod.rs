@@ -1,7 +1,7 @@
 //! Looking at what is left of a vault, for incident response (O34, O38): a data directory, also of a server that runs or
 //! crashed, a mirror, a backup. Nothing of it is written, locked or claimed, and nothing of a person is told.
 //!
-//! Read top-down: [`place`] says what a folder is; `census` counts what is in it without any key; `keys` tries the roots,
+//! Read top-down: `place` says what a folder is; `census` counts what is in it without any key; `keys` tries the roots,
 //! if it was asked to.
 
 mod census;
