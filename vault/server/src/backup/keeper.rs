@@ -28,8 +28,8 @@ pub struct Keeper {
     board: Mutex<Board>,
     /// The folder was there in this run: one that is empty now is a disk that is not mounted.
     seen: AtomicBool,
-    /// Counts the jobs that ended.
-    ended: watch::Sender<u64>,
+    /// Counts how often who is at work, or at what, was another.
+    moved: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl Keeper {
             reserve,
             board: Mutex::default(),
             seen: AtomicBool::new(false),
-            ended: watch::Sender::new(0),
+            moved: watch::Sender::new(0),
         }
     }
 
@@ -91,19 +91,7 @@ impl Keeper {
     /// Takes the one place at work, after a look into the folder. It is given back with the job.
     pub(super) async fn begin(keeper: &Arc<Self>, task: Task) -> Result<Job> {
         let (place, backups) = Self::look_alone(keeper).await?;
-        let number = {
-            let mut board = keeper.board.lock();
-            let number = match task {
-                Task::Create => {
-                    board.failed = None;
-                    backups.next()
-                }
-                Task::Verify(number) => board.find(number)?.number,
-                Task::Prune(_) => 0,
-            };
-            board.at_work = Some(Work { since: Timestamp::now(), at: Some((task, number)) });
-            number
-        };
+        let number = place.work(task, backups.next())?;
         Ok(Job { place, backups: Some(backups), task, number })
     }
 
@@ -119,8 +107,8 @@ impl Keeper {
 
     /// Waits, at most for so long, until nobody is at work but who may be; whether that is so.
     async fn until(&self, limit: Duration, may: impl Fn(Work) -> bool) -> bool {
-        let mut ended = self.ended.subscribe();
-        let over = ended.wait_for(|_| self.board.lock().at_work.is_none_or(&may));
+        let mut moved = self.moved.subscribe();
+        let over = moved.wait_for(|_| self.board.lock().at_work.is_none_or(&may));
         matches!(tokio::time::timeout(limit, over).await, Ok(Ok(_)))
     }
 
@@ -148,6 +136,11 @@ impl Keeper {
                 Err(_) => return Err(unusable()),
             }
         }
+    }
+
+    /// Tells those who wait that the place at work is another's, or for something else.
+    fn move_on(&self) {
+        self.moved.send_modify(|moved| *moved += 1);
     }
 
     fn open(&self) -> Result<Backups> {
@@ -228,12 +221,30 @@ impl Place {
         };
         looked.map_err(|_| Error::TaskLost)?
     }
+
+    /// Says what is done from here on, and with which backup, which it gives. Whoever waited for the look to end learns
+    /// that it did, and need not wait for the work.
+    fn work(&self, task: Task, next: Number) -> Result<Number> {
+        let mut board = self.0.board.lock();
+        let number = match task {
+            Task::Create => {
+                board.failed = None;
+                next
+            }
+            Task::Verify(number) => board.find(number)?.number,
+            Task::Prune(_) => 0,
+        };
+        board.at_work = Some(Work { since: Timestamp::now(), at: Some((task, number)) });
+        drop(board);
+        self.0.move_on();
+        Ok(number)
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.board.lock().at_work = None;
-        self.0.ended.send_modify(|ended| *ended += 1);
+        self.0.move_on();
     }
 }
 
@@ -373,4 +384,36 @@ fn not_found(number: Number) -> Error {
 fn device(path: &Path) -> Option<u64> {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata(path).ok().map(|metadata| metadata.dev())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// However long the work takes: that somebody is at it is no fault of the folder.
+    #[tokio::test]
+    async fn who_waits_for_a_look_is_refused_once_there_is_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let keeper = Arc::new(Keeper::new(Some(folder.path().to_owned()), VaultId::random().unwrap(), 0));
+        let (place, backups) = Place::take(&keeper).unwrap().look_within().await.unwrap();
+        let waiting = tokio::spawn({
+            let keeper = Arc::clone(&keeper);
+            async move { Keeper::begin(&keeper, Task::Create).await.map(drop) }
+        });
+        // There is one thread: now the other is in the middle of its wait.
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        let number = place.work(Task::Create, backups.next()).unwrap();
+        let refused = waiting.await.unwrap().unwrap_err();
+        assert!(matches!(refused, Error::Limited { reason: Reason::BackupBusy, .. }), "{refused}");
+
+        // Nor does who asks about it wait for it to end.
+        let reports = keeper.reports().await.unwrap();
+        assert_eq!(reports.iter().map(|report| report.number).collect::<Vec<_>>(), [number]);
+        assert_eq!(reports.first().map(|report| &report.state), Some(&State::Running));
+        drop(place);
+        assert_eq!(Keeper::begin(&keeper, Task::Create).await.unwrap().number(), number);
+    }
 }
