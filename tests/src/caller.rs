@@ -1,12 +1,16 @@
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use futures::{Stream, TryStreamExt};
+use http::HeaderValue;
 use http::uri::PathAndQuery;
+use http_body_util::{BodyExt as _, Full};
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::{self, Purpose};
-use tonic::client::Grpc;
+use tonic::body::Body;
+use tonic::client::{Grpc, GrpcService};
 use tonic::transport::Channel;
-use tonic::{Request, Streaming};
+use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use crate::call::Call;
@@ -93,6 +97,31 @@ impl Caller {
         let request = self.sign(Request::new(messages));
         let answers = grpc.streaming(request, path.parse().unwrap(), Bytes).await?;
         Ok(answers.into_inner().try_collect().await?)
+    }
+
+    /// Sends the bytes of a call's body as they are, frames and all, and gives the bytes of the answer's body.
+    ///
+    /// # Errors
+    /// The refusal, whether it came before the body or behind it.
+    pub async fn ask_unframed(&self, path: &str, body: Vec<u8>) -> Answer<Vec<u8>> {
+        let mut channel = self.wire.channel();
+        let uri = http::Uri::builder().scheme("http").authority("localhost").path_and_query(path).build().unwrap();
+        let (metadata, _, ()) = self.sign(Request::new(())).into_parts();
+        let mut request = http::Request::post(uri).body(Body::new(Full::from(body))).unwrap();
+        *request.headers_mut() = metadata.into_headers();
+        request.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+        request.headers_mut().insert("te", HeaderValue::from_static("trailers"));
+        let unavailable = |failure: tonic::transport::Error| tonic::Status::unavailable(failure.to_string());
+        poll_fn(|context| GrpcService::poll_ready(&mut channel, context)).await.map_err(unavailable)?;
+        let response = GrpcService::call(&mut channel, request).await.map_err(unavailable)?;
+        let before = Status::from_header_map(response.headers());
+        let answer = response.into_body().collect().await?;
+        let behind = answer.trailers().and_then(Status::from_header_map);
+        match before.or(behind) {
+            Some(status) if status.code() != Code::Ok => Err(status.into()),
+            Some(_) => Ok(answer.to_bytes().to_vec()),
+            None => panic!("{path}: an answer without a status"),
+        }
     }
 
     /// Opens a stream of enrolments.

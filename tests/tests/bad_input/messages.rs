@@ -57,6 +57,34 @@ async fn bytes_that_are_no_message_are_refused_by_every_method() {
     scene.is_unchanged().await;
 }
 
+/// Frames that say more than comes, or that something is compressed; no frame at all; and one too many.
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_are_cut_off_or_wrong_are_refused_by_every_method() {
+    let scene = Scene::set().await;
+    let caller = scene.bank.enroller();
+    let frames: [(&str, &[u8]); 5] = [
+        ("no frame", &[]),
+        ("half a frame's head", &[0, 0, 0]),
+        ("a message shorter than its frame says", &[0, 0, 0, 0, 9, 0x0a, 0x01]),
+        ("a compressed message", &[1, 0, 0, 0, 2, 0x0a, 0x00]),
+        ("a flag that there is not", &[7, 0, 0, 0, 2, 0x0a, 0x00]),
+    ];
+    for method in lethe_proto::methods() {
+        let path = format!("/{}/{}", method.service, method.method);
+        for (what, body) in frames {
+            let answer = caller.ask_unframed(&path, body.to_vec()).await;
+            if method.method == "BatchEnroll" && body.is_empty() {
+                assert_eq!(answer.unwrap(), [0_u8; 0], "an empty stream has no answers");
+                continue;
+            }
+            let refusal = answer.refused();
+            assert_eq!(refusal.code(), Code::InvalidArgument, "{path}, {what}: {refusal:?}");
+            refusal.assert_is(Code::InvalidArgument, ErrorReason::MessageMalformed);
+        }
+    }
+    scene.is_unchanged().await;
+}
+
 /// Requests cut short, and with bytes flipped: refused in words of the API, or answered as what they happen to be,
 /// never a fault.
 #[tokio::test(flavor = "multi_thread")]

@@ -137,6 +137,30 @@ async fn a_stream_with_a_message_that_is_none_ends_there() {
     scene.is_unchanged().await;
 }
 
+/// A stream whose last frame is cut off: what came whole before it is stored, and the cut is told as such.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_ends_in_the_middle_of_a_frame_is_told_so() {
+    let scene = Scene::set().await;
+    let bank = &scene.bank;
+    let frame = |name: &str| {
+        let item = bank.enroller().item(name, &scene.face()).encode_to_vec();
+        let length = u32::try_from(item.len()).unwrap().to_be_bytes();
+        [&[0], length.as_slice(), &item].concat()
+    };
+    let (bob, carol) = (frame("bob"), frame("carol"));
+    for cut in [1, 4, 5, 6, carol.len() / 2, carol.len() - 1] {
+        let body = [bob.as_slice(), &carol[..cut]].concat();
+        let refusal = bank.enroller().ask_unframed(PATH, body).await.refused();
+        refusal.assert_is(Code::InvalidArgument, ErrorReason::MessageMalformed);
+    }
+    let after = bank.privacy_officer().subject("carol").await.refused();
+    after.assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
+    if bank.privacy_officer().subject("bob").await.is_ok() {
+        bank.privacy_officer().erase("bob").await.unwrap();
+    }
+    scene.is_unchanged().await;
+}
+
 /// A client that goes away in the middle: what was acknowledged stays, also over a crash, and the rest can be
 /// sent again.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Keeps the memory of a process that holds keys where it is: out of core dumps, debuggers and swap. That it is wiped when
 //! freed is the allocator's part (`lib.rs`).
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
@@ -11,6 +12,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 const NOT_LOCKED: &str = "MEMORY_NOT_LOCKED";
 
 static LOCKED: AtomicBool = AtomicBool::new(false);
+static WHY_NOT: OnceLock<&str> = OnceLock::new();
 
 /// Why memory cannot be kept from being dumped.
 #[derive(Debug, thiserror::Error)]
@@ -24,15 +26,25 @@ pub struct Unprotected {
 /// of it is ever swapped out. To be called before the first key is in memory.
 ///
 /// # Errors
-/// If dumps cannot be forbidden. That pages cannot be locked is no error: receipts say so (02, "Elsewhere").
+/// If dumps cannot be forbidden. That pages cannot be locked is no error: receipts say so.
 pub fn protect() -> Result<(), Unprotected> {
     let refuse = |what| move |cause| Unprotected { what, cause };
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(refuse("RLIMIT_CORE"))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refuse("PR_SET_DUMPABLE"))?;
-    if let Err(why) = lock() {
-        tracing::warn!(why, "memory is not locked: keys may reach the disk as swap, and receipts say so");
+    let refused = lock().err();
+    LOCKED.store(refused.is_none(), Ordering::Relaxed);
+    if let Some(why) = refused {
+        // The same in every try.
+        WHY_NOT.get_or_init(|| why);
     }
     Ok(())
+}
+
+/// Says in the log that memory is not locked, where it was to be: what protects it comes before there is a log.
+pub fn warn() {
+    if let Some(why) = WHY_NOT.get() {
+        tracing::warn!(why, "memory is not locked: keys may reach the disk as swap, and receipts say so");
+    }
 }
 
 /// Is this process' memory locked?
@@ -55,9 +67,7 @@ fn lock() -> Result<(), &'static str> {
         return Err("RLIMIT_MEMLOCK is limited; set it to unlimited (systemd: LimitMEMLOCK=infinity)");
     }
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    mlockall(flags).map_err(|_| "the system refuses mlockall")?;
-    LOCKED.store(true, Ordering::Relaxed);
-    Ok(())
+    mlockall(flags).map_err(|_| "the system refuses mlockall")
 }
 
 #[cfg(test)]

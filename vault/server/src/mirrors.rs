@@ -22,9 +22,7 @@ pub(crate) async fn states(
     let mut rest = vault.store.mirrors().into_iter().skip(skipped);
     let page: Vec<_> = rest.by_ref().take(most).collect();
     let next = rest.next().map(|_| from.saturating_add(page.len() as u64));
-    let mut change = Change::audit_of_read();
-    change.log(TreeId::VAULT, audit::done(&call, Timestamp::now())?);
-    vault.store.commit(change).await?;
+    vault.note(TreeId::VAULT, &call).await?;
     Ok((page, next))
 }
 

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::erasure::{self, Eraser, Pace, Statements, StoreJournal};
 use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
+use crate::memory;
 use crate::root_stores::{self, Roots};
 use crate::silo::{Loaded, Silos};
 use crate::store::{
@@ -105,6 +106,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// # Errors
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
+    memory::warn();
     let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config).await?;
     // The vault moves with its next epoch, and need not wait for somebody to be erased; unless an epoch that moved it is
     // about to be finished.
@@ -267,7 +269,7 @@ async fn record_mirrors(vault: &Vault) -> Result<()> {
 }
 
 /// Slots that were handed out and never committed: torn bytes may be sealed under them, so the next epoch
-/// redraws them (02, rule 3).
+/// redraws them (rule 3).
 pub(crate) fn find_burnt(store: &Store, keys: &Keyring, loaded: &Loaded) -> Result<Redraw> {
     let view = keys.view();
     let mut burnt = Redraw::new();

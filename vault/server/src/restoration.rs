@@ -1,5 +1,5 @@
-//! Restoring a vault: the bulk of any backup, or of what is left, under the key tree of today (02, "Backups that cannot
-//! remember"; O19, O38). People who were erased stay erased: their rows do not open and are removed. Keys of people who
+//! Restoring a vault: the bulk of any backup, or of what is left, under the key tree of today (O19,
+//! O38). People who were erased stay erased: their rows do not open and are removed. Keys of people who
 //! came after the backup go: their rows are lost, and their slots may have been sealed under.
 
 mod sieve;

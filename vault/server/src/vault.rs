@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::root::VaultId;
 use lethe_crypto::tree::TreeId;
@@ -97,15 +98,37 @@ impl Vault {
 
     /// Audits a refusal, in the log of whoever the credential belongs to, and gives what the caller is told.
     pub(crate) async fn refuse(&self, principal: &Principal, operation: Operation, denial: Denial) -> Error {
-        let mut change = Change::audit_of_read();
         let logged = match audit::denied(principal, operation, &denial, Timestamp::now()) {
-            Ok(entry) => {
-                change.log(self.own_tree(principal), entry);
-                self.store.commit(change).await.map(drop).map_err(Error::from)
-            }
+            Ok(entry) => self.record(self.own_tree(principal), entry).await,
             Err(failure) => Err(failure),
         };
         logged.err().unwrap_or_else(|| denial.into())
+    }
+
+    /// Logs a call that changed nothing: a read, or something that was asked for again (O31).
+    pub(crate) async fn note<O: Kind>(&self, tree: TreeId, call: &Authorized<O>) -> Result<()> {
+        self.record(tree, audit::done(call, Timestamp::now())?).await
+    }
+
+    /// Gives an answer; one about somebody or something that is not there is logged first. Who tries ids leaves traces.
+    pub(crate) async fn noting_misses<O: Kind, T>(
+        &self,
+        tree: TreeId,
+        call: &Authorized<O>,
+        answer: Result<T>,
+    ) -> Result<T> {
+        if let Err(Error::NotFound(reason, _)) = &answer {
+            self.record(tree, audit::refused(call, *reason, Timestamp::now())?).await?;
+        }
+        answer
+    }
+
+    /// Logs what changes nothing else.
+    pub(crate) async fn record(&self, tree: TreeId, entry: EntryDraft) -> Result<()> {
+        let mut change = Change::audit_of_read();
+        change.log(tree, entry);
+        self.store.commit(change).await?;
+        Ok(())
     }
 
     /// The silo a call was allowed on.

@@ -1,7 +1,7 @@
 //! The log: what every operation leaves, and how it is proved.
 //!
 //! Entries go into the same batch as what they record (O31). A subject appears in one only as a pseudonym
-//! that dies with its key, and details about it are sealed under that key (O29; 02, rule 7).
+//! that dies with its key, and details about it are sealed under that key (O29; rule 7).
 
 mod proof;
 mod receipt;

@@ -9,7 +9,7 @@ use super::proof::checkpoint;
 use crate::erasure::ErasureState;
 use crate::error::{Error, Result};
 use crate::records::{ReceiptRecord, decode};
-use crate::store::{Change, Key, StoreError};
+use crate::store::{Key, StoreError};
 use crate::vault::Vault;
 
 /// An erasure's state, and its receipt once there is one.
@@ -38,9 +38,7 @@ pub async fn get_receipt<O: Reads>(vault: &Vault, call: Authorized<O>, id: Recei
         Some(ErasureState::Shredded) => issue(vault, &record).await?,
         Some(ErasureState::Pending) | None => None,
     };
-    let mut change = Change::audit_of_read();
-    change.log(tree, super::done(&call, Timestamp::now())?);
-    vault.store.commit(change).await?;
+    vault.note(tree, &call).await?;
     Ok(ReceiptState { accepted_at: Timestamp::from_millis(record.accepted_at), shredded })
 }
 

@@ -18,7 +18,7 @@ use crate::audit;
 use crate::error::{Error, Result};
 use crate::records::encode;
 use crate::silo::{Model, Silo};
-use crate::store::{Change, SUBJECTS};
+use crate::store::SUBJECTS;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
@@ -127,10 +127,7 @@ impl Attempt<'_> {
             let reason = if known { Reason::TemplateNotFound } else { Reason::SubjectNotFound };
             entry = entry.reason(audit::token(reason.code())?);
         }
-        let mut change = Change::audit_of_read();
-        change.log(self.silo.tree, entry);
-        self.vault.store.commit(change).await?;
-        Ok(())
+        self.vault.record(self.silo.tree, entry).await
     }
 
     /// Logs the first attempt that a wait refuses, and gives what the caller is told.
@@ -138,9 +135,7 @@ impl Attempt<'_> {
         if refused.first {
             let (owner, _) = comparison.owner()?;
             let entry = audit::refused(self.call, Reason::AttemptsLimited, Timestamp::now())?;
-            let mut change = Change::audit_of_read();
-            change.log(self.silo.tree, audit::about(entry, &owner));
-            self.vault.store.commit(change).await?;
+            self.vault.record(self.silo.tree, audit::about(entry, &owner)).await?;
         }
         let message = "too many attempts on this subject".to_owned();
         Ok(Error::Limited { reason: Reason::AttemptsLimited, retry_after: refused.retry_after, message })

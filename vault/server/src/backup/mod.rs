@@ -9,7 +9,7 @@ use std::time::Duration;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Invalid, Reason, RequestId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::operation::{CreateBackup, GetBackup, Kind, ListBackups, PruneBackups, VerifyBackup};
+use lethe_policy::operation::{CreateBackup, GetBackup, ListBackups, PruneBackups, VerifyBackup};
 use serde::{Deserialize, Serialize};
 
 pub use keeper::Keeper;
@@ -93,7 +93,10 @@ pub async fn create(
 ) -> Result<Report> {
     let request = Request::of(vault, request)?;
     let number = match request.begun(vault)? {
-        Some(number) => number,
+        Some(number) => {
+            vault.note(TreeId::VAULT, &call).await?;
+            number
+        }
         None => {
             vault.store.mirrored(vault.store.barrier().await?).await?;
             begin(vault, &call, request).await?
@@ -158,7 +161,7 @@ pub async fn verify(
     wait: Duration,
 ) -> Result<Report> {
     let job = Keeper::begin(&vault.backups, Task::Verify(number)).await?;
-    note(vault, &call).await?;
+    vault.note(TreeId::VAULT, &call).await?;
     work(vault, job);
     vault.backups.ended(number, wait).await;
     vault.backups.report(number).await
@@ -170,7 +173,7 @@ pub async fn verify(
 /// `BACKUP_NOT_FOUND`, and as [`create`].
 pub async fn get(vault: &Vault, call: Authorized<GetBackup>, number: Number) -> Result<Report> {
     let report = vault.backups.report(number).await?;
-    note(vault, &call).await?;
+    vault.note(TreeId::VAULT, &call).await?;
     Ok(report)
 }
 
@@ -189,7 +192,7 @@ pub async fn list(
     reports.retain(|report| u64::from(report.number) >= from);
     let next = reports.get(most).map(|report| report.number.into());
     reports.truncate(most);
-    note(vault, &call).await?;
+    vault.note(TreeId::VAULT, &call).await?;
     Ok((reports, next))
 }
 
@@ -259,11 +262,4 @@ async fn run(vault: &Arc<Vault>, job: Job) -> Result<Done> {
         }
     }
     Ok(finished.end())
-}
-
-async fn note<O: Kind>(vault: &Vault, call: &Authorized<O>) -> Result<()> {
-    let mut change = Change::audit_of_read();
-    change.log(TreeId::VAULT, audit::done(call, Timestamp::now())?);
-    vault.store.commit(change).await?;
-    Ok(())
 }

@@ -50,6 +50,8 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
         && let Some(record) = recall_template(vault, &silo, subject, request, &fingerprint)?
     {
         expect_same(&record, capture, &embedding)?;
+        let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
+        vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
         return Ok(Enrolled { facts: record.facts, dimension, sequence: silo.sequence() });
     }
 
@@ -68,8 +70,7 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     }
     let template = templates::template(capture, embedding, now);
     let facts = templates::put(&vault.keys, &silo, &model, at, template, &mut change)?;
-    let owner = vault.keys.slot(silo.tree, subject)?;
-    let owner = owner.ok_or_else(|| Error::NotFound(Reason::SubjectNotFound, "erased meanwhile".to_owned()))?;
+    let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
     if let Some(request) = enrolment.request {
         let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
         remember(&vault.keys, &mut change, key, fingerprint, facts.id.to_string())?;
@@ -79,6 +80,10 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     // Its one entry is leaf n of the log; with it the log has n + 1 entries.
     let sequence = committed.leaves.first().map_or_else(|| silo.sequence(), |leaf| leaf + 1);
     Ok(Enrolled { facts, dimension, sequence })
+}
+
+fn erased() -> Error {
+    Error::NotFound(Reason::SubjectNotFound, "erased meanwhile".to_owned())
 }
 
 /// The subject's slot, new if need be, and leases on all that is new; the template's is the last.
@@ -105,7 +110,7 @@ fn recall_template(
 }
 
 /// Digest of what a request is about, and of nothing that it says of a face: it is sealed under the subject's key alone, and
-/// would outlive the template (02, rule 6). What was said is held against the template itself: see [`expect_same`].
+/// would outlive the template (rule 6). What was said is held against the template itself: see [`expect_same`].
 pub(super) fn fingerprint(operation: &str, of: &str) -> String {
     Fingerprint::of(operation).with(of.as_bytes()).finish()
 }

@@ -5,7 +5,7 @@ use lethe_policy::operation::ListTemplates;
 
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::store::Change;
+use crate::silo::Silo;
 use crate::templates;
 use crate::vault::Vault;
 
@@ -26,16 +26,26 @@ pub async fn list_templates(
     size: usize,
 ) -> Result<Page<(TemplateFacts, usize)>> {
     let silo = vault.silo(&call)?;
+    let page = page(vault, &call, &silo, subject, from, size).await;
+    vault.noting_misses(silo.tree, &call, page).await
+}
+
+async fn page(
+    vault: &Vault,
+    call: &Authorized<ListTemplates>,
+    silo: &Silo,
+    subject: &SubjectId,
+    from: u64,
+    size: usize,
+) -> Result<Page<(TemplateFacts, usize)>> {
     let unknown = || Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned());
     let slot: SlotRef = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-    let mut found = templates::of_subject(&vault.store, &vault.keys, &silo, slot, None)?;
+    let mut found = templates::of_subject(&vault.store, &vault.keys, silo, slot, None)?;
     found.retain(|found| found.at.thing.slot >= from);
     let next = found.get(size).map(|found| found.at.thing.slot);
     found.truncate(size);
-    let mut change = Change::audit_of_read();
-    change.log(silo.tree, audit::about(audit::done(&call, Timestamp::now())?, &owner));
-    vault.store.commit(change).await?;
+    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
     let items = found.into_iter().map(|found| {
         let dimension = found.record.embedding.components().len();
         (found.record.facts, dimension)

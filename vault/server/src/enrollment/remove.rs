@@ -9,7 +9,7 @@ use lethe_policy::operation::{DeleteTemplate, ReplaceTemplate};
 use super::enroll::{expect_same, fingerprint};
 use super::make_room;
 use crate::audit;
-use crate::erasure::{Erasure, Request, Task, note_repeat, receipt_of, wait};
+use crate::erasure::{Erasure, Request, Task, receipt_of, wait};
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::silo::{Silo, SiloRef};
@@ -53,18 +53,29 @@ pub async fn replace_template(
     vault: &Vault,
     call: Authorized<ReplaceTemplate>,
     target: Target,
+    capture: Capture,
+) -> Result<Replaced> {
+    let silo = vault.silo(&call)?;
+    let replaced = replace(vault, &call, &silo, target, capture).await;
+    vault.noting_misses(silo.tree, &call, replaced).await
+}
+
+async fn replace(
+    vault: &Vault,
+    call: &Authorized<ReplaceTemplate>,
+    silo: &SiloRef,
+    target: Target,
     mut capture: Capture,
 ) -> Result<Replaced> {
     let now = Timestamp::now();
-    let silo = vault.silo(&call)?;
     let model = silo.model(&capture.model, "template.model")?;
     let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string());
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
-    let receipt = target.receipt(vault, &silo, "replace")?;
+    let receipt = target.receipt(vault, silo, "replace")?;
 
     let alone = silo.lock_subject(&target.subject).await;
-    let subject = subject_of(&silo, &target.subject)?;
+    let subject = subject_of(silo, &target.subject)?;
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
     let remembered = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, target.request) };
     let known = recall::<String>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
@@ -72,24 +83,25 @@ pub async fn replace_template(
         Some(answer) => {
             let id = TemplateId::parse(&answer);
             let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
-            let record = find(vault, &silo, subject, id)?.record;
+            let record = find(vault, silo, subject, id)?.record;
             expect_same(&record, &capture, &embedding)?;
+            vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
             record.facts
         }
         None => {
-            let old = find(vault, &silo, subject, target.template)?;
-            make_room(vault, &silo, &model, subject, Some(old.at))?;
+            let old = find(vault, silo, subject, target.template)?;
+            make_room(vault, silo, &model, subject, Some(old.at))?;
             let leases = vault.keys.allocate(silo.tree, 1).await?;
             let at = TemplateAt { subject, thing: leases[0].slot() };
             let mut change = Change::new();
             change.own(leases);
             let template = templates::template(&capture, embedding, now);
-            let facts = templates::put(&vault.keys, &silo, &model, at, template, &mut change)?;
+            let facts = templates::put(&vault.keys, silo, &model, at, template, &mut change)?;
             remember(&vault.keys, &mut change, remembered, fingerprint, facts.id.to_string())?;
-            templates::delete(&silo, old.at, old.profile, &mut change);
-            let entry = audit::about(audit::done(&call, now)?, &owner);
+            templates::delete(silo, old.at, old.profile, &mut change);
+            let entry = audit::about(audit::done(call, now)?, &owner);
             change.log(silo.tree, entry);
-            vault.eraser.accept(of_template(&silo, old.at, receipt, now), change).await?;
+            vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
             facts
         }
     };
@@ -102,21 +114,26 @@ pub async fn replace_template(
 
 /// Deletes a template; its keys are shredded.
 pub async fn delete_template(vault: &Vault, call: Authorized<DeleteTemplate>, target: Target) -> Result<Erasure> {
-    let now = Timestamp::now();
     let silo = vault.silo(&call)?;
-    let receipt = target.receipt(vault, &silo, "delete")?;
+    let deleted = delete(vault, &call, &silo, target).await;
+    vault.noting_misses(silo.tree, &call, deleted).await
+}
+
+async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef, target: Target) -> Result<Erasure> {
+    let now = Timestamp::now();
+    let receipt = target.receipt(vault, silo, "delete")?;
     let alone = silo.lock_subject(&target.subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
-        let subject = subject_of(&silo, &target.subject)?;
+        let subject = subject_of(silo, &target.subject)?;
         let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
-        let old = find(vault, &silo, subject, target.template)?;
+        let old = find(vault, silo, subject, target.template)?;
         let mut change = Change::new();
-        templates::delete(&silo, old.at, old.profile, &mut change);
-        let entry = audit::about(audit::done(&call, now)?, &owner);
+        templates::delete(silo, old.at, old.profile, &mut change);
+        let entry = audit::about(audit::done(call, now)?, &owner);
         change.log(silo.tree, entry);
-        vault.eraser.accept(of_template(&silo, old.at, receipt, now), change).await?;
+        vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
     } else {
-        note_repeat(vault, silo.tree, &call, now).await?;
+        vault.note(silo.tree, call).await?;
     }
     drop(alone);
     Ok(Erasure { receipt, state: wait(vault, silo.tree, receipt, target.wait).await? })

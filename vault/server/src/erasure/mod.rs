@@ -2,8 +2,8 @@
 //! which is an epoch that redraws none.
 //!
 //! What is accepted is gone from verify, search and get at once: its rows go in the same batch as the
-//! intent. It is `SHREDDED` only when the root of the epoch before is destroyed and the log says so (02,
-//! rule 4; O18, O19, O20).
+//! intent. It is `SHREDDED` only when the root of the epoch before is destroyed and the log says so (rule
+//! 4; O18, O19, O20).
 
 mod journal;
 mod statements;
@@ -18,12 +18,9 @@ use std::time::Duration;
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
 use lethe_domain::{ReceiptId, RequestId, Timestamp};
-use lethe_policy::Authorized;
-use lethe_policy::operation::Kind;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
-use crate::audit;
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::keyring::Keyring;
@@ -192,19 +189,6 @@ impl Eraser {
 pub(crate) fn receipt_of(keys: &Keyring, tree: TreeId, request: RequestId, what: Fingerprint) -> Result<ReceiptId> {
     let what = what.with(request.as_bytes()).finish();
     Ok(ReceiptId::from_bytes(tag(&keys.own(tree)?, "receipt", what.as_bytes())))
-}
-
-/// Something that was asked for again: it has its receipt, and nothing but the asking is new.
-pub(crate) async fn note_repeat<O: Kind>(
-    vault: &Vault,
-    tree: TreeId,
-    call: &Authorized<O>,
-    now: Timestamp,
-) -> Result<()> {
-    let mut change = Change::audit_of_read();
-    change.log(tree, audit::done(call, now)?);
-    vault.store.commit(change).await?;
-    Ok(())
 }
 
 /// Waits for an erasure or a rotation as long as its requester wants to.

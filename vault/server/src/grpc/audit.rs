@@ -1,5 +1,5 @@
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Invalid, Reason, TenantId, Timestamp};
+use lethe_domain::{Invalid, Reason, TenantId};
 use lethe_policy::operation::{self as op, Kind};
 use lethe_proto::v1;
 use lethe_proto::v1::audit_service_server::AuditService;
@@ -9,7 +9,6 @@ use super::call::Admitted;
 use super::{Node, convert, names};
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::store::Change;
 
 #[async_trait]
 impl AuditService for Node {
@@ -49,7 +48,7 @@ impl AuditService for Node {
         let log = names::log("log", &message.log)?;
         let (call, tree) = self.admit_to_log::<op::GetCheckpoint>(&principal, log, message.purpose).await?;
         let signed = audit::checkpoint(self.vault()?, tree).await?;
-        self.note(&call, tree).await?;
+        self.vault()?.note(tree, &call.witness).await?;
         Ok(Response::new(v1::Checkpoint {
             log: message.log,
             tree_size: convert::sequence(signed.size),
@@ -91,7 +90,7 @@ impl Node {
         };
         let (index, size) = (number("leaf_index", message.leaf_index)?, number("tree_size", message.tree_size)?);
         let proof = audit::prove(self.vault()?, tree, index, size)?;
-        self.note(call, tree).await?;
+        self.vault()?.note(tree, &call.witness).await?;
         Ok(Response::new(v1::InclusionProof {
             log: message.log,
             leaf_index: message.leaf_index,
@@ -117,14 +116,5 @@ impl Node {
                 Ok((call, tree))
             }
         }
-    }
-
-    /// Logs that a log was read.
-    async fn note<O: Kind>(&self, call: &Admitted<O>, tree: TreeId) -> Result<()> {
-        let vault = self.vault.get().ok_or(Error::TaskLost)?;
-        let mut change = Change::audit_of_read();
-        change.log(tree, audit::done(&call.witness, Timestamp::now())?);
-        vault.store.commit(change).await?;
-        Ok(())
     }
 }

@@ -87,9 +87,19 @@ pub(super) fn translate(status: &Status) -> Option<Status> {
         let message = "the message is larger than the server takes (limits.message_bytes)";
         return Some(refusal(Code::ResourceExhausted, Reason::MessageTooLarge, message));
     }
-    if status.code() == Code::Internal && message.contains("failed to decode Protobuf message") {
-        let message = "the bytes are no message of the method's request type";
-        return Some(refusal(Code::InvalidArgument, Reason::MessageMalformed, message));
+    if status.code() != Code::Internal {
+        return None;
     }
-    None
+    let malformed = if message.contains("failed to decode Protobuf message") {
+        "the bytes are no message of the method's request type"
+    } else if message.contains("Missing request message") {
+        "the call ended without a message"
+    } else if message.contains("Unexpected EOF decoding stream") {
+        "the message is shorter than its frame says"
+    } else if message.contains("protocol error: received message with") {
+        "the message's frame says that it is compressed, in no way that the call named"
+    } else {
+        return None;
+    };
+    Some(refusal(Code::InvalidArgument, Reason::MessageMalformed, malformed))
 }

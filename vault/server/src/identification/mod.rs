@@ -4,14 +4,13 @@ mod rerank;
 
 use std::sync::Arc;
 
-use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId, Timestamp};
+use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId};
 use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
 
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::store::Change;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
@@ -107,8 +106,6 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let found = answered.await.map_err(|_| Error::TaskLost)??;
     asked.answered();
 
-    let mut change = Change::audit_of_read();
-    change.log(silo.tree, audit::done(&call, Timestamp::now())?);
-    vault.store.commit(change).await?;
+    vault.note(silo.tree, &call).await?;
     Ok(found)
 }

@@ -5,7 +5,7 @@ use lethe_crypto::tree::SlotRef;
 use lethe_domain::SubjectId;
 
 /// Which slot a subject has. In RAM only, rebuilt at start from the sealed base rows; it holds keyed
-/// digests of the ids, not the ids (02, rule 6).
+/// digests of the ids, not the ids (rule 6).
 #[derive(Default)]
 pub(super) struct Subjects {
     hashers: [RandomState; 2],

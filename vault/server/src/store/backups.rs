@@ -1,5 +1,5 @@
 //! Backups: bulk ciphertext, which may be copied anywhere and kept for ever. What an old one has of people who were
-//! erased since, no key opens any more (02, "Backups that cannot remember").
+//! erased since, no key opens any more (O19).
 
 use std::ffi::OsStr;
 use std::fs;

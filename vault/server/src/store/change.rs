@@ -150,7 +150,7 @@ impl Change {
     }
 
     /// Ties slots to the change that first uses them: they have an owner once it is written, and are burnt
-    /// if it is not, whatever becomes of who asked (02, rule 3).
+    /// if it is not, whatever becomes of who asked (rule 3).
     pub fn own(&mut self, leases: Vec<Lease>) -> &mut Self {
         self.leases.extend(leases);
         self

@@ -1,6 +1,6 @@
 //! Which way a database has gone. Every start of a vault begins a *run* of its own, and every restore does; a history
 //! names them all, and where each of them was left. So of two copies of a vault it is known whether one is what the other
-//! once was: a number alone would count the same on both sides of a fork (02, rule 3; "The log never forks").
+//! once was: a number alone would count the same on both sides of a fork (rule 3).
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 

@@ -13,6 +13,7 @@ use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::records::SubjectRecord;
+use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
 use crate::vault::Vault;
@@ -28,21 +29,24 @@ pub struct SubjectFacts {
 /// Reads what is held about a subject.
 pub async fn get(vault: &Vault, call: Authorized<GetSubject>, subject: &SubjectId) -> Result<SubjectFacts> {
     let silo = vault.silo(&call)?;
+    let facts = held(vault, &call, &silo, subject).await;
+    vault.noting_misses(silo.tree, &call, facts).await
+}
+
+async fn held(vault: &Vault, call: &Authorized<GetSubject>, silo: &Silo, subject: &SubjectId) -> Result<SubjectFacts> {
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let key = Key::Subject { tree: silo.tree, subject: slot };
     let sealed = vault.store.get(&key)?.ok_or_else(unknown)?;
     let opened = vault.keys.open(&key, "", &sealed)?.ok_or_else(unknown)?;
     let record = SubjectRecord::decode(&opened)?;
     let mut counts = BTreeMap::new();
-    for (_, profile) in templates::places(&vault.store, &silo, slot)? {
+    for (_, profile) in templates::places(&vault.store, silo, slot)? {
         let model = silo.model_numbered(profile);
         let model = model.ok_or_else(|| StoreError::corrupt("template row", "its model has no profile"))?;
         *counts.entry(model.profile.model().clone()).or_default() += 1;
     }
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-    let mut change = Change::audit_of_read();
-    change.log(silo.tree, audit::about(audit::done(&call, Timestamp::now())?, &owner));
-    vault.store.commit(change).await?;
+    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
     Ok(SubjectFacts { created_at: record.created_at, templates: counts })
 }
 
@@ -57,8 +61,20 @@ pub async fn erase(
     request: RequestId,
     wait: Option<Duration>,
 ) -> Result<Erasure> {
-    let now = Timestamp::now();
     let silo = vault.silo(&call)?;
+    let erased = forget(vault, &call, &silo, subject, request, wait).await;
+    vault.noting_misses(silo.tree, &call, erased).await
+}
+
+async fn forget(
+    vault: &Vault,
+    call: &Authorized<EraseSubject>,
+    silo: &Silo,
+    subject: &SubjectId,
+    request: RequestId,
+    wait: Option<Duration>,
+) -> Result<Erasure> {
+    let now = Timestamp::now();
     let what = Fingerprint::of("erase").with(subject.as_str().as_bytes());
     let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
     let alone = silo.lock_subject(subject).await;
@@ -68,16 +84,16 @@ pub async fn erase(
         let mut change = Change::new();
         let mut slots = vec![slot];
         change.delete(Key::Subject { tree: silo.tree, subject: slot });
-        for (at, profile) in templates::places(&vault.store, &silo, slot)? {
+        for (at, profile) in templates::places(&vault.store, silo, slot)? {
             // Redrawing S would do; with T gone too, a flaw in either is not enough.
             slots.push(at.thing);
-            templates::delete(&silo, at, profile, &mut change);
+            templates::delete(silo, at, profile, &mut change);
         }
         vault.store.few(RowKind::SubjectRequest, &Key::prefix_of_requests(silo.tree, slot), |key, _| {
             change.delete(key);
             Ok::<_, Error>(())
         })?;
-        let entry = audit::about(audit::done(&call, now)?, &owner);
+        let entry = audit::about(audit::done(call, now)?, &owner);
         change.log(silo.tree, entry);
         let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
         vault.eraser.accept(request, change).await?;
@@ -85,7 +101,7 @@ pub async fn erase(
         // Enrolled again since: the receipt is about the earlier person's data, not about this.
         return Err(Error::RequestIdReused);
     } else {
-        erasure::note_repeat(vault, silo.tree, &call, now).await?;
+        vault.note(silo.tree, call).await?;
     }
     drop(alone);
     Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, wait).await? })

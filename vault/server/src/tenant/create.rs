@@ -45,6 +45,7 @@ pub async fn create(
     {
         let gone = || Error::NotFound(Reason::TenantNotFound, "the request's tenant is gone".to_owned());
         let silo = vault.silos.find(&id).ok_or_else(gone)?;
+        vault.note(TreeId::VAULT, &call).await?;
         return Ok(Created { tenant: TenantFacts::of(&silo), administrator: issued(vault, answer.into(), None)? });
     }
     if vault.silos.find(&id).is_some() {

@@ -106,6 +106,7 @@ pub async fn create_credential<O: Makes>(
     if let Some(key) = &remembered
         && let Some(answer) = recall::<CredentialRef>(&vault.store, &vault.keys, key, &fingerprint)?
     {
+        vault.note(tree, &call).await?;
         return issued(vault, answer.into(), None);
     }
     let api_key = ApiKey::generate();
@@ -144,7 +145,7 @@ pub async fn list_credentials<O: Lists>(
     size: usize,
 ) -> Result<(Vec<Credential>, Option<u64>)> {
     let tree = Owner::of(vault, &call)?.tree();
-    super::note(vault, tree, &call).await?;
+    vault.note(tree, &call).await?;
     let (page, next) = super::page(vault.silos.credentials_of(tree), from, size);
     Ok((page.iter().map(|credential| (**credential).clone()).collect(), next))
 }

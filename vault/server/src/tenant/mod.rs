@@ -6,15 +6,12 @@ mod profiles;
 mod rotate;
 mod shred;
 
-use lethe_crypto::tree::TreeId;
 use lethe_domain::{PurposeBasis, TenantId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::operation::{GetTenant, Kind};
+use lethe_policy::operation::GetTenant;
 
-use crate::audit;
 use crate::error::Result;
 use crate::silo::Silo;
-use crate::store::Change;
 use crate::vault::Vault;
 
 pub use create::{Created, create};
@@ -45,16 +42,8 @@ impl TenantFacts {
 /// Reads a tenant.
 pub async fn get(vault: &Vault, call: Authorized<GetTenant>) -> Result<TenantFacts> {
     let silo = vault.silo(&call)?;
-    note(vault, silo.tree, &call).await?;
+    vault.note(silo.tree, &call).await?;
     Ok(TenantFacts::of(&silo))
-}
-
-/// Logs a read of something that is about nobody.
-async fn note<O: Kind>(vault: &Vault, tree: TreeId, call: &Authorized<O>) -> Result<()> {
-    let mut change = Change::audit_of_read();
-    change.log(tree, audit::done(call, Timestamp::now())?);
-    vault.store.commit(change).await?;
-    Ok(())
 }
 
 /// `size` of the items from number `from` on, and the number where the next page begins.

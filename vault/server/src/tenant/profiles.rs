@@ -46,6 +46,7 @@ pub async fn create_profile(
     if let Some(key) = &remembered
         && recall::<u32>(&vault.store, &vault.keys, key, &fingerprint)?.is_some()
     {
+        vault.note(silo.tree, &call).await?;
         return Ok(silo.model(profile.model(), "model_profile.model")?.into());
     }
     let models = silo.models();
@@ -67,7 +68,7 @@ pub async fn create_profile(
 /// Reads a profile.
 pub async fn get_profile(vault: &Vault, call: Authorized<GetModelProfile>, model: &ModelId) -> Result<ProfileFacts> {
     let silo = vault.silo(&call)?;
-    super::note(vault, silo.tree, &call).await?;
+    vault.note(silo.tree, &call).await?;
     Ok(known(&silo, model)?.into())
 }
 
@@ -79,7 +80,7 @@ pub async fn list_profiles(
     size: usize,
 ) -> Result<(Vec<ProfileFacts>, Option<u64>)> {
     let silo = vault.silo(&call)?;
-    super::note(vault, silo.tree, &call).await?;
+    vault.note(silo.tree, &call).await?;
     let (page, next) = super::page(silo.models(), from, size);
     Ok((page.into_iter().map(ProfileFacts::from).collect(), next))
 }
@@ -113,6 +114,7 @@ pub async fn update_profile(
     if let Some(key) = &remembered
         && recall::<u32>(&vault.store, &vault.keys, key, &fingerprint)?.is_some()
     {
+        vault.note(silo.tree, &call).await?;
         return Ok(current.into());
     }
     let mut change = Change::new();

@@ -1,4 +1,4 @@
-//! Rotating what wraps a tenant's keys, or the vault's (02, rule 8).
+//! Rotating what wraps a tenant's keys, or the vault's (rule 8).
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub async fn rotate(
         let request = Request { tree: TreeId::VAULT, task: Task::Rotate, slots: vec![slot], receipt, now };
         vault.eraser.accept(request, change).await?;
     } else {
-        erasure::note_repeat(vault, TreeId::VAULT, &call, now).await?;
+        vault.note(TreeId::VAULT, &call).await?;
     }
     drop(alone);
     Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, wait).await? })

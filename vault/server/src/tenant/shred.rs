@@ -1,4 +1,4 @@
-//! Shredding a tenant: one slot of the vault tree, whatever the tenant's size (02, rule 8; O27).
+//! Shredding a tenant: one slot of the vault tree, whatever the tenant's size (rule 8; O27).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub async fn shred(
         vault.eraser.accept(request, change).await?;
         tokio::spawn(forget(silo));
     } else {
-        erasure::note_repeat(vault, TreeId::VAULT, &call, now).await?;
+        vault.note(TreeId::VAULT, &call).await?;
     }
     drop(alone);
     Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, wait).await? })

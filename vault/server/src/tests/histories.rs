@@ -1,5 +1,5 @@
 //! Which of several copies of a vault is the vault: databases and mirrors that were put back, left behind, or restored
-//! elsewhere. None of them is written over what is newer, and no slot is given twice (02, rule 3).
+//! elsewhere. None of them is written over what is newer, and no slot is given twice (rule 3).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

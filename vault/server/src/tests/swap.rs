@@ -1,4 +1,4 @@
-//! The swap matrix: no sealed row opens in another's place (02, "What must be shown", 5).
+//! The swap matrix: no sealed row opens in another's place.
 #![allow(clippy::wildcard_enum_match_arm, reason = "the kinds that matter are counted")]
 
 use lethe_crypto::tree::SlotRef;

@@ -1,5 +1,7 @@
 //! How to go on by hand.
 
+use std::path::{Path, PathBuf};
+
 use lethe_dataset::npy::MatrixWriter;
 
 use super::Command;
@@ -25,31 +27,45 @@ pub(super) fn play(
     proof: &Proof,
 ) -> Result<(), Failure> {
     story.step("end", "Everything held. Your turn")?;
-    let commands = match folder.is_kept() {
-        true => kept(cast, folder, command, proof)?,
-        false => {
-            story.say(&format!("{} is removed now: nothing of it stays.", folder.path().display()))?;
-            "      lethe demo --keep     the same, with everything kept in ./demo-data to go on by hand\n      \
-             lethe serve           a vault of your own, in ./lethe-data\n      \
-             lethe --help          all there is"
-                .to_owned()
-        }
-    };
+    let mut commands = String::new();
+    if let Some(folder) = program_outside_of_path() {
+        commands += &format!("      export PATH=\"{}:$PATH\"\n", folder.display());
+    }
+    if folder.is_kept() {
+        write_probes(cast, folder, command)?;
+    } else {
+        story.say(&format!(
+            "{} is removed now: nothing of it stays. The same again, with everything kept to go on by hand:",
+            folder.path().display()
+        ))?;
+        let data = command.data.as_ref().map(|data| format!(" --data {}", data.display())).unwrap_or_default();
+        commands += &format!("      lethe demo --keep{data} --folder {}\n", folder.path().display());
+    }
+    commands += &by_hand(cast, folder, command, proof);
     story.verbatim(&commands)?;
     story.end()
 }
 
-/// The commands to try on what was kept.
-fn kept(cast: &Cast, folder: &Folder, command: &Command, proof: &Proof) -> Result<String, Failure> {
+/// The folder of this very program, where a shell would not find it.
+fn program_outside_of_path() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let found =
+        std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join("lethe")).find(|p| p.is_file());
+    let same = found.and_then(|found| found.canonicalize().ok()).is_some_and(|found| found == program);
+    if same { None } else { program.parent().map(Path::to_owned) }
+}
+
+/// The commands to try on what is kept.
+fn by_hand(cast: &Cast, folder: &Folder, command: &Command, proof: &Proof) -> String {
     let base = folder.path().display();
-    let (probes, row, person) = match &command.data {
-        // Real faces stay where they are: the rows of the file itself will do.
-        Some(data) => (data.join(format!("{FACES}.npy")), 0, 0),
-        None => (write_probes(cast, folder)?, 0, shown(cast).next().unwrap_or(FIRST)),
+    let probes = probes(folder, command);
+    let (row, person) = match &command.data {
+        Some(_) => (0, 0),
+        None => (0, shown(cast).next().unwrap_or(FIRST)),
     };
     let subject = Cast::applicant(person);
     let npy = format!("--npy {} --row {row}", probes.display());
-    Ok(format!(
+    format!(
         "      # in one terminal\n      \
          lethe serve --data-dir {vault}\n\n      \
          # in another\n      \
@@ -66,7 +82,15 @@ fn kept(cast: &Cast, folder: &Folder, command: &Command, proof: &Proof) -> Resul
         version = MODEL.1,
         document = proof.document.display(),
         verifier = proof.verifier.display(),
-    ))
+    )
+}
+
+/// Where the probes are. Real faces stay where they are: the rows of the file itself will do.
+fn probes(folder: &Folder, command: &Command) -> PathBuf {
+    match &command.data {
+        Some(data) => data.join(format!("{FACES}.npy")),
+        None => folder.path().join("probes.npy"),
+    }
 }
 
 /// Whose probes are written: people who are enrolled once.
@@ -75,13 +99,16 @@ fn shown(cast: &Cast) -> impl Iterator<Item = u64> {
     (FIRST..cast.people()).filter(move |person| !returning.contains(person)).take(PROBES)
 }
 
-fn write_probes(cast: &Cast, folder: &Folder) -> Result<std::path::PathBuf, Failure> {
-    let path = folder.path().join("probes.npy");
+fn write_probes(cast: &Cast, folder: &Folder, command: &Command) -> Result<(), Failure> {
+    if command.data.is_some() {
+        return Ok(());
+    }
+    let path = probes(folder, command);
     let cannot = |error: lethe_dataset::Error| Failure::failed(error.to_string());
     let mut writer = MatrixWriter::create(&path, cast.dimension()).map_err(cannot)?;
     for person in shown(cast) {
         writer.push(&cast.latest(person)).map_err(cannot)?;
     }
     writer.finish().map_err(cannot)?;
-    Ok(path)
+    Ok(())
 }

@@ -6,7 +6,7 @@
 //! gone another way, shows that the store was put back, or lost what its disk had acknowledged. Only what its store has been
 //! itself is written over.
 //!
-//! Nobody waits for a mirror but who must: an epoch before it destroys the root of the one before (02, rule 4), slots
+//! Nobody waits for a mirror but who must: an epoch before it destroys the root of the one before (rule 4), slots
 //! before the first of them is used (rule 3), a checkpoint before it is signed.
 
 mod copy;
