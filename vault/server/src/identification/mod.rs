@@ -9,7 +9,6 @@ use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
 
-use crate::audit;
 use crate::error::{Error, Result};
 use crate::templates::Capture;
 use crate::vault::Vault;
