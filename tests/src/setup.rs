@@ -39,8 +39,8 @@ struct Tls {
 
 impl Default for Setup {
     fn default() -> Self {
-        // Small, so that many servers fit beside each other.
-        let settings = [("storage.cache_mib", "16"), ("storage.reserve_mib", "16")];
+        // Small, so that many servers fit beside each other; and patient, as a disk may take seconds to sync.
+        let settings = [("storage.cache_mib", "16"), ("storage.reserve_mib", "16"), ("limits.deadline_ms", "600000")];
         Self {
             settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             flags: Vec::new(),

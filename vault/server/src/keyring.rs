@@ -19,9 +19,6 @@ const RECORD_VERSION: u32 = 1;
 /// Slots made durable at a time. A crash burns those that were not used; they are redrawn by the next epoch.
 const RESERVED_AT_ONCE: u64 = 1024;
 
-/// How long a call waits for others that reserve slots.
-const RESERVED: Duration = Duration::from_secs(5);
-
 /// The slot of a tree that is its owner's own.
 const OWN: SlotRef = SlotRef::first(0);
 
@@ -127,7 +124,7 @@ impl Keyring {
     /// Gives back the slots that are reserved and were never handed out: the next start need not take them for burnt.
     /// To be called last, when nothing is allocated any more.
     pub async fn release(&self) -> Result<()> {
-        let Ok(_one) = tokio::time::timeout(RESERVED, self.reserving.lock()).await else { return Ok(()) };
+        let Ok(_one) = tokio::time::timeout(self.patience(), self.reserving.lock()).await else { return Ok(()) };
         let mut change = Change::new().starting();
         for (tree, allocator) in self.allocators() {
             if let Some(released) = allocator.release() {
@@ -148,6 +145,11 @@ impl Keyring {
         self.allocators.lock().remove(&tree);
     }
 
+    /// How long a call waits for others that reserve slots: whoever is at it may wait for a mirror, after a commit.
+    fn patience(&self) -> Duration {
+        self.store.patience() * 2
+    }
+
     fn durable_mark(&self, tree: TreeId) -> Result<u64> {
         let Some(bytes) = self.store.get(&Key::HighWater { tree })? else { return Ok(OWN.slot + 1) };
         let bytes: [u8; 8] = bytes.try_into().map_err(|_| StoreError::corrupt("high-water mark", format!("{tree}")))?;
@@ -157,7 +159,7 @@ impl Keyring {
     async fn reserve(&self, tree: TreeId, allocator: &SlotAllocator) -> Result<()> {
         let before = allocator.mark();
         // Who waits for a mirror does so under this lock; the next ones do not wait for ever.
-        let one = tokio::time::timeout(RESERVED, self.reserving.lock()).await;
+        let one = tokio::time::timeout(self.patience(), self.reserving.lock()).await;
         let _one = one.map_err(|_| StoreError::Overloaded)?;
         if allocator.mark() > before {
             return Ok(());

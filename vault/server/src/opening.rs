@@ -123,7 +123,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt, due)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
     let reserve = config.storage.reserve_mib << 20;
-    let backups = Arc::new(Keeper::new(config.backup.path.clone(), writer.vault(), reserve));
+    let backups = Arc::new(Keeper::new(config.backup.path.clone(), writer.vault(), reserve, config.limits.patience()));
     backups.look(&config.data_dir);
     let vault = Arc::new(Vault {
         id: writer.vault(),
@@ -188,6 +188,7 @@ impl Foundation {
             reserve_bytes: config.storage.reserve_mib << 20,
             queue: config.limits.queue,
             mirrors: config.mirror_paths(),
+            patience: config.limits.patience(),
             opening,
         };
         let store = Arc::new(Store::open(&db, &options)?);

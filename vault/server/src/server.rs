@@ -114,8 +114,7 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.listen, cause })?;
     let incoming = listener::incoming(listener, config.tls.as_ref(), config.limits.connections)?;
 
-    let deadline = Duration::from_millis(config.limits.deadline_ms);
-    let node = Node::new(config.limits.batch_in_flight, deadline);
+    let node = Node::new(config.limits.batch_in_flight, config.limits.deadline());
     let (health, health_service) = tonic_health::server::health_reporter();
     for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
         health.set_service_status(*service, ServingStatus::NotServing).await;

@@ -8,6 +8,7 @@ use lethe_crypto::root::VaultId;
 use lethe_domain::{Reason, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::{Done, Number, Report, Soundness, State, Verification};
 use crate::error::{Error, Result};
@@ -15,8 +16,6 @@ use crate::store::{Backup, Backups, Store, StoreError};
 
 /// When whoever finds a job at work may try again.
 const LATER: Duration = Duration::from_secs(5);
-/// How long a look into the folder may take. A disk that hangs has the folder unusable, and nobody waits for it.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Knows the folder of backups, and what is being done there: one thing at a time. The folder may be on a disk that
 /// hangs, so files are touched on threads of their own, and with no lock held.
@@ -25,6 +24,8 @@ pub struct Keeper {
     vault: VaultId,
     /// Bytes that a backup leaves free.
     reserve: u64,
+    /// How long a look into the folder may take. A disk that hangs has the folder unusable, and nobody waits for it.
+    patience: Duration,
     board: Mutex<Board>,
     /// The folder was there in this run: one that is empty now is a disk that is not mounted.
     seen: AtomicBool,
@@ -60,12 +61,14 @@ pub(super) enum Task {
 }
 
 impl Keeper {
-    /// For backups in this folder, of this vault; without a folder there are none.
-    pub(crate) fn new(path: Option<PathBuf>, vault: VaultId, reserve: u64) -> Self {
+    /// For backups in this folder, of this vault; without a folder there are none. A look into it may take as long as
+    /// `patience`.
+    pub(crate) fn new(path: Option<PathBuf>, vault: VaultId, reserve: u64, patience: Duration) -> Self {
         Self {
             path,
             vault,
             reserve,
+            patience,
             board: Mutex::default(),
             seen: AtomicBool::new(false),
             moved: watch::Sender::new(0),
@@ -95,21 +98,21 @@ impl Keeper {
         Ok(Job { place, backups: Some(backups), task, number })
     }
 
-    /// Waits, at most for so long, until nothing is being done with a backup.
-    pub(super) async fn ended(&self, number: Number, limit: Duration) {
+    /// Waits, at most until then, until nothing is being done with a backup.
+    pub(super) async fn ended(&self, number: Number, limit: Instant) {
         self.until(limit, |work| work.at.is_none_or(|(_, at_work)| at_work != number)).await;
     }
 
     /// Waits, at most for so long, until nothing is being done with any backup; whether that is so.
     pub(crate) async fn stop(&self, limit: Duration) -> bool {
-        self.until(limit, |work| work.at.is_none()).await
+        self.until(Instant::now() + limit, |work| work.at.is_none()).await
     }
 
-    /// Waits, at most for so long, until nobody is at work but who may be; whether that is so.
-    async fn until(&self, limit: Duration, may: impl Fn(Work) -> bool) -> bool {
+    /// Waits, at most until then, until nobody is at work but who may be; whether that is so.
+    async fn until(&self, limit: Instant, may: impl Fn(Work) -> bool) -> bool {
         let mut moved = self.moved.subscribe();
         let over = moved.wait_for(|_| self.board.lock().at_work.is_none_or(&may));
-        matches!(tokio::time::timeout(limit, over).await, Ok(Ok(_)))
+        matches!(tokio::time::timeout_at(limit, over).await, Ok(Ok(_)))
     }
 
     pub(super) async fn report(self: &Arc<Self>, number: Number) -> Result<Report> {
@@ -132,7 +135,7 @@ impl Keeper {
             match Place::take(keeper) {
                 Ok(place) => return place.look_within().await,
                 Err(busy) if keeper.board.lock().at_work.is_some_and(|work| work.at.is_some()) => return Err(busy),
-                Err(_) if keeper.until(LOOK, |work| work.at.is_some()).await => {}
+                Err(_) if keeper.until(Instant::now() + keeper.patience, |work| work.at.is_some()).await => {}
                 Err(_) => return Err(unusable()),
             }
         }
@@ -214,8 +217,9 @@ impl Place {
 
     /// The same, or the refusal of a folder that does not answer: then the place is taken until it does.
     async fn look_within(self) -> Result<(Self, Backups)> {
+        let patience = self.0.patience;
         let looked = on_a_thread(move || self.look())?;
-        let Ok(looked) = tokio::time::timeout(LOOK, looked).await else {
+        let Ok(looked) = tokio::time::timeout(patience, looked).await else {
             tracing::error!("the folder of backups does not answer");
             return Err(unusable());
         };
@@ -392,11 +396,14 @@ mod tests {
 
     use super::*;
 
+    /// Far longer than a look takes.
+    const LOOK: Duration = Duration::from_secs(180);
+
     /// However long the work takes: that somebody is at it is no fault of the folder.
     #[tokio::test]
     async fn who_waits_for_a_look_is_refused_once_there_is_work() {
         let folder = tempfile::tempdir().unwrap();
-        let keeper = Arc::new(Keeper::new(Some(folder.path().to_owned()), VaultId::random().unwrap(), 0));
+        let keeper = Arc::new(Keeper::new(Some(folder.path().to_owned()), VaultId::random().unwrap(), 0, LOOK));
         let (place, backups) = Place::take(&keeper).unwrap().look_within().await.unwrap();
         let waiting = tokio::spawn({
             let keeper = Arc::clone(&keeper);

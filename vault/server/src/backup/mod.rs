@@ -4,13 +4,13 @@
 mod keeper;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Invalid, Reason, RequestId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{CreateBackup, GetBackup, ListBackups, PruneBackups, VerifyBackup};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 pub use keeper::Keeper;
 
@@ -79,7 +79,7 @@ struct Begun {
     number: Number,
 }
 
-/// Makes a backup, and gives its state at its end, or when `wait` is over. It runs to its end either way. A repeated
+/// Makes a backup, and gives its state at its end, or at `until` if that comes first. It runs to its end either way. A repeated
 /// request makes none.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ pub async fn create(
     vault: &Arc<Vault>,
     call: Authorized<CreateBackup>,
     request: Option<RequestId>,
-    wait: Duration,
+    until: Instant,
 ) -> Result<Report> {
     let request = Request::of(vault, request)?;
     let number = match request.begun(vault)? {
@@ -102,7 +102,7 @@ pub async fn create(
             begin(vault, &call, request).await?
         }
     };
-    vault.backups.ended(number, wait).await;
+    vault.backups.ended(number, until).await;
     vault.backups.report(number).await
 }
 
@@ -149,8 +149,8 @@ impl Request {
     }
 }
 
-/// Restores a backup aside and reads every row of it; gives its state at the end, or when `wait` is over. It runs to
-/// its end either way.
+/// Restores a backup aside and reads every row of it; gives its state at the end, or at `until` if that comes first. It
+/// runs to its end either way.
 ///
 /// # Errors
 /// As [`create`]; `BACKUP_NOT_FOUND`.
@@ -158,12 +158,12 @@ pub async fn verify(
     vault: &Arc<Vault>,
     call: Authorized<VerifyBackup>,
     number: Number,
-    wait: Duration,
+    until: Instant,
 ) -> Result<Report> {
     let job = Keeper::begin(&vault.backups, Task::Verify(number)).await?;
     vault.note(TreeId::VAULT, &call).await?;
     work(vault, job);
-    vault.backups.ended(number, wait).await;
+    vault.backups.ended(number, until).await;
     vault.backups.report(number).await
 }
 

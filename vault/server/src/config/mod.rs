@@ -15,6 +15,7 @@ mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use loader::Loader;
@@ -27,6 +28,9 @@ pub const DEFAULT_FILE: &str = "lethe.toml";
 /// What environment variables of the configuration begin with: `LETHE__LIMITS__CONCURRENCY` is
 /// `limits.concurrency`.
 pub const ENVIRONMENT_PREFIX: &str = "LETHE__";
+
+/// See [`Limits::patience`].
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// All a server needs to know to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +198,21 @@ impl Default for Limits {
             batch_in_flight: 256,
             queue: 4096,
         }
+    }
+}
+
+impl Limits {
+    /// Longest a call may take.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+
+    /// How long a call waits for one thing that may hang: a mirror, or the folder of backups. More than the least only where
+    /// calls may take long anyway.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        (self.deadline() / 6).max(LEAST_PATIENCE)
     }
 }
 

@@ -363,6 +363,14 @@ fn paths_of_a_file_count_from_its_folder() {
 }
 
 /// Complete sections, one line each; a test leaves lines out or changes them.
+#[test]
+fn who_may_take_long_is_waited_for_longer_and_nobody_for_less_than_the_least() {
+    for (deadline_ms, seconds) in [(100, 5), (30_000, 5), (60_000, 10), (600_000, 100)] {
+        let limits = Limits { deadline_ms, ..Limits::default() };
+        assert_eq!(limits.patience(), Duration::from_secs(seconds), "{deadline_ms} ms");
+    }
+}
+
 const PKCS11: &str = "[pkcs11]\nmodule = \"/m.so\"\ntoken = \"t\"\npin_file = \"/p\"";
 const TRANSIT: &str = "[transit]\naddress = \"https://bao:8200\"\nca_file = \"/ca\"\ntoken_file = \"/t\"";
 const TPM: &str = "[tpm]\nauth_file = \"/a\"";

@@ -1,10 +1,9 @@
-use std::time::Duration;
-
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Embedding, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{DeleteTemplate, ReplaceTemplate};
+use tokio::time::Instant;
 
 use super::enroll::{expect_same, fingerprint};
 use super::make_room;
@@ -25,8 +24,8 @@ pub struct Target {
     pub template: TemplateId,
     /// A repeat gives the first answer; the receipt's id derives from it.
     pub request: RequestId,
-    /// How long to wait for `SHREDDED`; `None` not to wait.
-    pub wait: Option<Duration>,
+    /// Until when to wait for `SHREDDED`; `None` not to wait.
+    pub until: Option<Instant>,
 }
 
 impl Target {
@@ -108,7 +107,7 @@ async fn replace(
     // What was committed has been followed.
     let sequence = silo.sequence();
     drop(alone);
-    let state = wait(vault, silo.tree, receipt, target.wait).await?;
+    let state = wait(vault, silo.tree, receipt, target.until).await?;
     Ok(Replaced { facts, dimension: model.profile.dimension(), erasure: Erasure { receipt, state }, sequence })
 }
 
@@ -136,7 +135,7 @@ async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef
         vault.note(silo.tree, call).await?;
     }
     drop(alone);
-    Ok(Erasure { receipt, state: wait(vault, silo.tree, receipt, target.wait).await? })
+    Ok(Erasure { receipt, state: wait(vault, silo.tree, receipt, target.until).await? })
 }
 
 /// One template's own key goes: nothing else is sealed under it.

@@ -20,6 +20,7 @@ use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
 use lethe_domain::{ReceiptId, RequestId, Timestamp};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
@@ -130,10 +131,9 @@ impl Eraser {
         Ok(Some(if shredded { ErasureState::Shredded } else { ErasureState::Pending }))
     }
 
-    /// Waits until an erasure is shredded, at most for `limit`, and says where it is then.
-    pub async fn wait(&self, tree: TreeId, receipt: ReceiptId, limit: Duration) -> Result<ErasureState> {
+    /// Waits until an erasure is shredded, at most until `limit`, and says where it is then.
+    pub async fn wait(&self, tree: TreeId, receipt: ReceiptId, limit: Instant) -> Result<ErasureState> {
         let mut destroyed = self.destroyed.subscribe();
-        let deadline = tokio::time::Instant::now() + limit;
         loop {
             // Marked as seen before the state is read: an epoch that ends in between wakes us again.
             destroyed.borrow_and_update();
@@ -141,7 +141,7 @@ impl Eraser {
             if state == ErasureState::Shredded {
                 return Ok(state);
             }
-            if !matches!(tokio::time::timeout_at(deadline, destroyed.changed()).await, Ok(Ok(()))) {
+            if !matches!(tokio::time::timeout_at(limit, destroyed.changed()).await, Ok(Ok(()))) {
                 return Ok(state);
             }
         }
@@ -196,10 +196,10 @@ pub(crate) async fn wait(
     vault: &Vault,
     tree: TreeId,
     receipt: ReceiptId,
-    limit: Option<Duration>,
+    until: Option<Instant>,
 ) -> Result<ErasureState> {
-    match limit {
-        Some(limit) => vault.eraser.wait(tree, receipt, limit).await,
+    match until {
+        Some(until) => vault.eraser.wait(tree, receipt, until).await,
         None => Ok(vault.eraser.state(tree, receipt)?.unwrap_or(ErasureState::Pending)),
     }
 }

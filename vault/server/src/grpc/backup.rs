@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::backup_service_server::BackupService;
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::call::to_the_end;
@@ -17,14 +17,15 @@ use crate::store::{MirrorStanding, MirrorState};
 #[async_trait]
 impl BackupService for Node {
     async fn create_backup(&self, request: Request<v1::CreateBackupRequest>) -> Result<Response<v1::Backup>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let call = self.admit_to_vault::<op::CreateBackup>(&principal, message.purpose).await?;
         let request = convert::request_id(&message.request_id)?;
-        let (vault, wait) = (Arc::clone(self.vault()?), self.patience(message.no_wait));
+        let until = if message.no_wait { Instant::now() } else { until };
+        let vault = Arc::clone(self.vault()?);
         let report = to_the_end(async move {
             let call = call;
-            backup::create(&vault, call.witness, request, wait).await
+            backup::create(&vault, call.witness, request, until).await
         })
         .await?;
         Ok(Response::new(to_backup(report)))
@@ -56,14 +57,15 @@ impl BackupService for Node {
     }
 
     async fn verify_backup(&self, request: Request<v1::VerifyBackupRequest>) -> Result<Response<v1::Backup>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let number = names::backup("name", &message.name)?;
         let call = self.admit_to_vault::<op::VerifyBackup>(&principal, message.purpose).await?;
-        let (vault, wait) = (Arc::clone(self.vault()?), self.patience(message.no_wait));
+        let until = if message.no_wait { Instant::now() } else { until };
+        let vault = Arc::clone(self.vault()?);
         let report = to_the_end(async move {
             let call = call;
-            backup::verify(&vault, call.witness, number, wait).await
+            backup::verify(&vault, call.witness, number, until).await
         })
         .await?;
         Ok(Response::new(to_backup(report)))
@@ -102,13 +104,6 @@ impl BackupService for Node {
             mirrors: page.into_iter().map(to_mirror).collect(),
             next_page_token: pages.token(next),
         }))
-    }
-}
-
-impl Node {
-    /// How long a call waits for the end of something that runs to its end by itself.
-    fn patience(&self, no_wait: bool) -> Duration {
-        if no_wait { Duration::ZERO } else { self.erasure_wait }
     }
 }
 

@@ -7,6 +7,7 @@ use lethe_domain::{Reason, TenantId};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Principal};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tonic::{Request, Status};
 
 use super::page::Pages;
@@ -14,6 +15,10 @@ use super::{Node, convert};
 use crate::access::ApiKey;
 use crate::error::Error;
 use crate::vault::Aim;
+
+/// When a call came to the edge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival(pub(super) Instant);
 
 /// A call that the gate let pass. While it lives it holds one of its tenant's places.
 pub(super) struct Admitted<O> {
@@ -32,6 +37,13 @@ impl Node {
     pub(super) fn principal<T>(&self, request: &Request<T>) -> Result<Principal, Status> {
         let known = request.extensions().get::<Principal>().ok_or_else(missing_key)?;
         Ok(self.vault()?.still(known)?)
+    }
+
+    /// Until when a call waits for something that goes on to its end by itself: then an erasure is `PENDING`, and a backup
+    /// `RUNNING`. However long the way here took, time is left to answer within the call's deadline.
+    pub(super) fn patience<T>(&self, request: &Request<T>) -> Instant {
+        let arrival = request.extensions().get::<Arrival>().map_or_else(Instant::now, |arrival| arrival.0);
+        arrival + self.deadline * 4 / 5
     }
 
     /// Asks the gate for an operation on a tenant.
@@ -85,4 +97,20 @@ fn api_key(headers: &HeaderMap) -> Result<ApiKey, Error> {
 
 fn missing_key() -> Error {
     Error::Unauthenticated(Reason::CredentialMissing, "send `authorization: Bearer <API key>`")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_call_waits_from_its_arrival_however_long_the_way_took() {
+        let node = Node::new(1, Duration::from_secs(10));
+        let mut request = Request::new(());
+        let arrival = Instant::now() + Duration::from_secs(60);
+        request.extensions_mut().insert(Arrival(arrival));
+        assert_eq!(node.patience(&request), arrival + Duration::from_secs(8));
+    }
 }

@@ -7,11 +7,13 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use lethe_domain::Reason;
+use tokio::time::{Instant, timeout_at};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::Node;
+use super::call::Arrival;
 use super::status::{refusal, too_long};
 use crate::server::Place;
 
@@ -55,6 +57,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let arrival = Instant::now();
         if request.uri().path().starts_with(API) {
             match self.node.authenticate(request.headers()) {
                 Ok(principal) => {
@@ -62,15 +65,16 @@ where
                         place.keep();
                     }
                     request.extensions_mut().insert(principal);
+                    request.extensions_mut().insert(Arrival(arrival));
                 }
                 // The body is dropped unread: a stranger costs a look-up, whatever it sends.
                 Err(refused) => return Box::pin(async move { Ok(refused.into_http()) }),
             }
         }
-        let deadline = self.node.deadline;
+        let deadline = arrival + self.node.deadline;
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let Ok(response) = tokio::time::timeout(deadline, answer).await else {
+            let Ok(response) = timeout_at(deadline, answer).await else {
                 return Ok(too_long("the call took longer than it may (limits.deadline_ms)").into_http());
             };
             let response = response?;

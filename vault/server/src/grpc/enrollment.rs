@@ -58,14 +58,14 @@ impl EnrollmentService for Node {
         &self,
         request: Request<v1::ReplaceTemplateRequest>,
     ) -> Result<Response<v1::ReplaceTemplateResponse>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let (tenant, subject, template) = names::template("name", &message.name)?;
         let call = self.admit::<op::ReplaceTemplate>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
-        let wait = (!message.no_wait).then_some(self.erasure_wait);
+        let until = (!message.no_wait).then_some(until);
         let capture = convert::capture("template", message.template)?;
-        let target = Target { subject: subject.clone(), template, request, wait };
+        let target = Target { subject: subject.clone(), template, request, until };
         let vault = Arc::clone(self.vault()?);
         let replaced = to_the_end(async move {
             let call = call;
@@ -83,13 +83,13 @@ impl EnrollmentService for Node {
         &self,
         request: Request<v1::DeleteTemplateRequest>,
     ) -> Result<Response<v1::Erasure>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let (tenant, subject, template) = names::template("name", &message.name)?;
         let call = self.admit::<op::DeleteTemplate>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
-        let wait = (!message.no_wait).then_some(self.erasure_wait);
-        let target = Target { subject, template, request, wait };
+        let until = (!message.no_wait).then_some(until);
+        let target = Target { subject, template, request, until };
         let vault = Arc::clone(self.vault()?);
         let erasure = to_the_end(async move {
             let call = call;

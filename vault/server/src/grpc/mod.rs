@@ -34,14 +34,11 @@ pub(crate) struct Node {
     pub(crate) batch_in_flight: usize,
     /// Longest a call may take until it begins to answer, and a stream may be idle.
     pub(crate) deadline: Duration,
-    /// How long a call waits for an erasure before it answers `PENDING`, and for a backup before it answers `RUNNING`.
-    pub(crate) erasure_wait: Duration,
 }
 
 impl Node {
     pub(crate) fn new(batch_in_flight: usize, deadline: Duration) -> Self {
-        // Time is left to answer within the call's own deadline.
-        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, deadline, erasure_wait: deadline * 4 / 5 }
+        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, deadline }
     }
 
     /// From here on calls are answered.

@@ -31,16 +31,16 @@ impl SubjectService for Node {
     }
 
     async fn erase(&self, request: Request<v1::EraseSubjectRequest>) -> Result<Response<v1::Erasure>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::EraseSubject>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
-        let wait = (!message.no_wait).then_some(self.erasure_wait);
+        let until = (!message.no_wait).then_some(until);
         let vault = Arc::clone(self.vault()?);
         let erasure = to_the_end(async move {
             let call = call;
-            subject::erase(&vault, call.witness, &id, request, wait).await
+            subject::erase(&vault, call.witness, &id, request, until).await
         })
         .await?;
         Ok(Response::new(convert::to_erasure(&tenant, erasure)))

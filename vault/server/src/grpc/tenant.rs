@@ -138,16 +138,16 @@ impl TenantService for Node {
     }
 
     async fn shred(&self, request: Request<v1::ShredTenantRequest>) -> Result<Response<v1::Erasure>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let id = names::tenant("name", &message.name)?;
         let call = self.admit_to_vault::<op::ShredTenant>(&principal, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
-        let wait = (!message.no_wait).then_some(self.erasure_wait);
+        let until = (!message.no_wait).then_some(until);
         let vault = Arc::clone(self.vault()?);
         let erasure = to_the_end(async move {
             let call = call;
-            tenant::shred(&vault, call.witness, &id, request, wait).await
+            tenant::shred(&vault, call.witness, &id, request, until).await
         })
         .await?;
         let (receipt, state) = (convert::to_vault_receipt(&erasure), convert::to_erasure_state(erasure.state));
@@ -155,16 +155,16 @@ impl TenantService for Node {
     }
 
     async fn rotate_keys(&self, request: Request<v1::RotateKeysRequest>) -> Result<Response<v1::KeyRotation>, Status> {
-        let principal = self.principal(&request)?;
+        let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let tenant = names::tenant_or_vault("name", &message.name)?;
         let call = self.admit_to_vault::<op::RotateKeys>(&principal, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
-        let wait = (!message.no_wait).then_some(self.erasure_wait);
+        let until = (!message.no_wait).then_some(until);
         let vault = Arc::clone(self.vault()?);
         let rotation = to_the_end(async move {
             let call = call;
-            tenant::rotate(&vault, call.witness, tenant.as_ref(), request, wait).await
+            tenant::rotate(&vault, call.witness, tenant.as_ref(), request, until).await
         })
         .await?;
         let (receipt, state) = (convert::to_vault_receipt(&rotation), convert::to_erasure_state(rotation.state));

@@ -50,11 +50,12 @@ impl Backups {
     /// `Folder`, `Database`; `NoBackups` if it has another vault's, or none where there were some.
     pub fn own(path: &Path, vault: &VaultId, known: bool) -> Result<Self, StoreError> {
         let fault = |cause| StoreError::Folder { path: path.to_owned(), cause };
-        if known && !path.join(OWNER).exists() {
+        if !known {
+            make_folder(path).map_err(fault)?;
+        } else if !path.join(OWNER).exists() {
             let why = "is not the folder of backups that it was: is its disk mounted?".to_owned();
             return Err(StoreError::NoBackups { path: path.to_owned(), why });
         }
-        make_folder(path).map_err(fault)?;
         let (mark, id) = (path.join(OWNER), vault.to_string());
         match fs::read_to_string(&mark) {
             Ok(owner) if owner.trim() == id => {}

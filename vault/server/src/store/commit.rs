@@ -24,12 +24,6 @@ use super::mirror::{MirrorState, Mirrors, Opening, Registered, is_mirrored};
 /// How long the audit of a read may stay unsynced.
 const BUFFERED_AT_MOST: Duration = Duration::from_millis(50);
 
-/// How long a call waits for the mirrors.
-const MIRRORED: Duration = Duration::from_secs(5);
-
-/// How long it does where it goes on without them, too.
-const SOON: Duration = Duration::from_secs(1);
-
 /// Changes that share one write.
 const GROUP: usize = 512;
 
@@ -52,6 +46,8 @@ pub struct StoreOptions {
     pub queue: usize,
     /// Folders of the mirrors.
     pub mirrors: Vec<PathBuf>,
+    /// How long a call waits for them; a fifth of it, where it goes on without them, too.
+    pub patience: Duration,
     /// What for. Only a restore opens a store whose restore is not finished: to finish it.
     pub opening: Opening,
 }
@@ -63,6 +59,7 @@ impl Default for StoreOptions {
             reserve_bytes: 512 << 20,
             queue: 4096,
             mirrors: Vec::new(),
+            patience: Duration::from_secs(5),
             opening: Opening::Usual,
         }
     }
@@ -75,6 +72,7 @@ pub struct Store {
     /// The newest change that memory has followed.
     followed: Arc<AtomicU64>,
     mirrors: Arc<Mirrors>,
+    patience: Duration,
     /// A run of its own was begun.
     begun: Mutex<bool>,
     queue: Mutex<Option<SyncSender<Pending>>>,
@@ -122,7 +120,8 @@ impl Store {
             spawn("lethe-sync", Box::new(move || syncer.run(&synced)))?,
         ];
         let (queue, threads) = (Mutex::new(Some(sender)), Mutex::new(threads));
-        Ok(Self { db, follower, followed, mirrors, begun: Mutex::new(false), queue, threads })
+        let patience = options.patience;
+        Ok(Self { db, follower, followed, mirrors, patience, begun: Mutex::new(false), queue, threads })
     }
 
     /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
@@ -131,7 +130,8 @@ impl Store {
         let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
         let (queue, threads, mirrors) = (Mutex::new(None), Mutex::new(Vec::new()), Arc::new(Mirrors::none()));
-        Ok(Self { db, follower, followed, mirrors, begun: Mutex::new(false), queue, threads })
+        let (patience, begun) = (Duration::ZERO, Mutex::new(false));
+        Ok(Self { db, follower, followed, mirrors, patience, begun, queue, threads })
     }
 
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
@@ -221,7 +221,12 @@ impl Store {
     /// # Errors
     /// `Mirror` if one cannot be written now.
     pub async fn mirrored(&self, sequence: u64) -> Result<(), StoreError> {
-        self.mirrored_within(sequence, MIRRORED).await
+        self.mirrored_within(sequence, self.patience).await
+    }
+
+    /// How long a call waits for the mirrors.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The same, with more patience: a mirror that is new, or was away, is copied to first.
@@ -231,7 +236,7 @@ impl Store {
 
     /// Waits for the mirrors, but not for long: what was accepted should outlive this disk, and must not depend on others.
     pub async fn mirrored_if_soon(&self, sequence: u64) {
-        if let Err(fault) = self.mirrored_within(sequence, SOON).await {
+        if let Err(fault) = self.mirrored_within(sequence, self.patience / 5).await {
             tracing::warn!(%fault, "what was accepted is not mirrored yet: it would be lost with this disk");
         }
     }

@@ -1,12 +1,12 @@
 //! What is held about a subject, and erasing it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_domain::{ModelId, Reason, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{EraseSubject, GetSubject};
+use tokio::time::Instant;
 
 use crate::audit;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
@@ -59,10 +59,10 @@ pub async fn erase(
     call: Authorized<EraseSubject>,
     subject: &SubjectId,
     request: RequestId,
-    wait: Option<Duration>,
+    until: Option<Instant>,
 ) -> Result<Erasure> {
     let silo = vault.silo(&call)?;
-    let erased = forget(vault, &call, &silo, subject, request, wait).await;
+    let erased = forget(vault, &call, &silo, subject, request, until).await;
     vault.noting_misses(silo.tree, &call, erased).await
 }
 
@@ -72,7 +72,7 @@ async fn forget(
     silo: &Silo,
     subject: &SubjectId,
     request: RequestId,
-    wait: Option<Duration>,
+    until: Option<Instant>,
 ) -> Result<Erasure> {
     let now = Timestamp::now();
     let what = Fingerprint::of("erase").with(subject.as_str().as_bytes());
@@ -104,7 +104,7 @@ async fn forget(
         vault.note(silo.tree, call).await?;
     }
     drop(alone);
-    Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, wait).await? })
+    Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? })
 }
 
 fn unknown() -> Error {

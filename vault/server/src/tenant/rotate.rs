@@ -1,11 +1,10 @@
 //! Rotating what wraps a tenant's keys, or the vault's (rule 8).
 
-use std::time::Duration;
-
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_domain::{Reason, RequestId, TenantId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::RotateKeys;
+use tokio::time::Instant;
 
 use crate::audit;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
@@ -23,7 +22,7 @@ pub async fn rotate(
     call: Authorized<RotateKeys>,
     tenant: Option<&TenantId>,
     request: RequestId,
-    wait: Option<Duration>,
+    until: Option<Instant>,
 ) -> Result<Erasure> {
     let now = Timestamp::now();
     // The vault has no name that a tenant could have: those are not empty.
@@ -48,5 +47,5 @@ pub async fn rotate(
         vault.note(TreeId::VAULT, &call).await?;
     }
     drop(alone);
-    Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, wait).await? })
+    Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, until).await? })
 }

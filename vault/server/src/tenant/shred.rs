@@ -33,7 +33,7 @@ pub async fn shred(
     call: Authorized<ShredTenant>,
     id: &TenantId,
     request: RequestId,
-    wait: Option<Duration>,
+    until: Option<Instant>,
 ) -> Result<Erasure> {
     let now = Timestamp::now();
     let what = Fingerprint::of("shred").with(id.as_str().as_bytes());
@@ -60,7 +60,7 @@ pub async fn shred(
         vault.note(TreeId::VAULT, &call).await?;
     }
     drop(alone);
-    Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, wait).await? })
+    Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, until).await? })
 }
 
 /// The entry of the vault's log that holds the tenant's to what it was: its own key, which signed it, goes.

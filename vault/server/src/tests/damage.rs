@@ -1,20 +1,15 @@
 //! Rows that are lost behind the vault's back.
 
-use std::time::Duration;
-
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Purpose, Reason, RequestId, Role, SubjectId};
 use lethe_policy::operation::{EraseSubject, Search};
 
-use super::{Open, capture};
+use super::{Open, capture, soon};
 use crate::erasure::ErasureState;
 use crate::error::Error;
 use crate::identification::{Query, search};
 use crate::store::{Change, Key, RowKind};
 use crate::{subject, templates};
-
-/// How long an erasure may take: far longer than it does.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The rows of a kind, by key.
 fn keys(open: &Open, kind: RowKind) -> Vec<Key> {
@@ -56,7 +51,7 @@ async fn a_lost_sketch_takes_the_gallery_out_of_service_and_costs_no_template() 
 
     let call = open.may::<EraseSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
     let cia = SubjectId::parse("cia").unwrap();
-    let erased = subject::erase(&open.vault, call, &cia, RequestId::random(), Some(PATIENCE)).await.unwrap();
+    let erased = subject::erase(&open.vault, call, &cia, RequestId::random(), soon()).await.unwrap();
     assert_eq!(erased.state, ErasureState::Shredded);
 
     let silo = open.silo(&tenant);

@@ -10,8 +10,9 @@ use lethe_crypto::log::merkle::{prove_consistency, verify_consistency};
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{ModelId, Purpose, RequestId, Role, Roles, SubjectId, TenantId};
 use lethe_policy::operation::{CreateCredential, EraseSubject, GetTenant, RevokeCredential};
+use tokio::time::Instant;
 
-use super::{Open, config};
+use super::{Open, PATIENCE, config};
 use crate::access::ApiKey;
 use crate::audit::{SignedCheckpoint, checkpoint};
 use crate::config::Config;
@@ -58,10 +59,10 @@ impl Place {
         tenant::get(&self.open.vault, call).await.unwrap();
     }
 
-    async fn erase(&self, subject: &str, wait: Option<Duration>) -> crate::erasure::Erasure {
+    async fn erase(&self, subject: &str, wait: Duration) -> crate::erasure::Erasure {
         let call = self.open.may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let id = SubjectId::parse(subject).unwrap();
-        subject::erase(&self.open.vault, call, &id, RequestId::random(), wait).await.unwrap()
+        subject::erase(&self.open.vault, call, &id, RequestId::random(), Some(Instant::now() + wait)).await.unwrap()
     }
 
     async fn key(&self) -> ApiKey {
@@ -219,10 +220,9 @@ async fn a_store_that_was_put_back_and_grew_past_its_mirror_is_refused() {
     let (here, aside) = (place.at("a"), place.at("a-now"));
     let then = rows(&aside);
     std::fs::rename(&aside, &here).unwrap();
-    let erasure = place.erase("ann", Some(Duration::from_secs(2))).await;
+    let erasure = place.erase("ann", Duration::from_secs(2)).await;
     assert_eq!(erasure.state, ErasureState::Pending);
-    let fault = place.open.vault.store.mirrors()[0].fault().unwrap().to_owned();
-    assert!(fault.contains("different ways"), "{fault}");
+    place.open.found_out("different ways").await;
     let call = place.open.try_enroll(&place.tenant, "eve", &place.model, &FACE);
     assert!(call.await.is_err());
     assert!(checkpoint(&place.open.vault, tree).await.is_err(), "a log is signed that forks the other");
@@ -321,7 +321,7 @@ async fn a_mirror_that_is_lost_with_the_data_is_given_up_within_the_restore() {
     let place = Place::with(&["a", "b"]).await;
     place.enroll("ben").await;
     place.back_up();
-    place.erase("ben", Some(Duration::from_secs(60))).await;
+    place.erase("ben", PATIENCE).await;
     place.enroll("cia").await;
     let closed = place.close().await;
     let (a, lost) = (closed.registered("a"), [closed.registered("b")]);
@@ -517,7 +517,7 @@ async fn an_accepted_erasure_and_a_revocation_are_mirrored_when_they_are_answere
     let credentials = in_mirror("after-revocation", RowKind::Credential);
     assert_eq!(credentials, rows_of(&place.open.vault.store, RowKind::Credential));
     assert!(in_mirror("before-erasure", RowKind::Receipt).is_empty());
-    place.erase("ann", None).await;
+    place.erase("ann", Duration::ZERO).await;
     assert_eq!(in_mirror("after-erasure", RowKind::Receipt).len(), 1);
     place.close().await;
 }
@@ -554,7 +554,7 @@ async fn a_mirror_that_is_on_record_and_empty_is_filled() {
     let place = closed.open().await;
     place.settle().await;
     assert_eq!(place.open.vault.store.mirrors()[0].id, id);
-    let receipts = place.erase("ann", Some(Duration::from_secs(60))).await;
+    let receipts = place.erase("ann", PATIENCE).await;
     assert_eq!(receipts.state, ErasureState::Shredded);
     place.close().await;
 }
@@ -566,7 +566,7 @@ async fn a_damaged_mirror_can_be_dropped() {
     let closed = place.close().await;
     std::fs::write(closed.at("a").join("CURRENT"), "garbage").unwrap();
     let place = closed.open().await;
-    assert_eq!(place.erase("ann", Some(Duration::from_secs(1))).await.state, ErasureState::Pending);
+    assert_eq!(place.erase("ann", Duration::from_secs(1)).await.state, ErasureState::Pending);
     let closed = place.close().await;
     drop_mirror(&closed.settings(), closed.registered("a")).await.unwrap();
     let place = Closed { mirrors: vec!["c"], ..closed }.open().await;

@@ -11,6 +11,7 @@ mod shredding;
 mod swap;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lethe_domain::{
     CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, Role, Roles, SubjectId, TenantId,
@@ -18,13 +19,22 @@ use lethe_domain::{
 };
 use lethe_policy::operation::{CreateModelProfile, CreateTenant, Enroll, Kind};
 use lethe_policy::{Authorized, Owner, Principal};
+use tokio::time::Instant;
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::enrollment::{Enrolled, Enrolment, enroll};
 use crate::opening;
 use crate::templates::Capture;
 use crate::vault::{Aim, Vault};
 use crate::{silo::Silo, tenant};
+
+/// How long anything may be waited for: far longer than it takes.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Until then.
+fn soon() -> Option<Instant> {
+    Some(Instant::now() + PATIENCE)
+}
 
 /// A vault in a folder that goes with it.
 pub(crate) struct Open {
@@ -113,6 +123,19 @@ impl Open {
         may(&self.vault, tenant, role, purpose).await
     }
 
+    /// Waits until the first mirror is tried again and found faulty, in these words; all of them.
+    async fn found_out(&self, words: &str) -> String {
+        let found = async {
+            loop {
+                match self.vault.store.mirrors().first().and_then(|mirror| mirror.fault()) {
+                    Some(fault) if fault.contains(words) => return fault.to_owned(),
+                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("the mirror's fault is not found out")
+    }
+
     pub(crate) fn silo(&self, tenant: &TenantId) -> Arc<Silo> {
         self.vault.silos.find(tenant).unwrap()
     }
@@ -131,7 +154,9 @@ async fn open(folder: &std::path::Path) -> Arc<Vault> {
 }
 
 fn config(folder: &std::path::Path) -> Config {
-    Config { data_dir: folder.to_owned(), ..Config::default() }
+    // Patient: a disk may take seconds to sync, and a test is not to fail for it.
+    let limits = Limits { deadline_ms: 600_000, ..Limits::default() };
+    Config { data_dir: folder.to_owned(), limits, ..Config::default() }
 }
 
 fn principal(owner: Owner, roles: Roles) -> Principal {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::merkle::{prove_consistency, verify_consistency};
@@ -10,7 +9,7 @@ use lethe_crypto::tree::TreeId;
 use lethe_domain::{ModelId, Purpose, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::EraseSubject;
 
-use super::{Open, config};
+use super::{Open, config, soon};
 use crate::audit::{SignedCheckpoint, checkpoint};
 use crate::erasure::ErasureState;
 use crate::opening::{self, OpenError};
@@ -18,8 +17,6 @@ use crate::restoration::{Restored, Source, restore};
 use crate::store::{Backups, Change, Key, RowKind, StoreError};
 use crate::vault::Vault;
 use crate::{Error, subject, templates};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A vault whose root keys and mirror are outside of its data folder, as they should be.
 struct House {
@@ -66,7 +63,7 @@ impl House {
         let call =
             Borrowed(vault).may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let id = SubjectId::parse(person).unwrap();
-        let erased = subject::erase(vault, call, &id, RequestId::random(), Some(PATIENCE)).await.unwrap();
+        let erased = subject::erase(vault, call, &id, RequestId::random(), soon()).await.unwrap();
         assert_eq!(erased.state, ErasureState::Shredded);
     }
 

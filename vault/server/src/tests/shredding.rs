@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::log::json::Value;
@@ -12,13 +11,11 @@ use lethe_domain::{Purpose, Reason, RequestId, Role, Roles, TenantId};
 use lethe_policy::Owner;
 use lethe_policy::operation::ShredTenant;
 
-use super::{Open, principal};
+use super::{Open, principal, soon};
 use crate::erasure::{Erasure, ErasureState};
 use crate::store::{Change, Key, RowKind, StoreError};
 use crate::tenant;
 use crate::vault::Aim;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn populated(open: &Open, id: &str, people: usize) -> TenantId {
     let tenant = open.tenant(id).await;
@@ -33,7 +30,7 @@ pub(super) async fn populated(open: &Open, id: &str, people: usize) -> TenantId 
 pub(super) async fn shred(open: &Open, tenant: &TenantId) -> Erasure {
     let operator = principal(Owner::Vault, Roles::only(Role::Operator));
     let call = open.vault.admit::<ShredTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
-    tenant::shred(&open.vault, call.unwrap(), tenant, RequestId::random(), Some(PATIENCE)).await.unwrap()
+    tenant::shred(&open.vault, call.unwrap(), tenant, RequestId::random(), soon()).await.unwrap()
 }
 
 /// Rows of a tree by kind.
