@@ -13,8 +13,8 @@ CARGO ?= cargo
 # How every cargo command builds. All but the benchmarks name the whole workspace: a part of it may need
 # fewer features of a shared dependency, and RocksDB would be compiled again for the difference.
 BUILD := --release --locked
-# The version of buf that the .proto files are linted with.
-BUF := @bufbuild/buf@1.75.0
+# Lints the .proto files; `make setup` puts it there.
+BUF := $${XDG_CACHE_HOME:-$$HOME/.cache}/lethe/buf/node_modules/.bin/buf
 # A folder of embeddings for the demo; without one it makes synthetic people.
 DATA ?=
 # Sizes of the galleries that are measured, and where results go.
@@ -76,12 +76,10 @@ format:
 .PHONY: proto-lint
 proto-lint:
 	$(call step,proto: buf lint)
-	@if ! command -v npx >/dev/null; then \
-	    $(call skip,npx is not installed (Node.js brings it)); \
-	elif ! npx --yes $(BUF) --version >/dev/null 2>&1; then \
-	    $(call skip,npx cannot get $(BUF); is the npm registry reachable?); \
+	@if [ ! -x "$(BUF)" ]; then \
+	    $(call skip,buf is not installed; `make setup` gets it where there is npm (Node.js brings it)); \
 	else \
-	    cd proto && npx --yes $(BUF) lint && npx --yes $(BUF) format --diff --exit-code && echo 'clean'; \
+	    cd proto && "$(BUF)" lint && "$(BUF)" format --diff --exit-code && echo 'clean'; \
 	fi
 
 .PHONY: proto-breaking
@@ -90,10 +88,10 @@ proto-breaking:
 	@release=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || true); \
 	if [ -z "$$release" ]; then \
 	    echo 'skipped: there is no release yet that clients could depend on'; \
-	elif ! npx --yes $(BUF) --version >/dev/null 2>&1; then \
-	    $(call skip,npx cannot get $(BUF)); \
+	elif [ ! -x "$(BUF)" ]; then \
+	    $(call skip,buf is not installed); \
 	else \
-	    cd proto && npx --yes $(BUF) breaking --against "../.git#tag=$$release,subdir=proto" && echo "compatible with $$release"; \
+	    cd proto && "$(BUF)" breaking --against "../.git#tag=$$release,subdir=proto" && echo "compatible with $$release"; \
 	fi
 
 .PHONY: clippy
@@ -164,6 +162,8 @@ docs: ## Builds the API documentation, with warnings denied.
 .PHONY: audit
 audit:
 	$(call step,dependencies: cargo deny)
+	@# Crates of other platforms are in the lock file, too: a build does not get them.
+	@$(CARGO) fetch --locked --quiet
 	@$(CARGO) deny --locked --offline check bans licenses sources
 	@if $(CARGO) deny --locked fetch db >/dev/null 2>&1; then \
 	    $(CARGO) deny --locked check --disable-fetch advisories; \
