@@ -7,6 +7,7 @@ use tonic::transport::Channel;
 
 use crate::caller::Caller;
 use crate::home::Home;
+use crate::memory::Frozen;
 use crate::process::{Exited, Process};
 use crate::setup::Setup;
 use crate::tenant::NewTenant;
@@ -140,6 +141,13 @@ impl Vault {
     /// The server's process id.
     pub async fn pid(&self) -> u32 {
         self.process.lock().await.as_ref().expect("the server is not running").pid()
+    }
+
+    /// Has the server, if it runs, stand still until what is given is dropped.
+    #[must_use]
+    pub fn freeze(&self) -> Option<Frozen> {
+        let process = self.process.try_lock().expect("somebody is starting or stopping the server");
+        process.as_ref().map(|process| Frozen::process(process.pid()))
     }
 
     /// The folder of it all: see [`Home`].

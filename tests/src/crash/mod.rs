@@ -17,13 +17,13 @@ mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::failpoints::FAILPOINTS;
-use crate::{Home, Setup, Tenant, Vault};
+use crate::{Home, PATIENCE, Setup, Tenant, Vault};
 use clients::Clients;
 use evidence::End;
 pub use ledger::Counts;
@@ -118,6 +118,23 @@ impl Storm {
         }
         self.vault.start().await;
         self.look_at_the_vault(false).await;
+    }
+
+    /// Lives and dies until the clients have done enough, however slow the machine; how often that was.
+    ///
+    /// # Panics
+    /// When they hardly get on.
+    pub async fn live_until(&mut self, enough: impl Fn(&Counts) -> bool) -> usize {
+        let (mut lives, until) = (0, Instant::now() + PATIENCE);
+        loop {
+            let counts = self.clients.ledger().counts.clone();
+            if enough(&counts) {
+                return lives;
+            }
+            assert!(Instant::now() < until, "the clients hardly work: {counts}");
+            self.live_and_die().await;
+            lives += 1;
+        }
     }
 
     /// One life that ends at a failpoint, at the `nth` time it is reached; then one that ends there while it

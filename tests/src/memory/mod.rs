@@ -38,13 +38,16 @@ pub fn may_be_seen() -> bool {
     may
 }
 
+/// A process that stands still. It goes on when this is dropped.
+pub struct Frozen(Pid);
+
 /// A process that stands still, with its memory. It goes on when this is dropped.
 ///
 /// # Panics
 /// Where its memory may not be read: a test that cannot look must not say that there is nothing to see. It needs root
 /// with `CAP_SYS_PTRACE`, as the server forbids everybody else to look.
 pub struct Memory {
-    process: Pid,
+    _process: Frozen,
     memory: File,
     regions: Vec<Region>,
 }
@@ -64,10 +67,29 @@ pub struct Found {
     pub bytes: u64,
 }
 
+impl Frozen {
+    /// Stops a process in the middle of whatever it does.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    #[must_use]
+    pub fn process(pid: u32) -> Self {
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        let frozen = Self(process);
+        let until = Instant::now() + PATIENCE;
+        while !is_stopped(pid) {
+            assert!(Instant::now() < until, "the process does not stop");
+            #[allow(clippy::disallowed_methods, reason = "a process that stops tells nobody")]
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        frozen
+    }
+}
+
 impl Memory {
     /// Stops a process in the middle of whatever it does.
     pub fn freeze(pid: u32) -> Self {
-        let process = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
         let path = format!("/proc/{pid}/mem");
         let memory = File::open(&path).unwrap_or_else(|fault| {
             panic!(
@@ -75,16 +97,8 @@ impl Memory {
                  CAP_SYS_PTRACE"
             )
         });
-        kill_process(process, Signal::STOP).unwrap();
-        let mut frozen = Self { process, memory, regions: Vec::new() };
-        let until = Instant::now() + PATIENCE;
-        while !is_stopped(pid) {
-            assert!(Instant::now() < until, "the process does not stop");
-            #[allow(clippy::disallowed_methods, reason = "a process that stops tells nobody")]
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        frozen.regions = regions(pid);
-        frozen
+        let process = Frozen::process(pid);
+        Self { _process: process, memory, regions: regions(pid) }
     }
 
     /// Looks for secrets, and for sketches as a gallery packs them.
@@ -117,10 +131,10 @@ impl Memory {
     }
 }
 
-impl Drop for Memory {
+impl Drop for Frozen {
     fn drop(&mut self) {
         // It may have been killed meanwhile.
-        let _ = kill_process(self.process, Signal::CONT);
+        let _ = kill_process(self.0, Signal::CONT);
     }
 }
 
@@ -130,11 +144,20 @@ impl Found {
         self.traces.iter().filter(move |trace| trace.secret.starts_with(name))
     }
 
+    /// Whether there is no trace but of secrets whose names begin so.
+    #[must_use]
+    pub fn is_nothing_but(&self, allowed: &[&str]) -> bool {
+        self.of_others(allowed).next().is_none()
+    }
+
+    fn of_others<'a>(&'a self, allowed: &'a [&str]) -> impl Iterator<Item = &'a Trace> {
+        self.traces.iter().filter(|trace| !allowed.iter().any(|name| trace.secret.starts_with(name)))
+    }
+
     /// # Panics
     /// If there is any trace but of secrets whose names begin so.
     pub fn assert_nothing_but(&self, allowed: &[&str], when: &str) {
-        let of_others = |trace: &&Trace| !allowed.iter().any(|name| trace.secret.starts_with(name));
-        let found: Vec<_> = self.traces.iter().filter(of_others).map(|trace| format!("\n  {trace}")).collect();
+        let found: Vec<_> = self.of_others(allowed).map(|trace| format!("\n  {trace}")).collect();
         assert!(found.is_empty(), "{when}:{}", found.concat());
     }
 }
@@ -197,11 +220,11 @@ mod tests {
     fn what_another_process_holds_is_found_and_it_goes_on() {
         let secret: String = (0..40).map(|i| char::from(b'a' + (i * 7 % 26) as u8)).collect();
         let mut child = std::process::Command::new("sleep").arg("600").env("SECRET", &secret).spawn().unwrap();
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "a child's environment is there once it runs, which nobody is told"
-        )]
-        std::thread::sleep(Duration::from_millis(200));
+        let until = Instant::now() + PATIENCE;
+        while !fs::read_to_string(format!("/proc/{}/environ", child.id())).is_ok_and(|all| all.contains(&secret)) {
+            assert!(Instant::now() < until, "it does not start");
+            std::thread::yield_now();
+        }
         let mut needles = Needles::new();
         needles.text("what is in its environment", &secret).text("what is not", "0123456789abcdefghij");
         let memory = Memory::freeze(child.id());
@@ -219,7 +242,6 @@ mod tests {
         assert!(traces.iter().all(|trace| trace.secret != "what is not"));
         assert!(is_stopped(child.id()));
         drop(memory);
-        let until = Instant::now() + PATIENCE;
         while is_stopped(child.id()) {
             assert!(Instant::now() < until, "it does not go on");
         }

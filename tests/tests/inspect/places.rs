@@ -2,7 +2,7 @@ use std::fs;
 use std::time::Duration;
 
 use lethe_proto::v1::{EraseSubjectRequest, ErasureState};
-use lethe_tests::Vault;
+use lethe_tests::{PATIENCE, Vault};
 
 use crate::scene::{Scene, of_tenant};
 
@@ -13,8 +13,7 @@ const COUNTS: [&str; 4] = ["subjects", "templates", "sketches", "counted"];
 async fn a_vault_is_told_while_it_serves_and_after_it_was_killed() {
     let scene = Scene::set().await;
     let data = scene.home().data();
-    // Until what was answered is synced everywhere.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    scene.is_mirrored().await;
     for killed in [false, true] {
         if killed {
             scene.vault.kill().await;
@@ -63,7 +62,12 @@ async fn an_erasure_that_waits_is_told() {
     let officer = scene.bank.privacy_officer();
     let request = EraseSubjectRequest { no_wait: true, ..officer.erasure(&scene.people[0].id) };
     assert_eq!(officer.ask(request).await.unwrap().state(), ErasureState::Pending);
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let committed = async {
+        while !scene.vault.log().contains("an old root cannot be destroyed") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, committed).await.expect("the erasure's epoch is not tried");
     scene.vault.kill().await;
 
     let told = scene.open(&scene.home().data(), &[]).answer;
@@ -85,6 +89,7 @@ async fn an_erasure_that_waits_is_told() {
 async fn mirrors_and_backups_are_told() {
     let scene = Scene::set().await;
     scene.back_up().await;
+    scene.is_mirrored().await;
     let vault = scene.open(&scene.home().data(), &[]).answer;
     let mirror = scene.open(&scene.home().mirror(), &[]);
     assert_eq!(mirror.code, Some(0), "{} {}", mirror.answer, mirror.log);

@@ -2,11 +2,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use lethe_proto::v1::ErasureState;
 use lethe_tests::residue::{Needles, Subject};
-use lethe_tests::{Home, PATIENCE, Ran, Setup, Tenant, Vault};
+use lethe_tests::{Home, Ran, Setup, Tenant, Vault};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -44,6 +43,11 @@ impl Scene {
         self.vault.operator().back_up().await.unwrap();
     }
 
+    /// Waits until the mirror has all that was answered: it is a little behind, and a checkpoint is signed when it is not.
+    pub(crate) async fn is_mirrored(&self) {
+        self.vault.operator().checkpoint("vault/log").await.unwrap();
+    }
+
     pub(crate) fn home(&self) -> &Home {
         self.vault.home()
     }
@@ -59,11 +63,14 @@ impl Scene {
     }
 
     fn look(&self, setup: &Setup, folder: &Path, more: &[&str]) -> Ran {
-        let before = settled(self.home().path());
+        // A server that runs writes on by itself.
+        let standing = self.vault.freeze();
+        let before = state(self.home().path());
         let arguments: Vec<&str> =
             ["inspect", folder.to_str().unwrap()].into_iter().chain(more.iter().copied()).collect();
         let ran = setup.run(self.home(), &arguments);
         let after = state(self.home().path());
+        drop(standing);
         for (path, was) in &before {
             assert_eq!(after.get(path), Some(was), "{} was touched", path.display());
         }
@@ -91,10 +98,6 @@ fn state(folder: &Path) -> BTreeMap<PathBuf, Stat> {
     let mut found = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {
-        // What RocksDB tells of itself: a server that runs goes on telling.
-        if path.file_name().is_some_and(|name| name == "LOG") {
-            continue;
-        }
         let metadata = fs::symlink_metadata(&path).unwrap();
         let bytes = if metadata.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
         if metadata.is_dir() {
@@ -105,23 +108,6 @@ fn state(folder: &Path) -> BTreeMap<PathBuf, Stat> {
         found.insert(path, is);
     }
     found
-}
-
-/// The same, once a server that runs has nothing left to write: mirrors follow a little behind, audits of reads are synced
-/// a little later.
-fn settled(folder: &Path) -> BTreeMap<PathBuf, Stat> {
-    let until = Instant::now() + PATIENCE;
-    let mut before = state(folder);
-    loop {
-        #[allow(clippy::disallowed_methods, reason = "a database that falls quiet tells nobody")]
-        std::thread::sleep(Duration::from_millis(500));
-        let now = state(folder);
-        if now == before {
-            return now;
-        }
-        assert!(Instant::now() < until, "the vault does not come to rest");
-        before = now;
-    }
 }
 
 /// Numbers of the only tenant, by name.

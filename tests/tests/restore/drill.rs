@@ -118,17 +118,22 @@ async fn a_restore_that_is_killed_is_run_again() {
     let disaster = Disaster::strike(100).await;
     let mut random = ChaCha8Rng::seed_from_u64(100);
     let numbers: Vec<_> = disaster.history.backups.keys().copied().collect();
-    let clean = Home::copy_of(disaster.left.path());
-    let began = Instant::now();
-    restore(&clean, numbers[0]).run().one();
-    let usual = began.elapsed();
+    // The fastest of some: one alone may have waited for the disk.
+    let clean = (0..3).map(|_| {
+        let home = Home::copy_of(disaster.left.path());
+        let began = Instant::now();
+        restore(&home, numbers[0]).run().one();
+        began.elapsed()
+    });
+    let usual = clean.min().unwrap();
     let rounds = if is_soak() { 40 } else { 8 };
     let mut cut = 0;
     for round in 0..rounds {
         let number = numbers[round % numbers.len()];
         let home = Home::copy_of(disaster.left.path());
-        for _ in 0..KILLS {
-            let delay = usual.mul_f64(random.random_range(0.0..0.8));
+        for kill in 0..KILLS {
+            // The first comes before it can be done.
+            let delay = if kill == 0 { Duration::ZERO } else { usual.mul_f64(random.random_range(0.0..0.8)) };
             if restore(&home, number).kill_after(delay.max(Duration::from_millis(1))).await {
                 // It was done: once more would find a vault in the way.
                 break;

@@ -16,7 +16,7 @@ on_every_store!(while_the_store_is_away:
 );
 
 async fn while_the_store_is_away(mut device: Device) {
-    let mut stage = Stage::with(device.alone(Vault::setup()).set("limits.deadline_ms", 1000)).await;
+    let mut stage = Stage::with(device.alone(Vault::setup()).set("limits.deadline_ms", 10_000)).await;
     for _ in 0..4 {
         stage.enroll().await;
     }
@@ -126,7 +126,7 @@ async fn a_tpm_that_must_last() {
         return;
     }
     let device = Device::tpm();
-    let mut stage = Stage::with(device.alone(Vault::setup()).set("tpm.min_interval_s", 3)).await;
+    let mut stage = Stage::with(device.alone(Vault::setup()).set("tpm.min_interval_s", 15)).await;
     for _ in 0..3 {
         stage.enroll().await;
     }

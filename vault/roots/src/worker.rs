@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_device_that_hangs_is_given_up_and_what_waited_behind_it_is_never_done() {
-        let (worker, ()) = Worker::start("test", Duration::from_millis(50), || Ok((0, ()))).unwrap();
+        let (worker, ()) = Worker::start("test", Duration::from_secs(2), || Ok((0, ()))).unwrap();
         let (release, released) = sync_channel::<()>(1);
         let hangs = wait(worker.call("hanging", move |_| {
             let _ = released.recv();

@@ -1,13 +1,13 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{program, secret};
+use crate::{ports, program, secret};
 
 /// The root token of servers in memory.
 pub const ROOT_TOKEN: &str = "root-of-the-test";
@@ -31,8 +31,18 @@ pub struct Bao {
     child: Option<Child>,
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+/// The file of a server that has one.
+const CONFIGURATION: &str = "bao.hcl";
+
+fn configured(directory: &Path) -> Vec<String> {
+    vec![format!("-config={}", directory.join(CONFIGURATION).display())]
+}
+
+/// Waits until a new engine of keys and values is ready: it is mounted before it has versions.
+fn settled(is_ready: impl Fn() -> bool) {
+    while !is_ready() {
+        std::thread::yield_now();
+    }
 }
 
 impl Bao {
@@ -54,56 +64,70 @@ impl Bao {
     #[must_use]
     pub fn with_tls() -> Self {
         let bao = Self::development(&["-dev-tls"]);
-        let enabled = Command::new(program("bao"))
-            .args(["secrets", "enable", "transit"])
-            .env("BAO_ADDR", format!("https://127.0.0.1:{}", bao.port))
-            .env("BAO_CACERT", bao.ca_file())
-            .env("BAO_TOKEN", ROOT_TOKEN)
-            .output()
-            .unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(program("bao"));
+            command.args(arguments).env("BAO_ADDR", format!("https://127.0.0.1:{}", bao.port));
+            command.env("BAO_CACERT", bao.ca_file()).env("BAO_TOKEN", ROOT_TOKEN).output().unwrap()
+        };
+        let enabled = run(&["secrets", "enable", "transit"]);
         assert!(enabled.status.success(), "{}", String::from_utf8_lossy(&enabled.stderr));
+        settled(|| run(&["read", "secret/config"]).status.success());
         secret(&bao.token_file(), ROOT_TOKEN);
         bao
     }
 
     fn development(more: &[&str]) -> Self {
-        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
-        let mut bao = Self { directory, port, root_token: ROOT_TOKEN.to_owned(), unseal_key: None, child: None };
-        let mut arguments = vec![
-            "-dev".to_owned(),
-            "-dev-no-store-token".to_owned(),
-            format!("-dev-root-token-id={ROOT_TOKEN}"),
-            format!("-dev-listen-address=127.0.0.1:{port}"),
-        ];
-        if more.contains(&"-dev-tls") {
-            arguments.push(format!("-dev-tls-cert-dir={}", bao.directory.path().display()));
+        Self::somewhere(ROOT_TOKEN, |directory, port| {
+            let mut arguments = vec![
+                "-dev".to_owned(),
+                "-dev-no-store-token".to_owned(),
+                format!("-dev-root-token-id={ROOT_TOKEN}"),
+                format!("-dev-listen-address=127.0.0.1:{port}"),
+            ];
+            if more.contains(&"-dev-tls") {
+                arguments.push(format!("-dev-tls-cert-dir={}", directory.display()));
+            }
+            arguments.extend(more.iter().map(|&argument| argument.to_owned()));
+            arguments
+        })
+    }
+
+    /// Launched with what `arguments` gives for a folder and a port, the next of which is free, too.
+    fn somewhere(root_token: &str, arguments: impl Fn(&Path, u16) -> Vec<String>) -> Self {
+        let mut said = String::new();
+        for _ in 0..ports::TRIES {
+            let (directory, port) = (tempfile::tempdir().unwrap(), ports::free(8_000..20_000));
+            let arguments = arguments(directory.path(), port);
+            let mut bao = Self { directory, port, root_token: root_token.to_owned(), unseal_key: None, child: None };
+            match bao.launch(&arguments) {
+                Ok(()) => return bao,
+                Err(all) => said = all,
+            }
         }
-        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
-        bao.launch(&arguments);
-        bao
+        panic!("the server does not start:\n{said}");
     }
 
     /// With storage on disk, and a seal: what a server that is killed comes back with.
     #[must_use]
     pub fn on_disk() -> Self {
-        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
-        let place = directory.path().display();
-        let configuration = format!(
-            r#"storage "raft" {{
-                path = "{place}"
-                node_id = "one"
-            }}
-            listener "tcp" {{
-                address = "127.0.0.1:{port}"
-                tls_disable = true
-            }}
-            api_addr = "http://127.0.0.1:{port}"
-            cluster_addr = "http://127.0.0.1:{}""#,
-            free_port()
-        );
-        fs::write(directory.path().join("bao.hcl"), configuration).unwrap();
-        let mut bao = Self { directory, port, root_token: String::new(), unseal_key: None, child: None };
-        bao.start();
+        let mut bao = Self::somewhere("", |directory, port| {
+            let configuration = format!(
+                r#"storage "raft" {{
+                    path = "{}"
+                    node_id = "one"
+                }}
+                listener "tcp" {{
+                    address = "127.0.0.1:{port}"
+                    tls_disable = true
+                }}
+                api_addr = "http://127.0.0.1:{port}"
+                cluster_addr = "http://127.0.0.1:{}""#,
+                directory.display(),
+                port + 1
+            );
+            fs::write(directory.join(CONFIGURATION), configuration).unwrap();
+            configured(directory)
+        });
         let made = bao.api("PUT", "sys/init", &json!({ "secret_shares": 1, "secret_threshold": 1 }));
         bao.root_token = made["root_token"].as_str().unwrap().to_owned();
         bao.unseal_key = Some(made["keys_base64"][0].as_str().unwrap().to_owned());
@@ -115,8 +139,8 @@ impl Bao {
 
     /// Starts it again, with its configuration.
     pub fn start(&mut self) {
-        let configuration = self.directory.path().join("bao.hcl");
-        self.launch(&[format!("-config={}", configuration.display())]);
+        let started = self.launch(&configured(self.directory.path()));
+        started.unwrap_or_else(|said| panic!("the server did not start:\n{said}"));
     }
 
     /// `kill -9`.
@@ -137,7 +161,8 @@ impl Bao {
         }
     }
 
-    fn launch(&mut self, arguments: &[String]) {
+    /// Starts it, or gives what it said instead.
+    fn launch(&mut self, arguments: &[String]) -> Result<(), String> {
         let mut child = Command::new(program("bao"))
             .arg("server")
             .args(arguments)
@@ -150,14 +175,19 @@ impl Bao {
         self.child = Some(child);
         let mut all = String::new();
         while !all.contains("server started!") {
-            assert!(said.read_line(&mut all).unwrap() > 0, "the server did not start:\n{all}");
+            if said.read_line(&mut all).unwrap() == 0 {
+                self.kill();
+                return Err(all);
+            }
         }
         // Whatever it has to say later must not stop it.
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Ok(())
     }
 
     /// The engine, the policy, and a token that may do what the policy says and no more.
     fn prepare(&self) {
+        settled(|| self.try_api("GET", "secret/config", &Value::Null).0 == 200);
         self.api("POST", "sys/mounts/transit", &json!({ "type": "transit" }));
         self.allow();
         self.renew_token();

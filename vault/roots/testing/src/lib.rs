@@ -12,6 +12,7 @@
 )]
 
 mod bao;
+mod ports;
 mod softhsm;
 mod swtpm;
 

@@ -1,12 +1,11 @@
 use std::fs;
-use std::hash::{BuildHasher as _, RandomState};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{program, secret};
+use crate::{ports, program, secret};
 
 /// What is in [`Swtpm::auth_file`].
 pub const SECRET: &str = "what the indices are authorised with";
@@ -19,17 +18,10 @@ pub struct Swtpm {
     child: Option<Child>,
 }
 
-/// The first of two free ports in a row: the library looks for the control channel behind the data channel. They are below
-/// those that outgoing connections get, and in pairs that do not overlap, as tests run side by side.
+/// The first of two free ports in a row: the library looks for the control channel behind the data channel.
 #[must_use]
 pub fn free_ports() -> u16 {
-    loop {
-        let random = RandomState::new().hash_one(std::process::id());
-        let port = 20_000 + 2 * u16::try_from(random % 6_000).unwrap();
-        if [port, port + 1].iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()) {
-            return port;
-        }
-    }
+    ports::free(20_000..32_000)
 }
 
 impl Default for Swtpm {
@@ -45,12 +37,22 @@ impl Swtpm {
         let mut tpm = Self { directory: tempfile::tempdir().unwrap(), port: free_ports(), child: None };
         secret(&tpm.auth_file(), SECRET);
         fs::create_dir(tpm.state()).unwrap();
-        tpm.start();
-        tpm
+        for _ in 0..ports::TRIES {
+            if tpm.starts() {
+                return tpm;
+            }
+            tpm.port = free_ports();
+        }
+        panic!("swtpm does not start");
     }
 
     /// Starts it again, with the state it had.
     pub fn start(&mut self) {
+        assert!(self.starts(), "swtpm did not start");
+    }
+
+    /// Starts it, unless its ports are taken.
+    fn starts(&mut self) -> bool {
         let child = Command::new(program("swtpm"))
             .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear"])
             .arg(format!("--tpmstate=dir={}", self.state().display()))
@@ -62,9 +64,13 @@ impl Swtpm {
             .unwrap();
         let child = self.child.insert(child);
         while TcpStream::connect(("127.0.0.1", self.port + 1)).is_err() {
-            assert!(child.try_wait().unwrap().is_none(), "swtpm did not start");
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
             std::thread::yield_now();
         }
+        // Somebody else may have answered where it could not listen.
+        child.try_wait().unwrap().is_none()
     }
 
     /// `kill -9`.

@@ -95,7 +95,7 @@ fn a_change_is_not_made_on_an_old_sight() {
     }
     let tpm = Swtpm::new();
     let proxy = Proxy::to(tpm.port());
-    let timeout = Duration::from_secs(4);
+    let timeout = Duration::from_secs(20);
     let store = TpmRootStore::open(TpmOptions { tcti: proxy.tcti(), timeout, ..tpm.options() }).unwrap();
     let held = claim(FIRST);
     let mut disturbed = 0;
