@@ -22,11 +22,9 @@ fn the_position_of_a_mirror_is_fixed() {
 
 #[test]
 fn the_head_of_a_log_is_fixed() {
-    let head = LogHead {
-        size: 0x0a0b,
-        origin: "lethe/000102030405060708090a0b0c0d0e0f/tenants/1.0".parse().unwrap(),
-    };
-    let expected = [&[0, 0, 0, 0, 0, 0, 0x0a, 0x0b][..], b"lethe/000102030405060708090a0b0c0d0e0f/tenants/1.0"].concat();
+    let head = LogHead { size: 0x0a0b, origin: "lethe/000102030405060708090a0b0c0d0e0f/tenants/1.0".parse().unwrap() };
+    let expected =
+        [&[0, 0, 0, 0, 0, 0, 0x0a, 0x0b][..], b"lethe/000102030405060708090a0b0c0d0e0f/tenants/1.0"].concat();
     assert_eq!(head.encode(), expected);
     assert_eq!(LogHead::decode(&expected).unwrap(), head);
 }

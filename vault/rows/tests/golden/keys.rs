@@ -105,10 +105,7 @@ fn prefixes_are_fixed() {
     for (prefix, expected) in [
         (Key::prefix(RowKind::Sketch), "22"),
         (Key::prefix_of_tree(RowKind::Template, tree), "21 000000000000000200000001"),
-        (
-            Key::prefix_of_templates(tree, 7, subject),
-            "21 000000000000000200000001 00000007 000000000000000300000000",
-        ),
+        (Key::prefix_of_templates(tree, 7, subject), "21 000000000000000200000001 00000007 000000000000000300000000"),
         (Key::prefix_of_requests(tree, subject), "23 000000000000000200000001 000000000000000300000000"),
     ] {
         assert_eq!(hex::encode(prefix), expected.replace(' ', ""));

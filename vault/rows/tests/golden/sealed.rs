@@ -26,7 +26,8 @@ fn fixed<T: Serialize + DeserializeOwned>(record: &T, expected: &str) -> T {
 
 #[test]
 fn a_subject_is_fixed() {
-    let expected = [&hex::decode("01 000001a20375c3be 06".replace(' ', "")).unwrap()[..], b"p-1001", &[0; 122]].concat();
+    let expected =
+        [&hex::decode("01 000001a20375c3be 06".replace(' ', "")).unwrap()[..], b"p-1001", &[0; 122]].concat();
     assert_eq!(expected.len(), 138);
     let record = SubjectRecord { id: SubjectId::parse("p-1001").unwrap(), created_at: CREATED };
     assert_eq!(hex::encode(record.encode()), hex::encode(&expected));
@@ -140,8 +141,9 @@ fn a_credential_is_fixed() {
 
     let mut record = CredentialRecord::new(roles, [0xcd; 32], CREATED, Some(Timestamp::from_millis(7)));
     record.revoked_at = Some(9);
-    let expected =
-        format!(r#"{{"roles":42,"secret_sha256":"{digest}","created_at":1795354379198,"expires_at":7,"revoked_at":9}}"#);
+    let expected = format!(
+        r#"{{"roles":42,"secret_sha256":"{digest}","created_at":1795354379198,"expires_at":7,"revoked_at":9}}"#
+    );
     let read = fixed(&record, &expected);
     assert_eq!((read.expires_at, read.revoked_at), (Some(7), Some(9)));
 }

@@ -77,9 +77,8 @@ fn model_of(open: &Open, key: &Key) -> String {
 /// The same key with one of its fields changed, each in turn, or of another kind with the same fields.
 fn neighbours(key: &Key) -> Vec<Key> {
     let other = |slot: SlotRef| SlotRef { slot: slot.slot + 1, ..slot };
-    let others = |at: TemplateAt| {
-        [TemplateAt { subject: other(at.subject), ..at }, TemplateAt { thing: other(at.thing), ..at }]
-    };
+    let others =
+        |at: TemplateAt| [TemplateAt { subject: other(at.subject), ..at }, TemplateAt { thing: other(at.thing), ..at }];
     let mut changed = Vec::new();
     match *key {
         Key::Template { tree, gallery, at, profile } => {
@@ -125,9 +124,8 @@ fn later(key: &Key) -> Vec<Key> {
     if let Some(tenant) = key.tree().and_then(|tree| tree.as_tenant()) {
         later.extend(of_tenant(key, next(tenant)));
     }
-    let things = |at: TemplateAt| {
-        [TemplateAt { subject: next(at.subject), ..at }, TemplateAt { thing: next(at.thing), ..at }]
-    };
+    let things =
+        |at: TemplateAt| [TemplateAt { subject: next(at.subject), ..at }, TemplateAt { thing: next(at.thing), ..at }];
     match *key {
         Key::Subject { tree, subject } => later.push(Key::Subject { tree, subject: next(subject) }),
         Key::SubjectRequest { tree, subject, tag } => {
