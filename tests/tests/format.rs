@@ -104,12 +104,12 @@ impl Old {
 async fn a_vault_of_format_1_is_opened_and_all_of_it_is_read() {
     let old = Old::open().await;
     old.expect_everybody().await;
-    for (tenant, subject, created, counts) in [
-        ("acme", "p-1", true, json!([{ "model": "face@1", "count": 2 }, { "model": "face@2", "count": 1 }])),
-        ("globex", "q-2", true, json!([{ "model": "face@1", "count": 1 }])),
+    for (tenant, subject, counts) in [
+        ("acme", "p-1", json!([{ "model": "face@1", "count": 2 }, { "model": "face@2", "count": 1 }])),
+        ("globex", "q-2", json!([{ "model": "face@1", "count": 1 }])),
     ] {
         let told = old.ask(tenant, "dpo", &["subject", "get", subject]).await.one();
-        assert_eq!((&told["template_counts"], told["create_time"].is_string()), (&counts, created), "{told}");
+        assert_eq!(told["template_counts"], counts, "{told}");
     }
     let templates = old.ask("acme", "dpo", &["template", "list", "p-1"]).await;
     let first = old.json("first.json");

@@ -27,7 +27,7 @@ impl Bank {
             "duplicate_detection=legitimate_interests",
         ];
         let created = Cli::new(create).operator(&bank.vault).await.run().one();
-        bank.keys.insert("tenant_admin", created["credential"]["api_key"].as_str().unwrap().to_owned());
+        bank.keys.insert("tenant_admin", created["api_key"].as_str().unwrap().to_owned());
         for role in ["enroller", "authenticator", "fraud_analyst", "privacy_officer", "auditor"] {
             let made = bank.ask("tenant_admin", &["key", "create", "--role", role]).await.one();
             bank.keys.insert(role, made["api_key"].as_str().unwrap().to_owned());

@@ -30,7 +30,7 @@ async fn what_is_asked_of_a_face_is_answered_by_the_exit_code() {
     // Another by a JSON array, from standard input and from a file.
     let enroll = ["enroll", "p-2", "--quality", "1", "--embedding", "-", MODEL[0], MODEL[1]];
     let told = bank.command("enroller", &enroll).await.run_on(&as_json(&face(1))).one();
-    assert_eq!(told["sequence"], first["sequence"].as_i64().unwrap() + 2, "the repeat is in the log, too: {told}");
+    assert!(told["sequence"].as_i64() > first["sequence"].as_i64(), "{told}");
     std::fs::write(bank.path("face.json"), as_json(&like(1, 0.8))).unwrap();
     let source = format!("@{}", bank.text("face.json"));
 
@@ -164,7 +164,7 @@ async fn the_log_is_shown_with_its_proofs() {
     assert_eq!(wrong.code(), 5);
     assert!(wrong.failure()["message"].as_str().unwrap().contains("not genuine"), "{wrong:?}");
     let none = bank.ask("auditor", &["log", "proof", "1000000"]).await;
-    assert!([3, 4].contains(&none.code()), "{none:?}");
+    assert_eq!((none.code(), &none.failure()["reason"]), (4, &json!("LOG_NOT_FOUND")), "{none:?}");
     let vaults = bank.ask("auditor", &["log", "proof", "0", "--vault"]).await;
     assert_eq!(vaults.code(), 3, "entries of the vault's log are the operator's alone: {vaults:?}");
     let no_key = bank.ask("auditor", &["log", "checkpoint", "--verifier", "no key"]).await;

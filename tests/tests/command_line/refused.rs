@@ -35,7 +35,7 @@ async fn what_the_server_refuses_is_told_by_reason() {
         ("fraud_analyst", search(&["--purpose", "fraud_prevention"]), "PURPOSE_NOT_ALLOWED"),
         ("fraud_analyst", search(&["--threshold", "0.1"]), "FIELD_OUT_OF_RANGE"),
         ("fraud_analyst", search(&["--miss-probability", "0.5"]), "FIELD_OUT_OF_RANGE"),
-        ("fraud_analyst", search(&["--max-results", "-1"]), "FIELD_OUT_OF_RANGE"),
+        ("fraud_analyst", search(&["--max-results=-1"]), "FIELD_OUT_OF_RANGE"),
         ("fraud_analyst", vec!["erase", "p-1", "--yes"], "ROLE_REQUIRED"),
         ("auditor", vec!["key", "create", "--role", "auditor"], "ROLE_REQUIRED"),
     ] {
@@ -58,7 +58,7 @@ async fn a_wrong_key_opens_nothing() {
     let bank = Bank::open().await;
     let other = ["tenant", "create", "other", "--basis", "authentication=explicit_consent"];
     let other = Cli::new(other).operator(&bank.vault).await.run().one();
-    let other = other["credential"]["api_key"].as_str().or(other["api_key"].as_str()).unwrap().to_owned();
+    let other = other["api_key"].as_str().unwrap().to_owned();
     let key = bank.key("tenant_admin");
     let forged = format!("{}{}", &key[..key.len() - 1], if key.ends_with('A') { "E" } else { "A" });
     let get = ["tenant", "get", "--tenant", "bank"];

@@ -118,7 +118,7 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         drop(self.typed.take());
         if self.shell.try_wait().is_ok_and(|ended| ended.is_none()) {
-            drop(kill_process_group(self.group(), Signal::KILL));
+            let _ = kill_process_group(self.group(), Signal::KILL);
             drop(self.shell.wait());
         }
     }
