@@ -1,4 +1,5 @@
 use std::ffi::OsStr;
+use std::io::{Seek, Write};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -37,6 +38,12 @@ impl Cli {
         self
     }
 
+    /// Some more arguments.
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.0.args(arguments);
+        self
+    }
+
     /// As who looks after the vault in this folder with the server stopped: with its root keys, its mirror and its data.
     pub fn offline(mut self, home: &Home) -> Self {
         self.0.current_dir(home.path()).arg("--data-dir").arg(home.data());
@@ -47,15 +54,34 @@ impl Cli {
 
     /// As the operator of a running server.
     pub async fn operator(self, vault: &Vault) -> Self {
-        let address = vault.address().await;
-        let mut this = self.arg("--endpoint").arg(format!("http://{address}"));
-        this.0.env("LETHE_KEY", vault.operator_key());
+        self.holding(vault, &vault.operator_key()).await
+    }
+
+    /// As who holds an API key of a running server.
+    pub async fn holding(self, vault: &Vault, key: &str) -> Self {
+        let mut this = self.asking(vault).await;
+        this.0.env("LETHE_KEY", key);
         this
+    }
+
+    /// Of a running server, with no key.
+    pub async fn asking(self, vault: &Vault) -> Self {
+        let address = vault.address().await;
+        self.arg("--endpoint").arg(format!("http://{address}"))
     }
 
     /// Runs it with some more arguments.
     pub fn run_with(mut self, arguments: &[&str]) -> Told {
         self.0.args(arguments);
+        self.run()
+    }
+
+    /// Runs it to its end, with this on its standard input.
+    pub fn run_on(mut self, input: &[u8]) -> Told {
+        let mut given = tempfile::tempfile().unwrap();
+        given.write_all(input).unwrap();
+        given.rewind().unwrap();
+        self.0.stdin(given);
         self.run()
     }
 
@@ -89,6 +115,19 @@ impl Told {
         assert!(self.status.success(), "{}: {}", self.status, self.errors);
         assert_eq!(self.said.len(), 1, "{:?}", self.said);
         self.said.remove(0)
+    }
+
+    /// Why it did not end well, where that is all that it said: the exit code is told twice, and is the same.
+    ///
+    /// # Panics
+    /// Otherwise.
+    #[must_use]
+    #[track_caller]
+    pub fn failure(&self) -> Value {
+        assert!(!self.status.success() && self.said.is_empty(), "{self:?}");
+        let told: Value = serde_json::from_str(self.errors.trim()).unwrap_or_else(|_| panic!("{self:?}"));
+        assert_eq!(told["error"]["exit"], self.code(), "{told}");
+        told["error"].clone()
     }
 
     /// Its exit code.

@@ -251,6 +251,47 @@ mod tests {
         }
     }
 
+    /// Fixed bytes, written from `docs/FORMAT.md`: a change here is a change of the format.
+    #[test]
+    fn the_encoding_is_fixed() {
+        let optional = |there: bool, hex: String| if there { format!("01{hex}") } else { "00".to_owned() };
+        let expected = |claims: bool, current: bool, retiring: bool| {
+            [
+                format!("01{}{}", "01".repeat(16), "02".repeat(16)),
+                optional(claims, "03".repeat(16)),
+                optional(claims, "83".repeat(16)),
+                optional(current, format!("0000000000000008{}0000005d{}", "04".repeat(16), "05".repeat(93))),
+                optional(
+                    retiring,
+                    [
+                        &format!("0000000000000007{}", "06".repeat(16)),
+                        "00000002",
+                        "00000000000000000000000003010000000000000001",
+                        "0000000000000007",
+                        "00000000000000000000000003010000000000000002",
+                        "0000000000000003",
+                        "00000001",
+                        "000000000000000900000001",
+                    ]
+                    .concat(),
+                ),
+            ]
+            .concat()
+        };
+        for (claims, current, retiring) in
+            [(true, true, true), (false, true, true), (true, true, false), (false, true, false), (true, false, false)]
+        {
+            let mut state = state();
+            state.claiming = state.claiming.filter(|_| claims);
+            state.target = state.target.filter(|_| claims);
+            state.current = state.current.filter(|_| current);
+            state.retiring = state.retiring.filter(|_| retiring);
+            let expected = expected(claims, current, retiring);
+            assert_eq!(hex::encode(state.encode().unwrap()), expected);
+            assert_eq!(EpochState::decode(&hex::decode(expected).unwrap()).unwrap(), state);
+        }
+    }
+
     #[test]
     fn every_truncation_and_a_byte_more_is_refused() {
         let bytes = state().encode().unwrap();

@@ -251,6 +251,24 @@ mod tests {
         assert!(matches!(slot(&[0; BLOCK]).unwrap(), Slot::Free));
     }
 
+    /// Fixed bytes of a slot, written from `docs/FORMAT.md`: a change here is a change of the format.
+    #[test]
+    fn a_slot_is_fixed() {
+        let fixed = [
+            (Use::Created, "0101", "a181dd7bff70fc15a494de060eee06023cef4eeeb9606802e4d3508de568a461"),
+            (Use::Wrapped, "0102", "a30daf69842dd0039f1850413ef76da31920287e16807fbc5d711fd38c3c4780"),
+        ];
+        for (used, version_and_use, sum) in fixed {
+            let magic = hex::encode("LETHE-RT");
+            let (id, key) = ("08".repeat(16), "09".repeat(32));
+            let expected = format!("{magic}{version_and_use}000000000000{id}{key}{sum}{}", "00".repeat(BLOCK - 96));
+            let root = Root { used, ..root() };
+            assert_eq!(hex::encode(root.encode().as_slice()), expected);
+            let Slot::Root(read) = slot(&hex::decode(expected).unwrap()).unwrap() else { panic!("no root") };
+            assert_eq!((read.id, read.used, read.key.expose()), (root.id, used, root.key.expose()));
+        }
+    }
+
     /// With a right checksum, whatever could be spelt otherwise is refused.
     #[test]
     fn flags_that_are_not_known_and_bytes_that_must_be_zero_are_refused() {

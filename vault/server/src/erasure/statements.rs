@@ -54,3 +54,18 @@ impl Statements {
         Ok(encode("statements of receipts", &self.0)?.to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A change here is a change of the format.
+    #[test]
+    fn the_row_is_fixed() {
+        let codes = ["MEMORY_NOT_LOCKED", "MEDIUM_NOT_SEPARATE"];
+        let statements = Statements(codes.map(str::to_owned).into());
+        let row = br#"["MEDIUM_NOT_SEPARATE","MEMORY_NOT_LOCKED"]"#;
+        assert_eq!(statements.encode().unwrap(), row);
+        assert_eq!(Statements(decode("statements", row).unwrap()), statements);
+    }
+}

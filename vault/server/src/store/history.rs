@@ -174,6 +174,16 @@ mod tests {
         assert_eq!(place.history.ended.len(), KEPT);
     }
 
+    /// A change here is a change of the format.
+    #[test]
+    fn the_row_is_fixed() {
+        let history = place(&[(1, 100), (2, 0x0102)], 3, 0).history;
+        let runs = [1, 2, 3].map(|run: u8| hex::encode([run; 16]));
+        let row = format!("{}0000000000000064{}0000000000000102{}", runs[0], runs[1], runs[2]);
+        assert_eq!(hex::encode(history.encode()), row);
+        assert_eq!(History::decode(Some(&hex::decode(row).unwrap())).unwrap(), history);
+    }
+
     #[test]
     fn a_row_of_another_length_is_corrupt() {
         let bytes = place(&[(1, 100)], 2, 0).history.encode();

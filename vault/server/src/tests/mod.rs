@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_domain::{
-    CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, Role, Roles, SubjectId, TenantId,
-    Thresholds, Timestamp,
+    CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId, Role, Roles, SubjectId,
+    TenantId, Thresholds, Timestamp,
 };
-use lethe_policy::operation::{CreateModelProfile, CreateTenant, Enroll, Kind};
+use lethe_policy::operation::{CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind};
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
 
@@ -80,6 +80,22 @@ impl Open {
         id
     }
 
+    /// One more credential of a tenant, under a request that is remembered.
+    pub(crate) async fn credential(&self, tenant: &TenantId) {
+        let call = self.may::<CreateCredential>(tenant, Role::TenantAdmin, Purpose::Administration).await;
+        let (roles, request) = (Roles::only(Role::Auditor), Some(RequestId::random()));
+        tenant::create_credential(&self.vault, call, roles, None, request).await.unwrap();
+    }
+
+    /// One more operator, under a request that is remembered.
+    pub(crate) async fn operator(&self) {
+        let (owner, roles) = (Owner::Vault, Roles::only(Role::Operator));
+        let operator = principal(owner, roles);
+        let call = self.vault.admit::<CreateOperator>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
+        let request = Some(RequestId::random());
+        tenant::create_credential(&self.vault, call.unwrap(), roles, None, request).await.unwrap();
+    }
+
     pub(crate) async fn model(
         &self,
         tenant: &TenantId,
@@ -114,7 +130,7 @@ impl Open {
     ) -> crate::Result<Enrolled> {
         let call = self.may::<Enroll>(tenant, Role::Enroller, Purpose::Authentication).await;
         let subject = SubjectId::parse(subject).unwrap();
-        let request = Some(lethe_domain::RequestId::random());
+        let request = Some(RequestId::random());
         let enrolment = Enrolment { subject, capture: capture(model, embedding), request };
         enroll(&self.vault, &call, enrolment).await
     }

@@ -19,6 +19,7 @@ use crate::vault::Aim;
 
 pub(super) async fn populated(open: &Open, id: &str, people: usize) -> TenantId {
     let tenant = open.tenant(id).await;
+    open.credential(&tenant).await;
     let model = open.model(&tenant, "model", 64, None).await;
     for person in 0..people {
         let face: Vec<f32> = (0..64).map(|i| ((i * (person + 1)) as f32).sin() + 0.1).collect();
@@ -57,7 +58,7 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);
     let silo = Arc::downgrade(&open.silo(&bank));
     let (before, others) = (rows(&open, tree), rows(&open, neighbour));
-    for kind in RowKind::OF_TENANT.into_iter().filter(|kind| *kind != RowKind::TenantRequest) {
+    for kind in RowKind::OF_TENANT {
         assert!(before.contains_key(&kind), "{kind:?}");
     }
     let erasure = shred(&open, &bank).await;
