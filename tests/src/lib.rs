@@ -28,6 +28,7 @@
     reason = "a harness fails by panicking: its caller is always a test"
 )]
 
+pub mod aftermath;
 mod binary;
 mod call;
 mod caller;

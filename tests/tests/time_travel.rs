@@ -1,9 +1,9 @@
-//! Who has every past image of the data, and the current root, opens nothing that was erased, and everything that was
-//! not.
+//! Who has every past image of data, mirrors and backups, and the current root, opens nothing that was erased, and everything
+//! that was not.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
-use lethe_tests::time_travel::{History, Report};
+use lethe_tests::time_travel::{BLOWS, History, OPERATIONS, Report};
 use lethe_tests::{fresh_seed, lethe_failpoints, variable};
 
 /// Says how many operations a history has.
@@ -20,6 +20,7 @@ async fn nothing_erased_can_be_opened_with_every_past_image_and_everything_live_
     history.live(operations, true).await;
     let report = history.conclude().await;
     println!("{report}");
+    report.write("erasing");
     for verdict in &report.verdicts {
         // What is remembered of requests is counted apart: see the threat model.
         assert!(verdict.erased.is_none() && verdict.erased.all > 0, "{verdict}");
@@ -28,13 +29,18 @@ async fn nothing_erased_can_be_opened_with_every_past_image_and_everything_live_
         assert!(verdict.live.is_all() && verdict.live_entries.is_all() && verdict.administration.is_all(), "{verdict}");
         assert!(verdict.shredded_administration.is_none(), "{verdict}");
     }
+    let (images, amid) = &report.amid;
+    assert!(report.wrong.is_empty() && *images >= operations, "{report}");
+    assert!(amid.erased.all > 0 && amid.erased_entries.all > 0 && amid.shredded_administration.all > 0, "{report}");
+    assert!(amid.live.is_all() && amid.live_entries.is_all(), "{report}");
     everything_happened(&report, operations);
+    assert_eq!(never(&report, &BLOWS), Vec::<&str>::new(), "{report}");
+    every_record_is_told(&report);
+    every_backup_was_restored(&report);
     assert!(report.last().shredded_administration.all > 0, "no tenant was shredded: {report}");
-    assert!(report.counts.by_name["deaths amid a tenant's shredding"] > 0 && report.counts.by_name["rotations"] > 0);
     assert!(report.counts.aborted > 1 && report.counts.burnt > 0, "nothing was lost to a power cut: {report}");
     assert!(report.last().burnt.all > 0 && report.last().burnt_entries.all > 0, "no slot was burnt: {report}");
     assert!(report.counts.unreached.iter().all(|(_, nth)| *nth > 1), "a step was not reached: {report}");
-    assert!(report.counts.by_name["clones that took over"] > 0 && report.counts.by_name["clones refused"] > 0);
     assert!(report.embeddings > 0 && report.shredded > 0);
     assert_eq!(report.residues, Vec::<String>::new());
 }
@@ -49,10 +55,13 @@ async fn everything_erased_is_opened_where_only_rows_are_deleted() {
     history.live(operations, false).await;
     let report = history.conclude().await;
     println!("{report}");
+    report.write("naive");
     for verdict in &report.verdicts {
         assert!(verdict.erased.is_all() && verdict.erased_entries.is_all(), "{verdict}");
         assert!(verdict.live.is_all() && verdict.live_entries.is_all(), "{verdict}");
     }
+    let (_, amid) = &report.amid;
+    assert!(amid.erased.is_all() && amid.erased_entries.is_all(), "{report}");
     let tenants = report.last().shredded_administration;
     assert!(tenants.is_all() && tenants.all > 0, "a tenant whose rows are deleted is opened, too: {report}");
     everything_happened(&report, operations);
@@ -61,4 +70,38 @@ async fn everything_erased_is_opened_where_only_rows_are_deleted() {
 fn everything_happened(report: &Report, operations: usize) {
     assert!(report.counts.operations >= operations && report.images > operations);
     assert!(report.opened > 20 && report.records > operations, "{report}");
+    assert_eq!(never(report, &OPERATIONS), Vec::<&str>::new(), "{report}");
+    assert!(report.counts.compactions > 0 && report.counts.left_behind > 0, "no table was merged: {report}");
+    assert!(report.counts.incremental > 0, "no backup shares a file with another: {report}");
+}
+
+fn never(report: &Report, names: &[&'static str]) -> Vec<&'static str> {
+    names.iter().copied().filter(|name| !report.counts.by_name.contains_key(name)).collect()
+}
+
+/// One by one, and the totals are the same.
+fn every_record_is_told(report: &Report) {
+    let of = |class: &str, entries: bool| {
+        let records = report.every.iter().filter(|record| record.class == class);
+        records.filter(|record| (record.what == "log entry") == entries).map(|record| record.opened).collect::<Vec<_>>()
+    };
+    let last = report.last();
+    for (entries, live, erased) in [(false, last.live, last.erased), (true, last.live_entries, last.erased_entries)] {
+        let (open, closed) = (of("live", entries), of("erased", entries));
+        assert!(open.iter().all(|opened| *opened) && open.len() == live.all && live.all > 0);
+        assert!(closed.iter().all(|opened| !*opened) && closed.len() == erased.all && erased.all > 0);
+    }
+}
+
+/// Of the same end.
+fn every_backup_was_restored(report: &Report) {
+    assert!(report.drills.len() > 1, "{report}");
+    for drill in &report.drills {
+        assert!(drill.verdict.nothing_erased() && drill.verdict.erased.all > 0, "{drill}");
+        assert!(drill.verdict.everything_live(), "{drill}");
+        assert_eq!(drill.embeddings, drill.back.1, "{drill}");
+    }
+    let (back, gone): (Vec<_>, Vec<_>) = report.drills.iter().map(|drill| (drill.back.1, drill.gone)).unzip();
+    assert!(back.iter().sum::<usize>() > 0 && gone.iter().sum::<usize>() > 0, "drills that show nothing: {report}");
+    assert!(report.drills.iter().any(|drill| drill.everything) && report.drills.iter().any(|drill| !drill.everything));
 }

@@ -1,10 +1,11 @@
-//! Copies of the data directory that are started beside the vault, with its root store.
+//! Copies of the data directory that are started beside the vault, with its root store; copies of its mirrors and backups with
+//! them.
 
 use std::fs;
 
-use rand::Rng;
+use rand::seq::IndexedRandom;
 
-use super::history::History;
+use super::history::{History, SOURCES};
 use crate::{Exited, Home};
 
 impl History {
@@ -25,8 +26,8 @@ impl History {
         let home = self.clone_of(newest);
         let exited = self.setup.clone().refuses_to_start_in(home).await;
         expect(&exited, &["is locked by another process"]);
-        if self.life > 0 {
-            let old = self.random.random_range(0..self.life);
+        let before = self.whole.partition_point(|image| *image < self.life);
+        if let Some(&old) = self.whole[..before].choose(&mut self.random) {
             self.stop().await;
             let before = self.roots_now();
             let home = self.clone_of(old);
@@ -44,28 +45,34 @@ impl History {
         let home = self.clone_of(self.images.len() - 1);
         let mut process = self.setup.spawn(&home);
         process.serving().await.unwrap_or_else(|exited| panic!("a copy of what is there starts: {}", exited.log));
-        self.images.take(&home.data());
+        self.images.take(home.path(), &SOURCES);
         process.terminate();
         process.exited().await;
-        self.images.take(&home.data());
+        self.images.take(home.path(), &SOURCES);
 
         let before = self.roots_now();
         let exited = self.vault.refuses_to_start().await;
         expect(&exited, &["take the vault over"]);
         assert_eq!(self.roots_now(), before, "who is fenced out touches no root");
         self.image_closed();
-        let data = self.vault.data_dir();
-        fs::rename(&data, data.with_extension("fenced")).unwrap();
-        fs::rename(home.data(), &data).unwrap();
-        fs::remove_dir_all(data.with_extension("fenced")).unwrap();
+        let fenced = self.vault.home().path().join("fenced");
+        fs::create_dir(&fenced).unwrap();
+        for folder in ["data", "mirror", "backups"] {
+            let (here, there) = (self.vault.home().path().join(folder), home.path().join(folder));
+            if here.exists() {
+                fs::rename(&here, fenced.join(folder)).unwrap();
+                fs::rename(there, here).unwrap();
+            }
+        }
+        fs::remove_dir_all(fenced).unwrap();
         self.start().await;
         "clones that took over"
     }
 
-    /// The data of an image, beside the root store as it is now.
+    /// What is in an image, beside the root store as it is now.
     fn clone_of(&self, image: usize) -> Home {
         let home = Home::new();
-        self.images.lay_out(image, &home.data());
+        self.images.lay_out(image, home.path());
         let original = self.vault.home();
         fs::copy(original.operator_key(), home.operator_key()).unwrap();
         let roots = home.root(0).parent().unwrap().to_owned();

@@ -9,6 +9,7 @@ use super::history::{History, is_death};
 use super::images::newest_log;
 use super::ledger::Change;
 use super::wal;
+use crate::failpoints::{OF_BACKUPS, OF_RESTORES};
 
 /// Steps at which the last batch was written and not synced.
 const UNSYNCED: [&str; 2] = ["commit-before-follow", "commit-before-sync"];
@@ -23,6 +24,19 @@ const WINDOW_MS: u64 = 400;
 impl History {
     /// Dies at a failpoint, the `nth` time it is reached; then once more there, in the recovery, if it gets there.
     pub(super) async fn die_at(&mut self, failpoint: &'static str, nth: u32) {
+        if OF_BACKUPS.contains(&failpoint) {
+            self.die_in_a_backup(failpoint).await;
+        } else if OF_RESTORES.contains(&failpoint) {
+            let name = self.restore(Some(failpoint)).await;
+            self.count(name);
+            self.count("deaths at a step");
+            self.image();
+        } else {
+            self.die_in_a_change(failpoint, nth).await;
+        }
+    }
+
+    async fn die_in_a_change(&mut self, failpoint: &'static str, nth: u32) {
         self.stop().await;
         self.arm(Some(&format!("{failpoint}={}*off->panic", nth - 1)));
         let mut unanswered = None;

@@ -6,12 +6,14 @@ use rocksdb::{DB, DBRecoveryMode, IteratorMode, Options};
 
 use crate::residue::files;
 
-/// Every row of every database in an image, as it was last written, with the database's folder.
+/// Every row of every database in an image, as it was last written, with the database's folder. A backup is none as it
+/// lies: its files are, which it shares with others.
 ///
 /// # Panics
 /// If one does not open.
 pub(super) fn rows(image: &Path) -> Vec<(PathBuf, Vec<u8>, Vec<u8>)> {
-    let databases = files(image).unwrap().into_iter().filter(|path| path.ends_with("CURRENT"));
+    let of_backup = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "private");
+    let databases = files(image).unwrap().into_iter().filter(|path| path.ends_with("CURRENT") && !of_backup(path));
     databases.flat_map(|path| rows_of(path.parent().unwrap())).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The life of a vault, and its images.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -8,13 +8,14 @@ use rand::distr::{Alphanumeric, SampleString};
 use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::images::Images;
+use super::known::{Known, Unanswered};
 use super::ledger::{Change, Message, Person, State, What};
 use super::moment::Moment;
 use super::roots::Roots;
 use super::seen::Seen;
+use super::tried::Tried;
 use crate::failpoints::FAILPOINTS;
 use crate::{Caller, Refusal, Setup, Tenant, Vault, request_id};
 use lethe_proto::v1::{self, ErasureState, ErrorReason};
@@ -27,8 +28,13 @@ pub(super) const TENANTS: [&str; 3] = ["bank", "casino", "exchange"];
 const PEOPLE: usize = 9;
 /// Templates that one may have.
 const TEMPLATES: usize = 4;
-/// Changes that are asked for at the same time.
-const BURST: std::ops::Range<usize> = 3..9;
+/// What a vault has below its home that others may get at: backups, two mirrors, the data with its write-ahead log. A mirror
+/// is imaged before the data, so that no image has one that is newer.
+pub(super) const SOURCES: [&str; 4] = ["backups", "mirror", "data/mirror", "data"];
+/// The mirrors: one is lost with the data.
+const MIRRORS: &str = "data/mirror:mirror";
+/// States of the data that may be put back.
+const CALM: usize = 8;
 /// The failpoint of an epoch that erases nothing.
 const REDRAWS_NOTHING: &str = "epoch-redraws-nothing=return";
 
@@ -47,13 +53,27 @@ pub struct History {
     seed: u64,
     faces: u64,
     /// What is armed in every life.
-    always: Option<&'static str>,
+    pub(super) always: Option<&'static str>,
+    pub(super) has_failpoints: bool,
     pub(super) images: Images,
     /// The first image of this life.
     pub(super) life: usize,
     /// Images that were taken while the database was closed.
     pub(super) closed: Vec<usize>,
+    /// Images of a vault that is all there.
+    pub(super) whole: Vec<usize>,
+    /// Images of a vault that was stopped with nothing on its way, and what the clients knew then.
+    pub(super) calm: VecDeque<(usize, Vec<Person>)>,
+    /// The data is lost, and not restored yet.
+    pub(super) disaster: bool,
+    /// What the clients knew when each backup was made that is kept.
+    pub(super) backups: BTreeMap<u32, Vec<Person>>,
+    /// What RocksDB said of compactions.
+    pub(super) compactions: HashSet<String>,
     pub(super) seen: Seen,
+    pub(super) tried: Tried,
+    pub(super) known: Known,
+    pub(super) unanswered: Unanswered,
     /// Every root there ever was. The adversary has no part of it: with them it is found out what there is to be
     /// opened.
     pub(super) all_roots: Roots,
@@ -79,6 +99,12 @@ pub struct Counts {
     pub burnt: usize,
     /// Failpoints that were not reached, with how often they should have been.
     pub unreached: Vec<(&'static str, u32)>,
+    /// Backups that share files with another.
+    pub incremental: usize,
+    /// Compactions of the database, and rows that they left behind: superseded, or deleted.
+    pub compactions: usize,
+    /// See there.
+    pub left_behind: u64,
 }
 
 impl History {
@@ -89,7 +115,8 @@ impl History {
 
     /// The same, served by a binary that was built with failpoints.
     pub async fn begin_with_failpoints(binary: PathBuf, seed: u64) -> Self {
-        Self::begin_with(Vault::setup().binary(binary), None, seed).await
+        let history = Self::begin_with(Vault::setup().binary(binary), None, seed).await;
+        Self { has_failpoints: true, ..history }
     }
 
     /// The same, but no epoch of it redraws a slot: rows are deleted, and that is called erasure.
@@ -99,7 +126,8 @@ impl History {
     }
 
     async fn begin_with(setup: Setup, always: Option<&'static str>, seed: u64) -> Self {
-        let setup = setup.set("limits.deadline_ms", 600_000);
+        // By names that hold wherever the vault's folder is: a vault knows its mirrors by their places, too.
+        let setup = setup.set("mirror.paths", MIRRORS).set("backup.path", "backups").set("limits.deadline_ms", 600_000);
         let vault = setup.clone().start().await;
         let mut tenants = Vec::new();
         for id in TENANTS {
@@ -124,10 +152,19 @@ impl History {
             seed,
             faces: 0,
             always,
+            has_failpoints: false,
             images: Images::new(),
             life: 0,
             closed: Vec::new(),
+            whole: Vec::new(),
+            calm: VecDeque::new(),
+            disaster: false,
+            backups: BTreeMap::new(),
+            compactions: HashSet::new(),
             seen: Seen::default(),
+            tried: Tried::default(),
+            known: Known::default(),
+            unanswered: Unanswered::default(),
             all_roots: Roots::default(),
             moments: Vec::new(),
             shredded: Vec::new(),
@@ -140,18 +177,16 @@ impl History {
 
     // ── images ──────────────────────────────────────────────────────────────────────────────────────
 
-    /// Folders whose every state the adversary has. Mirrors and backups belong here.
-    fn sources(&self) -> Vec<PathBuf> {
-        vec![self.vault.data_dir()]
-    }
-
-    /// Images everything that the adversary can get at.
+    /// Images everything that the adversary can get at, and lets them try.
     pub(super) fn image(&mut self) {
-        self.note_roots();
-        for source in self.sources() {
-            self.images.take(&source);
+        // A file that is read while an epoch ends may show neither root.
+        let mut roots = self.note_roots();
+        self.images.take(self.vault.home().path(), &SOURCES);
+        roots.extend(self.note_roots());
+        if !self.disaster {
+            self.whole.push(self.images.len() - 1);
         }
-        self.note_roots();
+        self.reckon_amid(&roots);
     }
 
     /// The same, while no process has the database open.
@@ -160,9 +195,11 @@ impl History {
         self.image();
     }
 
-    /// For the judge alone.
-    fn note_roots(&mut self) {
-        self.all_roots.extend(self.roots_now());
+    /// The roots as they are now; the judge keeps them all.
+    fn note_roots(&mut self) -> Roots {
+        let roots = self.roots_now();
+        self.all_roots.extend(roots.clone());
+        roots
     }
 
     /// The root store's file, as it is now.
@@ -177,6 +214,16 @@ impl History {
         self.life = self.images.len();
         self.vault.start().await;
         self.image();
+        self.note_compactions();
+    }
+
+    pub(super) async fn stop(&mut self) {
+        self.vault.stop().await;
+        self.image_closed();
+        if self.unanswered.is_none() {
+            self.calm.push_back((self.images.len() - 1, self.people.clone()));
+            self.calm.drain(..self.calm.len().saturating_sub(CALM));
+        }
     }
 
     /// Arms failpoints for the next start, beside those that always are.
@@ -203,7 +250,7 @@ impl History {
         (0..DIMENSION).map(|_| random.random_range(-3.0..3.0)).collect()
     }
 
-    pub(super) fn enroller(&self, person: usize) -> Caller {
+    fn enroller(&self, person: usize) -> Caller {
         self.tenants[self.people[person].tenant].enroller()
     }
 
@@ -293,12 +340,16 @@ impl History {
     ) -> Result<(), Refusal> {
         match answer {
             Ok(done) => {
+                self.unanswered.answered(change.person, change.what);
                 if let Some(receipt) = done.shredded() {
                     self.shredded.push((receipt.to_owned(), self.roots_now()));
                 }
                 self.people[change.person].apply(change.what, done);
             }
-            Err(refusal) if is_death(&refusal) => return Err(refusal),
+            Err(refusal) if is_death(&refusal) => {
+                self.unanswered.add(change.person, change.what);
+                return Err(refusal);
+            }
             Err(refusal) => panic!("{:?} was refused: {refusal}", change.what),
         }
         Ok(())
@@ -325,132 +376,9 @@ impl History {
         }
     }
 
-    // ── operations ──────────────────────────────────────────────────────────────────────────────────
-
-    /// One thing that happens, chosen at random, and an image.
-    pub(super) async fn operation(&mut self) {
-        let name = match self.random.random_range(0..100) {
-            0..55 => self.change().await,
-            55..58 => self.rotate().await,
-            58..62 => self.erase_and_wait().await,
-            62..77 => self.look().await,
-            77..78 => self.shred(None).await,
-            78..86 => self.burst(false).await,
-            86..89 => self.burst(true).await,
-            89..92 => self.restart().await,
-            92..95 => self.kill(1).await,
-            95..97 => self.kill(2).await,
-            97..99 => self.refuse_a_clone().await,
-            _ => self.give_way_to_a_clone().await,
-        };
-        self.count(name);
-        self.image();
-    }
-
     pub(super) fn count(&mut self, name: &'static str) {
         self.counts.operations += 1;
         *self.counts.by_name.entry(name).or_default() += 1;
-    }
-
-    async fn change(&mut self) -> &'static str {
-        let person = self.random.random_range(0..self.people.len());
-        let change = self.some_change(person);
-        let name = match change.what {
-            What::Enroll { .. } => "enrolments",
-            What::Replace { .. } => "replacements",
-            What::Delete(_) => "deletions",
-            What::Erase => "erasures",
-            What::Rotate => "rotations",
-        };
-        self.perform(change).await;
-        name
-    }
-
-    async fn rotate(&mut self) -> &'static str {
-        let person = self.random.random_range(0..self.people.len());
-        let change = self.new_rotation(person);
-        self.perform(change).await;
-        "rotations"
-    }
-
-    pub(super) async fn erase_and_wait(&mut self) -> &'static str {
-        let person = self.somebody_with_a_template(&[]).await;
-        let change = self.new_erasure(person, false);
-        self.perform(change).await;
-        "erasures"
-    }
-
-    /// A read: it leaves an entry in the log that is about a subject.
-    async fn look(&mut self) -> &'static str {
-        let person = self.somebody_with_a_template(&[]).await;
-        let place = *self.people[person].live_templates().choose(&mut self.random).unwrap();
-        let (tenant, id) = (&self.tenants[self.people[person].tenant], self.people[person].id.clone());
-        let face = self.vector(self.people[person].alive().unwrap().templates[place].face);
-        let found = match self.random.random_range(0..4) {
-            0 => tenant.analyst().search(&face).await.map(drop),
-            1 => tenant.privacy_officer().subject(&id).await.map(drop),
-            _ => tenant.authenticator().verify(&id, &face).await.map(drop),
-        };
-        found.expect("a read is answered");
-        "reads"
-    }
-
-    /// Changes of several people at the same time, which share batches and epochs; with the server killed in the
-    /// middle of them, or not.
-    async fn burst(&mut self, kill: bool) -> &'static str {
-        let number = self.random.random_range(BURST);
-        let people = (0..self.people.len()).choose_multiple(&mut self.random, number);
-        let mut changes: Vec<Change> = people.into_iter().map(|person| self.some_change(person)).collect();
-        let tasks: Vec<_> =
-            changes.iter().cloned().map(|change| tokio::spawn(async move { change.ask().await })).collect();
-        if kill {
-            tokio::time::sleep(std::time::Duration::from_micros(self.random.random_range(0..25_000))).await;
-            let process = i32::try_from(self.vault.pid().await).ok().and_then(Pid::from_raw).unwrap();
-            kill_process(process, Signal::KILL).unwrap();
-        }
-        let mut unanswered = Vec::new();
-        for (change, task) in changes.drain(..).zip(tasks) {
-            let answer = task.await.unwrap();
-            if let Err(refusal) = self.take_in(&change, answer) {
-                assert!(kill, "the server failed by itself at {:?}: {refusal}", change.what);
-                unanswered.push(change);
-            }
-        }
-        if kill {
-            self.vault.died().await;
-            self.died();
-            self.start().await;
-        }
-        // Who got no answer asks again.
-        for change in unanswered {
-            self.perform(change).await;
-        }
-        if kill { "bursts, killed" } else { "bursts" }
-    }
-
-    async fn restart(&mut self) -> &'static str {
-        self.stop().await;
-        self.start().await;
-        "restarts"
-    }
-
-    pub(super) async fn stop(&mut self) {
-        self.vault.stop().await;
-        self.image_closed();
-    }
-
-    /// `kill -9`; with a second one, in the middle of the recovery.
-    async fn kill(&mut self, times: usize) -> &'static str {
-        self.vault.kill().await;
-        self.died();
-        for _ in 1..times {
-            let mut process = self.setup.spawn(self.vault.home());
-            tokio::time::sleep(std::time::Duration::from_millis(self.random.random_range(0..200))).await;
-            process.kill().await;
-            self.died();
-        }
-        self.start().await;
-        if times > 1 { "kills, twice in a row" } else { "kills" }
     }
 
     // ── endings ─────────────────────────────────────────────────────────────────────────────────────

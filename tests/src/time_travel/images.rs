@@ -1,6 +1,6 @@
 //! What the adversary keeps: each file of each image, once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use super::seen::Seen;
 use super::wal;
 use crate::residue::files;
+
+/// How often an image is taken anew because files came and went meanwhile.
+const ATTEMPTS: usize = 50;
 
 /// Images of data directories, of mirrors and of backups: of any folder.
 ///
@@ -60,18 +63,28 @@ impl Images {
         Self { store, files: Vec::new(), newest: HashMap::new(), tables: HashMap::new(), images: Vec::new() }
     }
 
-    /// Images a folder, whatever is being done to it.
-    pub(super) fn take(&mut self, folder: &Path) {
-        let mut image = Image::new();
-        for path in files(folder).unwrap() {
-            match self.keep(&path) {
-                Ok(version) => image.push((path.strip_prefix(folder).unwrap().to_owned(), version)),
-                // Dropped between the listing and the copy, as it happens to any imager.
-                Err(failure) if failure.kind() == io::ErrorKind::NotFound => {}
-                Err(failure) => panic!("cannot image {}: {failure}", path.display()),
+    /// Images folders below a home, one after the other, whatever is being done to them.
+    pub(super) fn take(&mut self, home: &Path, folders: &[&str]) {
+        let mut listed = list(home, folders);
+        for _ in 0..ATTEMPTS {
+            let mut image = Image::new();
+            for path in &listed {
+                match self.keep(path) {
+                    Ok(version) => image.push((path.strip_prefix(home).unwrap().to_owned(), version)),
+                    // Dropped between the listing and the copy, as it happens to any imager.
+                    Err(failure) if failure.kind() == io::ErrorKind::NotFound => {}
+                    Err(failure) => panic!("cannot image {}: {failure}", path.display()),
+                }
             }
+            // Of a folder whose files changed names meanwhile no database may open.
+            let now = list(home, folders);
+            if now == listed {
+                self.images.push(image);
+                return;
+            }
+            listed = now;
         }
-        self.images.push(image);
+        panic!("{} does not come to rest", home.display());
     }
 
     fn keep(&mut self, path: &Path) -> io::Result<Version> {
@@ -145,7 +158,12 @@ impl Images {
 
     /// Makes the folder of an image again, to be used.
     pub(super) fn lay_out(&self, image: usize, folder: &Path) {
-        for (name, version) in &self.images[image] {
+        self.lay_out_below(image, folder, "");
+    }
+
+    /// The same of what was below a part of it.
+    pub(super) fn lay_out_below(&self, image: usize, folder: &Path, part: &str) {
+        for (name, version) in self.images[image].iter().filter(|(name, _)| name.starts_with(part)) {
             let (path, kept) = (folder.join(name), &self.files[version.file].kept);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             if is_table(name) {
@@ -170,6 +188,25 @@ impl Images {
             }
         }
     }
+}
+
+/// Files below these folders, each once, in the order of the folders. One that is not there has none.
+fn list(home: &Path, folders: &[&str]) -> Vec<PathBuf> {
+    let mut known = HashSet::new();
+    let mut listed = Vec::new();
+    for folder in folders.iter().map(|folder| home.join(folder)) {
+        let found = loop {
+            match files(&folder) {
+                Ok(found) => break found,
+                Err(failure) if failure.kind() == io::ErrorKind::NotFound && !folder.exists() => break Vec::new(),
+                // A folder in it went on the way.
+                Err(failure) if failure.kind() == io::ErrorKind::NotFound => {}
+                Err(failure) => panic!("cannot list {}: {failure}", folder.display()),
+            }
+        };
+        listed.extend(found.into_iter().filter(|path| known.insert(path.clone())));
+    }
+    listed
 }
 
 fn is_table(path: &Path) -> bool {
@@ -200,13 +237,13 @@ mod tests {
         let contents: [&[u8]; 5] = [b"", b"one", b"one, two", b"one, t", b"one, three"];
         for content in contents {
             fs::write(&log, content).unwrap();
-            images.take(folder.path());
+            images.take(folder.path(), &["db"]);
         }
         fs::write(&table, b"table").unwrap();
         fs::remove_file(&log).unwrap();
-        images.take(folder.path());
+        images.take(folder.path(), &["db"]);
         fs::remove_file(&table).unwrap();
-        images.take(folder.path());
+        images.take(folder.path(), &["db"]);
         let read = |image, name| {
             let folder = tempfile::tempdir().unwrap();
             images.lay_out(image, folder.path());

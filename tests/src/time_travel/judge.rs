@@ -5,108 +5,17 @@
 //! misses nothing.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use super::crypto::Key;
 use super::history::History;
-use super::ledger::{Person, State};
+use super::known::{Known, Standing, Whom};
+use super::ledger::Person;
 use super::moment::{Moment, vault_keys};
 use super::reach::{Effort, reach};
 use super::records::{Opener, applicant, remembered, template};
 use super::rows::{Home, Tree, kind};
 use super::seen::Seen;
-
-/// How many could be opened, of how many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Opened {
-    /// Opened.
-    pub opened: usize,
-    /// Of all.
-    pub all: usize,
-}
-
-impl Opened {
-    fn add(&mut self, opened: bool) {
-        self.opened += usize::from(opened);
-        self.all += 1;
-    }
-
-    /// Nothing was opened.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        self.opened == 0
-    }
-
-    /// Everything was, and there was something.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.opened == self.all && self.all > 0
-    }
-}
-
-impl fmt::Display for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.opened, self.all)
-    }
-}
-
-/// What the adversary opened at a moment, by what became of whom it is about.
-#[derive(Clone, Debug, Default)]
-pub struct Verdict {
-    /// Operations until then.
-    pub operations: usize,
-    /// Subjects and templates that are there.
-    pub live: Opened,
-    /// Erased subjects with all that was theirs; templates that were deleted or replaced.
-    pub erased: Opened,
-    /// What was written under slots of which no client ever heard: they were burnt.
-    pub burnt: Opened,
-    /// What is remembered of requests whose template was deleted or replaced, while its subject is there.
-    pub answers: Opened,
-    /// Entries of logs about subjects that are there: who it is, and what is sealed.
-    pub live_entries: Opened,
-    /// About erased subjects.
-    pub erased_entries: Opened,
-    /// About burnt slots.
-    pub burnt_entries: Opened,
-    /// What is nobody's: tenants, credentials, models, keys of logs.
-    pub administration: Opened,
-    /// The same, of tenants that are shredded.
-    pub shredded_administration: Opened,
-    /// Vault keys that the root unwraps, pages that open, versions of pages there are.
-    pub keys: (usize, usize, usize),
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (vault_keys, pages, versions) = self.keys;
-        write!(
-            f,
-            "after {} operations: records opened: {} live, {} erased, {} burnt, {} answers about erased templates of \
-             live subjects, {} of administration, {} of that of shredded tenants; log entries told: {} live, {} erased, {} burnt; {vault_keys} vault \
-             keys unwrapped, {pages} of {versions} page versions opened",
-            self.operations,
-            self.live,
-            self.erased,
-            self.burnt,
-            self.answers,
-            self.administration,
-            self.shredded_administration,
-            self.live_entries,
-            self.erased_entries,
-            self.burnt_entries,
-        )
-    }
-}
-
-/// What became of whom something is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Live,
-    Erased,
-    /// No client ever heard of it.
-    Nobodys,
-}
+use super::verdict::{Class, Verdict};
 
 /// Everything that was ever written, opened with every root there ever was.
 pub(super) struct Truth {
@@ -114,14 +23,30 @@ pub(super) struct Truth {
     pub(super) rows: Vec<Vec<u8>>,
     /// The subject's slot of each of [`Seen::entries`].
     entries: Vec<u64>,
+    /// Whose each row is.
+    whose: Vec<Whose>,
     /// Templates by tree and slot.
     templates: HashMap<(Tree, u64), [u8; 16]>,
+    /// Templates of which clients heard.
+    heard_of: HashMap<[u8; 16], Whom>,
     /// Names of tenants.
     tenants: HashMap<Tree, String>,
     /// Whose each subject's slot is: person and life.
     lives: HashMap<(Tree, u64), (usize, usize)>,
     /// Every key there ever was that leads to something.
     pub(super) keys: Vec<Key>,
+}
+
+/// Whose a row is.
+enum Whose {
+    /// A tenant's, or the vault's.
+    Tenant(Option<String>),
+    Person {
+        life: Option<Whom>,
+        /// The template that it is of; `None` in it if no client heard of that.
+        template: Option<Option<Whom>>,
+        answer: bool,
+    },
 }
 
 impl Truth {
@@ -145,17 +70,35 @@ impl Truth {
         let entries = entries.collect();
         let slots = reach.slots.values().flatten().copied();
         let keys = slots.chain(reach.page_keys.iter().copied()).chain(vault_keys).collect();
-        let (templates, tenants, lives) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let mut truth = Self { rows, entries, templates, tenants, lives, keys };
+        let (templates, heard_of) = (HashMap::new(), HashMap::new());
+        let (tenants, lives) = (HashMap::new(), HashMap::new());
+        let whose = Vec::new();
+        let mut truth = Self { rows, entries, whose, templates, heard_of, tenants, lives, keys };
         truth.tell_apart(seen, &history.people);
+        truth.whose = (0..seen.sealed.len()).map(|place| truth.whose(seen, place)).collect();
         truth
     }
 
+    fn whose(&self, seen: &Seen, place: usize) -> Whose {
+        let row = &seen.sealed[place];
+        let Home { tree, subject: Some(subject), thing, kind: of, .. } = row.home else {
+            return Whose::Tenant(self.tenants.get(&row.home.tree).cloned());
+        };
+        assert!(row.is_personal());
+        let answer = of == kind::REMEMBERED;
+        let template = match thing {
+            Some(thing) => self.templates.get(&(tree, thing.number)).copied(),
+            None => answer.then(|| remembered(&self.rows[place]).0),
+        };
+        let life = self.lives.get(&(tree, subject.number)).map(|(person, life)| (*person, *life, None));
+        Whose::Person { life, template: template.map(|id| self.heard_of.get(&id).copied()), answer }
+    }
+
     fn tell_apart(&mut self, seen: &Seen, people: &[Person]) {
-        let mut known = HashMap::new();
         for (person, Person { lives, .. }) in people.iter().enumerate() {
             for (life, templates) in lives.iter().map(|life| &life.templates).enumerate() {
-                known.extend(templates.iter().map(|template| (template.id, (person, life))));
+                let templates = (0..).zip(templates);
+                self.heard_of.extend(templates.map(|(place, template)| (template.id, (person, life, Some(place)))));
             }
         }
         let mut applicants = HashMap::new();
@@ -173,9 +116,9 @@ impl Truth {
                 let (id, _) = template(content);
                 let twice = self.templates.insert((tree, thing.number), id).is_some_and(|before| before != id);
                 assert!(!twice, "a slot is used once");
-                if let Some(life) = known.get(&id) {
-                    let before = self.lives.insert(subject, *life);
-                    assert!(before.is_none_or(|before| before == *life), "a slot is one person's");
+                if let Some((person, life, _)) = self.heard_of.get(&id).copied() {
+                    let before = self.lives.insert(subject, (person, life));
+                    assert!(before.is_none_or(|before| before == (person, life)), "a slot is one person's");
                 }
             }
         }
@@ -184,66 +127,60 @@ impl Truth {
         }
     }
 
-    /// What became of a template of which a client heard.
-    fn of_template(&self, people: &[Person], subject: (Tree, u64), id: [u8; 16]) -> Standing {
-        let Some((person, life)) = self.lives.get(&subject) else { return Standing::Nobodys };
-        // One that was enrolled after this moment.
-        let Some(life) = people[*person].lives.get(*life) else { return Standing::Nobodys };
-        let template = life.templates.iter().find(|template| template.id == id);
-        template.map_or(Standing::Nobodys, |template| standing(&template.state))
+    /// What a record is at a moment, by its place in the list of moments.
+    pub(super) fn record(&self, known: &Known, number: usize, moment: &Moment, place: usize) -> Class {
+        let (life, template, answer) = match &self.whose[place] {
+            Whose::Tenant(Some(tenant)) if moment.gone.contains(tenant) => return Class::ShreddedAdministration,
+            Whose::Tenant(Some(tenant)) if moment.going.contains(tenant) => return Class::Unsure,
+            Whose::Tenant(_) => return Class::Administration,
+            Whose::Person { life, template, answer } => (*life, *template, *answer),
+        };
+        // Whoever was enrolled after this moment is nobody yet.
+        let standing = |whom: Option<Whom>| whom.map_or(Standing::Nobodys, |whom| known.at(number, whom));
+        let of_subject = standing(life);
+        let of_template = template.map_or(of_subject, standing);
+        match (of_subject, of_template) {
+            (Standing::Live, Standing::Live) => Class::Live,
+            (Standing::Live, _) if answer => Class::Answer,
+            (Standing::Live, Standing::Erased) => Class::Erased,
+            // With the subject's key goes everything, whatever it is.
+            (Standing::Erased, _) if moment.amid => Class::Erased,
+            (Standing::Nobodys, _) | (_, Standing::Nobodys) => moment.nobodys(),
+            (Standing::Erased, _) => Class::Erased,
+            (Standing::Unsure, _) | (_, Standing::Unsure) => Class::Unsure,
+        }
     }
 
-    fn of_subject(&self, people: &[Person], subject: (Tree, u64)) -> Standing {
-        let Some((person, life)) = self.lives.get(&subject) else { return Standing::Nobodys };
-        people[*person].lives.get(*life).map_or(Standing::Nobodys, |life| standing(&life.state))
+    /// The same of a log entry.
+    pub(super) fn entry(&self, seen: &Seen, known: &Known, number: usize, moment: &Moment, place: usize) -> Class {
+        let life = self.lives.get(&(seen.entries[place].tree, self.entries[place]));
+        match life.map_or(Standing::Nobodys, |(person, life)| known.at(number, (*person, *life, None))) {
+            Standing::Live => Class::Live,
+            Standing::Erased => Class::Erased,
+            Standing::Nobodys => moment.nobodys(),
+            Standing::Unsure => Class::Unsure,
+        }
     }
 
-    /// Judges a moment.
-    pub(super) fn judge(&self, seen: &Seen, moment: &Moment) -> Verdict {
+    /// Judges a moment, by its place in the list of moments.
+    pub(super) fn judge(&self, seen: &Seen, known: &Known, number: usize, moment: &Moment) -> Verdict {
         let mut verdict = Verdict { operations: moment.operations, keys: moment.keys, ..Verdict::default() };
-        for (place, row) in seen.sealed.iter().enumerate().take(moment.written) {
-            let opened = moment.opened.contains(&place);
-            let Home { tree, subject: Some(subject), thing, .. } = row.home else {
-                let tenant = self.tenants.get(&row.home.tree);
-                match tenant.is_some_and(|tenant| moment.gone.contains(tenant)) {
-                    true => verdict.shredded_administration.add(opened),
-                    false => verdict.administration.add(opened),
-                }
-                continue;
-            };
-            assert!(row.is_personal());
-            let subject = (tree, subject.number);
-            let template = match (thing, row.home.kind) {
-                (Some(thing), _) => self.templates.get(&(tree, thing.number)).copied(),
-                (None, kind::REMEMBERED) => Some(remembered(&self.rows[place]).0),
-                (None, _) => None,
-            };
-            let of_subject = self.of_subject(&moment.people, subject);
-            let of_template = template.map_or(of_subject, |id| self.of_template(&moment.people, subject, id));
-            let count = match (of_subject, of_template, row.home.kind) {
-                (Standing::Live, Standing::Live, _) => &mut verdict.live,
-                (Standing::Live, _, kind::REMEMBERED) => &mut verdict.answers,
-                (Standing::Nobodys, _, _) | (_, Standing::Nobodys, _) => &mut verdict.burnt,
-                (Standing::Erased, _, _) | (Standing::Live, Standing::Erased, _) => &mut verdict.erased,
-            };
-            count.add(opened);
+        for place in 0..moment.written {
+            let class = self.record(known, number, moment, place);
+            verdict.of_records(class).add(moment.opened.contains(place));
         }
-        for (place, entry) in seen.entries.iter().enumerate().take(moment.logged) {
-            let count = match self.of_subject(&moment.people, (entry.tree, self.entries[place])) {
-                Standing::Live => &mut verdict.live_entries,
-                Standing::Erased => &mut verdict.erased_entries,
-                Standing::Nobodys => &mut verdict.burnt_entries,
-            };
-            count.add(moment.told.contains_key(&place));
+        for place in 0..moment.logged {
+            let class = self.entry(seen, known, number, moment, place);
+            verdict.of_entries(class).add(moment.told.contains(place));
         }
+        assert!(moment.amid || verdict.unsure.all == 0, "something is pending at a moment of reckoning: {verdict}");
         verdict
     }
 }
 
-fn standing(state: &State) -> Standing {
-    match state {
-        State::Live => Standing::Live,
-        State::Shredded => Standing::Erased,
-        State::Going(receipt) => panic!("{receipt} is pending at a moment of reckoning"),
+impl Moment {
+    /// What is of slots of which no client has heard: burnt, or in the middle of being handed out.
+    fn nobodys(&self) -> Class {
+        if self.amid { Class::Unsure } else { Class::Burnt }
     }
 }

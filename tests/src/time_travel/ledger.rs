@@ -54,7 +54,7 @@ pub(super) struct Change {
     pub(super) caller: Caller,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Enroll {
         face: u64,

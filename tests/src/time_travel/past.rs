@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::crypto::{Key, expand};
+use super::crypto::Key;
 use super::images::Images;
 use super::moment::vault_keys;
 use super::reach::{Effort, Reach, reach};
-use super::records::{Opener, applicant, record_key, template};
+use super::records::{Opener, applicant, audit_key, record_key, template};
 use super::roots::Roots;
 use super::rows::{Slot, Tree, kind};
 use super::seen::Seen;
@@ -55,7 +55,7 @@ impl Past {
     #[must_use]
     pub fn of(data: &Path, roots: &[PathBuf]) -> Self {
         let (mut images, mut seen, mut known) = (Images::new(), Seen::default(), Roots::default());
-        images.take(data);
+        images.take(data, &[""]);
         images.read_into(&mut seen);
         for path in roots {
             known.extend(Roots::read(&fs::read(path).unwrap()));
@@ -81,7 +81,7 @@ impl Past {
         let (tree, subject) = (row.home.tree, row.home.subject.unwrap());
         let of_slot = |slot| *self.reach.of(tree, slot).next().expect("a live slot has a key");
         let s = of_slot(subject);
-        let audit: Key = expand(&s, &[b"lethe/v1/audit"]);
+        let audit = audit_key(&s);
         let mut person = Person {
             keys: vec![("S".to_owned(), s.to_vec()), ("the audit key".to_owned(), audit.to_vec())],
             own: of_slot(Slot { number: 0, generation: 0 }),

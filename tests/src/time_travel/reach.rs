@@ -9,6 +9,8 @@ use super::seen::Seen;
 /// How hard is tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
+    /// As the format says, and only where it leads to a slot that rows name.
+    AsNeeded,
     /// As the format says: what a page says that was written, or what derives where none was.
     AsWritten,
     /// Also what would derive if a page that was written had not been.
@@ -81,7 +83,7 @@ impl Search<'_> {
         if opened {
             self.found.page_keys.insert(key);
         }
-        if !opened || self.effort != Effort::AsWritten {
+        if !opened || !matches!(self.effort, Effort::AsNeeded | Effort::AsWritten) {
             for digit in wanted {
                 let entry = expand(&key, &[b"lethe/v1/entry", &place.bytes(), &[digit as u8]]);
                 self.below(place, digit, entry);
@@ -94,9 +96,9 @@ impl Search<'_> {
         let Place { tree, height, level, index } = place;
         if height == 0 {
             let (height, level) = (digit as u8 + 1, digit as u8);
-            self.open.push((Place { tree, height, level, index: 0 }, key));
+            self.go(Place { tree, height, level, index: 0 }, key);
         } else if level > 0 {
-            self.open.push((Place { tree, height, level: level - 1, index: 64 * index + digit }, key));
+            self.go(Place { tree, height, level: level - 1, index: 64 * index + digit }, key);
         } else {
             let slot = 64 * index + digit;
             if !self.seen.slots.get(&tree).is_some_and(|wanted| wanted.contains(&slot)) {
@@ -108,6 +110,12 @@ impl Search<'_> {
                 let tenants = self.seen.slots.keys().filter(|tenant| tenant.number == slot);
                 self.open.extend(tenants.map(|tenant| (head(*tenant), key)));
             }
+        }
+    }
+
+    fn go(&mut self, place: Place, key: Key) {
+        if self.effort != Effort::AsNeeded || !self.digits(place).is_empty() {
+            self.open.push((place, key));
         }
     }
 

@@ -9,6 +9,7 @@ use super::crypto::{Key, SealKey, canonical, derive, expand, unseal};
 use super::reach::Reach;
 use super::rows::{Home, Slot, Tree, kind};
 use super::seen::{Entry, Sealed, Seen};
+use super::tried::Pair;
 
 /// Opens rows with whatever keys are within reach.
 pub(super) struct Opener<'a> {
@@ -34,29 +35,37 @@ impl<'a> Opener<'a> {
 
     /// What a row holds, if any of the keys opens it.
     pub(super) fn open(&self, row: &Sealed) -> Option<Vec<u8>> {
-        let home = &row.home;
-        let model = match home.profile {
-            Some(profile) => self.models.get(&(home.tree, profile))?,
-            None => "",
-        };
-        let own = Slot { number: 0, generation: 0 };
-        for subject in self.reach.of(home.tree, home.subject.unwrap_or(own)) {
-            match home.thing {
-                None => {
-                    if let Some(opened) = open_record(row, subject, model) {
-                        return Some(opened);
-                    }
-                }
-                Some(thing) => {
-                    for thing in self.reach.of(home.tree, thing) {
-                        if let Some(opened) = open_record(row, &[*subject, *thing].concat(), model) {
-                            return Some(opened);
-                        }
-                    }
-                }
-            }
+        self.pairs(row).find_map(|pair| self.open_with(row, &pair))
+    }
+
+    /// Whether these keys open a row.
+    pub(super) fn opens(&self, row: &Sealed, pair: &Pair) -> bool {
+        self.open_with(row, pair).is_some()
+    }
+
+    /// Keys within reach that a row may be sealed under; none where its model is not known.
+    pub(super) fn pairs(&self, row: &Sealed) -> impl Iterator<Item = Pair> {
+        let Home { tree, subject, thing, .. } = row.home;
+        let subject = subject.unwrap_or(Slot { number: 0, generation: 0 });
+        let subjects = self.reach.of(tree, subject).filter(|_| self.model(row).is_some());
+        subjects.flat_map(move |subject| {
+            let things = thing.into_iter().flat_map(move |thing| self.reach.of(tree, thing));
+            let alone = thing.is_none().then_some((*subject, None));
+            things.map(|thing| (*subject, Some(*thing))).chain(alone)
+        })
+    }
+
+    fn open_with(&self, row: &Sealed, (subject, thing): &Pair) -> Option<Vec<u8>> {
+        let keys = [&subject[..], thing.as_ref().map_or(&[][..], |thing| &thing[..])].concat();
+        open_record(row, &keys, self.model(row)?)
+    }
+
+    /// The model that a row's AAD names.
+    fn model(&self, row: &Sealed) -> Option<&str> {
+        match row.home.profile {
+            Some(profile) => self.models.get(&(row.home.tree, profile)).map(String::as_str),
+            None => Some(""),
         }
-        None
     }
 
     /// Whom entries of the logs are about, as far as it can be told: places in [`Seen::entries`], with the subject's slot
@@ -67,10 +76,9 @@ impl<'a> Opener<'a> {
         let mut told = HashMap::new();
         for (place, entry) in self.seen.entries.iter().enumerate() {
             let origin = self.seen.origins[&entry.tree].as_bytes();
-            let message = [origin, &entry.index.to_be_bytes()].concat();
             let whose = keys.get(&entry.tree).into_iter().flatten();
             for (slot, key, mac) in whose {
-                if hmac::sign(mac, &message).as_ref() == entry.pseudonym {
+                if tells(self.seen, mac, entry) {
                     told.insert(place, (*slot, sealed_fields(entry, key, origin)));
                 }
             }
@@ -82,11 +90,22 @@ impl<'a> Opener<'a> {
         let subjects = self.seen.subjects.get(&tree);
         let of_subjects = slots.into_iter().filter(|(slot, _)| subjects.is_some_and(|known| known.contains(slot)));
         let audit = of_subjects.map(|(slot, key)| {
-            let key: Key = expand(&key, &[b"lethe/v1/audit"]);
+            let key = audit_key(&key);
             (slot, key, hmac::Key::new(hmac::HMAC_SHA256, &key))
         });
         audit.collect()
     }
+}
+
+/// The key of log entries about a subject.
+pub(super) fn audit_key(subject: &Key) -> Key {
+    expand(subject, &[b"lethe/v1/audit"])
+}
+
+/// Whether an entry is about whose audit key this is.
+pub(super) fn tells(seen: &Seen, audit: &hmac::Key, entry: &Entry) -> bool {
+    let message = [seen.origins[&entry.tree].as_bytes(), &entry.index.to_be_bytes()].concat();
+    hmac::sign(audit, &message).as_ref() == entry.pseudonym
 }
 
 fn open_record(row: &Sealed, keys: &[u8], model: &str) -> Option<Vec<u8>> {

@@ -10,23 +10,27 @@ use rand::seq::{IndexedRandom, IteratorRandom};
 
 use super::crypto::Key;
 use super::database;
+use super::drill::Drill;
 use super::history::{Counts, DIMENSION, History};
-use super::judge::{Truth, Verdict};
+use super::judge::Truth;
 use super::ledger::{State, Template};
+use super::moment::Moment;
 use super::reach::Effort;
 use super::records::{remembered, request_digest, template};
+use super::reported::Record;
 use super::rows::{RowKey, Wrapped, kind};
-use crate::failpoints::{AT_START, AT_WORK};
+use super::verdict::Verdict;
+use crate::failpoints::{AT_START, AT_WORK, OF_BACKUPS, OF_MIRRORS, OF_RESTORES};
 use crate::residue::{Needles, Scanner};
 
 /// Moments at which the adversary tries.
 const RECKONINGS: usize = 6;
 /// Images of an open database, and of a closed one, that RocksDB opens.
-const OPENED: usize = 40;
-/// Operations from one blow to the next: a death at a step, an aborted epoch, a clone.
+const OPENED: usize = 24;
+/// Operations from one blow to the next, at most: a death at a step, an aborted epoch, a clone.
 const SPACING: usize = 12;
-/// What a tenant's end is counted as.
-const SHREDDED: &str = "tenants shredded";
+/// Moments that are shown, of those that are wrong.
+const SHOWN: usize = 5;
 /// People and faces that are looked for in clear.
 const LOOKED_FOR: usize = 16;
 
@@ -35,8 +39,17 @@ const LOOKED_FOR: usize = 16;
 pub struct Report {
     /// What happened.
     pub counts: Counts,
-    /// What the adversary opened, at each moment at which they tried; the last is the end.
+    /// What the adversary opened, at each moment of which nothing was on its way; the last is the end.
     pub verdicts: Vec<Verdict>,
+    /// The same at each image, whatever was on its way: how many there were, and what was opened at all of them.
+    pub amid: (usize, Verdict),
+    /// Images at which something was open that must not be, or closed that must not be. A vault that erases by deleting
+    /// rows has some.
+    pub wrong: Vec<Verdict>,
+    /// What became of each record and each log entry that was ever written.
+    pub every: Vec<Record>,
+    /// What came of restoring each backup, from the same end.
+    pub drills: Vec<Drill>,
     /// Images that were taken.
     pub images: usize,
     /// Files that differ, and their bytes.
@@ -70,12 +83,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { operations, by_name, deaths, aborted, burnt, unreached } = &self.counts;
+        let Counts { operations, by_name, deaths, aborted, burnt, unreached, incremental, compactions, left_behind } =
+            &self.counts;
         let by_name: Vec<String> = by_name.iter().map(|(name, number)| format!("{number} {name}")).collect();
         let (files, bytes) = self.kept;
         writeln!(f, "{operations} operations: {}", by_name.join(", "))?;
         writeln!(f, "{deaths} deaths; {aborted} epochs and {burnt} enrolments lost to a power cut")?;
         writeln!(f, "{} failpoints not reached: {unreached:?}", unreached.len())?;
+        writeln!(f, "{incremental} backups share files with another")?;
+        writeln!(f, "{compactions} compactions of the database, which left {left_behind} superseded rows behind")?;
         writeln!(f, "{} images of {files} files, {} KiB; {} opened by RocksDB", self.images, bytes >> 10, self.opened)?;
         writeln!(f, "{} records about people; {} embeddings recovered", self.records, self.embeddings)?;
         writeln!(f, "{} guesses of erased faces confirmed by what is remembered of a request", self.confirmed)?;
@@ -86,6 +102,14 @@ impl fmt::Display for Report {
         for verdict in &self.verdicts {
             writeln!(f, "{verdict}")?;
         }
+        let (images, amid) = &self.amid;
+        writeln!(f, "at each of {images} images, added up, and {} of them wrong: {amid}", self.wrong.len())?;
+        for verdict in self.wrong.iter().take(SHOWN) {
+            writeln!(f, "wrong: {verdict}")?;
+        }
+        for drill in &self.drills {
+            writeln!(f, "{drill}")?;
+        }
         Ok(())
     }
 }
@@ -94,18 +118,20 @@ impl History {
     /// Lives through a history of so many operations, with a death at each durable step if the binary has failpoints,
     /// and lets the adversary try at several moments and at the end.
     pub async fn live(&mut self, operations: usize, with_failpoints: bool) {
-        let steps: Vec<&str> = AT_START.into_iter().chain(AT_WORK).collect();
+        let steps = [&AT_START[..], &AT_WORK, &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES].concat();
+        let round = steps.len() + 4;
+        let rounds = usize::from(with_failpoints);
+        let spacing = (operations / (round + 4)).clamp(1, SPACING);
         let (mut reckonings, mut blows) = (1, 0);
-        while self.counts.operations < operations {
+        while self.counts.operations < operations || blows < rounds * round {
             let done = self.counts.operations;
             if done >= reckonings * operations / RECKONINGS {
                 self.reckon(Effort::Derived).await;
                 reckonings += 1;
-            } else if with_failpoints && done >= blows * SPACING {
+            } else if with_failpoints && done >= blows * spacing {
                 // At the first time, and when they come round again, at some later one.
-                let round = blows / (steps.len() + 4);
-                let nth = if round == 0 { 1 } else { self.random.random_range(1..6) };
-                let blow = blows % (steps.len() + 4);
+                let nth = if blows < round { 1 } else { self.random.random_range(1..6) };
+                let blow = blows % round;
                 match blow.checked_sub(steps.len()) {
                     None => self.die_at(steps[blow], nth).await,
                     Some(0) => self.abort_and_grow().await,
@@ -119,15 +145,12 @@ impl History {
                     Some(_) => self.meet_clones().await,
                 }
                 blows += 1;
-            } else if done >= operations / 2 && !self.counts.by_name.contains_key(SHREDDED) {
-                // Chance may have left it out until here.
-                let name = self.shred(None).await;
-                self.count(name);
-                self.image();
             } else {
                 self.operation().await;
             }
         }
+        self.what_is_missing().await;
+        self.something_to_drill().await;
     }
 
     /// Ends the history, and reports.
@@ -138,7 +161,21 @@ impl History {
         self.images.read_into(&mut self.seen);
         let last = self.images.len() - 1;
         let truth = Truth::of(&self);
-        let verdicts: Vec<Verdict> = self.moments.iter().map(|moment| truth.judge(&self.seen, moment)).collect();
+        let (mut verdicts, mut amid, mut wrong) = (Vec::new(), (0, Verdict::default()), Vec::new());
+        for (number, moment) in self.moments.iter().enumerate() {
+            let verdict = truth.judge(&self.seen, &self.known, number, moment);
+            if !moment.amid {
+                verdicts.push(verdict);
+                continue;
+            }
+            amid.0 += 1;
+            amid.1.sum(&verdict);
+            if !verdict.nothing_erased() || !verdict.everything_live() {
+                wrong.push(verdict);
+            }
+        }
+        // Where keys stay, whoever was erased would come back.
+        let drills = if self.always.is_none() { self.drill(&truth).await } else { Vec::new() };
         let scanner = self.needles().scanner();
         let residues = self.look_in_clear(&scanner, &truth);
         let shredded = self.roots_were_gone();
@@ -154,8 +191,18 @@ impl History {
             shredded,
             took: [lived, ended.elapsed()],
             residues,
+            every: self.every_record(&truth),
             verdicts,
+            amid,
+            wrong,
+            drills,
         }
+    }
+
+    /// The last moment of which nothing was on its way, and its place.
+    pub(super) fn last(&self) -> (usize, &Moment) {
+        let mut settled = self.moments.iter().enumerate().filter(|(_, moment)| !moment.amid);
+        settled.next_back().expect("the adversary tries at the end")
     }
 
     /// Opens images with RocksDB. Every row that they show was read from the logs, so what is searched is complete; and
@@ -172,10 +219,12 @@ impl History {
             let rows = database::rows(folder.path());
             assert!(!rows.is_empty(), "image {image} is empty");
             for (_, key, value) in &rows {
-                assert!(self.seen.knows(key, value), "a row of image {image} was in no log: {key:02x?}");
+                // A restore opens the database several times, and each time its log becomes tables.
+                let known = matches!(RowKey::parse(key), RowKey::Plain) || self.seen.knows(key, value);
+                assert!(known, "a row of image {image} was in no log: {key:02x?}");
             }
             if image == last {
-                let data = folder.path().join("db");
+                let data = folder.path().join("data/db");
                 let keys = rows.iter().filter(|(database, ..)| *database == data).map(|(_, key, _)| key);
                 let templates = keys
                     .filter(|key| matches!(RowKey::parse(key), RowKey::Sealed(home) if home.kind == kind::TEMPLATE));
@@ -211,7 +260,7 @@ impl History {
         looked
     }
 
-    fn live_templates(&self) -> HashSet<[u8; 16]> {
+    pub(super) fn live_templates(&self) -> HashSet<[u8; 16]> {
         let lives = self.people.iter().flat_map(|person| &person.lives).filter(|life| life.state == State::Live);
         let templates = lives.flat_map(|life| &life.templates).filter(|template| template.state == State::Live);
         templates.map(|template| template.id).collect()
@@ -219,10 +268,10 @@ impl History {
 
     /// Embeddings that the adversary has at the end: each is the one that was enrolled.
     fn recovered(&self, truth: &Truth) -> usize {
-        let last = self.moments.last().expect("the adversary tries at the end");
+        let (_, last) = self.last();
         let mut recovered = 0;
         for (place, row) in self.seen.sealed.iter().enumerate() {
-            if row.home.kind == kind::TEMPLATE && last.opened.contains(&place) {
+            if row.home.kind == kind::TEMPLATE && last.opened.contains(place) {
                 let (id, components) = template(&truth.rows[place]);
                 let lives = self.people.iter().flat_map(|person| &person.lives);
                 let known = lives.flat_map(|life| &life.templates).find(|template| template.id == id);
@@ -237,11 +286,11 @@ impl History {
 
     /// Erased faces of live subjects that a guess finds again in the digest of the request that enrolled them.
     fn confirmed(&self, truth: &Truth) -> usize {
-        let last = self.moments.last().expect("the adversary tries at the end");
-        let opened = last.opened.iter().filter(|place| self.seen.sealed[**place].home.kind == kind::REMEMBERED);
-        let answers: HashMap<[u8; 16], String> = opened.map(|place| remembered(&truth.rows[*place])).collect();
+        let (_, last) = self.last();
+        let opened = last.opened.iter().filter(|place| self.seen.sealed[*place].home.kind == kind::REMEMBERED);
+        let answers: HashMap<[u8; 16], String> = opened.map(|place| remembered(&truth.rows[place])).collect();
         let mut confirmed = 0;
-        for person in &last.people {
+        for person in &self.people {
             for life in person.lives.iter().filter(|life| life.state == State::Live) {
                 for template in life.templates.iter().filter(|template| template.state != State::Live) {
                     let Some(digest) = answers.get(&template.id) else { continue };
@@ -258,7 +307,7 @@ impl History {
     }
 
     /// A face as the vault keeps it.
-    fn kept(&self, face: u64) -> Vec<f32> {
+    pub(super) fn kept(&self, face: u64) -> Vec<f32> {
         let embedding = Embedding::parse("", self.vector(face), DIMENSION).unwrap();
         embedding.components().to_vec()
     }

@@ -18,6 +18,7 @@ impl History {
         let mut answer = None;
         if let Some(failpoint) = failpoint {
             self.stop().await;
+            self.unanswered.tenant = Some(place);
             // What a start reaches, too, is left alone a few times.
             let spared = if failpoint.starts_with("epoch-") { 0 } else { self.random.random_range(1..7) };
             self.arm(Some(&format!("{failpoint}={spared}*off->panic")));
@@ -45,14 +46,15 @@ impl History {
         if erasure.state() == v1::ErasureState::Shredded {
             self.shredded.push((erasure.receipt.clone(), self.roots_now()));
         }
-        self.image();
         for person in self.people.iter_mut().filter(|person| person.tenant == place) {
             person.lose_tenant(&erasure);
         }
+        self.pending_tenants.push((id, erasure.receipt));
+        self.unanswered.tenant = None;
+        self.image();
         let successor =
             new_tenant(&self.vault, &format!("{}-{}", super::history::TENANTS[place], self.former.len())).await;
         self.former.push(std::mem::replace(&mut self.tenants[place], successor));
-        self.pending_tenants.push((id, erasure.receipt));
         "tenants shredded"
     }
 
