@@ -46,4 +46,5 @@ calls! {
     VerifyBackupRequest -> Backup = "BackupService/VerifyBackup";
     PruneBackupsRequest -> PruneBackupsResponse = "BackupService/PruneBackups";
     ListMirrorsRequest -> ListMirrorsResponse = "BackupService/ListMirrors";
+    GetRootStatusRequest -> RootStatus = "RootService/GetRootStatus";
 }

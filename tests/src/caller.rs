@@ -499,6 +499,15 @@ impl Caller {
         Ok(self.ask(v1::ListMirrorsRequest { purpose, ..Default::default() }).await?.mirrors)
     }
 
+    /// How the vault's root store stands.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn root_status(&self) -> Answer<v1::RootStatus> {
+        let (name, purpose) = ("vault/rootStatus".to_owned(), Purpose::Administration.into());
+        self.ask(v1::GetRootStatusRequest { name, purpose }).await
+    }
+
     // ── names ───────────────────────────────────────────────────────────────────────────────────────
 
     /// `tenants/{tenant}`.

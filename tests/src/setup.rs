@@ -114,6 +114,12 @@ impl Setup {
         self
     }
 
+    /// Serves metrics on a free loopback port ([`Vault::metrics`]).
+    #[must_use]
+    pub fn metrics(self) -> Self {
+        self.set("metrics.listen", "127.0.0.1:0")
+    }
+
     /// Keeps mirror and backups in folders of their own ([`Home::mirror`], [`Home::backups`]) beside the data directory,
     /// instead of a mirror in it and no backups.
     #[must_use]

@@ -217,6 +217,18 @@ impl Vault {
         client.check(request).await.unwrap().into_inner().status()
     }
 
+    /// Where the server's metrics are, which must have been asked for ([`crate::Setup::metrics`]).
+    pub async fn metrics_address(&self) -> std::net::SocketAddr {
+        let told = self.told().await;
+        let address = told["metrics"].as_str().expect("the server tells where its metrics are");
+        address.trim_start_matches("http://").trim_end_matches("/metrics").parse().unwrap()
+    }
+
+    /// The server's metrics as they are now.
+    pub async fn metrics(&self) -> crate::Metrics {
+        crate::metrics::read(self.metrics_address().await)
+    }
+
     async fn take(&self) -> Process {
         let process = self.process.lock().await.take().expect("the server is not running");
         self.wire.disconnect();

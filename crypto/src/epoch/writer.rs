@@ -113,6 +113,23 @@ impl<J: Journal> EpochWriter<J> {
         self.state.retiring.as_ref()
     }
 
+    /// Looks whether the root store answers, is still claimed for this vault and holds the committed root, and gives how
+    /// many roots it holds that belong to no epoch. Changes nothing, and asks little: it may be done again and again.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`], [`Error::ForeignVault`], [`Error::Unclaimed`], [`Error::RootMissing`]. Whatever the root store
+    /// answers.
+    pub async fn look(&self) -> Result<usize> {
+        self.claim().check(self.roots.claimed().await?.as_ref())?;
+        let held = self.roots.epochs().await?;
+        let retiring = self.state.retiring.as_ref().map(|retiring| retiring.root);
+        let others = held.iter().filter(|root| **root != self.epoch.root && Some(**root) != retiring).count();
+        if !held.contains(&self.epoch.root) {
+            return Err(Error::RootMissing { root: self.epoch.root, epoch: self.epoch.number, held: others });
+        }
+        Ok(others)
+    }
+
     /// Commits one epoch that erases `redraw`, and destroys the one before. An epoch that is still
     /// retiring is finished first.
     ///

@@ -389,6 +389,16 @@ pub(crate) const TABLE: &[Row] = &[
         purposes: &[Administration],
         request: |_, purpose| v1::ListMirrorsRequest { purpose: purpose.into(), ..Default::default() }.encode_to_vec(),
     },
+    Row {
+        method: "RootService/GetRootStatus",
+        roles: &[],
+        operator: true,
+        purposes: &[Administration],
+        request: |_, purpose| {
+            let name = "vault/rootStatus".to_owned();
+            v1::GetRootStatusRequest { name, purpose: purpose.into() }.encode_to_vec()
+        },
+    },
 ];
 
 impl Row {

@@ -109,6 +109,12 @@ async fn a_name_of_another_form_is_refused() {
         verdict.on(&format!("parent {name:?}"), bank.enroller().ask(request).await, &malformed("parent"));
         checked += 2;
     }
+    for name in ["vault", "vault/root", "vault/rootStatus/", "tenants/bank/rootStatus"].map(str::to_owned) {
+        let request = v1::GetRootStatusRequest { name: name.clone(), purpose };
+        let answer = scene.vault.operator().ask(request).await;
+        verdict.on(&format!("root status {name:?}"), answer, &malformed("name"));
+        checked += 1;
+    }
     let subjects = [
         "tenants/bank",
         "tenants/bank/subjects",

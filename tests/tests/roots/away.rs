@@ -1,6 +1,6 @@
 //! A root store that is away: nothing is promised meanwhile, nothing else stands still, and nothing is lost.
 
-use lethe_proto::v1::ErasureState;
+use lethe_proto::v1::{ErasureState, RootStoreState};
 use lethe_roots_testing::secret;
 use lethe_tests::Vault;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -16,15 +16,33 @@ on_every_store!(while_the_store_is_away:
 );
 
 async fn while_the_store_is_away(mut device: Device) {
-    let mut stage = Stage::with(device.alone(Vault::setup()).set("limits.deadline_ms", 10_000)).await;
+    let setup =
+        device.alone(Vault::setup()).metrics().set("limits.deadline_ms", 10_000).set("root.probe_interval_s", 1);
+    let mut stage = Stage::with(setup).await;
     for _ in 0..4 {
         stage.enroll().await;
     }
     stage.erase().await;
+    let status = stage.root_status().await;
+    assert_eq!(
+        (status.state(), status.pending_count, status.claimed),
+        (RootStoreState::Working, 0, true),
+        "{status:?}"
+    );
+    assert_eq!((status.store.as_str(), status.moving_from.as_str(), status.epoch), (device.name(), "", 1));
+    for code in device.statements().unwrap() {
+        assert!(status.medium_statements.iter().any(|said| said == code), "{code}: {status:?}");
+    }
 
+    // Nobody needs it yet, and whoever runs the vault hears of it all the same.
     device.take_away();
+    stage.roots_are(ServingStatus::NotServing).await;
+    let status = stage.root_status().await;
+    assert_eq!((status.state(), status.pending_count), (RootStoreState::Failing, 0), "{status:?}");
+    assert!(status.fault.contains(device.complaint()), "{status:?}");
+
     let pending = stage.ask_to_erase(true).await;
-    stage.logs("erasures stay pending").await;
+    stage.logs("an epoch cannot be committed").await;
     stage.logs(device.complaint()).await;
     assert_eq!(stage.state(&pending).await, ErasureState::Pending);
     // Who waits is told the truth, too.
@@ -34,12 +52,34 @@ async fn while_the_store_is_away(mut device: Device) {
     // Everybody else is served.
     let new = stage.enroll().await;
     assert!(stage.finds(new).await && stage.recognises(new).await && stage.recognises(3).await);
-    assert_eq!(stage.vault.health("").await, ServingStatus::Serving);
+    for service in ["", "lethe.v1.Mirrors", "lethe.v1.IdentificationService"] {
+        assert_eq!(stage.vault.health(service).await, ServingStatus::Serving, "{service}");
+    }
+    assert_eq!(stage.vault.health("lethe.v1.Roots").await, ServingStatus::NotServing);
     assert_eq!(stage.state(&pending).await, ErasureState::Pending);
+    let status = stage.root_status().await;
+    assert_eq!((status.state(), status.pending_count), (RootStoreState::Failing, 2), "{status:?}");
+    let metrics = stage.vault.metrics().await;
+    for (name, value) in [("erasures_pending", 2.0), ("root_store_failing", 1.0), ("epochs_ended_total", 1.0)] {
+        assert_eq!(metrics.value(&format!("lethe_{name}")), value, "{name}");
+    }
+    for name in ["erasures_oldest_pending_seconds", "root_store_failing_for_seconds", "root_store_failures_total"] {
+        assert!(metrics.value(&format!("lethe_{name}")) > 0.0, "{name}");
+    }
 
     device.bring_back();
     stage.shredded(&pending).await;
     stage.shredded(&waited.receipt).await;
+    stage.roots_are(ServingStatus::Serving).await;
+    let status = stage.root_status().await;
+    assert_eq!(
+        (status.state(), status.pending_count, status.claimed),
+        (RootStoreState::Working, 0, true),
+        "{status:?}"
+    );
+    assert!(status.fault.contains(device.complaint()), "what was is still told: {status:?}");
+    let metrics = stage.vault.metrics().await;
+    assert_eq!((metrics.value("lethe_erasures_pending"), metrics.value("lethe_root_store_failing")), (0.0, 0.0));
 
     // It goes again, and the server with it, which does not start without it.
     let last = {
@@ -86,6 +126,33 @@ async fn a_token_of_the_server_that_is_not_valid_any_more() {
     device.bao().renew_token();
     stage.vault.start().await;
     stage.shredded(&pending).await;
+    stage.everything_is_as_it_must_be().await;
+}
+
+/// Its epoch is committed, and the old root stays. Whoever counts must not forget it with a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_root_that_stays_is_counted_after_a_restart_too() {
+    if lethe_roots_testing::skipped() {
+        return;
+    }
+    let device = Device::server();
+    let mut stage = Stage::on(&device).await;
+    for _ in 0..3 {
+        stage.enroll().await;
+    }
+    device.bao().forbid_deletion();
+    let committed = stage.ask_to_erase(true).await;
+    stage.logs("an old root cannot be destroyed").await;
+    let accepted = stage.ask_to_erase(true).await;
+    let oldest = stage.root_status_is(|status| status.pending_count == 2).await.oldest_pending_time;
+    stage.vault.restart().await;
+    let status = stage.root_status_is(|status| status.state() == RootStoreState::Failing).await;
+    assert_eq!((status.pending_count, status.oldest_pending_time), (2, oldest), "{status:?}");
+    assert!(status.fault.contains("the server forbids"), "{status:?}");
+    device.bao().allow();
+    stage.shredded(&committed).await;
+    stage.shredded(&accepted).await;
+    assert_eq!(stage.root_status_is(|status| status.pending_count == 0).await.orphan_count, 0);
     stage.everything_is_as_it_must_be().await;
 }
 

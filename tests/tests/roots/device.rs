@@ -1,9 +1,12 @@
 //! Where a vault's roots are, and how a server is told.
 
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use lethe_roots_testing::{Bao, LABEL, SoftHsm, Swtpm, module};
+use lethe_roots_testing::{Bao, LABEL, SECRET, SoftHsm, Swtpm, module};
 use lethe_tests::Setup;
+use ring::hmac;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// A root store, empty at first.
@@ -170,6 +173,68 @@ impl Device {
         }
     }
 
+    /// It is there, and answers nothing.
+    pub(crate) fn hang(&self) {
+        match self {
+            Self::Files(_) | Self::Token(_) => panic!("no program that could be stopped"),
+            Self::Server(bao) => bao.hang(),
+            Self::Tpm(tpm) => tpm.hang(),
+        }
+    }
+
+    /// It answers again.
+    pub(crate) fn go_on(&self) {
+        match self {
+            Self::Files(_) | Self::Token(_) => panic!("it never hung"),
+            Self::Server(bao) => bao.go_on(),
+            Self::Tpm(tpm) => tpm.go_on(),
+        }
+    }
+
+    /// Puts a root into it, past every vault, in the store's own way.
+    pub(crate) fn plant(&self, id: [u8; 16]) {
+        match self {
+            Self::Files(files) => {
+                let file = std::fs::OpenOptions::new().read(true).write(true).open(files.path()).unwrap();
+                let blocks = std::fs::read(files.path()).unwrap();
+                let free = blocks.chunks(BLOCK).position(|block| block.iter().all(|byte| *byte == 0)).unwrap();
+                // Made, and never used.
+                let mut slot = [b"LETHE-RT".as_slice(), &[1, 1], &[0; 6], &id, &[9; 32]].concat();
+                slot.extend_from_slice(&Sha256::digest(&slot));
+                file.write_all_at(&slot, (free * BLOCK) as u64).unwrap();
+                file.sync_all().unwrap();
+            }
+            Self::Token(token) => token.import("lethe root", &id),
+            Self::Server(bao) => {
+                let path = format!("transit/keys/lethe-{}", hex::encode(id));
+                bao.api("POST", &path, &serde_json::json!({ "type": "aes256-gcm96" }));
+            }
+            Self::Tpm(tpm) => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+                let auth = format!("hex:{}", hex::encode(hmac::sign(&key, b"lethe/v1/root/tpm-auth")));
+                let content = tpm.folder().join("planted");
+                std::fs::write(&content, [[1, 1].as_slice(), &id, &[0; 8], &[9; 32]].concat()).unwrap();
+                let attributes = "authread|authwrite|no_da";
+                tpm.tool("tpm2_nvdefine", &[PLANTED, "-C", "o", "-s", "58", "-a", attributes, "-p", &auth]);
+                tpm.tool("tpm2_nvwrite", &[PLANTED, "-C", PLANTED, "-P", &auth, "-i", content.to_str().unwrap()]);
+            }
+        }
+    }
+
+    /// How many roots it holds.
+    pub(crate) fn roots(&self) -> usize {
+        match self {
+            Self::Files(files) => {
+                let file = std::fs::read(files.path()).unwrap();
+                file.chunks(BLOCK).skip(2).filter(|slot| slot.starts_with(b"LETHE-RT")).count()
+            }
+            Self::Token(token) => token.keys(),
+            Self::Server(bao) => bao.keys().len(),
+            // The claim has an index, too.
+            Self::Tpm(tpm) => indices(tpm) - 1,
+        }
+    }
+
     /// What somebody must do after a process that used it was killed, if anybody must.
     pub(crate) fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
         match self {
@@ -222,9 +287,7 @@ impl Device {
             Self::Token(token) => assert_eq!(token.keys(), 0),
             Self::Server(bao) => assert_eq!(bao.keys(), Vec::<String>::new()),
             Self::Tpm(tpm) => {
-                let indices = tpm.tool("tpm2_getcap", &["handles-nv-index"]).to_lowercase();
-                let ours = indices.lines().filter(|line| line.contains("0x18a4c0")).count();
-                assert_eq!(ours, 1, "the claim alone: {indices}");
+                assert_eq!(indices(tpm), 1, "the claim alone");
             }
         }
     }
@@ -236,5 +299,15 @@ impl Files {
     }
 }
 
+/// How many indices a vault has in a TPM.
+fn indices(tpm: &Swtpm) -> usize {
+    let indices = tpm.tool("tpm2_getcap", &["handles-nv-index"]).to_lowercase();
+    indices.lines().filter(|line| line.contains("0x18a4c0")).count()
+}
+
+/// Bytes of a slot of a file.
+const BLOCK: usize = 4096;
+/// An index among those of a vault's roots.
+const PLANTED: &str = "0x018a4c05";
 /// Where a slot has its key.
 const KEY: std::ops::Range<usize> = 32..64;

@@ -8,8 +8,11 @@ mod away;
 mod copies;
 mod credential;
 mod device;
+mod hanging;
 mod life;
+mod lost_answers;
 mod moving;
+mod second_roots;
 mod stage;
 mod under_load;
 

@@ -117,6 +117,8 @@ async fn a_move_whose_old_root_stays() {
     let new_one = stage.enroll().await;
     assert!(stage.finds(new_one).await);
     assert!(!stage.vault.log().contains(ARRIVED));
+    let status = stage.root_status().await;
+    assert_eq!((status.store.as_str(), status.moving_from.as_str()), ("file", "transit"), "{status:?}");
     stage.vault.stop().await;
 
     // The new store alone has the current root. It is too early all the same: the old one would be forgotten.
@@ -135,6 +137,7 @@ async fn a_move_whose_old_root_stays() {
     old.bao().allow();
     stage.shredded(&pending).await;
     stage.logs(ARRIVED).await;
+    stage.root_status_is(|status| status.moving_from.is_empty()).await;
     old.is_empty(&[]);
     stage.vault.reconfigure(|setup| new.alone(setup));
     stage.vault.restart().await;

@@ -2,8 +2,9 @@
 
 use lethe_crypto::log::note::VerifierKey;
 use lethe_crypto::log::receipt::{Receipt, Verified};
-use lethe_proto::v1::{DecisionBand, ErasureState};
-use lethe_tests::{Faces, PATIENCE, Person, Setup, Tenant, Vault};
+use lethe_proto::v1::{DecisionBand, ErasureState, RootStatus, RootStoreState};
+use lethe_tests::{Cli, Faces, PATIENCE, Person, Setup, Tenant, Vault};
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::device::Device;
 
@@ -111,6 +112,45 @@ impl Stage {
         for at in self.erased.len()..self.enrolled {
             assert!(self.finds(at).await && self.recognises(at).await, "{} is lost", Self::id(at));
         }
+    }
+
+    /// Waits until health says this of the root store.
+    pub(crate) async fn roots_are(&self, status: ServingStatus) {
+        let says = async {
+            while self.vault.health("lethe.v1.Roots").await != status {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, says).await.unwrap_or_else(|_| panic!("the root store is never {status:?}"));
+    }
+
+    /// How the root store stands, which must be the same by all that tell it.
+    pub(crate) async fn root_status(&self) -> RootStatus {
+        let status = self.vault.operator().root_status().await.unwrap();
+        let failing = status.state() == RootStoreState::Failing;
+        assert_eq!(
+            (failing, status.pending_count > 0),
+            (status.fail_time.is_some(), status.oldest_pending_time.is_some())
+        );
+        assert!(!failing || !status.fault.is_empty(), "{status:?}");
+        let told = Cli::new(["root", "status"]).operator(&self.vault).await.run();
+        assert_eq!(told.code(), if failing { 5 } else { 0 }, "{told:?}");
+        assert_eq!(told.said[0]["pending_count"], status.pending_count);
+        status
+    }
+
+    /// Waits until it stands so.
+    pub(crate) async fn root_status_is(&self, so: impl Fn(&RootStatus) -> bool) -> RootStatus {
+        let stands = async {
+            loop {
+                let status = self.vault.operator().root_status().await.unwrap();
+                if so(&status) {
+                    return status;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, stands).await.expect("the root store never stands so")
     }
 
     /// Waits until the log says something.

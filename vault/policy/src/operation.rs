@@ -91,4 +91,6 @@ kinds! {
     PruneBackups,
     /// Lists the vault's mirrors.
     ListMirrors,
+    /// Reads how the root store stands.
+    GetRootStatus,
 }

@@ -42,6 +42,7 @@ pub enum Operation {
     VerifyBackup,
     PruneBackups,
     ListMirrors,
+    GetRootStatus,
 }
 
 /// Whose credentials an operation takes.
@@ -81,7 +82,7 @@ const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, 
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 34] = [
+const RULES: [Rule; 35] = [
     rule(Operation::CreateTenant,       "tenant.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::GetTenant,          "tenant.get",                   Scope::Either, &[Operator, TenantAdmin, Auditor],       ADMINISTERING),
     // Aimed at the vault, not at the tenant: of one that is gone there is nothing left to aim at.
@@ -117,6 +118,7 @@ const RULES: [Rule; 34] = [
     rule(Operation::VerifyBackup,       "backup.verify",                Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::PruneBackups,       "backup.prune",                 Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::ListMirrors,        "mirror.list",                  Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::GetRootStatus,      "root.get_status",              Scope::Vault,  &[Operator],                             ADMINISTERING),
 ];
 
 const fn rule(

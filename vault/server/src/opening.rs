@@ -15,7 +15,7 @@ use crate::access::ApiKey;
 use crate::audit;
 use crate::backup::Keeper;
 use crate::config::Config;
-use crate::erasure::{self, Eraser, Pace, Statements, StoreJournal};
+use crate::erasure::{self, Asked, Board, Eraser, Pace, Statements, StoreJournal, Watched};
 use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::memory;
@@ -107,7 +107,7 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
     memory::warn();
-    let Foundation { store, journal, writer, keys, roots, moving } = Foundation::lay(config).await?;
+    let Foundation { store, journal, writer, keys, roots, asked, moving } = Foundation::lay(config).await?;
     // The vault moves with its next epoch, and need not wait for somebody to be erased; unless an epoch that moved it is
     // about to be finished.
     let due = match &moving {
@@ -120,7 +120,9 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
     silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;
-    let eraser = Arc::new(Eraser::resume(Arc::clone(&store), burnt, due)?);
+    let board = Board::new(asked, writer.epoch().number, moving.is_some());
+    let retiring = writer.retiring().map(|retiring| retiring.number);
+    let eraser = Arc::new(Eraser::resume(Arc::clone(&store), board, retiring, burnt, due)?);
     store.follow_with(Arc::new(Memory { silos: Arc::clone(&silos), eraser: Arc::clone(&eraser) }));
     let reserve = config.storage.reserve_mib << 20;
     let backups = Arc::new(Keeper::new(config.backup.path.clone(), writer.vault(), reserve, config.limits.patience()));
@@ -133,6 +135,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         eraser: Arc::clone(&eraser),
         pool,
         backups,
+        root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),
     });
     let founded = match found(&vault, first).await {
@@ -147,6 +150,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     let pace = Pace {
         window: Duration::from_millis(config.erasure.window_ms),
         least_interval: Duration::from_millis(config.erasure.least_interval_ms),
+        look_every: config.root.probe_interval(),
     };
     erasure::start(eraser, writer, journal, roots, keys, pace, moving.clone())?;
     Ok(Opened { vault, operator_key, moving })
@@ -159,6 +163,7 @@ pub(crate) struct Foundation {
     pub(crate) writer: EpochWriter<StoreJournal>,
     pub(crate) keys: Arc<Keyring>,
     pub(crate) roots: Arc<dyn RootStore>,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) moving: Option<MigratingRootStore>,
 }
 
@@ -181,6 +186,7 @@ impl Foundation {
         cpu::require().map_err(OpenError::Cpu)?;
         create_folder(&config.data_dir)?;
         let Roots { store: roots, moving } = root_stores::open(config).await?;
+        let (roots, asked) = Watched::over(roots);
         let db = config.data_dir.join("db");
         expect_no_other(config, &*roots, &db).await?;
         let options = StoreOptions {
@@ -200,7 +206,7 @@ impl Foundation {
 
         let keys = Arc::new(Keyring::new(Arc::clone(&store), writer.view().clone()));
         journal.publish_to(Arc::clone(&keys));
-        Ok(Self { store, journal, writer, keys, roots, moving })
+        Ok(Self { store, journal, writer, keys, roots, asked, moving })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lethe_proto::v1;
 use tokio::net::TcpListener;
@@ -18,40 +18,25 @@ use crate::access::ApiKey;
 pub use crate::config::Config;
 use crate::config::ConfigError;
 use crate::grpc::{EdgeLayer, Node};
+use crate::metrics::{Calls, Metrics};
 pub use crate::opening::FirstKey;
 use crate::opening::{self, OpenError};
 use crate::vault::Vault;
 
 mod connection;
 mod frames;
+mod health;
 mod listener;
+mod metrics;
 mod places;
 mod residue;
 
-pub(crate) use places::Place;
+pub(crate) use places::{Place, Places};
 
 /// The largest answer, in bytes: some hundred thousand matches of a search.
 const LARGEST_ANSWER: usize = 64 << 20;
 /// How long calls in flight may take to end once a shutdown began.
 const DRAIN: Duration = Duration::from_secs(25);
-/// How often health looks for galleries that cannot answer.
-const HEALTH_EVERY: Duration = Duration::from_secs(1);
-/// The service whose health follows the galleries.
-const IDENTIFICATION: &str = "lethe.v1.IdentificationService";
-/// Not a service of ours, and in health all the same: erasures stay pending while it does not serve.
-const MIRRORS: &str = "lethe.v1.Mirrors";
-/// How long a mirror may fail before health says so: one that was cut off for a moment is tried again by itself.
-const MIRROR_FAILS: Duration = Duration::from_secs(10);
-/// The others, healthy when the vault is open.
-const SERVICES: [&str; 7] = [
-    "",
-    "lethe.v1.TenantService",
-    "lethe.v1.EnrollmentService",
-    "lethe.v1.AuthenticationService",
-    "lethe.v1.SubjectService",
-    "lethe.v1.AuditService",
-    "lethe.v1.BackupService",
-];
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +71,7 @@ pub enum StartError {
 /// A server at work.
 pub struct Running {
     address: SocketAddr,
+    metrics: Option<metrics::Listener>,
     operator_key: Option<Zeroizing<String>>,
     vault: Arc<Vault>,
     health: HealthReporter,
@@ -112,13 +98,17 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|cause| StartError::Bind { address: config.listen, cause })?;
     let address = listener.local_addr().map_err(|cause| StartError::Bind { address: config.listen, cause })?;
-    let incoming = listener::incoming(listener, config.tls.as_ref(), config.limits.connections)?;
+    let places = Places::new(config.limits.connections);
+    let incoming = listener::incoming(listener, config.tls.as_ref(), Arc::clone(&places))?;
 
-    let node = Node::new(config.limits.batch_in_flight, config.limits.deadline());
+    let calls = config.metrics.listen.map(|_| Calls::new());
+    let node = Node::new(config.limits.batch_in_flight, config.limits.deadline(), calls.clone());
+    let metrics = match config.metrics.listen.zip(calls) {
+        Some((address, calls)) => Some(metrics::listen(address, Metrics::new(&calls, places, node.clone())).await?),
+        None => None,
+    };
     let (health, health_service) = tonic_health::server::health_reporter();
-    for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
-        health.set_service_status(*service, ServingStatus::NotServing).await;
-    }
+    health::all(&health, ServingStatus::NotServing).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(lethe_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -144,7 +134,8 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         .add_service(service!(v1::identification_service_server::IdentificationServiceServer<Node>))
         .add_service(service!(v1::subject_service_server::SubjectServiceServer<Node>))
         .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>))
-        .add_service(service!(v1::backup_service_server::BackupServiceServer<Node>));
+        .add_service(service!(v1::backup_service_server::BackupServiceServer<Node>))
+        .add_service(service!(v1::root_service_server::RootServiceServer<Node>));
     let serving = tokio::spawn(async move {
         let until = async move { drop(stopped.wait_for(|stop| *stop).await) };
         if let Err(failure) = router.serve_with_incoming_shutdown(incoming, until).await {
@@ -156,23 +147,29 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         Ok(opened) => opened,
         Err(failure) => {
             serving.abort();
+            if let Some(metrics) = metrics {
+                metrics.close().await;
+            }
             return Err(failure.into());
         }
     };
     node.serve(Arc::clone(&opened.vault));
-    for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
-        health.set_service_status(*service, ServingStatus::Serving).await;
-    }
-    let watching = tokio::spawn(watch(Arc::clone(&opened.vault), health.clone()));
+    health::all(&health, ServingStatus::Serving).await;
+    let watching = tokio::spawn(health::watch(Arc::clone(&opened.vault), health.clone()));
     let operator_key = opened.operator_key.map(|key| key.reveal());
     tracing::info!(%address, vault = %opened.vault.id, "serving");
-    Ok(Running { address, operator_key, vault: opened.vault, health, stop, serving, watching })
+    Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching })
 }
 
 impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves metrics, if it does.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(metrics::Listener::address)
     }
 
     /// The operator's API key, where this start created the vault. It is given once.
@@ -183,10 +180,8 @@ impl Running {
     /// Stops taking calls, lets those in flight end, finishes erasures, syncs, and closes.
     pub async fn shutdown(self) {
         tracing::info!("shutting down");
-        for service in SERVICES.iter().chain([&IDENTIFICATION, &MIRRORS]) {
-            self.health.set_service_status(*service, ServingStatus::NotServing).await;
-        }
         self.watching.abort();
+        health::all(&self.health, ServingStatus::NotServing).await;
         self.stop.send_replace(true);
         let mut serving = self.serving;
         if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
@@ -194,37 +189,10 @@ impl Running {
             serving.abort();
         }
         self.vault.close().await;
+        // Last, so that whoever watches sees what is still pending.
+        if let Some(metrics) = self.metrics {
+            metrics.close().await;
+        }
         tracing::info!("stopped");
-    }
-}
-
-/// Says through health when a gallery cannot answer, and when a mirror has not been written for a while.
-async fn watch(vault: Arc<Vault>, health: HealthReporter) {
-    let (mut galleries, mut mirrors) = (true, true);
-    let mut failing_since = None;
-    loop {
-        tokio::time::sleep(HEALTH_EVERY).await;
-        let whole = vault.silos.all().iter().all(|silo| silo.models().iter().all(|model| model.fault().is_none()));
-        tell(&health, IDENTIFICATION, whole, &mut galleries).await;
-        if vault.store.mirrors().iter().any(|mirror| mirror.fault().is_some()) {
-            failing_since.get_or_insert_with(Instant::now);
-        } else {
-            failing_since = None;
-        }
-        let fails = failing_since.is_some_and(|since| since.elapsed() >= MIRROR_FAILS);
-        if fails && mirrors {
-            tracing::error!(
-                "a mirror has not been written for a while: erasures stay pending, and what is accepted would be lost with the data's disk"
-            );
-        }
-        tell(&health, MIRRORS, !fails, &mut mirrors).await;
-    }
-}
-
-async fn tell(health: &HealthReporter, service: &str, is: bool, was: &mut bool) {
-    if is != *was {
-        let status = if is { ServingStatus::Serving } else { ServingStatus::NotServing };
-        health.set_service_status(service, status).await;
-        *was = is;
     }
 }

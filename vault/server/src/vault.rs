@@ -15,6 +15,7 @@ use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Target, auth
 use crate::access::ApiKey;
 use crate::audit;
 use crate::backup::Keeper;
+use crate::config::StoreKind;
 use crate::erasure::Eraser;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
@@ -37,6 +38,8 @@ pub struct Vault {
     pub pool: Pool,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,
+    /// Which kind of store has the roots, and which one the vault moves from, if it does.
+    pub root_stores: (StoreKind, Option<StoreKind>),
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
 }

@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -149,6 +150,16 @@ impl Bao {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Stops it where it is: it is there, and answers nothing.
+    pub fn hang(&self) {
+        crate::signal(self.child.as_ref(), Signal::STOP);
+    }
+
+    /// It goes on.
+    pub fn go_on(&self) {
+        crate::signal(self.child.as_ref(), Signal::CONT);
     }
 
     /// Unseals it, and waits until it is active.

@@ -13,14 +13,19 @@
 
 mod bao;
 mod ports;
+mod proxy;
 mod softhsm;
 mod swtpm;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 pub use bao::{Bao, ROOT_TOKEN};
+pub use proxy::Proxy;
 pub use softhsm::{LABEL, PIN, SoftHsm, module};
 pub use swtpm::{SECRET, Swtpm, free_ports};
 
@@ -43,6 +48,12 @@ pub fn program(name: &str) -> PathBuf {
     found.next().unwrap_or_else(|| {
         panic!("{name} is not installed: run .ci/setup, or set LETHE_SKIP_ROOT_STORES=1 to leave these tests out")
     })
+}
+
+/// Sends a signal to a program.
+fn signal(child: Option<&Child>, signal: Signal) {
+    let pid = i32::try_from(child.expect("it runs").id()).ok().and_then(Pid::from_raw);
+    kill_process(pid.unwrap(), signal).unwrap();
 }
 
 /// Writes a file that only its owner may read.

@@ -101,6 +101,21 @@ impl SoftHsm {
         fs::rename(self.away(), self.tokens()).unwrap();
     }
 
+    /// Puts a key into the first token that no vault made.
+    pub fn import(&self, label: &str, id: &[u8; 16]) {
+        let file = self.place.join("imported");
+        secret(&file, [7; 32]);
+        let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let made = Command::new(program("softhsm2-util"))
+            .arg("--import")
+            .arg(file)
+            .args(["--aes", "--token", LABEL, "--label", label, "--id", &id, "--pin", PIN])
+            .env("SOFTHSM2_CONF", self.configuration())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
     /// How many objects the first token has: a claim, and a key and a mark for each root.
     #[must_use]
     pub fn objects(&self) -> usize {

@@ -3,6 +3,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::{ports, program, secret};
@@ -79,6 +80,16 @@ impl Swtpm {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Stops it where it is: it is there, and answers nothing.
+    pub fn hang(&self) {
+        crate::signal(self.child.as_ref(), Signal::STOP);
+    }
+
+    /// It goes on.
+    pub fn go_on(&self) {
+        crate::signal(self.child.as_ref(), Signal::CONT);
     }
 
     /// Its port.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use lethe_crypto::Error;
 use lethe_crypto::root::RootStore as _;
 use lethe_roots::transit::{TransitOptions, TransitRootStore};
+use lethe_roots_testing::Proxy;
 use serde_json::{Value, json};
 
 use crate::conformance::*;
-use crate::proxy::Proxy;
 use crate::server::{Bao, secret};
 
 #[test]
@@ -88,7 +88,7 @@ fn answers_that_are_lost() {
     }
     let bao = Bao::in_memory();
     let proxy = Proxy::to(bao.port());
-    let options = TransitOptions { address: format!("http://127.0.0.1:{}", proxy.port), ..bao.options() };
+    let options = TransitOptions { address: format!("http://127.0.0.1:{}", proxy.port()), ..bao.options() };
     let store = TransitRootStore::open(options).unwrap();
 
     proxy.lose_after(0);

@@ -6,7 +6,6 @@
 #[macro_use]
 mod conformance;
 mod failures;
-mod proxy;
 mod server;
 mod tampering;
 

@@ -7,6 +7,7 @@ use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::backup_service_client::BackupServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
+use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -87,6 +88,11 @@ impl Client {
     /// Backups and mirrors.
     pub(super) fn backups(&self) -> BackupServiceClient<Wire> {
         BackupServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// The root store.
+    pub(super) fn roots(&self) -> RootServiceClient<Wire> {
+        RootServiceClient::new(self.wire(&self.unary))
     }
 
     fn wire(&self, attach: &Attach) -> Wire {

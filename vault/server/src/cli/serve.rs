@@ -1,7 +1,6 @@
 //! `lethe serve`: a server, until it is told to stop.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -43,7 +42,7 @@ pub(super) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
     let first = first_key(command.operator_key_file.clone());
     let mut running = start(config.clone(), first, &mut signals).await?;
     let key = running.take_operator_key();
-    let announced = announce(out, &command, &config, running.address(), key.as_ref());
+    let announced = announce(out, &command, &config, &running, key.as_ref());
     drop(key);
     if announced.is_err() {
         running.shutdown().await;
@@ -93,9 +92,11 @@ fn announce(
     out: Output,
     command: &Command,
     config: &Config,
-    address: SocketAddr,
+    running: &server::Running,
     key: Option<&Zeroizing<String>>,
 ) -> Result<(), Failure> {
+    let address = running.address();
+    let metrics = running.metrics_address().map(|address| format!("http://{address}/metrics"));
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let endpoint = format!("{scheme}://{address}");
     let mirrors: Vec<_> = config.mirror_paths().iter().map(|path| path.display().to_string()).collect();
@@ -108,6 +109,7 @@ fn announce(
         "root_keys": config.roots_for_people(),
         "mirrors": mirrors,
         "backups": backups,
+        "metrics": metrics,
     });
     if config.root.store == StoreKind::File {
         let replicas: Vec<_> = config.root_replicas().iter().map(|path| path.display().to_string()).collect();
@@ -124,6 +126,7 @@ fn announce(
             if mirrors.is_empty() { "none: what is lost cannot be restored".to_owned() } else { mirrors.join(", ") },
         )
         .row("backups", backups.unwrap_or_else(|| "none: there is no backup.path".to_owned()));
+    card = card.maybe("metrics", metrics);
     if command.configuration.is_embedded() {
         card = card.row("configured by", "defaults, environment and flags; there is no lethe.toml");
     }

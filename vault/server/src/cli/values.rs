@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
     BackupState, CaptureKind, CredentialState, DecisionBand, DecisionReason, ErasureState, LawfulBasis, MirrorState,
-    ModelVersion, Purpose, PurposeBasis, Role, SubjectState, VerificationState,
+    ModelVersion, Purpose, PurposeBasis, Role, RootStoreState, SubjectState, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -71,6 +71,7 @@ coded! {
     BackupState: "BACKUP_STATE_",
     VerificationState: "VERIFICATION_STATE_",
     MirrorState: "MIRROR_STATE_",
+    RootStoreState: "ROOT_STORE_STATE_",
 }
 
 const PURPOSES: [&str; 11] = [

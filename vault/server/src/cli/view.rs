@@ -2,7 +2,7 @@
 
 use lethe_proto::v1::{
     Backup, BackupState, Completeness, Credential, IssuedCredential, Mirror, ModelProfile, ModelVersion, PurposeBasis,
-    SearchMatch, SearchResponse, Subject, Template, Tenant, VerifyResponse,
+    RootStatus, SearchMatch, SearchResponse, Subject, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -233,6 +233,48 @@ pub(super) fn mirror(mirror: &Mirror) -> (Value, Card) {
         .row("folder", &mirror.path)
         .row("state", mirror.state().words())
         .maybe("because", fault);
+    (json, card)
+}
+
+pub(super) fn root_status(status: &RootStatus) -> (Value, Card) {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let (fault, moving_from) = (some(&status.fault), some(&status.moving_from));
+    let [failing, noticed, oldest] =
+        [&status.fail_time, &status.fault_time, &status.oldest_pending_time].map(|when| time(when.as_ref()));
+    let json = json!({
+        "store": status.store,
+        "moving_from": moving_from,
+        "state": status.state().code(),
+        "fail_time": failing,
+        "fault": fault,
+        "fault_time": noticed,
+        "claimed": status.claimed,
+        "epoch": status.epoch,
+        "pending_count": status.pending_count,
+        "oldest_pending_time": oldest,
+        "orphan_count": status.orphan_count,
+        "medium_statements": status.medium_statements,
+    });
+    let pending = match &oldest {
+        Some(oldest) => format!("{}, the oldest since {oldest}", status.pending_count),
+        None => "none".to_owned(),
+    };
+    let claimed = if status.claimed { "by this vault" } else { "NOT by this vault: it is fenced out" };
+    let orphans = match status.orphan_count {
+        0 => None,
+        count => Some(format!("{count}; the next epoch destroys them")),
+    };
+    let card = Card::new(format!("root store {}", status.store))
+        .row("state", status.state().words())
+        .maybe("since", failing)
+        .maybe("last fault", fault)
+        .maybe("noticed", noticed)
+        .maybe("coming from", moving_from)
+        .row("claimed", claimed)
+        .row("epoch", status.epoch)
+        .row("pending", pending)
+        .maybe("orphans", orphans)
+        .maybe("receipts say", some(&status.medium_statements.join(", ")));
     (json, card)
 }
 

@@ -34,6 +34,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         range("storage.reserve_mib", config.storage.reserve_mib, 16..=65_536),
         range("erasure.window_ms", config.erasure.window_ms, 0..=10_000),
         range("erasure.least_interval_ms", config.erasure.least_interval_ms, 0..=3_600_000),
+        config.root.probe_interval_s.and_then(|seconds| range("root.probe_interval_s", seconds, 1..=86_400)),
         config.search.threads.and_then(|threads| range("search.threads", threads, 1..=1024)),
     ];
     for (key, reason) in ranges.into_iter().flatten() {
@@ -63,6 +64,14 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
     }
     if let Err(error) = EnvFilter::try_new(&config.log.filter) {
         refuse("log.filter", format!("is no filter: {error}"));
+    }
+    // O35: quantities of a whole vault are for whoever runs it. Nobody is asked for a key there.
+    if let Some(address) = config.metrics.listen.filter(|address| !address.ip().is_loopback()) {
+        let why = format!(
+            "{address} is not a loopback address, and whoever reaches metrics reads them; listen on 127.0.0.1 and have \
+             something on this machine pass them on"
+        );
+        refuse("metrics.listen", why);
     }
     match &config.tls {
         Some(tls) => {

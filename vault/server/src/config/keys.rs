@@ -1,5 +1,7 @@
 //! Every key there is, and how its value gets into a [`Config`].
 
+use std::net::SocketAddr;
+
 use super::value::{Reason, Value};
 use super::{Config, LogFormat, StoreKind};
 
@@ -13,16 +15,7 @@ pub(super) struct Key {
 
 /// All keys, by section.
 pub(super) const KEYS: &[Key] = &[
-    Key {
-        name: "listen",
-        set: |config, value| {
-            config.listen = value
-                .text()?
-                .parse()
-                .map_err(|_| "expected an IP address and a port, such as 127.0.0.1:7443 or [::1]:7443")?;
-            Ok(())
-        },
-    },
+    Key { name: "listen", set: |config, value| address(value).map(|v| config.listen = v) },
     Key { name: "data_dir", set: |config, value| value.path().map(|v| config.data_dir = v) },
     Key {
         name: "root.replicas",
@@ -45,6 +38,10 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "root.from_credential_file",
         set: |config, value| value.path().map(|v| config.root.from_credential_file = Some(v)),
+    },
+    Key {
+        name: "root.probe_interval_s",
+        set: |config, value| value.number().map(|v| config.root.probe_interval_s = Some(v)),
     },
     Key { name: "pkcs11.module", set: |config, value| value.path().map(|v| config.pkcs11.module = v) },
     Key { name: "pkcs11.token", set: |config, value| value.owned().map(|v| config.pkcs11.token = v) },
@@ -72,6 +69,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key { name: "mirror.paths", set: |config, value| value.paths().map(|v| config.mirror.paths = Some(v)) },
     Key { name: "backup.path", set: |config, value| value.path().map(|v| config.backup.path = Some(v)) },
+    Key { name: "metrics.listen", set: |config, value| address(value).map(|v| config.metrics.listen = Some(v)) },
     Key { name: "tls.cert", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().cert = v) },
     Key { name: "tls.key", set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().key = v) },
     Key {
@@ -113,6 +111,11 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key { name: "log.filter", set: |config, value| value.text().map(|v| config.log.filter = v.to_owned()) },
 ];
+
+fn address(value: &Value<'_>) -> Result<SocketAddr, Reason> {
+    let wanted = "expected an IP address and a port, such as 127.0.0.1:7443 or [::1]:7443";
+    value.text()?.parse().map_err(|_| wanted.into())
+}
 
 fn store_kind(value: &Value<'_>) -> Result<StoreKind, Reason> {
     let name = value.text()?;

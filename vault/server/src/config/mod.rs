@@ -51,6 +51,8 @@ pub struct Config {
     pub mirror: MirrorConfig,
     /// Copies of the bulk.
     pub backup: BackupConfig,
+    /// Metrics.
+    pub metrics: Metrics,
     /// TLS 1.3; without it the server speaks plaintext, on loopback only.
     pub tls: Option<TlsConfig>,
     /// Bounds on what callers may ask for at once.
@@ -79,6 +81,13 @@ pub struct BackupConfig {
     /// The folder that backups go to, of this vault alone, best on another disk than the data, created if missing;
     /// none: no backups are made.
     pub path: Option<PathBuf>,
+}
+
+/// Metrics, for whoever watches the vault.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where to serve them over HTTP, on loopback alone; none: nowhere. Port 0 takes a free one.
+    pub listen: Option<SocketAddr>,
 }
 
 /// TLS material, all PEM.
@@ -175,6 +184,7 @@ impl Default for Config {
             tpm: TpmConfig::default(),
             mirror: MirrorConfig::default(),
             backup: BackupConfig::default(),
+            metrics: Metrics::default(),
             tls: None,
             limits: Limits::default(),
             storage: Storage::default(),

@@ -65,6 +65,15 @@ pub struct RootConfig {
     pub credential_file: Option<PathBuf>,
     /// The same of the files that the vault moves from, if it moves from files to other files.
     pub from_credential_file: Option<PathBuf>,
+    /// How often the root store is looked at while it is not needed, in seconds; 30 if not given. 1 to 86,400.
+    pub probe_interval_s: Option<u64>,
+}
+
+impl RootConfig {
+    /// How often the root store is looked at while it is not needed.
+    pub(crate) fn probe_interval(&self) -> Duration {
+        Duration::from_secs(self.probe_interval_s.unwrap_or(30))
+    }
 }
 
 /// A PKCS#11 token.

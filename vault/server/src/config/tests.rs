@@ -56,6 +56,7 @@ fn every_key_can_stand_in_a_file() {
         replicas = ["/mnt/a/r", "/mnt/b/r"]
         from_replicas = ["/mnt/d/r"]
         credential_file = "/etc/lethe/root"
+        probe_interval_s = 5
         [pkcs11]
         module = "/usr/lib/token.so"
         token = "roots"
@@ -81,6 +82,8 @@ fn every_key_can_stand_in_a_file() {
         paths = ["/mnt/c/m"]
         [backup]
         path = "/mnt/d/b"
+        [metrics]
+        listen = "[::1]:9464"
         [tls]
         cert = "/etc/lethe/cert.pem"
         key = "/etc/lethe/key.pem"
@@ -120,6 +123,7 @@ fn every_key_can_stand_in_a_file() {
             from_replicas: vec!["/mnt/d/r".into()],
             credential_file: Some("/etc/lethe/root".into()),
             from_credential_file: Some("/etc/lethe/root-before".into()),
+            probe_interval_s: Some(5),
         },
         pkcs11: Pkcs11Config {
             module: "/usr/lib/token.so".into(),
@@ -147,6 +151,7 @@ fn every_key_can_stand_in_a_file() {
         },
         mirror: MirrorConfig { paths: Some(vec!["/mnt/c/m".into()]) },
         backup: BackupConfig { path: Some("/mnt/d/b".into()) },
+        metrics: Metrics { listen: Some("[::1]:9464".parse().unwrap()) },
         tls: Some(TlsConfig {
             cert: "/etc/lethe/cert.pem".into(),
             key: "/etc/lethe/key.pem".into(),
@@ -250,6 +255,8 @@ fn a_value_out_of_range_is_named_with_its_line() {
         ("[storage]\nreserve_mib = 0", "storage.reserve_mib"),
         ("[erasure]\nwindow_ms = 10001", "erasure.window_ms"),
         ("[erasure]\nleast_interval_ms = 3600001", "erasure.least_interval_ms"),
+        ("[root]\nprobe_interval_s = 0", "root.probe_interval_s"),
+        ("[root]\nprobe_interval_s = 86401", "root.probe_interval_s"),
         ("[search]\nthreads = 0", "search.threads"),
         ("[log]\nfilter = \"a=b=c\"", "log.filter"),
         ("[root]\nreplicas = [\"/a\", \"/a\"]", "root.replicas"),
@@ -327,7 +334,17 @@ fn plaintext_stays_on_loopback() {
     let error = by_hand.validate().unwrap_err();
     assert_eq!(error.problems()[0].origin, Origin::Given);
     let tls = Some(TlsConfig { cert: "c".into(), key: "k".into(), client_ca: None });
-    Config { tls, ..by_hand }.validate().unwrap();
+    Config { tls: tls.clone(), ..by_hand }.validate().unwrap();
+
+    // Metrics do so whatever the rest does.
+    for loopback in ["127.0.0.1:0", "[::1]:9464"] {
+        load(&format!("[metrics]\nlisten = \"{loopback}\"")).unwrap();
+    }
+    let (key, line, reason) = problem(load("[metrics]\nlisten = \"192.0.2.1:9464\""));
+    assert_eq!((key.as_str(), line), ("metrics.listen", Some(2)));
+    assert!(reason.contains("loopback"), "{reason}");
+    let metrics = Metrics { listen: Some("0.0.0.0:9464".parse().unwrap()) };
+    Config { tls, metrics, ..Config::default() }.validate().unwrap_err();
 }
 
 #[test]

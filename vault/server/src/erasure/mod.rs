@@ -5,7 +5,9 @@
 //! intent. It is `SHREDDED` only when the root of the epoch before is destroyed and the log says so (rule
 //! 4; O18, O19, O20).
 
+mod asked;
 mod journal;
+mod standing;
 mod statements;
 mod task;
 mod worker;
@@ -29,7 +31,10 @@ use crate::records::{IntentRecord, ReceiptRecord, decode, encode};
 use crate::store::{Change, Follow, Key, Row, RowKind, Store};
 use crate::vault::Vault;
 
+pub(crate) use asked::{Asked, Watched};
 pub use journal::{Erasures, StoreJournal};
+pub(crate) use standing::Board;
+pub use standing::{Failing, Fault, RootStanding, Standing};
 pub use statements::Statements;
 pub(crate) use task::{Accepted, Task};
 pub(crate) use worker::{Pace, start};
@@ -75,6 +80,7 @@ pub struct Eraser {
     ended: AtomicU64,
     /// Tells who waits that `ended` may have changed.
     destroyed: watch::Sender<()>,
+    board: Board,
     stopped: watch::Sender<bool>,
     /// The epoch writer's thread.
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -90,15 +96,33 @@ struct Inbox {
 }
 
 impl Eraser {
-    /// Takes up what an earlier run left: intents on the disk, and burnt slots. `due` asks for an epoch in any case.
-    pub(crate) fn resume(store: Arc<Store>, burnt: Redraw, due: bool) -> Result<Self> {
+    /// Takes up what an earlier run left: intents on the disk, an epoch that is `retiring`, and burnt slots. `due` asks for
+    /// an epoch in any case.
+    pub(crate) fn resume(
+        store: Arc<Store>,
+        board: Board,
+        retiring: Option<u64>,
+        burnt: Redraw,
+        due: bool,
+    ) -> Result<Self> {
         let mut accepted = Vec::new();
         store.scan(RowKind::Intent, &Key::prefix(RowKind::Intent), |key, value| {
             if let Key::Intent { tree, receipt } = key {
-                accepted.push(Accepted::read(tree, receipt, value)?);
+                let intent = Accepted::read(tree, receipt, value)?;
+                board.accepted(intent.accepted_at);
+                accepted.push(intent);
             }
             Ok::<_, Error>(())
         })?;
+        if let Some(retiring) = retiring {
+            store.scan(RowKind::Receipt, &Key::prefix(RowKind::Receipt), |_, value| {
+                let record: ReceiptRecord = decode("receipt record", value)?;
+                if record.committed.is_some_and(|committed| committed.leaves_epoch == retiring) {
+                    board.resumed(Timestamp::from_millis(record.accepted_at));
+                }
+                Ok::<_, Error>(())
+            })?;
+        }
         let inbox = Mutex::new(Inbox { accepted, burnt, due, stop: false });
         let mut ended = 0;
         store.scan(RowKind::EpochEnd, &Key::prefix(RowKind::EpochEnd), |key, _| {
@@ -114,6 +138,7 @@ impl Eraser {
             arrived: Condvar::new(),
             ended: AtomicU64::new(ended),
             destroyed,
+            board,
             stopped,
             thread: Mutex::default(),
         })
@@ -165,8 +190,14 @@ impl Eraser {
         Ok(sequence)
     }
 
+    /// How erasures and the root store stand.
+    pub fn standing(&self) -> Standing {
+        self.board.standing()
+    }
+
     /// The epochs before `number` are destroyed, for good.
     fn end(&self, number: u64) {
+        self.board.ended(number);
         self.ended.fetch_max(number, Ordering::AcqRel);
         self.destroyed.send_replace(());
     }
@@ -204,6 +235,12 @@ pub(crate) async fn wait(
     }
 }
 
+/// When the next root may be made, if that is all that is wrong.
+fn too_soon(failure: &lethe_crypto::Error) -> Option<Duration> {
+    let cause: &lethe_roots::Error = std::error::Error::source(failure)?.downcast_ref()?;
+    if let lethe_roots::Error::TooSoon(time) = cause { Some(*time) } else { None }
+}
+
 impl Follow for Eraser {
     /// A committed intent is work, whoever still waits for it.
     fn follow(&self, rows: &[Row]) {
@@ -211,6 +248,7 @@ impl Follow for Eraser {
             let Row::Put(Key::Intent { tree, receipt }, value) = row else { continue };
             match Accepted::read(*tree, *receipt, value) {
                 Ok(accepted) => {
+                    self.board.accepted(accepted.accepted_at);
                     self.inbox.lock().accepted.push(accepted);
                     self.arrived.notify_one();
                 }

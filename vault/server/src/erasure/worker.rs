@@ -7,9 +7,9 @@ use lethe_crypto::epoch::{EpochWriter, Outcome, Takeover};
 use lethe_crypto::root::{MigratingRootStore, RootStore};
 use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
 
-use super::Eraser;
 use super::journal::{Erasures, StoreJournal};
 use super::task::redraw;
+use super::{Eraser, too_soon};
 use crate::error::{Error, Result, causes};
 use crate::keyring::Keyring;
 use crate::store::EndWithPanic;
@@ -34,6 +34,8 @@ struct Worker {
     shared: Option<Instant>,
     /// The vault moves to another root store, and nobody was told yet that it has.
     moving: Option<MigratingRootStore>,
+    /// When the root store is to be looked at, unless it is needed before.
+    look_at: Instant,
 }
 
 /// How erasures come to share epochs.
@@ -43,6 +45,8 @@ pub(crate) struct Pace {
     pub(crate) window: Duration,
     /// From the beginning of one epoch to that of the next, at least.
     pub(crate) least_interval: Duration,
+    /// How often the root store is looked at while it is not needed.
+    pub(crate) look_every: Duration,
 }
 
 /// What one epoch is about to do.
@@ -65,7 +69,8 @@ pub(crate) fn start(
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|_| Error::TaskLost)?;
     let (begun, shared) = (None, None);
-    let worker = Worker { eraser: Arc::clone(&eraser), writer, journal, roots, keys, pace, begun, shared, moving };
+    let (own, look_at) = (Arc::clone(&eraser), Instant::now() + pace.look_every);
+    let worker = Worker { eraser: own, writer, journal, roots, keys, pace, begun, shared, moving, look_at };
     let run = move || runtime.block_on(worker.run());
     let thread = thread::Builder::new().name("lethe-epoch".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
     *eraser.thread.lock() = Some(thread);
@@ -82,7 +87,7 @@ impl Worker {
                 Ok(true) => wait = RETRY.0,
                 Ok(false) => {}
                 Err(failure) => {
-                    self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait);
+                    self.put_off("an old root cannot be destroyed; erasures stay pending", &failure, &mut wait).await;
                     if self.stopping() {
                         break;
                     }
@@ -96,25 +101,27 @@ impl Worker {
                 Ok(Outcome::Destroyed(_)) => {
                     wait = RETRY.0;
                     self.begun = Some(began);
-                    self.redrawn(&work);
+                    self.committed(&work);
                     self.eraser.end(self.writer.epoch().number);
                 }
                 Ok(Outcome::Pending(failure)) => {
                     wait = RETRY.0;
                     self.begun = Some(began);
-                    self.redrawn(&work);
+                    self.committed(&work);
+                    self.eraser.board.failed(&failure);
                     let failure = causes(&failure);
                     tracing::warn!(failure, "an old root cannot be destroyed; erasures stay pending");
                 }
                 Err(failure) => {
                     self.take_back(work);
-                    self.put_off("an epoch cannot be committed; erasures stay pending", &failure, &mut wait);
+                    self.put_off("an epoch cannot be committed; erasures stay pending", &failure, &mut wait).await;
                     if self.stopping() {
                         break;
                     }
                 }
             }
             self.shared = company.then(Instant::now);
+            self.look_at = Instant::now() + self.pace.look_every;
         }
         self.eraser.stopped.send_replace(true);
     }
@@ -139,18 +146,12 @@ impl Worker {
 
     /// Waits for erasures, then a little longer for others to share the epoch. `None` to stop.
     async fn next(&mut self) -> Option<Work> {
-        {
-            let mut inbox = self.eraser.inbox.lock();
-            while inbox.accepted.is_empty() && !inbox.due {
-                if inbox.stop {
-                    return None;
-                }
-                self.eraser.arrived.wait(&mut inbox);
-            }
+        while !self.is_asked()? {
+            self.look().await;
         }
         // Roots may be dear: erasures wait, and share the next one. What waits when the vault stops does not wait longer.
         if let Some(begun) = self.begun {
-            self.pause(self.pace.least_interval.saturating_sub(begun.elapsed()));
+            self.rest(self.pace.least_interval.saturating_sub(begun.elapsed())).await;
         }
         // Who comes alone need not wait for others; who comes in company finds that they have.
         if self.shared.is_some_and(|ended| ended.elapsed() < COMPANY) {
@@ -171,8 +172,46 @@ impl Worker {
         Some(Work { erasures, redraw, burnt, due })
     }
 
-    /// The epoch is committed: burnt slots are no longer to be redrawn.
-    fn redrawn(&self, work: &Work) {
+    /// Waits for erasures; `false` if it is time to look at the root store before there are any, `None` to stop.
+    fn is_asked(&self) -> Option<bool> {
+        let mut inbox = self.eraser.inbox.lock();
+        loop {
+            if !inbox.accepted.is_empty() || inbox.due {
+                return Some(true);
+            }
+            if inbox.stop {
+                return None;
+            }
+            if self.eraser.arrived.wait_until(&mut inbox, self.look_at).timed_out() {
+                return Some(false);
+            }
+        }
+    }
+
+    /// Looks at the root store, so that whoever runs the vault hears of a store that is away before it is needed.
+    async fn look(&mut self) {
+        let looked = self.writer.look().await;
+        self.look_at = Instant::now() + self.pace.look_every;
+        let board = &self.eraser.board;
+        match looked {
+            Ok(orphans) => {
+                if board.looked(orphans) {
+                    tracing::info!("the root store can be used again");
+                }
+            }
+            Err(failure) => {
+                if board.looked_in_vain(&failure) {
+                    let failure = causes(&failure);
+                    tracing::warn!(failure, "the root store cannot be used; erasures would stay pending");
+                }
+            }
+        }
+    }
+
+    /// The epoch is committed: its erasures end with the old root, and burnt slots are no longer to be redrawn.
+    fn committed(&self, work: &Work) {
+        let accepted = work.erasures.accepted.iter().map(|erasure| erasure.accepted_at).collect();
+        self.eraser.board.committed(accepted, self.writer.epoch().number);
         for (tree, allocator) in self.keys.allocators() {
             allocator.redrawn(&slots_of(&work.burnt, tree));
         }
@@ -192,6 +231,7 @@ impl Worker {
         match moving.is_done().await {
             Ok(true) => {
                 tracing::info!("the roots have moved, and the old root store is empty: take root.from out");
+                self.eraser.board.arrived();
                 self.moving = None;
             }
             Ok(false) => {}
@@ -199,32 +239,36 @@ impl Worker {
         }
     }
 
-    fn put_off(&self, what: &str, failure: &lethe_crypto::Error, wait: &mut Duration) {
+    async fn put_off(&mut self, what: &str, failure: &lethe_crypto::Error, wait: &mut Duration) {
         if let Some(time) = too_soon(failure) {
+            self.eraser.board.must_wait();
             tracing::info!(next_epoch_in = ?time, "the root store's memory must last: erasures wait, and share an epoch");
-            return self.pause(time);
+            return self.rest(time).await;
         }
+        self.eraser.board.failed(failure);
         tracing::warn!(failure = causes(failure), retry_in = ?*wait, "{what}");
-        self.pause(*wait);
+        self.wait_until(Instant::now() + *wait);
         *wait = (*wait * 2).min(RETRY.1);
     }
 
-    /// Until the time is over, or the vault stops: then nobody waits for a root store that is away.
-    fn pause(&self, time: Duration) {
+    /// Waits as long as the root store, or the configuration, wants it, and looks at the store now and then.
+    async fn rest(&mut self, time: Duration) {
         let until = Instant::now() + time;
+        while !self.wait_until(until.min(self.look_at)) && Instant::now() < until {
+            self.look().await;
+        }
+    }
+
+    /// Until then, or the vault stops, which it tells: then nobody waits for a root store that is away.
+    fn wait_until(&self, until: Instant) -> bool {
         let mut inbox = self.eraser.inbox.lock();
         while !inbox.stop && !self.eraser.arrived.wait_until(&mut inbox, until).timed_out() {}
+        inbox.stop
     }
 
     fn stopping(&self) -> bool {
         self.eraser.inbox.lock().stop
     }
-}
-
-/// When the next root may be made, if that is all that is wrong.
-fn too_soon(failure: &lethe_crypto::Error) -> Option<Duration> {
-    let cause: &lethe_roots::Error = std::error::Error::source(failure)?.downcast_ref()?;
-    if let lethe_roots::Error::TooSoon(time) = cause { Some(*time) } else { None }
 }
 
 fn slots_of(redraw: &Redraw, tree: TreeId) -> BTreeSet<u64> {

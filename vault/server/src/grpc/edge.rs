@@ -15,6 +15,7 @@ use tower::{Layer, Service};
 use super::Node;
 use super::call::Arrival;
 use super::status::{refusal, too_long};
+use crate::metrics::Call;
 use crate::server::Place;
 
 /// What the paths of the API's methods begin with; health and reflection are others.
@@ -58,6 +59,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let arrival = Instant::now();
+        let call = self.node.calls.as_ref().map(|calls| calls.begin(request.uri().path()));
         if request.uri().path().starts_with(API) {
             match self.node.authenticate(request.headers()) {
                 Ok(principal) => {
@@ -68,19 +70,33 @@ where
                     request.extensions_mut().insert(Arrival(arrival));
                 }
                 // The body is dropped unread: a stranger costs a look-up, whatever it sends.
-                Err(refused) => return Box::pin(async move { Ok(refused.into_http()) }),
+                Err(refused) => {
+                    end(call, refused.code());
+                    return Box::pin(async move { Ok(refused.into_http()) });
+                }
             }
         }
         let deadline = arrival + self.node.deadline;
         let answer = self.inner.call(request);
         Box::pin(async move {
             let Ok(response) = timeout_at(deadline, answer).await else {
-                return Ok(too_long("the call took longer than it may (limits.deadline_ms)").into_http());
+                let refused = too_long("the call took longer than it may (limits.deadline_ms)");
+                end(call, refused.code());
+                return Ok(refused.into_http());
             };
             let response = response?;
-            let translated = Status::from_header_map(response.headers()).and_then(|status| translate(&status));
+            // Refused before there is an answer: then the status is in the headers.
+            let status = Status::from_header_map(response.headers());
+            let translated = status.as_ref().and_then(translate);
+            end(call, translated.as_ref().or(status.as_ref()).map_or(Code::Ok, Status::code));
             Ok(translated.map_or(response, Status::into_http))
         })
+    }
+}
+
+fn end(call: Option<Call>, code: Code) {
+    if let Some(call) = call {
+        call.end(code);
     }
 }
 

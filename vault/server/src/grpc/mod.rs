@@ -12,6 +12,7 @@ mod enrollment;
 mod identification;
 mod names;
 mod page;
+mod root;
 mod status;
 mod subject;
 mod tenant;
@@ -23,8 +24,10 @@ use tokio::sync::OnceCell;
 use tonic::Status;
 
 pub(crate) use edge::EdgeLayer;
+pub(crate) use status::code_name;
 
 use crate::error::Error;
+use crate::metrics::Calls;
 use crate::vault::Vault;
 
 /// What the adapters share: the vault, once it is open, and the limits.
@@ -34,11 +37,13 @@ pub(crate) struct Node {
     pub(crate) batch_in_flight: usize,
     /// Longest a call may take until it begins to answer, and a stream may be idle.
     pub(crate) deadline: Duration,
+    /// Counts calls, where somebody wants to know.
+    calls: Option<Calls>,
 }
 
 impl Node {
-    pub(crate) fn new(batch_in_flight: usize, deadline: Duration) -> Self {
-        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, deadline }
+    pub(crate) fn new(batch_in_flight: usize, deadline: Duration, calls: Option<Calls>) -> Self {
+        Self { vault: Arc::new(OnceCell::new()), batch_in_flight, deadline, calls }
     }
 
     /// From here on calls are answered.

@@ -86,3 +86,15 @@ pub(super) fn backup(field: &str, text: &str) -> Result<u32> {
     let malformed = |_| Invalid::new(field, Reason::NameMalformed, "the backup is no number of one");
     Ok(name.backup().parse().map_err(malformed)?)
 }
+
+/// The one root status that there is.
+pub(super) const ROOT_STATUS: &str = "vault/rootStatus";
+
+/// Whose root status: there is only the vault's.
+pub(super) fn root_status(field: &str, text: &str) -> Result<()> {
+    match text {
+        ROOT_STATUS => Ok(()),
+        "" => Err(Invalid::new(field, Reason::FieldMissing, "is empty").into()),
+        _ => Err(Invalid::new(field, Reason::NameMalformed, format!("the name is {ROOT_STATUS}")).into()),
+    }
+}

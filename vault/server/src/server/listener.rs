@@ -28,13 +28,16 @@ const WAITING: usize = 64;
 
 type Incoming = Pin<Box<dyn Stream<Item = io::Result<Connection>> + Send>>;
 
-/// The connections of a listener, through TLS 1.3 where there is a certificate: at most `most` at once, those that still
-/// shake hands among them (see [`Places`]). Handshakes run side by side: a slow client delays nobody.
-pub(super) fn incoming(listener: TcpListener, tls: Option<&TlsConfig>, most: usize) -> Result<Incoming, StartError> {
+/// The connections of a listener, through TLS 1.3 where there is a certificate, each with one of the places, those that still
+/// shake hands among them. Handshakes run side by side: a slow client delays nobody.
+pub(super) fn incoming(
+    listener: TcpListener,
+    tls: Option<&TlsConfig>,
+    places: Arc<Places>,
+) -> Result<Incoming, StartError> {
     let acceptor = tls.map(acceptor).transpose()?;
     let (sender, receiver) = tokio::sync::mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let places = Places::new(most);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 /// As many places as there may be connections at once. A place is on loan until a caller has shown a key over its connection.
 /// When there are none left, the loan that has lasted longest is called in: strangers, who shake hands and fall
 /// silent, take the places of each other and of nobody else.
-pub(super) struct Places {
+pub(crate) struct Places {
     most: usize,
     book: Mutex<Book>,
 }
@@ -37,6 +37,11 @@ pub(crate) struct Place {
 impl Places {
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, book: Mutex::default() })
+    }
+
+    /// How many connections have a place, and how many may.
+    pub(crate) fn taken(&self) -> (usize, usize) {
+        (self.book.lock().taken, self.most)
     }
 
     /// A place on loan; `None` if all of them are kept.

@@ -75,6 +75,8 @@ pub struct Store {
     patience: Duration,
     /// A run of its own was begun.
     begun: Mutex<bool>,
+    /// Changes that found the queue full.
+    shed: AtomicU64,
     queue: Mutex<Option<SyncSender<Pending>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -120,8 +122,8 @@ impl Store {
             spawn("lethe-sync", Box::new(move || syncer.run(&synced)))?,
         ];
         let (queue, threads) = (Mutex::new(Some(sender)), Mutex::new(threads));
-        let patience = options.patience;
-        Ok(Self { db, follower, followed, mirrors, patience, begun: Mutex::new(false), queue, threads })
+        let (patience, begun, shed) = (options.patience, Mutex::new(false), AtomicU64::new(0));
+        Ok(Self { db, follower, followed, mirrors, patience, begun, shed, queue, threads })
     }
 
     /// Opens a store that is there, to read only: it commits nothing, and may be open elsewhere.
@@ -130,8 +132,8 @@ impl Store {
         let follower = Arc::new(RwLock::new(None));
         let followed = Arc::new(AtomicU64::new(db.sequence()));
         let (queue, threads, mirrors) = (Mutex::new(None), Mutex::new(Vec::new()), Arc::new(Mirrors::none()));
-        let (patience, begun) = (Duration::ZERO, Mutex::new(false));
-        Ok(Self { db, follower, followed, mirrors, patience, begun, queue, threads })
+        let (patience, begun, shed) = (Duration::ZERO, Mutex::new(false), AtomicU64::new(0));
+        Ok(Self { db, follower, followed, mirrors, patience, begun, shed, queue, threads })
     }
 
     /// Has `follower` see every change that is committed from here on. It has taken in what is on the
@@ -150,7 +152,10 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         let sender = self.queue.lock().clone().ok_or(StoreError::Closed)?;
         sender.try_send(Pending { change, answer }).map_err(|refused| match refused {
-            TrySendError::Full(_) => StoreError::Overloaded,
+            TrySendError::Full(_) => {
+                self.shed.fetch_add(1, Ordering::Relaxed);
+                StoreError::Overloaded
+            }
             TrySendError::Disconnected(_) => StoreError::Closed,
         })?;
         drop(sender);
@@ -270,7 +275,12 @@ impl Store {
 
     /// How the mirrors stand.
     pub fn mirrors(&self) -> Vec<MirrorState> {
-        self.mirrors.states()
+        self.mirrors.states(self.db.sequence())
+    }
+
+    /// Changes that were refused because too many waited.
+    pub fn shed(&self) -> u64 {
+        self.shed.load(Ordering::Relaxed)
     }
 
     /// Mirrors that were made when the store was opened: the vault is still to put on record that it has them.

@@ -1,6 +1,7 @@
-//! `lethe root`: the root keys; offline, but for rotating.
+//! `lethe root`: the root keys. How they stand is asked of a running server, which rotates them, too; the rest is offline.
 
 use clap::Subcommand;
+use lethe_proto::v1::{GetRootStatusRequest, Purpose, RootStoreState};
 use serde_json::json;
 
 use super::Context;
@@ -9,12 +10,18 @@ use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
 use crate::cli::telemetry;
+use crate::cli::view;
 use crate::config::Config;
 use crate::{RootReport, move_roots, root_check};
 
 /// What to do with root keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show how the root store of a running server stands, and the erasures that wait for it.
+    ///
+    /// Needs the operator's key. Purpose by default: administration. Exit code 5 if the store is of no use: erasures stay
+    /// pending until it is.
+    Status,
     /// Check, with the server stopped, that the root keys fit the data; changes nothing.
     ///
     /// Exit code 5 if a replica lacks the current root, if the root does not open the data, or if the root store is
@@ -42,10 +49,21 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Status => status(context).await,
         Command::Check { configuration } => check(context.out, &configuration.load()?),
         Command::Migrate { configuration } => migrate(context.out, &configuration.load()?).await,
         Command::Rotate { options } => rotate::run(context, "vault".to_owned(), options).await,
     }
+}
+
+async fn status(context: &Context) -> Result<Exit, Failure> {
+    let client = context.connection.open().await?;
+    let purpose = context.connection.purpose(Purpose::Administration);
+    let request = GetRootStatusRequest { name: "vault/rootStatus".to_owned(), purpose };
+    let status = client.roots().get_root_status(request).await?.into_inner();
+    let (json, card) = view::root_status(&status);
+    context.out.result(&json, &card)?;
+    Ok(if status.state() == RootStoreState::Failing { Exit::No } else { Exit::Done })
 }
 
 async fn migrate(out: Output, config: &Config) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,15 @@ struct Shared {
     backlog: Mutex<Backlog>,
     changed: Condvar,
     standing: watch::Sender<Standing>,
+    /// What it had last, also while it cannot be written.
+    reached: AtomicU64,
+}
+
+impl Shared {
+    fn reach(&self, sequence: u64) {
+        self.reached.store(sequence, Ordering::Release);
+        self.standing.send_replace(Standing::At(sequence));
+    }
 }
 
 /// What waits to be written.
@@ -78,7 +88,7 @@ impl Mirror {
     ) -> Result<Self, StoreError> {
         let backlog = Mutex::new(Backlog { cut_off: true, ..Backlog::default() });
         let standing = watch::Sender::new(Standing::CatchingUp);
-        let shared = Arc::new(Shared { backlog, changed: Condvar::new(), standing });
+        let shared = Arc::new(Shared { backlog, changed: Condvar::new(), standing, reached: AtomicU64::new(0) });
         let follower = Follower { id, path: path.to_owned(), main, shared: Arc::clone(&shared) };
         let run = move || {
             let shared = Arc::clone(&follower.shared);
@@ -101,6 +111,11 @@ impl Mirror {
 
     pub(in crate::store) fn standing(&self) -> Standing {
         self.shared.standing.borrow().clone()
+    }
+
+    /// The sequence up to which it had every row when it was last written in this run; 0 if it was not.
+    pub(in crate::store) fn reached(&self) -> u64 {
+        self.shared.reached.load(Ordering::Acquire)
     }
 
     /// Takes rows that the store has synced, all up to `sequence`.
@@ -221,7 +236,7 @@ impl Follower {
         };
         while !self.shared.backlog.lock().closed {
             let mut reached = self.catch_up(&mirror)?;
-            self.shared.standing.send_replace(Standing::At(reached));
+            self.shared.reach(reached);
             // Ends when it is cut off, too: then it is copied to again.
             while let Some(batches) = self.next() {
                 let fresh: Vec<_> = batches.iter().filter(|(sequence, _)| *sequence > reached).collect();
@@ -234,7 +249,7 @@ impl Follower {
                 mirror.sync()?;
                 fail::fail_point!("mirror-synced");
                 reached = *last;
-                self.shared.standing.send_replace(Standing::At(reached));
+                self.shared.reach(reached);
             }
         }
         Ok(())

@@ -28,6 +28,8 @@ pub struct MirrorState {
     pub path: PathBuf,
     /// How it stands.
     pub standing: MirrorStanding,
+    /// Rows that were written since what it has; all that ever were, until it has been written in this run.
+    pub behind: u64,
 }
 
 /// Whether a mirror has what the store has.
@@ -176,14 +178,16 @@ impl Mirrors {
         Ok(())
     }
 
-    pub(in crate::store) fn states(&self) -> Vec<MirrorState> {
+    /// Of a store that has come to this sequence.
+    pub(in crate::store) fn states(&self, sequence: u64) -> Vec<MirrorState> {
         let state = |mirror: &Mirror| {
             let standing = match mirror.standing() {
                 Standing::CatchingUp => MirrorStanding::CatchingUp,
                 Standing::At(_) => MirrorStanding::Following,
                 Standing::Failing(fault) => MirrorStanding::Failing(fault.to_string()),
             };
-            MirrorState { id: mirror.id(), path: mirror.path().to_owned(), standing }
+            let behind = sequence.saturating_sub(mirror.reached());
+            MirrorState { id: mirror.id(), path: mirror.path().to_owned(), standing, behind }
         };
         self.all.iter().map(state).collect()
     }

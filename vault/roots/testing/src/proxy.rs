@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Passes requests on. Of those with a body (the changes), answers are lost after so many were passed back.
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
     left: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    pub(crate) fn to(server: u16) -> Self {
+    /// In front of the server on this port.
+    #[must_use]
+    pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let left = Arc::new(AtomicUsize::new(usize::MAX));
@@ -26,12 +29,19 @@ impl Proxy {
         Self { port, left }
     }
 
-    /// From now on, passes so many answers to changes back, loses the next one, and all later ones.
-    pub(crate) fn lose_after(&self, answers: usize) {
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// From now on passes so many answers to changes back, loses the next one, and all later ones.
+    pub fn lose_after(&self, answers: usize) {
         self.left.store(answers, Ordering::SeqCst);
     }
 
-    pub(crate) fn lose_nothing(&self) {
+    /// From now on passes everything back.
+    pub fn lose_nothing(&self) {
         self.left.store(usize::MAX, Ordering::SeqCst);
     }
 }
