@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod abandoned;
 mod away;
 mod copies;
 mod credential;
 mod device;
 mod life;
 mod moving;
+mod passphrase;
 mod stage;
 mod under_load;
 

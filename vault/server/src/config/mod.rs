@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use loader::Loader;
-pub(crate) use roots::Files;
+pub(crate) use roots::{Files, SealFile};
 pub use roots::{Pkcs11Config, RootConfig, StoreKind, TpmConfig, TransitConfig};
 
 /// The file that is read when none is named, if it exists.
