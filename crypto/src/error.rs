@@ -177,6 +177,23 @@ pub enum Error {
     #[error("root store replica {} is missing while others exist: bring its medium back, or abandon it explicitly, which every later receipt will say", .0.display())]
     ReplicaMissing(PathBuf),
 
+    /// A replica is to be abandoned, and can be opened.
+    #[error("{} can be opened: it is not lost, and its roots would go on existing beside a vault that does not destroy them any more", .0.display())]
+    ReplicaPresent(PathBuf),
+
+    /// All replicas are to be abandoned.
+    #[error("no replica of the root store would be left: who gives up the last one gives up the vault")]
+    LastReplica,
+
+    /// Replicas are to be abandoned, and those that are left are not all the others.
+    #[error("the root store has {held} replicas, and {named} are named")]
+    ReplicaCount {
+        /// How many it has.
+        held: usize,
+        /// How many are named, those among them that are to be abandoned.
+        named: usize,
+    },
+
     /// A replica belongs to another root store.
     #[error("{} is not a replica of this root store", .0.display())]
     ReplicaForeign(PathBuf),
@@ -184,6 +201,10 @@ pub enum Error {
     /// The root store is sealed under another credential, or under none, or needs one.
     #[error("the root store's credential is {0}")]
     Credential(&'static str),
+
+    /// The root store is sealed under another passphrase, or under none, or needs one; or it is no good one.
+    #[error("the root store's passphrase is {0}")]
+    Passphrase(&'static str),
 
     /// A file operation failed.
     #[error("{action} {}", path.display())]

@@ -32,11 +32,13 @@ impl Label {
     pub const WRAP: Self = Self("lethe/v1/wrap");
     /// Recognises the credential that a file root store is sealed under.
     pub const ROOT_CREDENTIAL: Self = Self("lethe/v1/root/credential");
+    /// Key of a passphrase that a file root store is sealed under: Argon2's associated data, not HKDF's info.
+    pub const ROOT_PASSPHRASE: Self = Self("lethe/v1/root/passphrase");
     /// Names that only the holder of a slot's key can make.
     pub const TAG: Self = Self("lethe/v1/tag");
 
     /// All labels.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ENTRY,
         Self::PAGE,
         Self::RECORD,
@@ -46,6 +48,7 @@ impl Label {
         Self::TRANSFORM_SIGNS,
         Self::WRAP,
         Self::ROOT_CREDENTIAL,
+        Self::ROOT_PASSPHRASE,
         Self::TAG,
     ];
 

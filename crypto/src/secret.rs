@@ -6,7 +6,7 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::Result;
 use crate::kdf::{self, Label};
@@ -107,8 +107,54 @@ secret! {
 
 secret! {
     /// 32 random bytes that a file root store is additionally sealed under, from outside its file
-    /// (a systemd credential, a sealed secret).
+    /// (a systemd credential, a sealed secret); or what is derived of a [`RootPassphrase`].
     RootCredential[32]
+}
+
+/// Words that a file root store is additionally sealed under, from outside its file.
+pub struct RootPassphrase(Zeroizing<Box<[u8]>>);
+
+impl RootPassphrase {
+    /// The shortest that a new store is made with, in characters. What people make up is guessed sooner than that many
+    /// say, and Argon2 makes a guess dear, not impossible.
+    pub const SHORTEST: usize = 16;
+
+    /// The longest, in bytes.
+    pub const LONGEST: usize = 1024;
+
+    /// Takes a passphrase byte by byte, as it stands in a line of text; the line's end does not count.
+    ///
+    /// # Errors
+    /// Why these bytes are none.
+    pub fn from_line(line: &[u8]) -> std::result::Result<Self, &'static str> {
+        let line = line.strip_suffix(b"\n").map_or(line, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        if line.is_empty() {
+            return Err("is empty");
+        }
+        if line.len() > Self::LONGEST {
+            return Err("is longer than 1024 bytes");
+        }
+        match std::str::from_utf8(line) {
+            Ok(text) if !text.chars().any(char::is_control) => Ok(Self(Zeroizing::new(line.into()))),
+            // Such as a credential of random bytes, which would work until somebody types it.
+            Ok(_) | Err(_) => Err("is not one line of text"),
+        }
+    }
+
+    /// Is it long enough for a new store?
+    pub(crate) fn is_long_enough(&self) -> bool {
+        std::str::from_utf8(&self.0).is_ok_and(|text| text.chars().count() >= Self::SHORTEST)
+    }
+
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RootPassphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RootPassphrase(..)")
+    }
 }
 
 impl PageKey {
@@ -144,6 +190,10 @@ impl SlotKey {
 }
 
 impl RootCredential {
+    pub(crate) fn duplicate(&self) -> Self {
+        copy(self.expose(), Self)
+    }
+
     /// Reads a credential: exactly 32 bytes, random, not a passphrase.
     ///
     /// # Errors
@@ -231,5 +281,37 @@ mod tests {
     fn credential_must_have_its_length() {
         assert!(RootCredential::from_slice(&[1; 32]).is_ok());
         assert!(matches!(RootCredential::from_slice(&[1; 31]), Err(31)));
+    }
+
+    #[test]
+    fn a_passphrase_is_one_line_and_its_end_does_not_count() {
+        let taken = |line: &[u8]| RootPassphrase::from_line(line).map(|taken| taken.expose().to_vec());
+        for line in ["sechs Wörter", "sechs Wörter\n", "sechs Wörter\r\n"] {
+            assert_eq!(taken(line.as_bytes()).unwrap(), "sechs Wörter".as_bytes());
+        }
+        assert_eq!(taken(b" spaces count ").unwrap(), b" spaces count ");
+        assert_eq!(taken(&[b'x'; 1024]).unwrap().len(), 1024);
+        for (line, why) in [
+            (&b""[..], "empty"),
+            (b"\n", "empty"),
+            (b"\r\n", "empty"),
+            (&[b'x'; 1025], "longer"),
+            (b"two\nlines", "one line"),
+            (b"ends twice\n\n", "one line"),
+            (b"a\0b", "one line"),
+            (&[0xff; 32], "one line"),
+        ] {
+            assert!(taken(line).unwrap_err().contains(why), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_measured_in_characters_and_shown_nowhere() {
+        for (text, enough) in [("fünfzehn Zeich!", false), ("sechzehn Zeichen", true), ("ööööööööööööööö", false)]
+        {
+            let passphrase = RootPassphrase::from_line(text.as_bytes()).unwrap();
+            assert_eq!(passphrase.is_long_enough(), enough, "{text}");
+            assert_eq!(format!("{passphrase:?}"), "RootPassphrase(..)");
+        }
     }
 }

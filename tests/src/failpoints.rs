@@ -47,8 +47,10 @@ pub const AT_START: [&str; 3] = ["epoch-claiming", "epoch-claimed", "root-file-r
 /// Durable steps of the first start.
 pub const AT_FOUNDING: [&str; 4] =
     ["epoch-founding", "epoch-founding-claimed", "epoch-founding-root-created", "epoch-founded"];
+/// Durable steps of giving up a replica of a root store's file. No life of the crash matrix loses one.
+pub const OF_ABANDONMENTS: [&str; 2] = ["root-abandonment-logged", "root-file-replica-abandoned"];
 
-/// All of them.
+/// All of them but [`OF_ABANDONMENTS`].
 #[must_use]
 pub fn all() -> Vec<&'static str> {
     [&AT_WORK[..], &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES, &OF_MOVES, &OF_FILES, &AT_START, &AT_FOUNDING].concat()

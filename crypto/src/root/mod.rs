@@ -19,7 +19,7 @@ pub use claim::Claim;
 pub use evidence::{Evidence, StoreKind};
 #[cfg(feature = "fuzzing")]
 pub(crate) use file::fuzzing;
-pub use file::{FileRootReader, FileRootStore, FileRootStoreOptions, ReplicaLoss, ReplicaState};
+pub use file::{FileRootReader, FileRootStore, FileRootStoreOptions, ReplicaAbandonment, ReplicaState, RootSeal};
 pub use incarnation::Incarnation;
 pub use medium::{Medium, MediumStatement};
 pub use migrating::MigratingRootStore;

@@ -233,6 +233,12 @@ impl PageAddress {
         self.place.tree
     }
 
+    /// Height of the subtree the page is in, its level there and its index on that level; a head page is 0, 0, 0.
+    #[must_use]
+    pub const fn position(&self) -> (u8, u8, u64) {
+        (self.place.height, self.place.level, self.place.index)
+    }
+
     /// Number of the epoch that wrote this version.
     #[must_use]
     pub const fn epoch(&self) -> u64 {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use lethe_proto::v1::{EraseSubjectRequest, ErasureState};
 use lethe_tests::{PATIENCE, Vault};
+use serde_json::Value;
 
 use crate::scene::{Scene, of_tenant};
 
@@ -26,7 +27,7 @@ async fn a_vault_is_told_while_it_serves_and_after_it_was_killed() {
         assert_eq!((told["format"].as_u64(), told["epoch"]["number"].as_u64()), (Some(1), Some(2)));
         assert_eq!(of_tenant(told, &COUNTS), [3, 5, 5, 5]);
         assert_eq!(told["trees"][1]["erasures"]["shredded"], 2);
-        assert_eq!(told["trees"][1]["tenant"], serde_json::Value::Null, "no key was given");
+        assert_eq!(told["trees"][1]["tenant"], Value::Null, "no key was given");
         assert_eq!(told["mirrors"][0]["path"], scene.home().mirror().to_str().unwrap());
         assert!(told["trees"][0]["entries"].as_u64() > Some(0), "the vault's log");
 
@@ -37,6 +38,8 @@ async fn a_vault_is_told_while_it_serves_and_after_it_was_killed() {
         assert_eq!(open.answer["trees"][1]["tenant"], "bank");
         assert_eq!(roots["held"].as_array().unwrap().len(), 1);
         assert_eq!(roots["held"][0]["epoch"], "current");
+        assert_eq!(roots["held"][0]["pages"], roots["pages_reachable"]);
+        all_pages_are_named(&roots["held"][0], &["vault", "1.0"]);
         // Head and leaf of the vault tree and of the tenant's.
         assert!(roots["pages_reachable"].as_u64() >= Some(4), "{roots}");
         assert_eq!((&roots["pages"], &roots["pages_left_over"]), (&roots["pages_reachable"], &0.into()), "{roots}");
@@ -50,6 +53,28 @@ async fn a_vault_is_told_while_it_serves_and_after_it_was_killed() {
     }
     scene.vault.start().await;
     assert!(scene.bank.analyst().finds(&scene.people[0].id, &scene.people[0].face(0)).await);
+}
+
+/// What a root leads to is named page by page: each of these trees from its head page down, the leaves last.
+fn all_pages_are_named(held: &Value, trees: &[&str]) {
+    let reach = held["reach"].as_array().unwrap();
+    let (mut count, mut heads, mut leaves) = (0, Vec::new(), Vec::new());
+    for part in reach {
+        let pages = part["pages"].as_array().unwrap();
+        assert!(pages.iter().all(|page| page["index"].is_u64() && page["epoch"].as_u64() > Some(0)), "{part}");
+        count += pages.len() as u64;
+        let tree = part["tree"].as_str().unwrap();
+        match (part["height"].as_u64().unwrap(), part["level"].as_u64().unwrap()) {
+            (0, 0) => {
+                assert_eq!(pages.len(), 1, "{part}");
+                heads.push(tree);
+            }
+            (_, 0) => leaves.push(tree),
+            _ => {}
+        }
+    }
+    assert_eq!(Some(count), held["pages"].as_u64());
+    assert_eq!((heads.as_slice(), leaves.as_slice()), (trees, trees), "{held}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,9 +103,12 @@ async fn an_erasure_that_waits_is_told() {
     // Both roots are there, and the pages of the epoch before, which nothing leads to any more.
     let held = told["roots"]["held"].as_array().unwrap().iter();
     let mut held: Vec<_> =
-        held.map(|root| (root["epoch"].as_str().unwrap(), root["pages"].as_u64() > Some(0))).collect();
+        held.map(|root| (root["epoch"].as_str().unwrap(), root["pages"].as_u64().map(|pages| pages > 0))).collect();
     held.sort_unstable();
-    assert_eq!(held, [("current", true), ("retiring", false)]);
+    assert_eq!(held, [("current", Some(true)), ("retiring", None)], "where the old root leads is not known here");
+    let retiring = told["roots"]["held"].as_array().unwrap().iter().find(|root| root["epoch"] == "retiring").unwrap();
+    let why = retiring["untold"].as_str().unwrap();
+    assert!(why.contains("superseded pages") && retiring["reach"].as_array().unwrap().is_empty(), "{retiring}");
     assert!(told["roots"]["pages_left_over"].as_u64() > Some(0), "{told}");
     assert_eq!((told["sound"].as_bool(), of_tenant(&told, &COUNTS)), (Some(true), vec![2, 3, 3, 3]), "{told}");
 }
@@ -150,7 +178,7 @@ async fn other_roots_open_nothing() {
     assert_eq!(ran.code, Some(5), "{}", ran.log);
     let roots = &ran.answer["roots"];
     assert_eq!((roots["opens"].as_bool(), roots["claimed"].as_bool()), (Some(false), Some(false)));
-    assert_eq!((&roots["held"][0]["epoch"], &roots["held"][0]["pages"]), (&"unknown".into(), &0.into()));
+    assert_eq!((&roots["held"][0]["epoch"], &roots["held"][0]["pages"]), (&"unknown".into(), &Value::Null));
     assert_eq!(of_tenant(&ran.answer, &COUNTS), [3, 5, 5, 5], "the rest is told all the same");
     // The root of an earlier image of this very vault.
     let old = scene.home().path().join("old.root");

@@ -20,18 +20,20 @@ pub(crate) enum Device {
 /// A file store on a folder of its own, as on a medium of its own.
 pub(crate) struct Files {
     folder: TempDir,
-    /// Seals its roots under a file.
-    credential: Option<PathBuf>,
+    /// Key of the configuration, and the file that its roots are sealed under.
+    seal: Option<(&'static str, PathBuf)>,
 }
 
 /// Keys of the configuration that say where roots are.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 8] = [
     "root.store",
     "root.from",
     "root.replicas",
     "root.from_replicas",
     "root.credential_file",
     "root.from_credential_file",
+    "root.passphrase_file",
+    "root.from_passphrase_file",
 ];
 
 impl Device {
@@ -40,12 +42,17 @@ impl Device {
     }
 
     pub(crate) fn files_in(folder: TempDir) -> Self {
-        Self::Files(Files { folder, credential: None })
+        Self::Files(Files { folder, seal: None })
     }
 
     /// Files whose roots are sealed under a credential, which lies elsewhere.
     pub(crate) fn sealed_files(credential: PathBuf) -> Self {
-        Self::Files(Files { folder: tempfile::tempdir().unwrap(), credential: Some(credential) })
+        Self::Files(Files { folder: tempfile::tempdir().unwrap(), seal: Some(("credential_file", credential)) })
+    }
+
+    /// Files whose roots are sealed under a passphrase, which lies elsewhere.
+    pub(crate) fn files_with_passphrase(passphrase: PathBuf) -> Self {
+        Self::Files(Files { folder: tempfile::tempdir().unwrap(), seal: Some(("passphrase_file", passphrase)) })
     }
 
     pub(crate) fn token() -> Self {
@@ -109,20 +116,22 @@ impl Device {
     /// A server that has its roots here.
     pub(crate) fn alone(&self, setup: Setup) -> Setup {
         let setup = KEYS.iter().fold(setup.without_replicas(), |setup, key| setup.unset(key));
-        self.described(setup.set("root.store", self.name()), "root.replicas", "root.credential_file")
+        self.described(setup.set("root.store", self.name()), "root.")
     }
 
     /// A server whose roots come here from another store.
     pub(crate) fn coming_from(&self, other: &Self, setup: Setup) -> Setup {
         let setup = self.alone(setup).set("root.from", other.name());
-        other.described(setup, "root.from_replicas", "root.from_credential_file")
+        other.described(setup, "root.from_")
     }
 
-    fn described(&self, setup: Setup, replicas: &str, credential: &str) -> Setup {
+    fn described(&self, setup: Setup, prefix: &str) -> Setup {
         match self {
             Self::Files(files) => {
-                let setup = setup.set(replicas, files.path().display());
-                files.credential.iter().fold(setup, |setup, path| setup.set(credential, path.display()))
+                let setup = setup.set(&format!("{prefix}replicas"), files.path().display());
+                let seal =
+                    |setup: Setup, (key, path): &(&str, PathBuf)| setup.set(&format!("{prefix}{key}"), path.display());
+                files.seal.iter().fold(setup, seal)
             }
             Self::Token(token) => setup
                 .set("pkcs11.module", module().display())

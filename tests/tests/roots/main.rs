@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod abandoned;
 mod away;
 mod copies;
 mod credential;
@@ -12,7 +13,9 @@ mod hanging;
 mod life;
 mod lost_answers;
 mod moving;
+mod passphrase;
 mod second_roots;
+
 mod stage;
 mod under_load;
 

@@ -1,20 +1,24 @@
 //! The root store of a configuration, opened.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lethe_crypto::Error;
 use lethe_crypto::root::{
-    Claim, FileRootReader, FileRootStore, FileRootStoreOptions, MigratingRootStore, RootId, RootStore,
+    Claim, FileRootReader, FileRootStore, FileRootStoreOptions, MigratingRootStore, ReplicaAbandonment, RootId,
+    RootSeal, RootStore,
 };
-use lethe_crypto::secret::{RootCredential, VaultKey};
+use lethe_crypto::secret::{RootCredential, RootPassphrase, VaultKey};
 use lethe_roots::pkcs11::Pkcs11RootStore;
 use lethe_roots::tpm::TpmRootStore;
 use lethe_roots::transit::TransitRootStore;
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, Files, StoreKind};
+use crate::config::{Config, Files, SealFile, StoreKind};
 use crate::opening::{OpenError, create_folder};
 
 /// Roots that a vault can reach.
@@ -101,8 +105,7 @@ impl Reader {
         if kind != StoreKind::File {
             return one(config, kind, files).map(Self::Store);
         }
-        let credential = files.credential.map(credential).transpose()?;
-        let read = FileRootReader::read(&files.replicas, credential);
+        let read = FileRootReader::read(&files.replicas, &seal(files.seal)?);
         read.map(Self::Files).map_err(|fault| explain(config, fault))
     }
 
@@ -128,6 +131,45 @@ impl Reader {
     }
 }
 
+/// A file store that is about to go on without some of its files, and all roots that its vault has then.
+pub(crate) struct Bereft {
+    pub(crate) abandonment: ReplicaAbandonment,
+    pub(crate) roots: Arc<dyn RootStore>,
+}
+
+/// Opens the file store that has these files, without them, and the other store, if the vault moves. Nothing is written but
+/// what is made good at every start.
+pub(crate) fn open_without(config: &Config, lost: &[PathBuf]) -> Result<Bereft, OpenError> {
+    let has = |kind: StoreKind, files: &Files<'_>| {
+        kind == StoreKind::File && files.replicas.iter().any(|path| lost.contains(path))
+    };
+    let (new, old) = (config.files(), config.root.from.map(|from| (from, config.files_before())));
+    let is_new = has(config.root.store, &new);
+    let (files, other) = match old {
+        old if is_new => (new, old),
+        Some((from, old)) if has(from, &old) => (old, Some((config.root.store, new))),
+        Some(_) | None => (Files { replicas: Vec::new(), seal: SealFile::None }, None),
+    };
+    if let Some(path) = lost.iter().find(|path| !files.replicas.contains(path)) {
+        let cause = io::Error::other(format!("is no file of the root store, which is {}", config.roots_for_people()));
+        return Err(OpenError::Missing { path: path.clone(), cause });
+    }
+    let prepare = || -> Result<_, OpenError> {
+        create_folder(&config.data_dir)?;
+        ReplicaAbandonment::prepare(file_options(config, &files)?, lost).map_err(|fault| explain(config, fault))
+    };
+    let abandonment = tokio::task::block_in_place(prepare)?;
+    let bereft: Arc<dyn RootStore> = abandonment.store();
+    // A move that has not begun has only the old store, and one that has ended only the new.
+    let other = other.filter(|(kind, files)| missing(*kind, files).is_none());
+    let roots: Arc<dyn RootStore> = match other.map(|(kind, files)| one(config, kind, &files)).transpose()? {
+        None => bereft,
+        Some(old) if is_new => Arc::new(MigratingRootStore::new(old, bereft)),
+        Some(new) => Arc::new(MigratingRootStore::new(bereft, new)),
+    };
+    Ok(Bereft { abandonment, roots })
+}
+
 /// The first file of a file store that is not there.
 fn missing(kind: StoreKind, files: &Files<'_>) -> Option<OpenError> {
     let path = files.replicas.iter().find(|path| kind == StoreKind::File && !path.exists())?;
@@ -144,7 +186,13 @@ fn all_missing(kind: StoreKind, files: &Files<'_>) -> Option<OpenError> {
 fn one(config: &Config, kind: StoreKind, files: &Files<'_>) -> Result<Arc<dyn RootStore>, OpenError> {
     let open = || -> Result<lethe_crypto::Result<Arc<dyn RootStore>>, OpenError> {
         Ok(match kind {
-            StoreKind::File => FileRootStore::open(file_options(config, files)?).map(|store| Arc::new(store) as _),
+            StoreKind::File => {
+                create_folder(&config.data_dir)?;
+                for replica in &files.replicas {
+                    replica.parent().map_or(Ok(()), create_folder)?;
+                }
+                FileRootStore::open(file_options(config, files)?).map(|store| Arc::new(store) as _)
+            }
             StoreKind::Pkcs11 => {
                 Pkcs11RootStore::open(config.pkcs11.options(&config.data_dir)).map(|store| Arc::new(store) as _)
             }
@@ -194,6 +242,21 @@ pub(crate) fn explain(config: &Config, fault: Error) -> OpenError {
              one it had",
             config.root.store.apart()
         ),
+        (Error::ReplicaMissing(_), _) => {
+            "If it is lost for good: `lethe root abandon-replica FILE`, with the server stopped, \
+             and every file that is; if it is one more, root.replicas names fewer files than the store has"
+                .to_owned()
+        }
+        (Error::ReplicaPresent(_), _) => {
+            "Name it, and the vault goes on with it; to do without it, move to other files, \
+             which destroys what is in it"
+                .to_owned()
+        }
+        (Error::ReplicaCount { .. }, _) => "Name all of them in root.replicas, also those that are lost".to_owned(),
+        (Error::Passphrase(_), _) => {
+            "Its file is named by root.passphrase_file, or root.from_passphrase_file where the vault comes from"
+                .to_owned()
+        }
         (Error::RootStore { .. }, _) => {
             "Nothing was changed; the vault starts when the root store can be used".to_owned()
         }
@@ -203,29 +266,50 @@ pub(crate) fn explain(config: &Config, fault: Error) -> OpenError {
 }
 
 fn file_options(config: &Config, files: &Files<'_>) -> Result<FileRootStoreOptions, OpenError> {
-    create_folder(&config.data_dir)?;
-    for replica in &files.replicas {
-        replica.parent().map_or(Ok(()), create_folder)?;
-    }
     let mut options = FileRootStoreOptions::new(PathBuf::new(), &config.data_dir);
     options.replicas.clone_from(&files.replicas);
     options.live = config.mirror_paths();
     options.live.push(config.data_dir.join("db"));
     options.backups.extend(config.backup.path.clone());
-    options.credential = files.credential.map(credential).transpose()?;
+    options.seal = seal(files.seal)?;
     Ok(options)
 }
 
-/// Reads what roots are additionally sealed under: 32 bytes that only the owner may read.
-fn credential(path: &Path) -> Result<RootCredential, OpenError> {
+/// Reads what roots are additionally sealed under.
+fn seal(file: SealFile<'_>) -> Result<RootSeal, OpenError> {
+    let refuse = |path: &Path, why: String| OpenError::Missing { path: path.to_owned(), cause: io::Error::other(why) };
+    match file {
+        SealFile::None => Ok(RootSeal::None),
+        SealFile::Credential(path) => {
+            let bytes = secret(path)?;
+            let credential = RootCredential::from_slice(&bytes).map_err(|length| {
+                let length = if length > LONGEST { format!("more than {LONGEST}") } else { length.to_string() };
+                let why = format!("has {length} bytes; a root credential is 32 random bytes, not a passphrase");
+                refuse(path, why)
+            });
+            credential.map(RootSeal::Credential)
+        }
+        SealFile::Passphrase(path) => {
+            let passphrase = RootPassphrase::from_line(&secret(path)?);
+            passphrase.map(RootSeal::Passphrase).map_err(|why| refuse(path, format!("the passphrase in it {why}")))
+        }
+    }
+}
+
+/// No secret is longer, with its line's end; one byte more tells what is.
+const LONGEST: usize = RootPassphrase::LONGEST + 2;
+
+/// Reads a secret that only the owner may read.
+fn secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let missing = |cause| OpenError::Missing { path: path.to_owned(), cause };
-    let mode = std::fs::metadata(path).map_err(missing)?.mode() & 0o777;
+    // A pipe in its place must not stop us for ever. Links are followed: credentials are often handed out so.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(missing)?;
+    let mode = file.metadata().map_err(missing)?.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(OpenError::Keys(Error::Permissions { path: path.to_owned(), mode }));
     }
-    let bytes = Zeroizing::new(std::fs::read(path).map_err(missing)?);
-    RootCredential::from_slice(&bytes).map_err(|length| {
-        let why = format!("has {length} bytes; a root credential is 32 random bytes, not a passphrase");
-        missing(std::io::Error::other(why))
-    })
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 2));
+    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(missing)?;
+    Ok(bytes)
 }

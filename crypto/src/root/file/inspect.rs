@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::layout::{Header, Slot};
-use super::open;
+use super::open::{self, RootSeal};
 use super::replica::{Image, Replica};
 use crate::error::{Error, Result};
 use crate::root::wrapping::Wrapping;
@@ -53,12 +53,12 @@ impl FileRootReader {
     ///
     /// # Errors
     /// [`Error::ReplicaMissing`], [`Error::ReplicaForeign`], [`Error::Permissions`], [`Error::Credential`],
-    /// [`Error::Corrupt`], [`Error::Io`].
-    pub fn read(replicas: &[PathBuf], credential: Option<RootCredential>) -> Result<Self> {
+    /// [`Error::Passphrase`], [`Error::Corrupt`], [`Error::Io`].
+    pub fn read(replicas: &[PathBuf], seal: &RootSeal) -> Result<Self> {
         let look = |path: &PathBuf| Replica::look(path).and_then(|replica| Ok((replica.read()?, replica)));
         let found = replicas.iter().map(look).collect::<Result<Vec<_>>>()?;
         let header = open::newest(&found)?.ok_or(Error::Exhausted("replicas of a root store"))?;
-        open::check_credential(&header, credential.as_ref())?;
+        let credential = open::unseal(&header, seal)?;
         Ok(Self { header, images: found.into_iter().map(|(image, _)| image).collect(), credential })
     }
 

@@ -6,6 +6,7 @@
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::passphrase::Stretching;
 use crate::canonical::Reader;
 use crate::error::{Error, Result};
 use crate::root::{Claim, Incarnation, RootId, VaultId};
@@ -23,6 +24,8 @@ pub(super) const FILE: usize = BLOCK * (HEADERS + SLOTS);
 const HEADER_MAGIC: [u8; 8] = *b"LETHE-RS";
 const SLOT_MAGIC: [u8; 8] = *b"LETHE-RT";
 const VERSION: u8 = 1;
+/// Of a header that tells how a passphrase's key is derived. All others are of version 1.
+const PASSPHRASE_VERSION: u8 = 2;
 const CLAIMED: u8 = 1;
 const CREDENTIAL: u8 = 2;
 const ABANDONED: u8 = 4;
@@ -40,23 +43,38 @@ pub(super) struct Header {
     pub(super) claim: Option<Claim>,
     /// How many replicas there are.
     pub(super) replicas: u8,
-    /// Recognises the credential that roots are additionally sealed under.
-    pub(super) credential: Option<[u8; 32]>,
+    /// What roots are additionally sealed under.
+    pub(super) seal: Option<Seal>,
     /// Was a replica ever given up with roots in it?
     pub(super) abandoned: bool,
 }
 
+/// A credential that roots are additionally sealed under, or a passphrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seal {
+    /// Recognises the credential, or the passphrase's key.
+    pub(super) check: [u8; 32],
+    /// How that key is derived of a passphrase, if it is.
+    pub(super) stretching: Option<Stretching>,
+}
+
+/// Bytes before a header's checksum, by its version.
+const fn length(version: u8) -> usize {
+    if version == PASSPHRASE_VERSION { 104 + Stretching::LENGTH } else { 104 }
+}
+
 impl Header {
     /// magic 8 ‖ version ‖ flags ‖ replicas ‖ zero 5 ‖ store 16 ‖ vault 16 ‖ incarnation 16 ‖ sequence u64 ‖
-    /// credential check 32 ‖ SHA-256 of all that.
+    /// credential check 32 ‖ of version 2 how the passphrase's key is derived 28 ‖ SHA-256 of all that.
     pub(super) fn encode(&self) -> Block {
         let flag = |set, flag| if set { flag } else { 0 };
         let mut bytes = Vec::with_capacity(BLOCK);
         bytes.extend_from_slice(&HEADER_MAGIC);
-        bytes.push(VERSION);
+        let stretching = self.seal.as_ref().and_then(|seal| seal.stretching.as_ref());
+        bytes.push(if stretching.is_some() { PASSPHRASE_VERSION } else { VERSION });
         bytes.push(
             flag(self.claim.is_some(), CLAIMED)
-                | flag(self.credential.is_some(), CREDENTIAL)
+                | flag(self.seal.is_some(), CREDENTIAL)
                 | flag(self.abandoned, ABANDONED),
         );
         bytes.push(self.replicas);
@@ -65,16 +83,21 @@ impl Header {
         bytes.extend_from_slice(self.claim.as_ref().map_or(&[0; 16], |claim| claim.vault.as_bytes()));
         bytes.extend_from_slice(self.claim.as_ref().map_or(&[0; 16], |claim| claim.incarnation.as_bytes()));
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
-        bytes.extend_from_slice(self.credential.as_ref().unwrap_or(&[0; 32]));
+        bytes.extend_from_slice(self.seal.as_ref().map_or(&[0; 32], |seal| &seal.check));
+        if let Some(stretching) = stretching {
+            stretching.encode_onto(&mut bytes);
+        }
         block(&bytes)
     }
 
     /// `None` if this copy was torn or never written.
     pub(super) fn decode(block: &[u8]) -> Result<Option<Self>> {
-        let Some(bytes) = checked(block, &HEADER_MAGIC, 104) else { return Ok(None) };
+        let length = length(block.get(HEADER_MAGIC.len()).copied().unwrap_or_default());
+        let Some(bytes) = checked(block, &HEADER_MAGIC, length) else { return Ok(None) };
         let mut reader = Reader::new("root store header", bytes);
         reader.take(8)?;
-        if reader.u8()? != VERSION {
+        let version = reader.u8()?;
+        if ![VERSION, PASSPHRASE_VERSION].contains(&version) {
             return Err(reader.corrupt("unknown version"));
         }
         let (flags, replicas) = (reader.u8()?, reader.u8()?);
@@ -84,13 +107,15 @@ impl Header {
             vault: VaultId::from_bytes(reader.array()?),
             incarnation: Incarnation::from_bytes(reader.array()?),
         };
-        let (sequence, credential) = (reader.u64()?, reader.array()?);
+        let (sequence, check) = (reader.u64()?, reader.array()?);
+        let passphrase = version == PASSPHRASE_VERSION;
+        let stretching = passphrase.then(|| Stretching::read(&mut reader)).transpose()?;
         let unclaimed = Claim { vault: VaultId::from_bytes([0; 16]), incarnation: Incarnation::from_bytes([0; 16]) };
         // What a flag says is absent must be zeros, and so must what no flag is known for: a header has one spelling.
         if flags & !(CLAIMED | CREDENTIAL | ABANDONED) != 0
             || reserved != [0; 5]
             || (flags & CLAIMED == 0 && claim != unclaimed)
-            || (flags & CREDENTIAL == 0 && credential != [0; 32])
+            || (flags & CREDENTIAL == 0 && (passphrase || check != [0; 32]))
         {
             return Err(reader.corrupt("unknown flags, or bytes that must be zero"));
         }
@@ -100,7 +125,7 @@ impl Header {
             sequence,
             claim: (flags & CLAIMED != 0).then_some(claim),
             replicas,
-            credential: (flags & CREDENTIAL != 0).then_some(credential),
+            seal: (flags & CREDENTIAL != 0).then_some(Seal { check, stretching }),
             abandoned: flags & ABANDONED != 0,
         }))
     }
@@ -223,9 +248,13 @@ mod tests {
             sequence: 7,
             claim: Some(Claim { vault: VaultId::from_bytes([2; 16]), incarnation: Incarnation::from_bytes([3; 16]) }),
             replicas: 2,
-            credential: Some([4; 32]),
+            seal: Some(Seal { check: [4; 32], stretching: None }),
             abandoned: true,
         }
+    }
+
+    fn header_with_passphrase() -> Header {
+        Header { seal: Some(Seal { check: [4; 32], stretching: Some(Stretching::fresh().unwrap()) }), ..header() }
     }
 
     fn root() -> Root {
@@ -238,8 +267,8 @@ mod tests {
 
     #[test]
     fn headers_round_trip() {
-        let plain = Header { claim: None, credential: None, abandoned: false, ..header() };
-        for header in [header(), plain] {
+        let plain = Header { claim: None, seal: None, abandoned: false, ..header() };
+        for header in [header(), plain, header_with_passphrase()] {
             assert_eq!(Header::decode(header.encode().as_slice()).unwrap(), Some(header));
         }
     }
@@ -273,12 +302,21 @@ mod tests {
     #[test]
     fn flags_that_are_not_known_and_bytes_that_must_be_zero_are_refused() {
         let again = |changed: &Block, length: usize| block(&changed[..length]);
-        let plain = Header { claim: None, credential: None, abandoned: false, ..header() }.encode();
+        let plain = Header { claim: None, seal: None, abandoned: false, ..header() }.encode();
         for position in (9..10).chain(11..16).chain(32..64).chain(72..104) {
             let mut changed = plain.clone();
             changed[position] |= 0x80;
             assert!(Header::decode(again(&changed, 104).as_slice()).is_err(), "header byte {position}");
         }
+        // A passphrase without what recognises its key, and one whose key is not told how to derive.
+        let mut changed = header_with_passphrase().encode();
+        changed[9] &= !CREDENTIAL;
+        assert!(Header::decode(again(&changed, 132).as_slice()).is_err());
+        changed[9] |= CREDENTIAL;
+        assert!(Header::decode(again(&changed, 132).as_slice()).is_ok());
+        assert_eq!(Header::decode(again(&changed, 104).as_slice()).unwrap(), None);
+        changed[104..108].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert!(Header::decode(again(&changed, 132).as_slice()).is_err(), "4 TiB");
         for position in 10..16 {
             let mut changed = root().encode();
             changed[position] = 1;
@@ -288,11 +326,13 @@ mod tests {
 
     #[test]
     fn any_changed_byte_that_counts_is_noticed() {
-        let (header, root) = (header().encode(), root().encode());
-        for position in 0..136 {
-            let mut changed = header.clone();
-            changed[position] ^= 0x40;
-            assert_eq!(Header::decode(changed.as_slice()).unwrap(), None, "header byte {position}");
+        let root = root().encode();
+        for (header, length) in [(header().encode(), 136), (header_with_passphrase().encode(), 164)] {
+            for position in 0..length {
+                let mut changed = header.clone();
+                changed[position] ^= 0x40;
+                assert_eq!(Header::decode(changed.as_slice()).unwrap(), None, "header byte {position}");
+            }
         }
         for position in 0..96 {
             let mut changed = root.clone();

@@ -7,10 +7,12 @@
 //! It cannot promise what its medium does not: see [`MediumStatement`]. Calls block the thread for a few
 //! synced writes.
 
+mod abandon;
 mod device;
 mod inspect;
 mod layout;
 mod open;
+mod passphrase;
 mod replica;
 
 use std::path::PathBuf;
@@ -18,8 +20,9 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
+pub use abandon::ReplicaAbandonment;
 pub use inspect::{FileRootReader, ReplicaState};
-pub use open::{FileRootStoreOptions, ReplicaLoss};
+pub use open::{FileRootStoreOptions, RootSeal};
 
 use self::layout::{Header, Root, SLOTS, Slot, Use};
 use self::replica::{Image, Replica};
@@ -52,6 +55,7 @@ pub(crate) mod fuzzing {
 /// A root store in one file, or in several that are replicas of each other.
 pub struct FileRootStore {
     inner: Mutex<Inner>,
+    /// What roots are sealed under besides; if that is a passphrase, its key.
     credential: Option<RootCredential>,
     data_directory: PathBuf,
     live: Vec<PathBuf>,
@@ -73,11 +77,21 @@ impl FileRootStore {
     /// # Errors
     /// [`Error::Locked`] if another process has it open, [`Error::Permissions`] if others may read it,
     /// [`Error::ReplicaMissing`] if only some of its files are there, [`Error::ReplicaForeign`],
-    /// [`Error::Credential`], [`Error::Corrupt`], [`Error::Io`].
+    /// [`Error::Credential`], [`Error::Passphrase`], [`Error::Corrupt`], [`Error::Io`].
     pub fn open(options: FileRootStoreOptions) -> Result<Self> {
-        let (replicas, header) = open::replicas(&options)?;
+        let (replicas, header, credential) = open::replicas(&options.replicas, &options.seal)?;
+        Self::of(replicas, header, credential, options)
+    }
+
+    fn of(
+        replicas: Vec<Replica>,
+        header: Header,
+        credential: Option<RootCredential>,
+        options: FileRootStoreOptions,
+    ) -> Result<Self> {
         let inner = Inner { replicas, header, in_doubt: false };
-        let FileRootStoreOptions { data_directory, live, backups, credential, .. } = options;
+        // The passphrase goes here.
+        let FileRootStoreOptions { data_directory, live, backups, .. } = options;
         let mut devices = device::of_data(&data_directory, &live)?;
         devices.extend(backups.iter().map(|folder| device::of_backups(folder)));
         let medium = inner.medium(&devices)?;

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use subtle::ConstantTimeEq as _;
 
-use super::layout::{Header, Slot};
+use super::layout::{Header, Seal, Slot};
+use super::passphrase::Stretching;
 use super::replica::{Image, Replica};
 use crate::error::{Error, Result};
 use crate::kdf::{self, Label};
 use crate::random::{Random as _, System};
-use crate::secret::RootCredential;
+use crate::secret::{RootCredential, RootPassphrase};
 
 /// Where a file root store is, and under what conditions it is opened.
 #[derive(Debug)]
@@ -23,14 +24,12 @@ pub struct FileRootStoreOptions {
     pub live: Vec<PathBuf>,
     /// Folders that backups go to, to tell the same when the store is opened.
     pub backups: Vec<PathBuf>,
-    /// Seals roots under 32 bytes that are not in the files; the same at every start.
-    pub credential: Option<RootCredential>,
-    /// What to do if replicas are missing.
-    pub loss: ReplicaLoss,
+    /// Seals roots under something that is not in the files; the same at every start.
+    pub seal: RootSeal,
 }
 
 impl FileRootStoreOptions {
-    /// One replica, no credential.
+    /// One replica, not sealed.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>, data_directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -38,56 +37,57 @@ impl FileRootStoreOptions {
             data_directory: data_directory.into(),
             live: Vec::new(),
             backups: Vec::new(),
-            credential: None,
-            loss: ReplicaLoss::default(),
+            seal: RootSeal::None,
         }
     }
 }
 
-/// What to do about a replica that is missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ReplicaLoss {
-    /// Refuse to open: its medium may come back, with roots that were destroyed elsewhere.
+/// What roots are sealed under besides, from outside their files.
+#[derive(Debug, Default)]
+pub enum RootSeal {
+    /// Nothing: who has a file has its roots.
     #[default]
-    Refuse,
-    /// Go on without it, making an empty one in its place. Every later receipt says that a replica was
-    /// abandoned.
-    Abandon,
+    None,
+    /// 32 random bytes.
+    Credential(RootCredential),
+    /// Words, of which a key is derived once, when the store is opened.
+    Passphrase(RootPassphrase),
 }
 
-/// Opens all replicas and brings their headers to the same state.
-pub(super) fn replicas(options: &FileRootStoreOptions) -> Result<(Vec<Replica>, Header)> {
-    let wanted = u8::try_from(options.replicas.len())
+/// Opens all replicas and brings their headers to the same state. Gives what roots are sealed under, too.
+pub(super) fn replicas(paths: &[PathBuf], seal: &RootSeal) -> Result<(Vec<Replica>, Header, Option<RootCredential>)> {
+    let wanted = u8::try_from(paths.len())
         .ok()
         .filter(|count| *count > 0)
         .ok_or(Error::Exhausted("replicas of a root store"))?;
     let mut found = Vec::new();
     let mut missing = Vec::new();
-    for path in &options.replicas {
+    for path in paths {
         match Replica::open(path)? {
             Some(replica) => found.push((replica.read()?, replica)),
             None => missing.push(path),
         }
     }
-    let header = newest(&found)?;
-    let (known, mut header) = match header {
-        Some(header) => (Some(header.clone()), header),
-        None => (None, fresh(wanted, options.credential.as_ref())?),
+    // Before anything is written: who has another seal has another store, or none.
+    let (known, mut header, credential) = match newest(&found)? {
+        Some(header) => {
+            let credential = unseal(&header, seal)?;
+            (Some(header.clone()), header, credential)
+        }
+        None => {
+            let (header, credential) = fresh(wanted, seal)?;
+            (None, header, credential)
+        }
     };
-    check_credential(&header, options.credential.as_ref())?;
 
     // Replicas may be missing while nothing depends on them, or if there never were as many.
-    let lost = known.is_some() && found.len() < usize::from(header.replicas) && !unused(&header, &found);
-    if lost {
-        match options.loss {
-            ReplicaLoss::Refuse => {
-                let path = missing.first().map_or_else(|| PathBuf::from("(one more)"), |path| (*path).clone());
-                return Err(Error::ReplicaMissing(path));
-            }
-            ReplicaLoss::Abandon => header.abandoned = true,
-        }
+    if known.is_some() && found.len() < usize::from(header.replicas) && !unused(&header, &found) {
+        let path = missing.first().map_or_else(|| PathBuf::from("(one more)"), |path| (*path).clone());
+        return Err(Error::ReplicaMissing(path));
     }
     header.replicas = wanted;
+    // Also if the newest says otherwise: that may be one that was given up, and is back before anything else happened.
+    header.abandoned = is_abandoned(&found);
     for path in missing {
         let replica = Replica::create(path, &header)?;
         found.push((replica.read()?, replica));
@@ -100,7 +100,12 @@ pub(super) fn replicas(options: &FileRootStoreOptions) -> Result<(Vec<Replica>, 
             replica.write_header(&header)?;
         }
     }
-    Ok((found.into_iter().map(|(_, replica)| replica).collect(), header))
+    Ok((found.into_iter().map(|(_, replica)| replica).collect(), header, credential))
+}
+
+/// Was a replica ever given up? Whoever knows of it is right.
+pub(super) fn is_abandoned(found: &[(Image, Replica)]) -> bool {
+    found.iter().filter_map(|(image, _)| image.header.as_ref()).any(|header| header.abandoned)
 }
 
 /// The newest header. A claim is written to one replica after the other; a crash between them leaves one
@@ -128,27 +133,51 @@ fn unused(header: &Header, found: &[(Image, Replica)]) -> bool {
     header.claim.is_none() && found.iter().all(|(image, _)| image.slots.iter().all(|slot| matches!(slot, Slot::Free)))
 }
 
-fn fresh(replicas: u8, credential: Option<&RootCredential>) -> Result<Header> {
+fn fresh(replicas: u8, seal: &RootSeal) -> Result<(Header, Option<RootCredential>)> {
     let store = System.public()?;
-    let credential = credential.map(|credential| credential_check(credential, &store));
-    Ok(Header { store, sequence: 0, claim: None, replicas, credential, abandoned: false })
+    let (credential, stretching) = match seal {
+        RootSeal::None => (None, None),
+        RootSeal::Credential(credential) => (Some(credential.duplicate()), None),
+        RootSeal::Passphrase(passphrase) if !passphrase.is_long_enough() => {
+            let why = "too short for a new store, which needs 16 characters or more; best six words drawn at random";
+            return Err(Error::Passphrase(why));
+        }
+        RootSeal::Passphrase(passphrase) => {
+            let stretching = Stretching::fresh()?;
+            (Some(stretching.key(passphrase)?), Some(stretching))
+        }
+    };
+    let seal = credential.as_ref().map(|credential| Seal { check: check(credential, &store), stretching });
+    Ok((Header { store, sequence: 0, claim: None, replicas, seal, abandoned: false }, credential))
 }
 
-/// Tells a wrong credential by name, before it looks like a corrupt root.
-pub(super) fn check_credential(header: &Header, credential: Option<&RootCredential>) -> Result<()> {
-    match (&header.credential, credential) {
-        (None, None) => Ok(()),
-        (None, Some(_)) => Err(Error::Credential("given, but the store was made without one")),
-        (Some(_), None) => Err(Error::Credential("missing")),
-        (Some(check), Some(credential)) => {
-            let given = credential_check(credential, &header.store);
-            let right = given.as_slice().ct_eq(check.as_slice());
-            if bool::from(right) { Ok(()) } else { Err(Error::Credential("not the one the store was made with")) }
+/// What roots are sealed under. Tells a wrong seal by name, before it looks like a corrupt root.
+pub(super) fn unseal(header: &Header, given: &RootSeal) -> Result<Option<RootCredential>> {
+    let Some(seal) = &header.seal else {
+        return match given {
+            RootSeal::None => Ok(None),
+            RootSeal::Credential(_) => Err(Error::Credential("given, but the store was made without one")),
+            RootSeal::Passphrase(_) => Err(Error::Passphrase("given, but the store was made without one")),
+        };
+    };
+    let is_right = |key: &RootCredential| bool::from(check(key, &header.store).as_slice().ct_eq(seal.check.as_slice()));
+    match (&seal.stretching, given) {
+        (None, RootSeal::Credential(credential)) if is_right(credential) => Ok(Some(credential.duplicate())),
+        (None, RootSeal::Credential(_)) => Err(Error::Credential("not the one the store was made with")),
+        (None, RootSeal::Passphrase(_)) => Err(Error::Passphrase("given, but the store is sealed under a credential")),
+        (None, RootSeal::None) => Err(Error::Credential("missing")),
+        (Some(stretching), RootSeal::Passphrase(passphrase)) => {
+            let key = stretching.key(passphrase)?;
+            if is_right(&key) { Ok(Some(key)) } else { Err(Error::Passphrase("not the one the store was made with")) }
         }
+        (Some(_), RootSeal::Credential(_)) => {
+            Err(Error::Credential("given, but the store is sealed under a passphrase"))
+        }
+        (Some(_), RootSeal::None) => Err(Error::Passphrase("missing")),
     }
 }
 
-fn credential_check(credential: &RootCredential, store: &[u8; 16]) -> [u8; 32] {
+fn check(credential: &RootCredential, store: &[u8; 16]) -> [u8; 32] {
     let mut check = [0; 32];
     kdf::expand(credential.expose(), Label::ROOT_CREDENTIAL, &[store], &mut check);
     check

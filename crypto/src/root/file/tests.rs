@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::layout::{BLOCK, FILE};
 use super::*;
 
+mod abandoning;
+mod sealing;
+
 /// A directory with `replicas` files' names in it.
 struct Files {
     directory: tempfile::TempDir,
@@ -82,7 +85,7 @@ fn roots_are_read_of_a_store_that_is_in_use() {
     edit(&files.paths[1], |bytes| bytes[slot_block(0)].fill(9));
     let before: Vec<_> = files.paths.iter().map(|path| fs::read(path).unwrap()).collect();
 
-    let reader = FileRootReader::read(&files.paths, None).unwrap();
+    let reader = FileRootReader::read(&files.paths, &RootSeal::None).unwrap();
     assert_eq!((reader.epochs(), reader.claimed()), (vec![root], Some(claim)));
     let key = reader.unwrap(root, &wrapped, b"context").unwrap();
     assert_eq!(key.expose(), vault_key(7).expose());
@@ -90,9 +93,9 @@ fn roots_are_read_of_a_store_that_is_in_use() {
     let none = RootId::from_bytes([9; 16]);
     assert!(matches!(reader.unwrap(none, &wrapped, b"context"), Err(Error::NoSuchRoot(_))));
     let missing = [files.paths[0].clone(), files.directory.path().join("none")];
-    assert!(matches!(FileRootReader::read(&missing, None), Err(Error::ReplicaMissing(_))));
-    let credential = RootCredential::from_slice(&[1; 32]).ok();
-    assert!(matches!(FileRootReader::read(&files.paths, credential), Err(Error::Credential(_))));
+    assert!(matches!(FileRootReader::read(&missing, &RootSeal::None), Err(Error::ReplicaMissing(_))));
+    let credential = RootSeal::Credential(RootCredential::from_slice(&[1; 32]).unwrap());
+    assert!(matches!(FileRootReader::read(&files.paths, &credential), Err(Error::Credential(_))));
     assert_eq!(before, files.paths.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>());
     drop(store);
 }
@@ -338,9 +341,8 @@ fn replicas_that_disagree_about_the_claim_are_brought_together() {
     assert_eq!(wait(store.claimed()).unwrap().unwrap().incarnation, SECOND);
     drop(store);
     fs::remove_file(&files.paths[0]).unwrap();
-    let options = FileRootStoreOptions { loss: ReplicaLoss::Abandon, ..files.options() };
-    let store = FileRootStore::open(options).unwrap();
-    assert_eq!(wait(store.claimed()).unwrap().unwrap().incarnation, SECOND);
+    let abandonment = ReplicaAbandonment::prepare(files.options(), &files.paths[..1]).unwrap();
+    assert_eq!(wait(abandonment.store().claimed()).unwrap().unwrap().incarnation, SECOND);
 }
 
 /// A replica that comes back from the past brings destroyed roots with it: they count, and go.
@@ -380,30 +382,6 @@ fn a_root_of_the_past_goes_without_the_one_that_has_its_place_today() {
     assert_eq!(wait(store.epochs()).unwrap(), [root]);
     assert!(wait(store.unwrap(root, &wrapped, b"")).is_ok(), "the root that counts is still there");
     assert_eq!(key_on_disk(&files.paths[0]), key_on_disk(&files.paths[1]), "and in both replicas again");
-}
-
-#[test]
-fn a_missing_replica_is_refused_unless_abandoned_and_receipts_say_so() {
-    let files = Files::new(2);
-    let (store, claim) = files.open_claimed();
-    let root = wait(store.create(&claim)).unwrap();
-    let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
-    assert!(!store.medium().states(MediumStatement::Abandoned));
-    drop(store);
-    fs::remove_file(&files.paths[1]).unwrap();
-    assert!(matches!(files.open(), Err(Error::ReplicaMissing(path)) if path == files.paths[1]));
-    assert!(!files.paths[1].exists());
-    let fewer = FileRootStoreOptions { replicas: files.paths[..1].to_vec(), ..files.options() };
-    assert!(matches!(FileRootStore::open(fewer), Err(Error::ReplicaMissing(_))));
-
-    let abandoned = FileRootStoreOptions { loss: ReplicaLoss::Abandon, ..files.options() };
-    let store = FileRootStore::open(abandoned).unwrap();
-    assert!(wait(store.unwrap(root, &wrapped, b"")).is_ok());
-    assert_eq!(key_on_disk(&files.paths[0]), key_on_disk(&files.paths[1]));
-    drop(store);
-    let store = files.open().unwrap();
-    assert!(store.medium().states(MediumStatement::Abandoned), "for ever");
-    assert!(wait(store.destroy(&claim, root)).unwrap().medium.states(MediumStatement::Abandoned));
 }
 
 #[test]
@@ -478,33 +456,6 @@ fn a_symbolic_link_is_not_followed() {
     fs::rename(&files.paths[0], &target).unwrap();
     symlink(&target, &files.paths[0]).unwrap();
     assert!(matches!(files.open(), Err(Error::Io { .. })));
-}
-
-#[test]
-fn roots_may_be_sealed_under_a_credential() {
-    let files = Files::new(1);
-    let credential = |fill: u8| Some(RootCredential::from_slice(&[fill; 32]).unwrap());
-    let open = |credential| FileRootStore::open(FileRootStoreOptions { credential, ..files.options() });
-    let store = open(credential(5)).unwrap();
-    wait(store.claim(VAULT, &[], FIRST)).unwrap();
-    let claim = Claim { vault: VAULT, incarnation: FIRST };
-    let root = wait(store.create(&claim)).unwrap();
-    let wrapped = wait(store.wrap(&claim, root, &vault_key(7), b"")).unwrap();
-    drop(store);
-
-    assert!(matches!(open(None), Err(Error::Credential(_))));
-    assert!(matches!(open(credential(6)), Err(Error::Credential(_))));
-    assert!(!holds(&files.paths[0], &[5; 32]));
-    let store = open(credential(5)).unwrap();
-    assert_eq!(wait(store.unwrap(root, &wrapped, b"")).unwrap().expose(), &[7; 32]);
-
-    // The file alone does not unwrap.
-    let inner = store.inner.lock();
-    let images = inner.read().unwrap();
-    let (_, found) = find(&images, root).unwrap();
-    let alone = FileRootStore { credential: None, ..Files::new(1).open().unwrap() };
-    let key = alone.wrapping(&inner.header.store, found).key(b"");
-    assert!(key.open(b"", &wrapped[1..]).is_err());
 }
 
 #[test]

@@ -106,7 +106,7 @@ enum Command {
     /// Show and check the audit log's checkpoints and proofs.
     #[command(subcommand)]
     Log(command::log::Command),
-    /// Show, check and rotate the root keys, and move them to another root store.
+    /// Show, check, rotate and move the root keys, and go on without a root file that is lost.
     #[command(subcommand)]
     Root(command::root::Command),
     /// Make, list, verify and prune backups.

@@ -126,6 +126,22 @@ fn violations_of_stores(config: &Config) -> Vec<(&'static str, String)> {
         if root.from_credential_file.is_some() {
             found.push(("root.from_credential_file", without_use.to_owned()));
         }
+        if root.from_passphrase_file.is_some() {
+            found.push(("root.from_passphrase_file", without_use.to_owned()));
+        }
+    }
+    for (credential, passphrase, key, other) in [
+        (&root.credential_file, &root.passphrase_file, "root.passphrase_file", "root.credential_file"),
+        (
+            &root.from_credential_file,
+            &root.from_passphrase_file,
+            "root.from_passphrase_file",
+            "root.from_credential_file",
+        ),
+    ] {
+        if credential.is_some() && passphrase.is_some() {
+            found.push((key, format!("and {other} exclude each other: files are sealed under one of them")));
+        }
     }
     found
 }

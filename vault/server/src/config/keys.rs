@@ -43,6 +43,14 @@ pub(super) const KEYS: &[Key] = &[
         name: "root.probe_interval_s",
         set: |config, value| value.number().map(|v| config.root.probe_interval_s = Some(v)),
     },
+    Key {
+        name: "root.passphrase_file",
+        set: |config, value| value.path().map(|v| config.root.passphrase_file = Some(v)),
+    },
+    Key {
+        name: "root.from_passphrase_file",
+        set: |config, value| value.path().map(|v| config.root.from_passphrase_file = Some(v)),
+    },
     Key { name: "pkcs11.module", set: |config, value| value.path().map(|v| config.pkcs11.module = v) },
     Key { name: "pkcs11.token", set: |config, value| value.owned().map(|v| config.pkcs11.token = v) },
     Key { name: "pkcs11.serial", set: |config, value| value.owned().map(|v| config.pkcs11.serial = Some(v)) },

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use loader::Loader;
-pub(crate) use roots::Files;
+pub(crate) use roots::{Files, SealFile};
 pub use roots::{Pkcs11Config, RootConfig, StoreKind, TpmConfig, TransitConfig};
 
 /// The file that is read when none is named, if it exists.

@@ -65,6 +65,10 @@ pub struct RootConfig {
     pub credential_file: Option<PathBuf>,
     /// The same of the files that the vault moves from, if it moves from files to other files.
     pub from_credential_file: Option<PathBuf>,
+    /// A file with a line of text that they are sealed under instead.
+    pub passphrase_file: Option<PathBuf>,
+    /// The same of the files that the vault moves from, if it moves from files to other files.
+    pub from_passphrase_file: Option<PathBuf>,
     /// How often the root store is looked at while it is not needed, in seconds; 30 if not given. 1 to 86,400.
     pub probe_interval_s: Option<u64>,
 }
@@ -131,25 +135,47 @@ pub struct TpmConfig {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Files<'a> {
     pub(crate) replicas: Vec<PathBuf>,
-    pub(crate) credential: Option<&'a Path>,
+    pub(crate) seal: SealFile<'a>,
+}
+
+/// Where it stands what roots in files are sealed under besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SealFile<'a> {
+    None,
+    Credential(&'a Path),
+    Passphrase(&'a Path),
+}
+
+impl<'a> SealFile<'a> {
+    /// One of the two, as [`super::Config`] is checked not to have both.
+    fn of(credential: Option<&'a PathBuf>, passphrase: Option<&'a PathBuf>) -> Self {
+        match (credential, passphrase) {
+            (Some(path), _) => Self::Credential(path),
+            (None, Some(path)) => Self::Passphrase(path),
+            (None, None) => Self::None,
+        }
+    }
 }
 
 impl Config {
     /// The files of `root.store`.
     pub(crate) fn files(&self) -> Files<'_> {
-        Files { replicas: self.root_replicas(), credential: self.root.credential_file.as_deref() }
+        let root = &self.root;
+        let seal = SealFile::of(root.credential_file.as_ref(), root.passphrase_file.as_ref());
+        Files { replicas: self.root_replicas(), seal }
     }
 
     /// The files of `root.from`. They have keys of their own only to tell them from those of `root.store`.
     pub(crate) fn files_before(&self) -> Files<'_> {
         let root = &self.root;
         let replicas = if root.from_replicas.is_empty() { &root.replicas } else { &root.from_replicas };
-        let credential = match (&root.from_credential_file, root.store) {
-            (Some(own), _) => Some(own),
-            (None, StoreKind::File) => None,
-            (None, StoreKind::Pkcs11 | StoreKind::Transit | StoreKind::Tpm) => root.credential_file.as_ref(),
+        let own = SealFile::of(root.from_credential_file.as_ref(), root.from_passphrase_file.as_ref());
+        let seal = match (own, root.store) {
+            // Nothing else that it could be said of.
+            (SealFile::None, StoreKind::Pkcs11 | StoreKind::Transit | StoreKind::Tpm) => self.files().seal,
+            (own, _) => own,
         };
-        Files { replicas: self.replicas_or_default(replicas), credential: credential.map(PathBuf::as_path) }
+        Files { replicas: self.replicas_or_default(replicas), seal }
     }
 
     /// Where roots are, for people.

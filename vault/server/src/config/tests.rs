@@ -110,7 +110,8 @@ fn every_key_can_stand_in_a_file() {
         filter = "warn,lethe_vault=debug"
     "#;
     let names = keys::KEYS.iter().map(|key| key.name.rsplit('.').next().unwrap());
-    for name in names {
+    // Not beside the credentials that stand here: see `files_are_sealed_under_one_thing`.
+    for name in names.filter(|name| !name.ends_with("passphrase_file")) {
         assert!(text.contains(&format!("{name} =")), "{name} is not covered here");
     }
     let expected = Config {
@@ -124,6 +125,8 @@ fn every_key_can_stand_in_a_file() {
             credential_file: Some("/etc/lethe/root".into()),
             from_credential_file: Some("/etc/lethe/root-before".into()),
             probe_interval_s: Some(5),
+            passphrase_file: None,
+            from_passphrase_file: None,
         },
         pkcs11: Pkcs11Config {
             module: "/usr/lib/token.so".into(),
@@ -496,6 +499,7 @@ fn a_move_needs_two_places() {
         ("from_replicas = [\"/a\"]", "root.from_replicas", "root.from is not file"),
         ("from = \"tpm\"\nfrom_replicas = [\"/a\"]", "root.from_replicas", "root.from is not file"),
         ("from_credential_file = \"/c\"", "root.from_credential_file", "root.from is not file"),
+        ("from_passphrase_file = \"/c\"", "root.from_passphrase_file", "root.from is not file"),
     ] {
         let (found, _, reason) = problem(load(&format!("[root]\n{root}\n{TPM}")));
         assert_eq!(found, key, "{root}: {reason}");
@@ -507,16 +511,18 @@ fn a_move_needs_two_places() {
 fn files_that_a_vault_comes_from_are_told_from_those_it_goes_to() {
     let of = |root: &str| {
         let config = load(&format!("data_dir = \"/d\"\n[root]\n{root}\n{TPM}")).unwrap();
-        let owned = |files: Files<'_>| (files.replicas.clone(), files.credential.map(Path::to_owned));
+        let owned = |files: Files<'_>| (files.replicas.clone(), format!("{:?}", files.seal));
         (owned(config.files()), owned(config.files_before()), config.roots_for_people())
     };
     let path = |path: &str| vec![PathBuf::from(path)];
-    let credential = |path: &str| Some(PathBuf::from(path));
+    let credential = |path: &str| format!("Credential({path:?})");
+    let passphrase = |path: &str| format!("Passphrase({path:?})");
+    let none = || "None".to_owned();
 
     // To files: what is said of files is said of the new ones, unless it says otherwise.
     let (to, before, people) =
         of("from = \"file\"\nreplicas = [\"/b\"]\nfrom_replicas = [\"/a\"]\ncredential_file = \"/c\"");
-    assert_eq!((to, before), ((path("/b"), credential("/c")), (path("/a"), None)));
+    assert_eq!((to, before), ((path("/b"), credential("/c")), (path("/a"), none())));
     assert_eq!(people, "/b; coming from /a");
     let (_, before, _) = of("from = \"file\"\nfrom_replicas = [\"/a\"]\nfrom_credential_file = \"/k\"");
     assert_eq!(before, (path("/a"), credential("/k")));
@@ -526,5 +532,26 @@ fn files_that_a_vault_comes_from_are_told_from_those_it_goes_to() {
     assert_eq!(before, (path("/b"), credential("/c")));
     assert_eq!(people, "TPM device:/dev/tpmrm0, NV indices from 0x018a4c00; coming from /b");
     let (_, before, _) = of("store = \"tpm\"\nfrom = \"file\"");
-    assert_eq!(before, (path("/d/root/vault.root"), None));
+    assert_eq!(before, (path("/d/root/vault.root"), none()));
+
+    // From one seal to another.
+    let (to, before, _) =
+        of("from = \"file\"\nreplicas = [\"/b\"]\nfrom_replicas = [\"/a\"]\npassphrase_file = \"/p\"\n\
+         from_credential_file = \"/c\"");
+    assert_eq!((to.1, before.1), (passphrase("/p"), credential("/c")));
+    let (to, before, _) = of("from = \"file\"\nfrom_replicas = [\"/a\"]\nfrom_passphrase_file = \"/p\"");
+    assert_eq!((to.1, before.1), (none(), passphrase("/p")));
+    let (_, before, _) = of("store = \"tpm\"\nfrom = \"file\"\npassphrase_file = \"/p\"");
+    assert_eq!(before.1, passphrase("/p"));
+}
+
+#[test]
+fn files_are_sealed_under_one_thing() {
+    for prefix in ["", "from_"] {
+        let both = format!("{prefix}credential_file = \"/c\"\n{prefix}passphrase_file = \"/p\"");
+        let text = format!("[root]\nfrom = \"file\"\nfrom_replicas = [\"/a\"]\n{both}");
+        let (key, _, reason) = problem(load(&text));
+        assert_eq!(key, format!("root.{prefix}passphrase_file"), "{reason}");
+        assert!(reason.contains(&format!("root.{prefix}credential_file exclude each other")), "{reason}");
+    }
 }

@@ -50,7 +50,7 @@ impl Statements {
     }
 
     /// The row's bytes.
-    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         Ok(encode("statements of receipts", &self.0)?.to_vec())
     }
 }

@@ -1,6 +1,7 @@
 //! What the roots open. Plaintexts are wiped as soon as it is known that they open; of none is anything told but a
 //! tenant's id.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use rayon::prelude::*;
 
 use super::InspectError;
 use super::census::{meaning, name, name_of};
-use super::report::{Damage, FolderKind, HeldPart, Inspection, RootsPart};
+use super::report::{Damage, FolderKind, HeldPart, Inspection, PagePart, ReachPart, RootsPart};
 use crate::config::{Config, Files, StoreKind};
 use crate::error::causes;
 use crate::keyring::{Keyring, tree_of};
@@ -64,20 +65,22 @@ pub(super) async fn try_roots(
         None => Err("the database names no epoch".to_owned()),
     };
     let current = state.as_ref().and_then(|state| state.current.as_ref());
+    let mut reached = BTreeSet::new();
     match (key, current) {
         (Ok(key), Some(epoch)) => {
             part.opens = true;
             let view = View::new(&key, epoch.number, Arc::new(PageCache::new(LEAF_PAGES)));
             drop(key);
             tokio::task::block_in_place(|| {
-                survey(evidence, &view, inspection, &mut part);
+                reached = survey(evidence, &view, inspection, &mut part);
                 try_rows(evidence, view, inspection, &mut part);
             });
         }
         (Err(fault), _) => part.fault = Some(fault),
         (Ok(_), None) => {}
     }
-    part.held = held.iter().map(|root| standing(*root, state.as_ref(), part.pages_reachable)).collect();
+    let reached = part.opens.then_some(&reached);
+    part.held = held.iter().map(|root| standing(*root, state.as_ref(), reached)).collect();
     inspection.sound = inspection.damage.is_empty() && part.opens;
     inspection.roots = Some(part);
     Ok(())
@@ -115,21 +118,59 @@ async fn unwrap(stores: &[(StoreKind, Reader)], state: &EpochState, epoch: &Epoc
     Err(faults.join("; "))
 }
 
-/// What a root is good for. Only the current epoch's key is in the database, so only its root leads anywhere.
-fn standing(root: RootId, state: Option<&EpochState>, reachable: u64) -> HeldPart {
+/// What a root is good for. Only the current epoch's key is in the database, so only of its root is it known where it leads.
+fn standing(root: RootId, state: Option<&EpochState>, reached: Option<&BTreeSet<PageAddress>>) -> HeldPart {
     let is = |epoch: Option<RootId>| epoch == Some(root);
-    let (epoch, pages) = if is(state.and_then(|state| state.current.as_ref().map(|epoch| epoch.root))) {
-        ("current", reachable)
-    } else if is(state.and_then(|state| state.retiring.as_ref().map(|epoch| epoch.root))) {
-        ("retiring", 0)
-    } else {
-        ("unknown", 0)
+    let part = |epoch, untold| HeldPart {
+        root: root.to_string(),
+        epoch,
+        pages: None,
+        untold: Some(untold),
+        reach: Vec::new(),
     };
-    HeldPart { root: root.to_string(), epoch, pages }
+    if is(state.and_then(|state| state.retiring.as_ref().map(|epoch| epoch.root))) {
+        return part(
+            "retiring",
+            "the key that it wraps is not in this database any more. Older images have it: with one of them, it opens the \
+             superseded pages, and those of today that are older than this epoch",
+        );
+    }
+    if !is(state.and_then(|state| state.current.as_ref().map(|epoch| epoch.root))) {
+        return part(
+            "unknown",
+            "no key in this database is wrapped by it. If it is from this vault's past, older images have such a key",
+        );
+    }
+    match reached {
+        None => part("current", "it does not open the key tree"),
+        Some(reached) => HeldPart {
+            pages: Some(reached.len() as u64),
+            untold: None,
+            reach: by_level(reached),
+            ..part("current", "")
+        },
+    }
+}
+
+/// Pages by tree, from the head page down.
+fn by_level(pages: &BTreeSet<PageAddress>) -> Vec<ReachPart> {
+    let mut levels: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for page in pages {
+        let (height, level, index) = page.position();
+        let pages = levels.entry((page.tree(), height, Reverse(level))).or_default();
+        pages.push(PagePart { index, epoch: page.epoch() });
+    }
+    let part = |((tree, height, Reverse(level)), pages)| ReachPart { tree: name(tree), height, level, pages };
+    levels.into_iter().map(part).collect()
 }
 
 /// Which pages can be reached.
-fn survey(evidence: &Evidence, view: &View, inspection: &mut Inspection, part: &mut RootsPart) {
+fn survey(
+    evidence: &Evidence,
+    view: &View,
+    inspection: &mut Inspection,
+    part: &mut RootsPart,
+) -> BTreeSet<PageAddress> {
     let survey = view.survey(evidence.store().pages());
     let reached: BTreeSet<PageAddress> = survey.open.into_iter().collect();
     part.pages_reachable = reached.len() as u64;
@@ -142,6 +183,7 @@ fn survey(evidence: &Evidence, view: &View, inspection: &mut Inspection, part: &
             part.pages_left_over += u64::from(!reached.contains(&address));
         }
     });
+    reached
 }
 
 /// What became of a row.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 pub use place::NoSuchPlace;
 use place::Place;
 pub use report::{
-    BackupPart, Damage, EpochPart, ErasuresPart, FolderKind, HeldPart, Inspection, IntentPart, MirrorPart,
-    PositionPart, RootsPart, RowsPart, TreePart,
+    BackupPart, Damage, EpochPart, ErasuresPart, FolderKind, HeldPart, Inspection, IntentPart, MirrorPart, PagePart,
+    PositionPart, ReachPart, RootsPart, RowsPart, TreePart,
 };
 
 use crate::config::Config;

@@ -220,8 +220,34 @@ pub struct HeldPart {
     pub root: String,
     /// `current`, `retiring`, or `unknown` to this database.
     pub epoch: &'static str,
-    /// Pages that it leads to.
-    pub pages: u64,
+    /// Pages that it leads to; null where this database cannot tell.
+    pub pages: Option<u64>,
+    /// Why it cannot.
+    pub untold: Option<&'static str>,
+    /// Those pages, by tree and level.
+    pub reach: Vec<ReachPart>,
+}
+
+/// Pages of one level of a tree.
+#[derive(Debug, Serialize)]
+pub struct ReachPart {
+    /// The tree.
+    pub tree: String,
+    /// Height of the subtree that they are in; 0 for the tree's head page.
+    pub height: u8,
+    /// Their level; entries of level 0 are slots.
+    pub level: u8,
+    /// Them.
+    pub pages: Vec<PagePart>,
+}
+
+/// A written page.
+#[derive(Debug, Serialize)]
+pub struct PagePart {
+    /// Its index on its level.
+    pub index: u64,
+    /// The epoch that wrote it.
+    pub epoch: u64,
 }
 
 /// Something that is not as it must be.

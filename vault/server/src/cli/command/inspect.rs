@@ -9,10 +9,11 @@ use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
 use crate::inspection::{
-    BackupPart, Damage, EpochPart, FolderKind, InspectError, Inspection, Question, RootsPart, TreePart, inspect,
+    BackupPart, Damage, EpochPart, FolderKind, HeldPart, InspectError, Inspection, Question, RootsPart, TreePart,
+    inspect,
 };
 
-/// Damage that is shown to people; JSON has all of it.
+/// Damage, and trees that a root leads to, that are shown to people; JSON has all of it.
 const SHOWN: usize = 50;
 
 /// What to look at.
@@ -157,13 +158,19 @@ fn roots(part: &RootsPart) -> Card {
     let title = if part.opens { "the root opens the key tree" } else { "the roots do NOT open the key tree" };
     let mut card = Card::new(title).row("store", part.stores.join(", ")).maybe("because", part.fault.as_ref());
     for held in &part.held {
-        let what = match held.epoch {
-            "current" if part.opens => format!("of the epoch; leads to {} pages", held.pages),
-            "current" => "of the epoch".to_owned(),
-            "retiring" => "of the epoch before; must still be destroyed, and leads to nothing here".to_owned(),
-            _ => "unknown to this database, and leads to nothing here".to_owned(),
+        let what = match (held.epoch, held.pages) {
+            ("current", Some(pages)) => format!("of the epoch; leads to {pages} pages"),
+            ("current", None) => "of the epoch".to_owned(),
+            ("retiring", _) => "of the epoch before; must still be destroyed".to_owned(),
+            (_, _) => "unknown to this database".to_owned(),
         };
         card = card.row("root", format!("{}: {what}", held.root));
+        if let ("retiring" | "unknown", Some(why)) = (held.epoch, held.untold) {
+            card = card.row("leads to", format!("not known: {why}"));
+        }
+        for (tree, pages) in by_tree(held) {
+            card = card.row("leads to", format!("{pages} of tree {tree}"));
+        }
     }
     if !part.claimed {
         card = card.row("claimed", "not for the last run of this data: a start is fenced out");
@@ -176,6 +183,19 @@ fn roots(part: &RootsPart) -> Card {
         card = card.row("written pages", pages).row("sealed rows", rows);
     }
     card
+}
+
+/// Pages that a root leads to, by tree; JSON names each. So many trees are shown.
+fn by_tree(held: &HeldPart) -> Vec<(&str, usize)> {
+    let mut trees: Vec<(&str, usize)> = Vec::new();
+    for part in &held.reach {
+        match trees.last_mut() {
+            Some((tree, pages)) if *tree == part.tree => *pages += part.pages.len(),
+            Some(_) | None => trees.push((&part.tree, part.pages.len())),
+        }
+    }
+    trees.truncate(SHOWN);
+    trees
 }
 
 fn damage(damage: &Damage) -> Card {

@@ -1,10 +1,14 @@
 //! `lethe root`: the root keys. How they stand is asked of a running server, which rotates them, too; the rest is offline.
 
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
 use clap::Subcommand;
 use lethe_proto::v1::{GetRootStatusRequest, Purpose, RootStoreState};
 use serde_json::json;
 
 use super::Context;
+use super::erase::answer;
 use super::rotate::{self, RotateOptions};
 use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
@@ -12,7 +16,7 @@ use crate::cli::output::{Card, Output};
 use crate::cli::telemetry;
 use crate::cli::view;
 use crate::config::Config;
-use crate::{RootReport, move_roots, root_check};
+use crate::{RootReport, abandon_replicas, move_roots, root_check};
 
 /// What to do with root keys.
 #[derive(Debug, Subcommand)]
@@ -38,6 +42,23 @@ pub(crate) enum Command {
         #[command(flatten)]
         configuration: Configuration,
     },
+    /// Go on, with the server stopped, without a root file that is lost for good.
+    ///
+    /// Nobody can destroy any more what is on its medium, so from then on every receipt says ROOT_REPLICA_ABANDONED, and
+    /// the vault's log says when. Refused as long as the file can be opened, and for the last one. May be run again after
+    /// a crash. Then take the file out of root.replicas, or put another medium in its place, and start.
+    AbandonReplica {
+        /// The file, as root.replicas names it; all of them, if several are lost.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+
+        /// Do not ask. Needed where there is no terminal to ask at.
+        #[arg(long, short)]
+        yes: bool,
+
+        #[command(flatten)]
+        configuration: Configuration,
+    },
     /// Replace, while the server runs, the root key and the vault key that it wraps, and destroy the old root key.
     ///
     /// Erases nothing, and records keep their keys. Needs the operator's key. Purpose by default: administration.
@@ -52,6 +73,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         Command::Status => status(context).await,
         Command::Check { configuration } => check(context.out, &configuration.load()?),
         Command::Migrate { configuration } => migrate(context.out, &configuration.load()?).await,
+        Command::AbandonReplica { files, yes, configuration } => {
+            abandon(context.out, &configuration.load()?, &files, yes).await
+        }
         Command::Rotate { options } => rotate::run(context, "vault".to_owned(), options).await,
     }
 }
@@ -78,6 +102,33 @@ async fn migrate(out: Output, config: &Config) -> Result<Exit, Failure> {
         .row("epoch", epoch)
         .row("next", format!("take root.from out of the configuration; {from} is empty and not needed any more"));
     out.result(&json!({ "from": from, "to": to, "epoch": epoch, "moved": true }), &card)?;
+    Ok(Exit::Done)
+}
+
+async fn abandon(out: Output, config: &Config, files: &[PathBuf], yes: bool) -> Result<Exit, Failure> {
+    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    if !yes {
+        if !io::stdin().is_terminal() {
+            return Err(Failure::usage("every receipt will say so for ever; say --yes"));
+        }
+        let what = names.join(", ");
+        let question = format!("Abandon {what}? Every later receipt will say ROOT_REPLICA_ABANDONED, for ever. [y/N] ");
+        if !["y", "Y", "yes"].contains(&answer(&question)?.as_str()) {
+            return Err(Failure::failed("nothing was done"));
+        }
+    }
+    let done = abandon_replicas(config, files)
+        .await
+        .map_err(|error| Failure::failed(format!("cannot abandon: {}", causes(&error))))?;
+    let left: Vec<_> = done.left.iter().map(|file| file.display().to_string()).collect();
+    let title = if done.before { "abandoned before" } else { "abandoned" };
+    let log = if done.logged { "says so" } else { "is not there to say so; receipts will" };
+    let card = Card::new(format!("{title}: {}", names.join(", ")))
+        .row("left", left.join(", "))
+        .maybe("the vault's log", (!done.before).then_some(log))
+        .row("next", "take it out of root.replicas, or put another medium in its place; then start the server");
+    let json = json!({ "abandoned": names, "before": done.before, "left": left, "logged": done.logged });
+    out.result(&json, &card)?;
     Ok(Exit::Done)
 }
 
