@@ -40,11 +40,8 @@ pub enum Error {
         norm: f32,
     },
     /// Bytes that are not an encoded sketch.
-    #[error("malformed sketch: {reason}")]
-    MalformedSketch {
-        /// Which rule of the format they break.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    Malformed(#[from] lethe_sketch::Malformed),
     /// A sketch or probe of another quantizer: other dimension, or a centre on one side only.
     #[error("a sketch or probe of another quantizer was given (dimension or centre differ)")]
     Mismatch,

@@ -29,13 +29,12 @@ mod pq4;
 mod probe;
 mod quantizer;
 mod score;
-mod sketch;
 
 pub use error::Error;
 pub use gallery::{Candidate, Candidates, Gallery, Stop};
+pub use lethe_sketch::{MAX_DIM, MIN_DIM, Malformed, Sketch};
 pub use margin::{DEFAULT_MISS, OperatingPoint};
 pub use pool::Pool;
 pub use probe::Probe;
-pub use quantizer::{MAX_DIM, MIN_DIM, Quantizer};
+pub use quantizer::Quantizer;
 pub use score::cosine;
-pub use sketch::Sketch;

@@ -2,13 +2,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{Error, OperatingPoint, Probe, Sketch};
-
-/// Fewest coordinates a sketch can have: with fewer, its estimates say next to nothing.
-pub const MIN_DIM: usize = 64;
-
-/// Most coordinates a sketch can have.
-pub const MAX_DIM: usize = 4096;
+use crate::{Error, MAX_DIM, MIN_DIM, OperatingPoint, Probe, Sketch};
 
 /// Turns rotated vectors into sketches and probes.
 ///

@@ -12,7 +12,8 @@ use lethe_rows::records::{
     self, CredentialRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, SubjectRecord, TemplateRecord,
     TenantRecord,
 };
-use lethe_rows::{LogHead, MirrorId, Position};
+use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
+use lethe_sketch::Sketch;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use serde_json::Value;
 
@@ -43,6 +44,24 @@ fn row(kind: RowKind, value: &[u8]) {
         RowKind::LogHead => {
             if let Ok(head) = LogHead::decode(value) {
                 assert_eq!(head.encode(), value, "a log's head has two spellings");
+            }
+        }
+        RowKind::History => {
+            if let Ok(history) = History::decode(value) {
+                assert_eq!(history.encode(), value, "a history has two spellings");
+            }
+        }
+        RowKind::Restoring => {
+            if let Ok(restoring) = Restoring::decode(value) {
+                let written = restoring.encode().expect("what was read is written");
+                let again = Restoring::decode(&written).expect("what was written is read");
+                assert_eq!(again, restoring, "a restore's state changes when it is written again");
+            }
+        }
+        RowKind::Sketch => {
+            if let Ok(sketch) = Sketch::from_bytes(value) {
+                assert_eq!(sketch.to_bytes().as_slice(), value, "a sketch has two spellings");
+                assert_eq!(sketch.bits().len() * 8, sketch.dim());
             }
         }
         RowKind::LogEntry => {

@@ -20,6 +20,10 @@
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(any(feature = "pkcs11", feature = "transit", feature = "tpm", feature = "fuzzing"))]
+mod formats;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 #[cfg(any(feature = "pkcs11", feature = "transit", feature = "tpm"))]
 mod secret_file;
 #[cfg(any(feature = "pkcs11", feature = "tpm"))]

@@ -10,34 +10,10 @@ use lethe_crypto::{Error, Result};
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
+use crate::formats::refusals::Stamp;
+
 /// The longest secret that a file may hold, bytes.
 const LONGEST: usize = 4096;
-
-/// What tells one version of a file from the next, without its content.
-#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "tokens alone lock after wrong PINs"))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    modified: (i64, i64),
-    inode: u64,
-    length: u64,
-}
-
-#[cfg_attr(not(feature = "pkcs11"), allow(dead_code, reason = "tokens alone lock after wrong PINs"))]
-impl Stamp {
-    /// Four numbers in a line.
-    pub(crate) fn encode(&self) -> String {
-        let Self { modified: (seconds, nanoseconds), inode, length } = self;
-        format!("{seconds} {nanoseconds} {inode} {length}")
-    }
-
-    /// Reads what [`Stamp::encode`] wrote.
-    pub(crate) fn decode(text: &str) -> Option<Self> {
-        let numbers: Vec<_> = text.split(' ').collect();
-        let [seconds, nanoseconds, inode, length] = numbers.as_slice() else { return None };
-        let modified = (seconds.parse().ok()?, nanoseconds.parse().ok()?);
-        Some(Self { modified, inode: inode.parse().ok()?, length: length.parse().ok()? })
-    }
-}
 
 /// Reads a secret; one line feed at its end does not count.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {

@@ -5,13 +5,19 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod backup_list;
+mod history;
 pub mod keys;
 mod log_head;
 mod mirror;
 pub mod records;
+mod restoring;
 
+pub use backup_list::BackupFiles;
+pub use history::{History, Place, Relation, Run};
 pub use log_head::LogHead;
 pub use mirror::{MirrorId, Position};
+pub use restoring::{Restored, Restoring, Rows, Stage};
 
 /// Bytes that are not what they must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

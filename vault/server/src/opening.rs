@@ -78,6 +78,12 @@ impl From<StoreError> for OpenError {
     }
 }
 
+impl From<lethe_rows::Corrupt> for OpenError {
+    fn from(fault: lethe_rows::Corrupt) -> Self {
+        Self::Vault(fault.into())
+    }
+}
+
 /// A vault that is ready.
 pub struct Opened {
     /// The vault.

@@ -5,50 +5,12 @@ use lethe_crypto::{Error as CryptoError, Result};
 
 use cryptoki::object::ObjectHandle;
 
-use super::objects::{Session, corrupt};
+use super::objects::Session;
 use crate::Error;
-
-/// First byte of a claim.
-const VERSION: u8 = 1;
-
-/// version ‖ sequence u64 ‖ vault 16 ‖ incarnation 16.
-const LENGTH: usize = 41;
+use crate::formats::claim::Entry;
 
 /// Label of claims.
 const LABEL: &str = "claim";
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    sequence: u64,
-    claim: Claim,
-}
-
-impl Entry {
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
-        bytes.extend_from_slice(&self.sequence.to_be_bytes());
-        bytes.extend_from_slice(self.claim.vault.as_bytes());
-        bytes.extend_from_slice(self.claim.incarnation.as_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self> {
-        let bytes: &[u8; LENGTH] =
-            bytes.try_into().map_err(|_| corrupt("claim in the token", "it has not 41 bytes"))?;
-        if bytes[0] != VERSION {
-            return Err(corrupt("claim in the token", "unknown version"));
-        }
-        let array = |from: usize| {
-            let mut array = [0; 16];
-            array.copy_from_slice(&bytes[from..from + 16]);
-            array
-        };
-        let mut sequence = [0; 8];
-        sequence.copy_from_slice(&bytes[1..9]);
-        let claim = Claim { vault: VaultId::from_bytes(array(9)), incarnation: Incarnation::from_bytes(array(25)) };
-        Ok(Self { sequence: u64::from_be_bytes(sequence), claim })
-    }
-}
 
 impl Session {
     /// The claim that counts.
@@ -118,25 +80,4 @@ impl Session {
 fn held(entries: &[(ObjectHandle, Entry)]) -> Option<Entry> {
     let order = |entry: &Entry| (entry.sequence, std::cmp::Reverse(entry.claim.incarnation));
     entries.iter().map(|(_, entry)| *entry).max_by_key(order)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn claims_round_trip_and_nothing_else_is_read_as_one() {
-        let claim = Claim { vault: VaultId::from_bytes([1; 16]), incarnation: Incarnation::from_bytes([2; 16]) };
-        let entry = Entry { sequence: 7, claim };
-        let bytes = entry.encode();
-        assert_eq!(bytes.len(), LENGTH);
-        assert!(Entry::decode(&bytes).unwrap() == entry);
-        for length in 0..LENGTH {
-            assert!(Entry::decode(&bytes[..length]).is_err());
-        }
-        assert!(Entry::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-        let mut other = bytes;
-        other[0] = 2;
-        assert!(Entry::decode(&other).is_err());
-    }
 }

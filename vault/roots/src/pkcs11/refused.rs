@@ -8,33 +8,10 @@ use std::path::PathBuf;
 use cryptoki::slot::TokenInfo;
 
 use crate::Error;
-use crate::secret_file::Stamp;
+use crate::formats::refusals::{Memory, Stamp};
 
 /// How many PINs may be refused in a row. Tokens lock after three, or more.
 const TRIES: u32 = 2;
-
-/// What is remembered of refusals since the last login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Memory {
-    /// How many there were.
-    count: u32,
-    /// Did the token say so, too? Then it says as well that somebody has logged in since.
-    revealed: bool,
-    /// The PIN file that held the last one.
-    stamp: Stamp,
-}
-
-impl Memory {
-    fn encode(&self) -> String {
-        format!("{} {} {}\n", self.count, u8::from(self.revealed), self.stamp.encode())
-    }
-
-    fn decode(text: &str) -> Option<Self> {
-        let (count, rest) = text.trim_end().split_once(' ')?;
-        let (revealed, stamp) = rest.split_once(' ')?;
-        Some(Self { count: count.parse().ok()?, revealed: revealed == "1", stamp: Stamp::decode(stamp)? })
-    }
-}
 
 /// Remembers refusals, in a file if one is given.
 pub(super) struct Refusals {

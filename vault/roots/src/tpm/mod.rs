@@ -29,7 +29,6 @@
 //!   the TPM to standard error, expected or not, unless the environment says `TSS2_LOG=all+none`; it writes no
 //!   secrets there.
 
-mod data;
 mod link;
 mod options;
 mod sight;

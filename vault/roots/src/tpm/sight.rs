@@ -8,10 +8,10 @@ use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::interface_types::resource_handles::{NvAuth, Provision};
 use tss_esapi::structures::{CapabilityData, MaxNvBuffer, NvPublic};
 
-use super::data::{self, Header, Held};
 use super::link::{Failure, Link, Order, Result, kind};
 use super::options::SLOTS;
 use crate::Error;
+use crate::formats::nv::{self, Header, Held};
 
 /// An index that is defined.
 #[derive(Clone, Copy)]
@@ -54,12 +54,12 @@ impl<'a> Sight<'a> {
             return Err(Failure::Disturbed);
         }
         if let Some(index) = sight.claim_index {
-            let read = sight.read(index, data::CLAIM, 0)?;
+            let read = sight.read(index, nv::CLAIM, 0)?;
             sight.held = read.map(|bytes| Held::decode(&bytes)).transpose()?;
         }
         for position in 0..sight.slots.len() {
             let index = sight.slots[position].index;
-            let read = sight.read(index, data::HEADER, 0)?;
+            let read = sight.read(index, nv::HEADER, 0)?;
             sight.slots[position].header = read.map(|bytes| Header::decode(&bytes)).transpose()?;
         }
         Ok(sight)
@@ -83,7 +83,7 @@ impl<'a> Sight<'a> {
     pub(super) fn write_claim(&mut self, claim: Claim, now: u64) -> Result<()> {
         let index = match self.claim_index {
             Some(index) => index,
-            None => self.define(self.first, data::CLAIM)?,
+            None => self.define(self.first, nv::CLAIM)?,
         };
         self.write(index, &Held::next(self.held, claim, now).encode(), 0)
     }

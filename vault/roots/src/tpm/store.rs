@@ -8,11 +8,11 @@ use lethe_crypto::{Error as CryptoError, Result};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use subtle::ConstantTimeEq as _;
 
-use super::data::{CLAIMS, HEADER, Header, Held, ROOT, USE, WRAPPED};
 use super::link::{self, Failure, Link};
 use super::options::TpmOptions;
 use super::sight::{Index, Sight};
 use crate::Error;
+use crate::formats::nv::{CLAIMS, HEADER, Header, Held, ROOT, USE, WRAPPED};
 
 /// Names this kind of store in the wrapping of its roots.
 const STORE: [u8; 16] = *b"lethe/v1/tpm2-nv";

@@ -3,46 +3,16 @@
 use std::collections::BTreeMap;
 
 use ::http::{Method, StatusCode};
-use lethe_crypto::root::{Claim, Incarnation, RootId, VaultId};
+use lethe_crypto::root::{Claim, RootId};
 use lethe_crypto::{Error as CryptoError, Result};
 use serde::{Deserialize, Serialize};
 
 use super::api::{Api, absent, parse, succeed, unexpected};
 use crate::Error;
-
-/// What the register says it is.
-const FORMAT: &str = "lethe/v1/roots";
+use crate::formats::register::{Document, Register, Stage};
 
 /// How often a change is tried anew because another was faster.
 const ATTEMPTS: usize = 8;
-
-/// How far a root has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Stage {
-    /// Its key exists, or is about to.
-    Created,
-    /// It has wrapped its one key, or is about to.
-    Wrapped,
-    /// Its key is about to be deleted, or was. It unwraps no more.
-    Destroying,
-}
-
-/// The register's content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Register {
-    pub(super) claim: Claim,
-    pub(super) roots: BTreeMap<RootId, Stage>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    format: String,
-    vault: String,
-    incarnation: String,
-    roots: BTreeMap<String, Stage>,
-}
 
 #[derive(Deserialize)]
 struct Versioned {
@@ -69,30 +39,6 @@ struct Write {
 #[derive(Serialize)]
 struct Cas {
     cas: u64,
-}
-
-impl Register {
-    fn decode(document: &Document) -> Result<Self> {
-        if document.format != FORMAT {
-            let why = "unknown format, of a newer version or somebody else's".to_owned();
-            return Err(CryptoError::Corrupt { what: "register of roots", why });
-        }
-        let claim = Claim {
-            vault: document.vault.parse::<VaultId>()?,
-            incarnation: document.incarnation.parse::<Incarnation>()?,
-        };
-        let roots = document.roots.iter().map(|(root, stage)| Ok((root.parse()?, *stage)));
-        Ok(Self { claim, roots: roots.collect::<Result<_>>()? })
-    }
-
-    fn encode(&self) -> Document {
-        Document {
-            format: FORMAT.to_owned(),
-            vault: self.claim.vault.to_string(),
-            incarnation: self.claim.incarnation.to_string(),
-            roots: self.roots.iter().map(|(root, stage)| (root.to_string(), *stage)).collect(),
-        }
-    }
 }
 
 impl Api {
@@ -158,28 +104,5 @@ impl Api {
 
     fn register_path(&self) -> String {
         format!("{}/data/{}/roots", self.options().kv_mount, self.options().name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn registers_round_trip_and_nothing_else_is_read_as_one() {
-        let claim = Claim { vault: VaultId::from_bytes([1; 16]), incarnation: Incarnation::from_bytes([2; 16]) };
-        let stages = [Stage::Created, Stage::Wrapped, Stage::Destroying];
-        let roots = (3..).zip(stages).map(|(id, stage)| (RootId::from_bytes([id; 16]), stage)).collect();
-        let register = Register { claim, roots };
-        let text = serde_json::to_string(&register.encode()).unwrap();
-        assert!(text.contains(r#""03030303030303030303030303030303":"created""#), "{text}");
-        let read = |text: &str| serde_json::from_str::<Document>(text).ok().map(|document| Register::decode(&document));
-        assert_eq!(read(&text).unwrap().unwrap(), register);
-        for (from, to) in [("/v1/", "/v2/"), ("0303", "03x3"), ("0101", "01")] {
-            assert!(read(&text.replacen(from, to, 1)).unwrap().is_err(), "{from}");
-        }
-        for (from, to) in [("created", "made"), ("\"format\"", "\"newer\"")] {
-            assert!(read(&text.replacen(from, to, 1)).is_none(), "{from}");
-        }
     }
 }

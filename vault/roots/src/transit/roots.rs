@@ -11,8 +11,8 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::api::{Api, KeyInfo, Reply, parse, succeed, unexpected};
-use super::register::{Register, Stage};
 use crate::Error;
+use crate::formats::register::{Register, Stage};
 
 /// First byte of a wrapped key.
 const VERSION: u8 = 1;

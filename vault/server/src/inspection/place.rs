@@ -4,7 +4,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::report::{BackupPart, FolderKind};
 use super::{InspectError, Question};
-use crate::store::BackupFiles;
+use crate::store::backup_files;
 
 /// Why a folder is nothing that can be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ impl Place {
         if is_database(&folder.join("db")) {
             return Ok(is(FolderKind::Vault, folder.join("db")));
         }
-        if BackupFiles::are_in(folder) {
+        if backup_files::are_in(folder) {
             return Self::backup(question);
         }
         if is_database(folder) {
@@ -63,7 +63,7 @@ impl Place {
 
     fn backup(question: &Question<'_>) -> Result<Self, InspectError> {
         let folder = question.folder;
-        let all = BackupFiles::list(folder)?;
+        let all = backup_files::list(folder)?;
         let numbers: Vec<u32> = all.iter().map(|(number, _)| *number).collect();
         let mut listed = all.into_iter();
         let found = match question.number {
@@ -72,7 +72,7 @@ impl Place {
         };
         let (number, files) = found.ok_or_else(|| no_such_place(folder, "has no such backup"))?;
         let files = files?;
-        let (bytes, missing) = files.sizes(folder);
+        let (bytes, missing) = backup_files::sizes(&files, folder);
         let owner = std::fs::read_to_string(folder.join("vault")).ok();
         let part = BackupPart {
             number,
@@ -86,7 +86,7 @@ impl Place {
         let mut name = [0; 8];
         SystemRandom::new().fill(&mut name).map_err(|_| no_such_place(&question.scratch, "cannot be named"))?;
         let links = question.scratch.join(format!("lethe-inspect-{}", hex::encode(name)));
-        files.lay_out(folder, &links)?;
+        backup_files::lay_out(&files, folder, &links)?;
         Ok(Self {
             kind: FolderKind::Backup,
             folder: folder.to_owned(),

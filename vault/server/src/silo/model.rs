@@ -172,7 +172,9 @@ impl Model {
     }
 
     pub(super) fn add(&self, at: TemplateAt, sketch: &[u8]) {
-        let added = Sketch::from_bytes(sketch).and_then(|sketch| self.shared.gallery.insert(at, &sketch));
+        let added = Sketch::from_bytes(sketch)
+            .map_err(lethe_index::Error::from)
+            .and_then(|sketch| self.shared.gallery.insert(at, &sketch));
         if let Err(fault) = added {
             self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
         }

@@ -17,7 +17,7 @@ use super::census::{self, Census};
 use super::change::{Change, Committed, Durability, Row};
 use super::db::{Database, Nodes, Reach};
 use super::disk::Disk;
-use super::history::Place;
+use super::history::{next_run, place_of};
 use super::keys::{GalleryId, Key, ProfileNumber, RowKind};
 use super::mirror::{MirrorState, Mirrors, Opening, Registered, is_mirrored};
 
@@ -254,7 +254,7 @@ impl Store {
     pub fn begin_alone(&self) -> Result<(), StoreError> {
         let mut begun = self.begun.lock();
         if !*begun {
-            let sequence = self.db.write(&[&[Place::of(&self.db)?.next_run()?]])?;
+            let sequence = self.db.write(&[&[next_run(&place_of(&self.db)?)?]])?;
             self.db.sync()?;
             // Nothing that memory knows of.
             self.followed.fetch_max(sequence, Ordering::AcqRel);

@@ -9,8 +9,7 @@ use super::StoreError;
 use super::db::{Database, RawRow};
 use super::keys::{Key, RowKind};
 use super::mirror::{Registered, position_of, registered};
-use super::restoring::{Restoring, Stage};
-use super::{MirrorId, Store};
+use super::{MirrorId, Restoring, Stage, Store};
 
 /// Times that a database is opened while a server may drop files of it, and the pause between them.
 const TRIES: (u32, Duration) = (20, Duration::from_millis(50));

@@ -1,7 +1,7 @@
-//! Which way a database has gone. Every start of a vault begins a *run* of its own, and every restore does; a history
-//! names them all, and where each of them was left. So of two copies of a vault it is known whether one is what the other
-//! once was: a number alone would count the same on both sides of a fork (02, rule 3; "The log never forks").
+//! Which way a database has gone ([`lethe_rows::History`]): where one is, and how its next run begins.
 
+use lethe_rows::{History, Run};
+pub(super) use lethe_rows::{Place, Relation};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::StoreError;
@@ -9,176 +9,20 @@ use super::change::Row;
 use super::db::Database;
 use super::keys::Key;
 
-/// Runs that are remembered. A mirror that has missed more starts than that has to be dropped.
-const KEPT: usize = 1024;
-
-/// Bytes of a run that has ended: its name, and the sequence at which the next one began.
-const ENDED: usize = 24;
-
-/// Names a run: 16 random bytes.
-type Run = [u8; 16];
-
-/// In no run yet: a database that was just made.
-const NONE: Run = [0; 16];
-
-/// The runs of a database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct History {
-    /// Oldest first, each with the sequence, in its own count, at which the next one began.
-    ended: Vec<(Run, u64)>,
-    current: Run,
+/// Where a vault's database is.
+pub(super) fn place_of(db: &Database) -> Result<Place, StoreError> {
+    place_at(db, db.sequence())
 }
 
-/// Where a database is: its history, and its sequence in the current run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    history: History,
-    sequence: u64,
+/// Where a mirror is that has followed its vault's database up to this sequence.
+pub(super) fn place_at(db: &Database, sequence: u64) -> Result<Place, StoreError> {
+    let history = db.get(&Key::History)?.map(|bytes| History::decode(&bytes)).transpose()?;
+    Ok(Place::new(history.unwrap_or_else(History::none), sequence))
 }
 
-/// How two places of one vault lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Relation {
-    /// This one has been where the other one is, or is there.
-    Past,
-    /// The other one has been here.
-    Behind,
-    /// They have gone different ways.
-    Apart,
-}
-
-impl Place {
-    /// Where a vault's database is.
-    pub(super) fn of(db: &Database) -> Result<Self, StoreError> {
-        Self::at(db, db.sequence())
-    }
-
-    /// Where a mirror is that has followed its vault's database up to this sequence.
-    pub(super) fn at(db: &Database, sequence: u64) -> Result<Self, StoreError> {
-        Ok(Self { history: History::decode(db.get(&Key::History)?.as_deref())?, sequence })
-    }
-
-    /// How another place lies, seen from here.
-    pub(super) fn see(&self, other: &Self) -> Relation {
-        if self.has_been_at(other) {
-            Relation::Past
-        } else if other.has_been_at(self) {
-            Relation::Behind
-        } else {
-            Relation::Apart
-        }
-    }
-
-    /// Was it once where `other` is?
-    fn has_been_at(&self, other: &Self) -> bool {
-        let (run, sequence) = (other.history.current, other.sequence);
-        if run == self.history.current {
-            return sequence <= self.sequence;
-        }
-        self.history.ended.iter().any(|(ended, end)| *ended == run && sequence <= *end)
-    }
-
-    /// By how many rows `other` is further on, where this one is behind it.
-    pub(super) fn lacks(&self, other: &Self) -> u64 {
-        other.sequence.saturating_sub(self.sequence).max(1)
-    }
-
-    /// The row with which the next run begins here.
-    pub(super) fn next_run(&self) -> Result<Row, StoreError> {
-        let mut ended = self.history.ended.clone();
-        if self.history.current != NONE {
-            ended.push((self.history.current, self.sequence));
-        }
-        ended.drain(..ended.len().saturating_sub(KEPT));
-        let mut current = NONE;
-        SystemRandom::new().fill(&mut current).map_err(|_| StoreError::Closed)?;
-        Ok(Row::Put(Key::History, History { ended, current }.encode()))
-    }
-}
-
-impl History {
-    /// (run 16 ‖ sequence u64) for each that has ended ‖ run 16.
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.ended.len() * ENDED + NONE.len());
-        for (run, end) in &self.ended {
-            bytes.extend_from_slice(run);
-            bytes.extend_from_slice(&end.to_be_bytes());
-        }
-        bytes.extend_from_slice(&self.current);
-        bytes
-    }
-
-    fn decode(bytes: Option<&[u8]>) -> Result<Self, StoreError> {
-        let Some(bytes) = bytes else { return Ok(Self { ended: Vec::new(), current: NONE }) };
-        let wrong = || StoreError::corrupt("history", format!("{} bytes", bytes.len()));
-        let (ended, current) = bytes.split_last_chunk::<16>().ok_or_else(wrong)?;
-        let ended = ended.chunks(ENDED).map(|ended| {
-            let (run, end) = ended.split_first_chunk::<16>().ok_or_else(wrong)?;
-            Ok((*run, u64::from_be_bytes(end.try_into().map_err(|_| wrong())?)))
-        });
-        Ok(Self { ended: ended.collect::<Result<_, StoreError>>()?, current: *current })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place(ended: &[(u8, u64)], current: u8, sequence: u64) -> Place {
-        let ended = ended.iter().map(|(run, end)| ([*run; 16], *end)).collect();
-        Place { history: History { ended, current: [current; 16] }, sequence }
-    }
-
-    #[test]
-    fn what_was_once_there_is_told_from_what_went_another_way() {
-        let now = place(&[(1, 100), (2, 150)], 3, 180);
-        for past in [
-            place(&[(1, 100), (2, 150)], 3, 180),
-            place(&[(1, 100)], 2, 150),
-            place(&[(1, 100)], 2, 101),
-            place(&[], 1, 100),
-        ] {
-            assert_eq!(now.see(&past), Relation::Past, "{past:?}");
-            assert!(past == now || past.see(&now) == Relation::Behind, "{past:?}");
-        }
-        // Put back to 150 and started: what the run before had beyond is not in this one, however far it goes.
-        for apart in
-            [place(&[(1, 100)], 2, 151), place(&[(1, 100), (2, 150)], 4, 151), place(&[], 1, 101), place(&[], 9, 5)]
-        {
-            assert_eq!(now.see(&apart), Relation::Apart, "{apart:?}");
-            assert_eq!(apart.see(&now), Relation::Apart, "{apart:?}");
-        }
-    }
-
-    #[test]
-    fn a_run_begins_where_the_one_before_was_left() {
-        let first = place(&[], 0, 7);
-        let Row::Put(_, bytes) = first.next_run().unwrap() else { panic!("a row is put") };
-        let history = History::decode(Some(&bytes)).unwrap();
-        assert!(history.ended.is_empty() && history.current != NONE, "no run was before the first");
-        let left = Place { history, sequence: 90 };
-        let Row::Put(_, bytes) = left.next_run().unwrap() else { panic!("a row is put") };
-        let next = Place { history: History::decode(Some(&bytes)).unwrap(), sequence: 91 };
-        assert_eq!(next.history.ended, [(left.history.current, 90)]);
-        assert_eq!(next.see(&left), Relation::Past);
-        assert_eq!(next.history.encode(), bytes);
-    }
-
-    #[test]
-    fn of_many_runs_the_newest_are_kept() {
-        let mut place = place(&[], 1, 0);
-        for sequence in 0..KEPT as u64 + 10 {
-            let Row::Put(_, bytes) = place.next_run().unwrap() else { panic!("a row is put") };
-            place = Place { history: History::decode(Some(&bytes)).unwrap(), sequence };
-        }
-        assert_eq!(place.history.ended.len(), KEPT);
-    }
-
-    #[test]
-    fn a_row_of_another_length_is_corrupt() {
-        let bytes = place(&[(1, 100)], 2, 0).history.encode();
-        for length in (0..bytes.len()).filter(|length| length % ENDED != 16) {
-            assert!(History::decode(Some(&bytes[..length])).is_err(), "{length}");
-        }
-    }
+/// The row with which the next run begins at a place.
+pub(super) fn next_run(place: &Place) -> Result<Row, StoreError> {
+    let mut run = Run::default();
+    SystemRandom::new().fill(&mut run).map_err(|_| StoreError::Closed)?;
+    Ok(Row::Put(Key::History, place.next_run(run).encode()))
 }

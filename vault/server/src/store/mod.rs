@@ -3,7 +3,7 @@
 //!
 //! This is the only module that names RocksDB.
 
-mod backup_files;
+pub(crate) mod backup_files;
 mod backups;
 mod book;
 mod census;
@@ -17,9 +17,7 @@ mod history;
 mod logs;
 mod mirror;
 mod restore;
-mod restoring;
 
-pub(crate) use backup_files::BackupFiles;
 pub use backups::{Backup, Backups};
 pub use book::LogEnd;
 pub use change::{Change, Committed, Durability, Row};
@@ -29,9 +27,8 @@ pub(crate) use disk::{make_folder, sync_folder};
 pub use error::StoreError;
 pub(crate) use evidence::{Evidence, Seen};
 pub use lethe_rows::keys::{self, GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
-pub use lethe_rows::{LogHead, MirrorId};
+pub use lethe_rows::{LogHead, MirrorId, Restored, Rows};
+pub(crate) use lethe_rows::{Restoring, Stage};
 pub(crate) use mirror::row_of as mirror_row;
 pub use mirror::{MirrorStanding, MirrorState, Opening, Registered, registered_mirrors};
 pub(crate) use restore::{Truth, is_there};
-pub use restoring::{Restored, Rows};
-pub(crate) use restoring::{Restoring, Stage};

@@ -3,13 +3,13 @@ use std::path::{Path, PathBuf};
 use lethe_crypto::epoch::EpochState;
 use lethe_crypto::log::entry::{Entry, Outcome};
 
-use super::StoreError;
+use super::change::Row;
 use super::db::Database;
-use super::history::{Place, Relation};
+use super::history::{Place, Relation, next_run, place_of};
 use super::keys::Key;
 use super::logs::{self, Shared};
 use super::mirror::{Held, MirrorId, adopt, registered};
-use super::restoring::{Restored, Restoring, Stage};
+use super::{Restored, Restoring, Stage, StoreError};
 
 /// The newest state of a vault that its mirrors have.
 pub(crate) struct Truth {
@@ -92,7 +92,7 @@ impl Truth {
     /// As [`Self::begin`].
     pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
         let db = Database::open_there(path)?;
-        let mut restoring = match Restoring::read(&db)? {
+        let mut restoring = match begun(&db)? {
             Some(restoring) if restoring.stage != Stage::Copying => return Ok(restoring),
             Some(restoring) => restoring,
             None => self.mark(&db, None, discard)?,
@@ -104,7 +104,7 @@ impl Truth {
         fail::fail_point!("restore-copied");
         restoring.stage = Stage::Adopted;
         // It goes on from where the mirror was, on a way of its own: mirrors that have been there follow it.
-        db.write(&[&[restoring.row()?, self.place.next_run()?]])?;
+        db.write(&[&[row(&restoring)?, next_run(&self.place)?]])?;
         db.sync()?;
         Ok(restoring)
     }
@@ -120,7 +120,7 @@ impl Truth {
         }
         let report = Restored { enrolled_since, ..Restored::default() };
         let restoring = Restoring { stage: Stage::Copying, backup, report };
-        db.write(&[&[restoring.row()?]])?;
+        db.write(&[&[row(&restoring)?]])?;
         db.sync()?;
         Ok(restoring)
     }
@@ -138,7 +138,7 @@ impl Truth {
         if discard || logs.iter().all(|log| log.common == log.there.unwrap_or(0)) {
             return Ok(());
         }
-        let why = match self.place.see(&Place::of(db)?) {
+        let why = match self.place.see(&place_of(db)?) {
             Relation::Behind => format!(
                 "is older than {}: name the vault's current mirror. If it is the current one: a backup made while it \
                  could not be written needs it caught up, so name an older one; and data that is newer than its mirror \
@@ -162,6 +162,15 @@ impl Truth {
 /// Is there a database in this folder?
 pub(crate) fn is_there(path: &Path) -> bool {
     Database::exists(path)
+}
+
+/// What a restore of the database that is not finished has come to.
+fn begun(db: &Database) -> Result<Option<Restoring>, StoreError> {
+    Ok(db.get(&Key::Restoring)?.map(|bytes| Restoring::decode(&bytes)).transpose()?)
+}
+
+fn row(restoring: &Restoring) -> Result<Row, StoreError> {
+    Ok(Row::Put(Key::Restoring, restoring.encode()?))
 }
 
 /// Templates that were enrolled since the database was left, by a log of its mirror.

@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::commit::EndWithPanic;
 use crate::store::db::Database;
-use crate::store::history::Place;
+use crate::store::history::place_of;
 
 /// How long a mirror may be behind while nobody waits for it.
 const LAG: Duration = Duration::from_millis(50);
@@ -250,7 +250,7 @@ impl Follower {
         if held.id().is_some_and(|id| id != self.id) {
             return Err(StoreError::corrupt("mirror", format!("{}: another mirror is there", self.path.display())));
         }
-        expect_past(&self.main, &Place::of(&self.main)?, &held)?;
+        expect_past(&self.main, &place_of(&self.main)?, &held)?;
         held.into_db_of(self.id)
     }
 

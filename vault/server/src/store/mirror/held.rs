@@ -4,7 +4,7 @@ use std::path::Path;
 use super::{MirrorId, Position, position_of, row_of_position};
 use crate::store::StoreError;
 use crate::store::db::Database;
-use crate::store::history::Place;
+use crate::store::history::{Place, place_at};
 use crate::store::keys::Key;
 
 /// In a mirror that is copied to in parts: the mirror as it was before.
@@ -55,7 +55,7 @@ impl Held {
     /// Where the vault was when it had what this mirror has in whole; `None` if there is no such thing.
     pub(super) fn place(&self) -> Result<Option<Place>, StoreError> {
         if let Some(Position { sequence, whole: true, .. }) = self.position {
-            return Place::at(&self.db, sequence).map(Some);
+            return place_at(&self.db, sequence).map(Some);
         }
         Ok(self.former()?.map(|whole| whole.place))
     }
@@ -73,7 +73,7 @@ impl Held {
     pub(in crate::store) fn into_whole(self) -> Result<Option<(MirrorId, Option<Whole>)>, StoreError> {
         let Some(position) = self.position else { return Ok(None) };
         let whole = if position.whole {
-            let place = Place::at(&self.db, position.sequence)?;
+            let place = place_at(&self.db, position.sequence)?;
             Some(Whole { db: self.db, place })
         } else {
             self.former()?
@@ -89,7 +89,7 @@ impl Held {
         let db = Database::read_only(&path)?;
         let position = position_of(&db)?.filter(|position| position.whole);
         let Some(Position { sequence, .. }) = position else { return Ok(None) };
-        Ok(Some(Whole { place: Place::at(&db, sequence)?, db }))
+        Ok(Some(Whole { place: place_at(&db, sequence)?, db }))
     }
 }
 

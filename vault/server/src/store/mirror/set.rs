@@ -8,7 +8,7 @@ use super::{MirrorId, Position, Registered, random_id, registered, row_of_positi
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::db::Database;
-use crate::store::history::{Place, Relation};
+use crate::store::history::{Place, Relation, place_of};
 use crate::store::keys::Key;
 use crate::store::restore::vault_of;
 
@@ -92,7 +92,7 @@ impl Mirrors {
             return Err(StoreError::NoSuchMirror { id });
         }
         let known: Vec<_> = registered.iter().filter(|known| !opening.gives_up(known.id)).collect();
-        let here = Place::of(main)?;
+        let here = place_of(main)?;
         let mut opened: Vec<(MirrorId, &PathBuf, Option<Database>)> = Vec::new();
         let mut new = Vec::new();
         for path in paths {

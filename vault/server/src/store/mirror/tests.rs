@@ -12,7 +12,7 @@ use crate::store::LogHead;
 use crate::store::StoreError;
 use crate::store::change::Row;
 use crate::store::db::{Database, Nodes};
-use crate::store::history::Place;
+use crate::store::history::{next_run, place_of};
 use crate::store::keys::{Key, RowKind};
 
 const ID: MirrorId = MirrorId::from_bytes([7; 16]);
@@ -35,7 +35,7 @@ fn is_filled(db: &Database, with: u8) -> bool {
 
 fn main(folder: &Path) -> Database {
     let main = Database::open_small(&folder.join("main")).unwrap();
-    main.write(&[&[Place::of(&main).unwrap().next_run().unwrap()]]).unwrap();
+    main.write(&[&[next_run(&place_of(&main).unwrap()).unwrap()]]).unwrap();
     main
 }
 
@@ -86,7 +86,7 @@ fn a_copy_in_parts_leaves_what_was_whole_until_it_is() {
     fill(&main, 1);
     assert_eq!(bring_up(&main, &copied).unwrap(), u64::from(ROWS) + 1, "all rows, and the history");
     assert!(!path.join("former").exists());
-    let then = Place::of(&main).unwrap();
+    let then = place_of(&main).unwrap();
 
     // It breaks off: a log says that it has an entry, and has none.
     fill(&main, 2);
@@ -111,7 +111,7 @@ fn a_copy_in_parts_leaves_what_was_whole_until_it_is() {
     assert!(position_of(&copied).unwrap().unwrap().whole && is_filled(&copied, 2));
     assert!(!path.join("former").exists(), "what is not needed any more is not kept");
     drop(copied);
-    assert_eq!(Held::look(&path).unwrap().unwrap().place().unwrap().unwrap(), Place::of(&main).unwrap());
+    assert_eq!(Held::look(&path).unwrap().unwrap().place().unwrap().unwrap(), place_of(&main).unwrap());
 }
 
 /// Lengths do not tell: a log that is longer, as long or shorter than a mirror's may be another one.
