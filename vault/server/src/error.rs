@@ -94,6 +94,7 @@ impl Error {
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }
+                | StoreError::Backup { .. }
                 | StoreError::NoBackups { .. }
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)

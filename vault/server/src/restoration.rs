@@ -247,8 +247,7 @@ fn write_bulk(
         return Err(StoreError::Restore(why).into());
     }
     let backups = Backups::open(folder)?;
-    let newest = backups.list().last().map(|backup| backup.number);
-    let number = number.or(newest).ok_or_else(|| StoreError::Restore(format!("{} has no backup", folder.display())))?;
+    let number = number.map_or_else(|| backups.newest(), Ok)?;
     let unfinished = db.with_extension("restoring");
     let io = |cause| OpenError::Folder { path: unfinished.clone(), cause };
     if unfinished.exists() {

@@ -84,6 +84,7 @@ impl From<Error> for Status {
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }
+                | StoreError::Backup { .. }
                 | StoreError::NoBackups { .. }
                 | StoreError::Restore(_)
                 | StoreError::Entry(_)

@@ -134,7 +134,7 @@ impl Backups {
         fs::create_dir_all(&scratch).map_err(fault)?;
         let read = expect_room(&scratch, backup.bytes, reserve).and_then(|()| {
             let whole = self.engine.lock().verify_backup(number);
-            whole.map_err(StoreError::database("find the backup's files whole"))?;
+            whole.map_err(self.fault(number, "is damaged"))?;
             self.restore(number, &scratch)?;
             Database::read_only(&scratch)?.reader().count()
         });
@@ -154,18 +154,44 @@ impl Backups {
     /// Writes a backup's database into a folder, synced.
     ///
     /// # Errors
-    /// `NoSuchBackup`, `Database`.
+    /// `NoSuchBackup`, `Backup`.
     pub fn restore(&self, number: u32, into: &Path) -> Result<(), StoreError> {
         self.find(number)?;
         // An engine that fails goes on writing what it has begun until it is dropped: whoever clears up must not meet it.
         let mut engine = engine(&self.path)?;
         let restored = engine.restore_from_backup(into, into, &RestoreOptions::default(), number);
-        restored.map_err(StoreError::database("write the backup's files"))
+        restored.map_err(self.fault(number, "is damaged, or cannot be written where it is to go"))
     }
 
-    fn find(&self, number: u32) -> Result<Backup, StoreError> {
+    /// The newest backup, whatever is the matter with it: that an older one is restored in its place is not decided here.
+    ///
+    /// # Errors
+    /// `NoBackups`; `Backup` if it is damaged so much that RocksDB does not list it.
+    pub fn newest(&self) -> Result<u32, StoreError> {
+        match self.next() - 1 {
+            0 => Err(StoreError::NoBackups { path: self.path.clone(), why: "has no backup".to_owned() }),
+            number => self.find(number).map(|backup| backup.number),
+        }
+    }
+
+    /// A backup, by its number.
+    ///
+    /// # Errors
+    /// `NoSuchBackup`; `Backup` if it is damaged so much that RocksDB does not list it.
+    pub fn find(&self, number: u32) -> Result<Backup, StoreError> {
         let found = self.list().into_iter().find(|backup| backup.number == number);
-        found.ok_or_else(|| StoreError::NoSuchBackup { path: self.path.clone(), number })
+        found.ok_or_else(|| match self.path.join(META).join(number.to_string()).exists() {
+            true => {
+                let why = "is damaged: its files are not those that its list names, or the list cannot be read";
+                StoreError::Backup { path: self.path.clone(), number, why, cause: None }
+            }
+            false => StoreError::NoSuchBackup { path: self.path.clone(), number },
+        })
+    }
+
+    fn fault(&self, number: u32, why: &'static str) -> impl FnOnce(rocksdb::Error) -> StoreError {
+        let path = self.path.clone();
+        move |cause| StoreError::Backup { path, number, why, cause: Some(cause) }
     }
 
     /// Bytes of the database's files that no backup has, at most.

@@ -123,6 +123,19 @@ pub enum StoreError {
         /// Which backup.
         number: u32,
     },
+    /// A backup is not what it was when it was made, or cannot be brought where it is to go.
+    #[error("backup {number} of {path} {why}", path = path.display())]
+    Backup {
+        /// The folder.
+        path: PathBuf,
+        /// Which backup.
+        number: u32,
+        /// What is the matter with it.
+        why: &'static str,
+        /// What RocksDB said, if it said something.
+        #[source]
+        cause: Option<rocksdb::Error>,
+    },
     /// A folder that should have backups has none, or another vault's.
     #[error("{path} {why}", path = path.display())]
     NoBackups {

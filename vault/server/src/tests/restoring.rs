@@ -340,6 +340,29 @@ async fn a_damaged_backup_is_not_sound() {
     assert!(!house.backups().join("scratch").exists());
 }
 
+/// A backup that cannot even be listed any more is named, and no older one is taken in its place unasked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_whose_list_is_damaged_is_named() {
+    let (house, vault) = House::with(&["ann"]).await;
+    back_up(&house, &vault);
+    house.enroll(&vault, "ben").await;
+    back_up(&house, &vault);
+    vault.close().await;
+    std::fs::write(house.backups().join("meta").join("2"), "").unwrap();
+    let backups = Backups::open(&house.backups()).unwrap();
+    assert_eq!(backups.list().len(), 1);
+    for fault in [backups.newest().map(drop), backups.verify(2, None, 0).map(drop)] {
+        assert!(matches!(fault, Err(StoreError::Backup { number: 2, .. })), "{fault:?}");
+    }
+    std::fs::remove_dir_all(house.data()).unwrap();
+    let folder = house.backups();
+    let source = |number| Source { backup: Some((&folder, number)), accept_lost: 1, ..Source::default() };
+    let refused = house.restore(source(None)).await.unwrap_err().to_string();
+    assert!(refused.contains("backup 2 of"), "{refused}");
+    let restored = house.restore(source(Some(1))).await.unwrap();
+    assert_eq!((restored.back.subjects, restored.lost_slots > 0), (1, true), "{restored:?}");
+}
+
 fn back_up(house: &House, vault: &Vault) {
     Backups::own(&house.backups(), &vault.id, false).unwrap().create(&vault.store, 0).unwrap();
 }

@@ -16,7 +16,7 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output, remark};
 use crate::cli::{request_id, view};
-use crate::store::Backups;
+use crate::store::{Backups, StoreError};
 
 /// How often a server is asked how far it is: soon at first, for a small vault.
 const ASK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -222,23 +222,22 @@ fn list_folder(out: Output, folder: &Path) -> Result<Exit, Failure> {
 
 fn verify_folder(out: Output, folder: &Path, number: Option<u32>, scratch: Option<&Path>) -> Result<Exit, Failure> {
     let backups = open(folder)?;
-    let none = || Failure::new(Exit::NotFound, format!("{} has no such backup", folder.display()));
-    let mut known = backups.list().into_iter();
-    let backup = match number {
-        Some(number) => known.find(|backup| backup.number == number),
-        None => known.next_back(),
-    };
-    let backup = backup.ok_or_else(none)?;
-    let number = backup.number;
-    match backups.verify(number, scratch, 0) {
-        Ok(rows) => {
-            let (mut json, card) = view::backup_in_folder(&backup);
-            json["verified_rows"] = json!(rows);
-            out.result(&json, &card.row("verified", format!("{rows} rows were read")))?;
-            Ok(Exit::Done)
+    let failure = |fault: StoreError| match fault {
+        StoreError::NoSuchBackup { .. } | StoreError::NoBackups { .. } => {
+            Failure::new(Exit::NotFound, fault.to_string())
         }
-        Err(fault) => Err(Failure::new(Exit::No, format!("backup {number} is not sound: {}", causes(&fault)))),
-    }
+        fault => Failure::new(Exit::No, format!("not sound: {}", causes(&fault))),
+    };
+    let number = number.map_or_else(|| backups.newest(), Ok).map_err(failure)?;
+    let backup = backups.find(number).map_err(failure)?;
+    let rows = backups.verify(number, scratch, 0);
+    let unsound =
+        |fault: StoreError| Failure::new(Exit::No, format!("backup {number} is not sound: {}", causes(&fault)));
+    let rows = rows.map_err(unsound)?;
+    let (mut json, card) = view::backup_in_folder(&backup);
+    json["verified_rows"] = json!(rows);
+    out.result(&json, &card.row("verified", format!("{rows} rows were read")))?;
+    Ok(Exit::Done)
 }
 
 fn open(folder: &Path) -> Result<Backups, Failure> {
