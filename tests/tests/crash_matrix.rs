@@ -24,7 +24,8 @@ async fn whatever_step_is_the_last_nothing_is_lost_and_nothing_comes_back() {
     println!("{SEED}={seed}");
     let mut matrix = Matrix::record(lethe_failpoints(), seed).await;
     println!("durable steps: {:?}", matrix.steps());
-    let report = matrix.judge(cases()).await;
+    let cases = cases();
+    let report = matrix.judge(cases).await;
     println!("{report}");
     for operation in Operation::ALL {
         assert!(report.covers(operation), "{operation} was not judged under every fault");
@@ -34,6 +35,7 @@ async fn whatever_step_is_the_last_nothing_is_lost_and_nothing_comes_back() {
     assert!(total.bitten > total.cases / 4, "the faults hardly did anything");
     assert_eq!((total.lost, total.leaked, total.wrong), (0, 0, 0), "{:#?}", report.faults);
     assert!(total.led_out > 0, "no lying device was ever noticed");
+    assert!(cases.is_some() || total.damaged > 0, "no backup was damaged by the device that lied");
 }
 
 /// Disks on which nothing was durable for a while: the same judge finds what is lost, and what is not gone.

@@ -10,7 +10,7 @@ use lethe_crypto::log::receipt::Receipt;
 use lethe_proto::v1::{self, DecisionBand, ErasureState, ErrorReason, batch_enroll_response};
 
 use super::history::{Answer, Face, Op, RequestNumber};
-use super::ledger::{Acknowledged, Held, Ledger, Message, Proof, Silo};
+use super::ledger::{Acknowledged, Held, Ledger, Message, Proof, Rotation, Silo};
 use crate::{Caller, Refusal, Tenant, Vault};
 
 /// Who calls the vault, and what they know together.
@@ -161,25 +161,36 @@ impl Clients {
             return Ok(());
         };
         let key = created.credential.expect("a tenant has an administrator").api_key;
-        let shredding = v1::ShredTenantRequest { no_wait, ..self.operator.shredding(&id) };
-        let place = {
-            let mut ledger = self.ledger();
-            ledger.silos.push(Silo { id, key, shredding, receipt: None, fresh: true });
-            ledger.silos.len() - 1
-        };
+        let place = self.new_silo(id, key, Vec::new(), no_wait);
         self.shred(place).await
+    }
+
+    /// Knows a tenant that is there to be shredded, with the names of people's templates in it.
+    pub(super) fn new_silo(&self, id: String, key: String, templates: Vec<String>, no_wait: bool) -> usize {
+        let shredding = v1::ShredTenantRequest { no_wait, ..self.operator.shredding(&id) };
+        let mut ledger = self.ledger();
+        let created = ledger.tick();
+        ledger.silos.push(Silo { id, key, created, templates, shredding, asked: None, receipt: None, fresh: true });
+        ledger.silos.len() - 1
     }
 
     /// Asks for the shredding of a tenant, or asks again.
     pub(super) async fn shred(&self, place: usize) -> Result<(), Gone> {
-        let request = self.ledger().silos[place].shredding.clone();
+        let request = {
+            let mut ledger = self.ledger();
+            let now = ledger.tick();
+            let silo = &mut ledger.silos[place];
+            silo.asked.get_or_insert(now);
+            silo.shredding.clone()
+        };
         let waits = !request.no_wait;
         let Some(answer) = self.judge(self.operator.ask(request).await)? else { return Ok(()) };
         let receipt = shredded(answer.expect("a tenant that is there, or was asked for, is shredded"), waits);
         let mut ledger = self.ledger();
         ledger.receipts.entry(receipt.clone()).or_default();
-        let known = ledger.silos[place].receipt.replace(receipt.clone());
-        assert!(known.is_none_or(|known| known == receipt), "a repeat gives the first answer");
+        let now = ledger.tick();
+        let (known, _) = ledger.silos[place].receipt.get_or_insert_with(|| (receipt.clone(), now));
+        assert_eq!(*known, receipt, "a repeat gives the first answer");
         Ok(())
     }
 
@@ -196,13 +207,22 @@ impl Clients {
         assert_eq!(again.reason(), Some(ErrorReason::TenantExists), "{again}");
     }
 
+    /// Whoever has a key of a tenant that nobody asked to shred gets in.
+    pub(super) async fn expect_there(&self, silo: &Silo) {
+        let name = format!("tenants/{}", silo.id);
+        let request = v1::GetTenantRequest { name, purpose: v1::Purpose::Administration.into() };
+        let answer = self.operator.with_key(Some(&silo.key)).ask(request).await;
+        assert!(answer.is_ok(), "{} was created, and is lost: {answer:?}", silo.id);
+    }
+
     /// Rotates the wrapping of the tenant's keys, or of the vault's.
     pub(super) async fn rotate_another(&self, of_vault: bool, no_wait: bool) -> Result<(), Gone> {
         let name = if of_vault { "vault".to_owned() } else { self.officer.tenant_name() };
         let request = v1::RotateKeysRequest { no_wait, ..self.operator.rotation(&name) };
         let place = {
             let mut ledger = self.ledger();
-            ledger.rotations.push((request, None));
+            let asked = ledger.tick();
+            ledger.rotations.push(Rotation { request, asked, receipt: None });
             ledger.rotations.len() - 1
         };
         self.rotate(place).await
@@ -210,15 +230,16 @@ impl Clients {
 
     /// Asks for a rotation, or asks again.
     pub(super) async fn rotate(&self, place: usize) -> Result<(), Gone> {
-        let request = self.ledger().rotations[place].0.clone();
+        let request = self.ledger().rotations[place].request.clone();
         let waits = !request.no_wait;
         let Some(answer) = self.judge(self.operator.ask(request).await)? else { return Ok(()) };
         let v1::KeyRotation { receipt, state } = answer.expect("a rotation is carried out");
         let receipt = shredded(v1::Erasure { receipt, state }, waits);
         let mut ledger = self.ledger();
         ledger.receipts.entry(receipt.clone()).or_default();
-        let known = ledger.rotations[place].1.replace(receipt.clone());
-        assert!(known.is_none_or(|known| known == receipt), "a repeat gives the first answer");
+        let now = ledger.tick();
+        let (known, _) = ledger.rotations[place].receipt.get_or_insert_with(|| (receipt.clone(), now));
+        assert_eq!(*known, receipt, "a repeat gives the first answer");
         Ok(())
     }
 

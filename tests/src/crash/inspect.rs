@@ -203,14 +203,21 @@ pub(super) async fn repeat(clients: &Clients, random: &mut ChaCha8Rng) {
     }
 }
 
-/// Repeats what was asked of silos and their keys in the life that was cut short; tenants that are shredded stay so.
+/// Repeats what was asked of silos and their keys in the life that was cut short; tenants that are shredded stay so, and those
+/// that nobody asked to shred are there.
 pub(super) async fn silos(clients: &Clients, all: bool) {
-    let (silos, rotations) = {
+    let (silos, there, rotations) = {
         let ledger = clients.ledger();
-        let silos = (0..).zip(&ledger.silos).filter(|(_, silo)| all || silo.fresh).map(|(place, _)| place);
-        let open = (0..).zip(&ledger.rotations).filter(|(_, (_, receipt))| all || receipt.is_none());
-        (silos.collect::<Vec<usize>>(), open.map(|(place, _)| place).collect::<Vec<usize>>())
+        let (asked, there): (Vec<_>, Vec<_>) = (0..).zip(&ledger.silos).partition(|(_, silo)| silo.asked.is_some());
+        let silos = asked.into_iter().filter(|(_, silo)| all || silo.fresh).map(|(place, _)| place);
+        let there = there.into_iter().map(|(_, silo)| silo.clone());
+        let open = (0..).zip(&ledger.rotations).filter(|(_, rotation)| all || rotation.receipt.is_none());
+        let rotations = open.map(|(place, _)| place).collect::<Vec<usize>>();
+        (silos.collect::<Vec<usize>>(), there.collect::<Vec<_>>(), rotations)
     };
+    for silo in there {
+        clients.expect_there(&silo).await;
+    }
     for place in silos {
         clients.shred(place).await.expect("nobody kills the server now");
         let silo = {

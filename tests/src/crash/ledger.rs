@@ -12,8 +12,8 @@ use crate::disk::Recorder;
 pub(super) struct Ledger {
     pub(super) accounts: Vec<Account>,
     pub(super) requests: Vec<Request>,
-    /// Rotations that were asked for, and the receipt that each was answered with.
-    pub(super) rotations: Vec<(v1::RotateKeysRequest, Option<String>)>,
+    /// Rotations that were asked for.
+    pub(super) rotations: Vec<Rotation>,
     /// Other tenants, which are shredded.
     pub(super) silos: Vec<Silo>,
     /// Receipts by name; the proof of those that are shredded.
@@ -43,11 +43,27 @@ pub(super) struct Silo {
     pub(super) id: String,
     /// An API key of it.
     pub(super) key: String,
+    /// When it was known to be there.
+    pub(super) created: u64,
+    /// The names of people's templates in it.
+    pub(super) templates: Vec<String>,
     pub(super) shredding: v1::ShredTenantRequest,
-    /// The receipt that it was answered with.
-    pub(super) receipt: Option<String>,
+    /// When that was asked for first.
+    pub(super) asked: Option<u64>,
+    /// The receipt that it was answered with, and when.
+    pub(super) receipt: Option<(String, u64)>,
     /// It was asked for in the life that goes on.
     pub(super) fresh: bool,
+}
+
+/// A rotation of keys.
+#[derive(Clone)]
+pub(super) struct Rotation {
+    pub(super) request: v1::RotateKeysRequest,
+    /// When it was asked for first.
+    pub(super) asked: u64,
+    /// The receipt that it was answered with, and when.
+    pub(super) receipt: Option<(String, u64)>,
 }
 
 /// A request that changes something. The face that it enrolls has its number.
@@ -247,7 +263,18 @@ impl Ledger {
             };
             then.requests.push(Request { answer, template, ..request.clone() });
         }
-        for name in then.requests.iter().filter_map(|request| request.answer.as_ref()?.receipt.as_ref()) {
+        let told = |receipt: &Option<(String, u64)>| receipt.clone().filter(|(_, at)| *at <= clock);
+        for silo in self.silos.iter().filter(|silo| silo.created <= clock) {
+            let asked = silo.asked.filter(|at| *at <= clock);
+            then.silos.push(Silo { asked, receipt: told(&silo.receipt), ..silo.clone() });
+        }
+        for rotation in self.rotations.iter().filter(|rotation| rotation.asked <= clock) {
+            then.rotations.push(Rotation { receipt: told(&rotation.receipt), ..rotation.clone() });
+        }
+        let of_requests = then.requests.iter().filter_map(|request| request.answer.as_ref()?.receipt.as_ref());
+        let of_silos = then.silos.iter().filter_map(|silo| silo.receipt.as_ref());
+        let of_rotations = then.rotations.iter().filter_map(|rotation| rotation.receipt.as_ref());
+        for name in of_requests.chain(of_silos.chain(of_rotations).map(|(name, _)| name)) {
             let proof = self.receipts.get(name).cloned().flatten();
             then.receipts.insert(name.clone(), proof.filter(|proof| proof.at <= clock));
         }

@@ -8,6 +8,8 @@ pub(crate) enum Device {
     Data,
     /// The mirror.
     Mirror,
+    /// The other mirror.
+    SecondMirror,
     /// The backups.
     Backups,
     /// The root store's first replica.
@@ -30,6 +32,7 @@ impl Device {
         match (&*first, second.as_deref()) {
             ("data", Some(_)) => Self::Data,
             ("mirror", Some(_)) => Self::Mirror,
+            ("second-mirror", Some(_)) => Self::SecondMirror,
             ("backups", Some(_)) => Self::Backups,
             ("roots", Some(name)) if name.starts_with("0.") => Self::Root,
             ("roots", Some(name)) if name.starts_with("1.") => Self::SecondRoot,
@@ -44,7 +47,8 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Data => "the data",
-            Self::Mirror => "the mirror",
+            Self::Mirror => "a mirror",
+            Self::SecondMirror => "the other mirror",
             Self::Backups => "the backups",
             Self::Root => "a root replica",
             Self::SecondRoot => "the other root replica",

@@ -8,17 +8,17 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Blow;
 use super::history::{Recording, moving, setup};
+use super::known::{bounds, certain, erased, is_proven, shredded, template};
 use super::points::Kind;
-use super::way_out::{self, ACCEPT_LOST, Way};
+use super::way_out::{self, Way};
 use crate::crash::clients::Clients;
-use crate::crash::history::{Answer, Face, Op};
-use crate::crash::ledger::{Ledger, Message};
-use crate::crash::linear::{Bounds, outcomes};
+use crate::crash::history::Face;
+use crate::crash::ledger::Ledger;
 use crate::crash::{evidence, inspect};
 use crate::disk::{Device, Fault, Image};
 use crate::residue::files;
 use crate::time_travel::{Shredded, Traced};
-use crate::{Home, Setup, Vault};
+use crate::{Home, Ran, Setup, Vault};
 
 /// What is to be judged.
 pub(super) struct Case {
@@ -50,6 +50,7 @@ pub(super) struct Verdict {
     pub(super) unmirrored: usize,
     pub(super) leaked: usize,
     pub(super) exposed: usize,
+    pub(super) damaged: usize,
     pub(super) wrong: Vec<String>,
 }
 
@@ -57,22 +58,38 @@ pub(super) struct Verdict {
 pub(super) async fn judge(case: Case) -> Verdict {
     let mut verdict = Verdict::default();
     let point = &case.recording.points[case.place];
-    let image = case.recording.disks.image(point.at, case.fault);
+    let mut image = case.recording.disks.image(point.at, case.fault);
     let ledger = case.recording.clients.ledger().as_of(point.clock);
     let shredded = shredded(&ledger);
     verdict.bitten = image != case.recording.disks.image(point.at, Fault::death(0));
-    case.look_at_the_roots(&image, &ledger, &shredded, &mut verdict);
+    let (mut logs, mut again) = (Vec::new(), String::new());
+    if case.blow == Blow::Twice {
+        match case.crash_again(&image).await {
+            Ok(left) => {
+                verdict.bitten |= left.bitten;
+                (image, logs, again) = (left.image, left.logs, format!(", again at {}", left.step));
+            }
+            Err(fault) => verdict.wrong.push(fault),
+        }
+    }
+    case.look_at_the_roots(&image, logs, &ledger, &shredded, &mut verdict);
 
     let home = Home::new();
     image.write(home.path());
-    drop(image);
     let bare = match case.recording.kind {
         Kind::Life | Kind::Restore => setup(),
         Kind::Move => moving(home.path()),
     };
     let vault = Arc::new(Vault::new(bare.clone(), home));
-    if let Err(fault) = case.open(&vault, &bare, ledger, &mut verdict).await {
-        verdict.wrong.push(fault);
+    let known = (case.blow == Blow::Lied(Device::Backups)).then(|| ledger.as_of(point.clock));
+    match (case.open(&vault, &bare, ledger, &mut verdict).await, known) {
+        (Err(fault), _) => verdict.wrong.push(fault),
+        (Ok(()), Some(known)) => {
+            if let Err(fault) = case.look_at_the_backups(&vault, &image, known, &mut verdict).await {
+                verdict.wrong.push(fault);
+            }
+        }
+        (Ok(()), None) => {}
     }
     if vault.is_running().await {
         vault.kill().await;
@@ -81,20 +98,28 @@ pub(super) async fn judge(case: Case) -> Verdict {
         case.look_at_what_is_left(&vault, &shredded, &mut verdict);
     }
     let Case { blow, fault, .. } = &case;
-    let context = format!("{}, {blow}, at {} ({}): {fault:?}", point.operation, point.at, point.step);
+    let context = format!("{}, {blow}, at {} ({}){again}: {fault:?}", point.operation, point.at, point.step);
     verdict.wrong.iter_mut().for_each(|wrong| *wrong = format!("{context}: {wrong}"));
     verdict
 }
 
 impl Case {
     /// What the adversary opens with the root files of this image, and whether receipts told the truth about them.
-    fn look_at_the_roots(&self, image: &Image, ledger: &Ledger, shredded: &Shredded, verdict: &mut Verdict) {
+    /// `logs` were written after the recording.
+    fn look_at_the_roots(
+        &self,
+        image: &Image,
+        logs: Vec<Vec<u8>>,
+        ledger: &Ledger,
+        shredded: &Shredded,
+        verdict: &mut Verdict,
+    ) {
         let is_root = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "root");
         let all: Vec<_> = image.files.iter().filter(|(path, _)| is_root(path)).collect();
         let lied = |path: &std::path::Path| self.blow == Blow::Lied(Device::of(path));
         let honest: Vec<Vec<u8>> =
             all.iter().filter(|(path, _)| !lied(path)).map(|(_, bytes)| (*bytes).clone()).collect();
-        let loot = self.traced.loot(&honest, Vec::new(), shredded);
+        let loot = self.traced.loot(&honest, logs, shredded);
         verdict.leaked += loot.leaks.len();
         verdict.wrong.extend(loot.leaks.into_iter().take(3).map(|leak| format!("the adversary opens {leak}")));
         let everything: Vec<Vec<u8>> = all.iter().map(|(_, bytes)| (*bytes).clone()).collect();
@@ -153,7 +178,7 @@ impl Case {
             }
             if is_strict {
                 if !way_out::mirrors_follow(vault).await {
-                    way_out::drop_mirrors(vault, bare).await?;
+                    way_out::drop_mirror(vault, bare).await?;
                     verdict.end = End::LedOut;
                 }
                 let clients = Arc::new(self.recording.clients.before(vault, ledger));
@@ -213,15 +238,15 @@ impl Case {
         ledger: Ledger,
         verdict: &mut Verdict,
     ) -> Result<(), String> {
-        let folder = vault.home().backups().display().to_string();
-        let mut ran = bare.run(vault.home(), &["restore", "--backup", &folder, ACCEPT_LOST[0], ACCEPT_LOST[1]]);
-        // The folder has another name than where it was begun.
-        if ran.log.contains("to go on with it, leave out the backup") {
-            ran = bare.run(vault.home(), &["restore", ACCEPT_LOST[0], ACCEPT_LOST[1]]);
+        let mut ran = way_out::restore_newest(bare, vault.home(), &[]);
+        let in_the_way = |ran: &Ran| ran.log.contains("move it away");
+        if self.blow == Blow::Lied(Device::Mirror) && ran.code != Some(0) && !in_the_way(&ran) {
+            verdict.end = End::LedOut;
+            ran = way_out::restore_without_liar(bare, vault.home());
         }
         let mut said = Vec::new();
         // It may have ended: then there is a vault in the way.
-        if ran.code != Some(0) && !ran.log.contains("move it away") {
+        if ran.code != Some(0) && !in_the_way(&ran) {
             said.push(ran.log);
         } else if let Err(exited) = vault.try_start().await {
             said.push(exited.log);
@@ -231,17 +256,12 @@ impl Case {
                 return Err(format!("the restore cannot be done again: {said:?}"));
             }
             if let Err(more) = way_out::take(bare, vault.home()) {
-                // Nothing is restored without a mirror, and the only one lied.
-                if self.blow == Blow::Lied(Device::Mirror) {
-                    verdict.end = End::Refused;
-                    return Ok(());
-                }
                 return Err(format!("no way led out: {said:?}\n{more}"));
             }
             verdict.end = End::LedOut;
             vault.try_start().await.map_err(|exited| format!("it does not start after the way out: {}", exited.log))?;
         }
-        let sure = self.recording.backups.last().map_or(0, |(_, clock)| *clock);
+        let sure = self.recording.backups.made.last().map_or(0, |made| made.begun);
         self.look_for_what_must_be(vault, ledger, sure, true, verdict).await
     }
 
@@ -259,6 +279,7 @@ impl Case {
                 inspect::everything(&clients, &mut random, false).await;
                 evidence::logs_grew(&clients, &mut random).await;
                 inspect::repeat(&clients, &mut random).await;
+                inspect::silos(&clients, true).await;
                 inspect::receipts(&clients, false).await;
                 evidence::destroyed_roots_are_gone(&clients, &root_files(&vault));
             })
@@ -272,7 +293,7 @@ impl Case {
 
     /// What was acknowledged until `sure` must be there, and nothing of what was shredded. What came later may be missing;
     /// if a restore said so, it was told, else it must be so fresh that no mirror could know.
-    async fn look_for_what_must_be(
+    pub(super) async fn look_for_what_must_be(
         &self,
         vault: &Arc<Vault>,
         ledger: Ledger,
@@ -325,6 +346,10 @@ impl Case {
                 for name in shredded {
                     assert!(clients.read_receipt(&name).await.unwrap(), "{name} was shredded and is not any more");
                 }
+                let silos = clients.ledger().silos.clone();
+                for silo in silos.iter().filter(|silo| is_proven(&clients.ledger(), silo)) {
+                    clients.expect_shredded(silo).await;
+                }
                 evidence::destroyed_roots_are_gone(&clients, &root_files(&vault));
             })
         };
@@ -346,8 +371,8 @@ impl Case {
     /// The clock when the newest backup in a folder was begun.
     fn newest_backup(&self, home: &Home) -> u64 {
         let has = |number: u32| home.backups().join("meta").join(number.to_string()).exists();
-        let there = self.recording.backups.iter().filter(|(number, _)| has(*number));
-        there.map(|(_, clock)| *clock).max().unwrap_or(0)
+        let there = self.recording.backups.made.iter().filter(|made| has(made.number));
+        there.map(|made| made.begun).max().unwrap_or(0)
     }
 }
 
@@ -364,65 +389,4 @@ async fn asks(vault: &Vault) -> Result<(), String> {
 fn failure_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
-}
-
-fn bounds(ledger: &Ledger, account: usize) -> Bounds {
-    let account = &ledger.accounts[account];
-    Bounds::of(&outcomes(&account.before, &account.calls).expect("what was answered can be explained"))
-}
-
-/// Faces that are there, whatever became of what was not answered.
-fn certain(ledger: &Ledger) -> BTreeSet<Face> {
-    (0..ledger.accounts.len()).flat_map(|account| bounds(ledger, account).certain).collect()
-}
-
-fn template(ledger: &Ledger, face: Face) -> Option<[u8; 16]> {
-    let name = ledger.requests[face as usize].template.as_deref()?;
-    hex::decode(name.rsplit('/').next()?).ok()?.try_into().ok()
-}
-
-/// Faces whose erasure was acknowledged as shredded, by themselves or with their subject.
-fn erased_by(ledger: &Ledger) -> (BTreeSet<Face>, BTreeSet<Face>) {
-    let (mut alone, mut with_subject) = (BTreeSet::new(), BTreeSet::new());
-    for request in &ledger.requests {
-        let Some(receipt) = request.answer.as_ref().and_then(|answer| answer.receipt.as_ref()) else { continue };
-        let waited = match &request.message {
-            Message::Enroll(_) => false,
-            Message::Replace(message) => !message.no_wait,
-            Message::Delete(message) => !message.no_wait,
-            Message::Erase(message) => !message.no_wait,
-        };
-        if !waited && !matches!(ledger.receipts.get(receipt), Some(Some(_))) {
-            continue;
-        }
-        match request.op {
-            Op::Delete(_, face) | Op::Replace { old: face, .. } => drop(alone.insert(face)),
-            Op::Erase(number) => {
-                let calls = &ledger.accounts[request.account].calls;
-                let begun = calls.iter().filter(|call| call.op == Op::Erase(number)).map(|call| call.begun).min();
-                // Whoever was enrolled before it began.
-                let before = calls.iter().filter(
-                    |call| matches!(call.ended, Some((at, Answer::Done)) if begun.is_some_and(|begun| at < begun)),
-                );
-                with_subject.extend(before.filter_map(|call| match call.op {
-                    Op::Enroll(face) | Op::Replace { new: face, .. } => Some(face),
-                    Op::Delete(..) | Op::Erase(_) | Op::Look(_) => None,
-                }));
-            }
-            Op::Enroll(_) | Op::Look(_) => {}
-        }
-    }
-    (alone, with_subject)
-}
-
-fn erased(ledger: &Ledger) -> BTreeSet<Face> {
-    let (mut alone, with_subject) = erased_by(ledger);
-    alone.extend(with_subject);
-    alone
-}
-
-fn shredded(ledger: &Ledger) -> Shredded {
-    let (alone, with_subject) = erased_by(ledger);
-    let ids = |faces: BTreeSet<Face>| faces.into_iter().filter_map(|face| template(ledger, face)).collect();
-    Shredded { templates: ids(alone), with_subject: ids(with_subject) }
 }

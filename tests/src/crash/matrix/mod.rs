@@ -3,15 +3,18 @@
 //! Histories are recorded below real servers and commands: a vault's life from its founding, its move to another root
 //! store, and a restore. From the trace the disks are built as they are after any durable step, under each fault: the process dies;
 //! the power goes, and what no sync made sure is lost, kept or torn; the power goes, and one device had not done what it
-//! acknowledged for a while. On these disks the real server is started. It must open, or refuse and say the way out,
-//! which must lead there. Then all that clients were told before that step is held against it, and the adversary
+//! acknowledged for a while. On these disks the real server is started, sometimes to be crashed again while it opens them. It must
+//! open, or refuse and say the way out, which must lead there. Then all that clients were told before that step is held against it, and the adversary
 //! of the time-travel test, who has every byte that was ever written and the root files of that moment, must find nothing
 //! of what was shredded.
 
+mod backups;
 mod history;
 mod judge;
+mod known;
 mod points;
 mod report;
+mod twice;
 mod way_out;
 
 use std::collections::BTreeMap;
@@ -34,6 +37,8 @@ pub use report::{Cell, Report};
 const AT_ONCE: usize = 3;
 /// How many points back a device began to lie, at most.
 const LIES: usize = 60;
+/// Steps of each operation at which there are two crashes in a row, where all steps are judged.
+const TWICE: usize = 40;
 
 /// What ends a vault's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +48,8 @@ pub(super) enum Blow {
     Torn,
     /// The power goes, and this one did not.
     Lied(Device),
+    /// The process dies or the power goes, and once more while what is left is opened.
+    Twice,
     /// None of them did.
     AllLied,
 }
@@ -79,11 +86,14 @@ impl Matrix {
         crate::failpoints::all().into_iter().filter(|name| !points().any(|point| point.step == *name)).collect()
     }
 
-    /// Judges every operation under every fault: so many steps of each, or all.
+    /// Judges every operation under every fault: so many steps of each, or all. Twice in a row, where a server is recorded
+    /// again for each, half as many, and [`TWICE`] of all.
     pub async fn judge(&mut self, steps: Option<usize>) -> Report {
         let mut cases = Vec::new();
         for recording in self.recordings.clone() {
             for blow in recording.blows() {
+                let steps =
+                    if blow == Blow::Twice { Some(steps.map_or(TWICE, |steps| steps.div_ceil(2))) } else { steps };
                 cases.extend(self.choose(&recording, blow, steps));
             }
         }
@@ -99,7 +109,12 @@ impl Matrix {
 
     fn choose(&mut self, recording: &Arc<Recording>, blow: Blow, steps: Option<usize>) -> Vec<Case> {
         let mut by_operation: BTreeMap<Operation, Vec<usize>> = BTreeMap::new();
-        for (place, point) in recording.points.iter().enumerate() {
+        let points = recording.points.iter().enumerate();
+        for (place, point) in points.filter(|(_, point)| recording.concerns(blow, point)) {
+            // What lies in backups alone needs no more than what they are made of.
+            if steps.is_some() && blow == Blow::Lied(Device::Backups) && point.operation != Operation::Backup {
+                continue;
+            }
             by_operation.entry(point.operation).or_default().push(place);
         }
         let mut cases = Vec::new();
@@ -127,11 +142,19 @@ impl Matrix {
         let seed = self.random.random();
         let lost = [Unsynced::Dropped, Unsynced::Cut, Unsynced::Scattered];
         let lost = lost[self.random.random_range(0..lost.len())];
-        let since = self.random.random_range(place.saturating_sub(LIES)..=place);
-        let since = recording.points[since].at;
+        let mut earliest = place.saturating_sub(LIES);
+        if blow == Blow::Lied(Device::Backups) {
+            // Since before there was one.
+            let first = recording.first_backup();
+            let first = recording.points.partition_point(|point| point.clock < first);
+            earliest = earliest.min(first.saturating_sub(LIES));
+        }
+        let since = recording.points[self.random.random_range(earliest..=place)].at;
         match blow {
             Blow::Killed => Fault::death(seed),
             Blow::Torn => Fault::power_cut(lost, seed),
+            Blow::Twice if self.random.random_bool(0.3) => Fault::death(seed),
+            Blow::Twice => Fault::power_cut(lost, seed),
             Blow::Lied(device) => {
                 let unsynced = [Unsynced::Kept, lost][self.random.random_range(0..2)];
                 Fault { liar: Some((device, since)), ..Fault::power_cut(unsynced, seed) }

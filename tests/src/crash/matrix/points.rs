@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Device, Event, Moment, Trace};
@@ -29,6 +30,10 @@ pub enum Operation {
     EpochCommit,
     /// Roots made and destroyed.
     RootSwap,
+    /// The wrapping of a tenant's keys, and of the vault's, made anew.
+    Rotation,
+    /// A tenant shredded, with everybody in it.
+    TenantShred,
     /// A mirror that follows.
     MirrorUpdate,
     /// Backups made and deleted.
@@ -41,12 +46,14 @@ pub enum Operation {
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Founding,
         Self::Start,
         Self::Enrolment,
         Self::EpochCommit,
         Self::RootSwap,
+        Self::Rotation,
+        Self::TenantShred,
         Self::MirrorUpdate,
         Self::Backup,
         Self::Migration,
@@ -62,6 +69,8 @@ impl fmt::Display for Operation {
             Self::Enrolment => "enrolment",
             Self::EpochCommit => "epoch commit",
             Self::RootSwap => "root swap",
+            Self::Rotation => "rotation",
+            Self::TenantShred => "tenant shred",
             Self::MirrorUpdate => "mirror update",
             Self::Backup => "backup",
             Self::Migration => "migration",
@@ -78,17 +87,21 @@ pub(super) enum Kind {
     Restore,
 }
 
+/// When nothing else was done, by the clients' clock.
+pub(super) type Alone = (Operation, Range<u64>);
+
 /// Reads the points out of a trace, one after the other. `clock` is what the clients' clock showed when it began.
-pub(super) fn points(trace: &Trace, kind: Kind, clock: u64) -> Vec<Point> {
-    let mut reader =
-        Reader { kind, clock, starting: true, committing: false, open: HashMap::new(), syncs: HashMap::new() };
+pub(super) fn points(trace: &Trace, kind: Kind, clock: u64, alone: &[Alone]) -> Vec<Point> {
+    let (open, syncs) = (HashMap::new(), HashMap::new());
+    let mut reader = Reader { kind, clock, alone, starting: true, committing: false, open, syncs };
     let events = trace.events.iter().enumerate();
     events.flat_map(|(place, event)| reader.read(place + 1, event)).collect()
 }
 
-struct Reader {
+struct Reader<'a> {
     kind: Kind,
     clock: u64,
+    alone: &'a [Alone],
     /// Nobody has called since the program began.
     starting: bool,
     /// The batch of an epoch is on its way.
@@ -100,7 +113,7 @@ struct Reader {
 /// What a program with failpoints that print says at one.
 const SAID: (&str, &str) = ("failpoint ", " executed");
 
-impl Reader {
+impl Reader<'_> {
     fn read(&mut self, at: Moment, event: &Event) -> Vec<Point> {
         let mut points = Vec::new();
         match event {
@@ -150,7 +163,10 @@ impl Reader {
         let operation = match self.kind {
             Kind::Life if self.clock == 0 => Operation::Founding,
             Kind::Life if self.starting => Operation::Start,
-            Kind::Life => operation,
+            Kind::Life => {
+                let alone = self.alone.iter().find(|(_, during)| during.contains(&self.clock));
+                alone.map_or(operation, |(alone, _)| *alone)
+            }
             Kind::Move => Operation::Migration,
             Kind::Restore => Operation::Restore,
         };
@@ -159,7 +175,7 @@ impl Reader {
 
     fn of_file(&self, path: &Path) -> Operation {
         match Device::of(path) {
-            Device::Mirror => Operation::MirrorUpdate,
+            Device::Mirror | Device::SecondMirror => Operation::MirrorUpdate,
             Device::Backups => Operation::Backup,
             Device::Root | Device::SecondRoot | Device::NewRoot | Device::SecondNewRoot => Operation::RootSwap,
             Device::Data | Device::Home if self.committing => Operation::EpochCommit,

@@ -3,6 +3,7 @@ use std::fmt;
 
 use super::judge::{End, Verdict};
 use super::{Blow, Operation};
+use crate::disk::Device;
 
 /// What came of all cases.
 #[derive(Default)]
@@ -36,6 +37,9 @@ pub struct Cell {
     pub leaked: usize,
     /// Shredded, and opened with what a lying root device still had, until the next start.
     pub exposed: usize,
+    /// Backups that were said to be done on a device that lied, and of which `verify` and `restore` say that they are damaged,
+    /// or not there.
+    pub damaged: usize,
     /// Anything else that must not be.
     pub wrong: usize,
 }
@@ -55,6 +59,7 @@ impl Report {
         cell.unmirrored += verdict.unmirrored;
         cell.leaked += verdict.leaked;
         cell.exposed += usize::from(verdict.exposed > 0);
+        cell.damaged += verdict.damaged;
         cell.wrong += verdict.wrong.len();
         self.faults.extend(verdict.wrong);
     }
@@ -73,15 +78,20 @@ impl Report {
             unmirrored: sum.unmirrored + cell.unmirrored,
             leaked: sum.leaked + cell.leaked,
             exposed: sum.exposed + cell.exposed,
+            damaged: sum.damaged + cell.damaged,
             wrong: sum.wrong + cell.wrong,
         })
     }
 
-    /// Whether there were cases of an operation: killed, torn, and with some device that lied.
+    /// Whether there were cases of an operation: killed, torn, twice in a row, and with each device that lied which it writes
+    /// to.
     #[must_use]
     pub fn covers(&self, operation: Operation) -> bool {
-        let has = |wanted: fn(Blow) -> bool| self.cells.keys().any(|(of, blow)| *of == operation && wanted(*blow));
-        has(|blow| blow == Blow::Killed) && has(|blow| blow == Blow::Torn) && has(|blow| matches!(blow, Blow::Lied(_)))
+        let mut wanted = vec![Blow::Killed, Blow::Torn, Blow::Twice];
+        wanted.extend([Device::Data, Device::Mirror, Device::Root].map(Blow::Lied));
+        wanted.extend((operation == Operation::Backup).then_some(Blow::Lied(Device::Backups)));
+        wanted.extend((operation == Operation::Migration).then_some(Blow::Lied(Device::NewRoot)));
+        wanted.into_iter().all(|blow| self.cells.contains_key(&(operation, blow)))
     }
 }
 
@@ -90,6 +100,7 @@ impl fmt::Display for Blow {
         match self {
             Self::Killed => f.pad("killed"),
             Self::Torn => f.pad("torn"),
+            Self::Twice => f.pad("twice in a row"),
             Self::Lied(device) => f.pad(&format!("lied: {device}")),
             Self::AllLied => f.pad("all lied"),
         }
@@ -98,11 +109,13 @@ impl fmt::Display for Blow {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cases, bitten, opened, led_out, refused, lost, told, unmirrored, leaked, exposed, wrong } = self;
+        let Self { cases, bitten, opened, led_out, refused, lost, told, unmirrored, leaked, exposed, damaged, wrong } =
+            self;
         write!(
             f,
             "{cases:5} cases, {bitten:5} bitten: {opened:5} opened, {led_out:4} led out, {refused:3} refused; {lost} lost, {leaked} leaked, \
-             {wrong} wrong; {told} told lost, {unmirrored} not mirrored yet, {exposed} exposed by the root's medium"
+             {wrong} wrong; {told} told lost, {unmirrored} not mirrored yet, {exposed} exposed by the root's medium, \
+             {damaged} damaged backups"
         )
     }
 }

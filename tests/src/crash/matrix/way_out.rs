@@ -35,8 +35,7 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
     let ways = consents.into_iter().flat_map(|consent| takeovers.map(|takeover| [consent, takeover].concat()));
     let ways: Vec<_> = ways.collect();
     for way in &ways {
-        let arguments = [&["restore"], &way[..]].concat();
-        let ran = setup.run(home, &arguments);
+        let ran = restore(setup, home, way);
         if ran.code == Some(0) {
             return Ok((Way::InPlace, ran));
         }
@@ -48,8 +47,7 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
     }
     let folder = home.backups().display().to_string();
     for way in ways.iter().filter(|way| way.contains(&ACCEPT_LOST[0])) {
-        let arguments = [&["restore", "--backup", &folder], &way[..]].concat();
-        let ran = setup.run(home, &arguments);
+        let ran = restore(setup, home, &[&["--backup", &folder], &way[..]].concat());
         if ran.code == Some(0) {
             return Ok((Way::Backup, ran));
         }
@@ -73,15 +71,49 @@ pub(super) async fn mirrors_follow(vault: &Vault) -> bool {
     }
 }
 
-/// Gives a mirror up that is lost, and has another follow in its place.
+/// Runs a restore.
+pub(super) fn restore(setup: &Setup, home: &Home, arguments: &[&str]) -> Ran {
+    setup.run(home, &[&["restore"], arguments].concat())
+}
+
+/// Restores the newest backup, or goes on with that.
+pub(super) fn restore_newest(setup: &Setup, home: &Home, more: &[&str]) -> Ran {
+    let folder = home.backups().display().to_string();
+    let ran = restore(setup, home, &[&["--backup", &folder], &ACCEPT_LOST[..], more].concat());
+    // The folder has another name than where it was begun.
+    match ran.log.contains("to go on with it, leave out the backup") {
+        true => restore(setup, home, &[&ACCEPT_LOST[..], more].concat()),
+        false => ran,
+    }
+}
+
+/// Puts the mirror away that lied, and restores without it, as the refusal says.
+pub(super) fn restore_without_liar(setup: &Setup, home: &Home) -> Ran {
+    const FLAG: &str = "--lost-mirror ";
+    if home.mirror().exists() {
+        std::fs::rename(home.mirror(), home.path().join("mirror-put-away")).unwrap();
+    }
+    let ran = restore_newest(setup, home, &[]);
+    let Some((_, id)) = ran.log.split_once(FLAG) else { return ran };
+    let id: String = id.chars().take_while(char::is_ascii_hexdigit).collect();
+    restore_newest(setup, home, &[FLAG.trim_end(), &id])
+}
+
+/// Gives the mirror up that is lost, and has another follow in its place.
 ///
 /// # Errors
 /// What the commands said.
-pub(super) async fn drop_mirrors(vault: &Vault, setup: &Setup) -> Result<(), String> {
+pub(super) async fn drop_mirror(vault: &Vault, setup: &Setup) -> Result<(), String> {
+    let mirrors = vault.operator().mirrors().await.expect("a vault tells of its mirrors");
+    let failing = mirrors.iter().filter(|mirror| mirror.state() == MirrorState::Failing);
+    let failing: Vec<_> = failing.map(|mirror| (mirror.name.clone(), mirror.path.clone())).collect();
+    let [(name, path)] = failing.as_slice() else { return Err(format!("not one mirror fails: {failing:?}")) };
+    let id = name.rsplit('/').next().unwrap_or_default();
     vault.stop().await;
-    let listed = setup.run(vault.home(), &["mirror", "list"]);
-    let Some(id) = listed.answer["mirror"].as_str() else { return Err(format!("no mirror is listed: {listed:?}")) };
-    std::fs::remove_dir_all(vault.home().mirror()).unwrap();
+    let folder = vault.home().path().join(path);
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
     let dropped = setup.run(vault.home(), &["mirror", "drop", id]);
     if dropped.code != Some(0) {
         return Err(format!("the mirror cannot be dropped: {dropped:?}"));
