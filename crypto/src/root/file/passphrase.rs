@@ -174,7 +174,10 @@ mod tests {
                     stretching.encode_onto(&mut again);
                     prop_assert_eq!(again, written);
                 }
-                Err(fault) => prop_assert!(!fits && matches!(fault, Error::Corrupt { .. })),
+                Err(fault) => {
+                    let is_corrupt = matches!(fault, Error::Corrupt { .. });
+                    prop_assert!(!fits && is_corrupt);
+                }
             }
         }
     }
