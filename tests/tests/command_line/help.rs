@@ -79,7 +79,7 @@ fn completions_are_for_the_shell_that_is_named() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = lethe_with(&["completions", shell]);
         assert_eq!(script.status.code(), Some(0), "{shell}");
-        assert!(String::from_utf8(script.stdout).unwrap().contains("privacy_officer"), "{shell}");
+        assert!(String::from_utf8(script.stdout).unwrap().contains("checkpoint"), "{shell}");
     }
     let checked = Command::new("sh").args(["-c", "\"$0\" completions bash | bash -n"]).arg(lethe()).status().unwrap();
     assert!(checked.success(), "bash does not take it");

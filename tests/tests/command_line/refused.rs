@@ -1,5 +1,7 @@
 //! What is wrong is told by its reason, and ends with the exit code that is documented for it.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use lethe_tests::Cli;
 use serde_json::{Value, json};
 
@@ -84,6 +86,7 @@ async fn a_wrong_key_opens_nothing() {
     }
     // One that others may read is used, and that is said.
     std::fs::write(bank.path("open.key"), key).unwrap();
+    std::fs::set_permissions(bank.path("open.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let used = Cli::new(get).asking(&bank.vault).await.arg("--key-file").arg(bank.path("open.key")).run();
     assert!(used.code() == 0 && used.errors.contains("open to other users"), "{used:?}");
 }
