@@ -1,13 +1,13 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{program, secret};
+use crate::{free_ports, program, secret};
 
 /// The root token of servers in memory.
 pub const ROOT_TOKEN: &str = "root-of-the-test";
@@ -21,7 +21,13 @@ path "transit/decrypt/lethe-*"     { capabilities = ["update"] }
 path "secret/data/lethe/roots"     { capabilities = ["create", "read", "update"] }
 "#;
 
-/// A real OpenBao server, on a port of its own.
+/// Where a store with the usual name has its claim.
+const REGISTER: &str = "secret/data/lethe/roots";
+
+/// Lets the server's root see what is in its storage: what tests look into, and no store needs.
+const RAW: &str = "raw_storage_endpoint = true";
+
+/// A real OpenBao server, on ports of its own: the one behind it is for other nodes of its cluster.
 #[derive(Debug)]
 pub struct Bao {
     directory: TempDir,
@@ -29,10 +35,6 @@ pub struct Bao {
     root_token: String,
     unseal_key: Option<String>,
     child: Option<Child>,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 impl Bao {
@@ -48,6 +50,49 @@ impl Bao {
         let bao = Self::development(&[]);
         bao.prepare();
         bao
+    }
+
+    /// Another server in memory, with what this one has in its storage: as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::in_memory();
+        let to = copy.engine();
+        for (path, value) in self.stored() {
+            copy.api("POST", &format!("sys/raw/{to}{path}"), &json!({ "value": value }));
+        }
+        let (status, register) = self.try_api("GET", REGISTER, &Value::Null);
+        if status == 200 {
+            copy.api("POST", REGISTER, &json!({ "data": register["data"]["data"] }));
+        }
+        copy
+    }
+
+    /// Every entry of the transit engine in the server's storage, by its path there: keys, and the archives of their
+    /// versions. It is what the server itself reads, behind its own encryption.
+    #[must_use]
+    pub fn stored(&self) -> Vec<(String, String)> {
+        let engine = self.engine();
+        let (mut folders, mut stored) = (vec![String::new()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            let (_, listed) = self.try_api("LIST", &format!("sys/raw/{engine}{folder}"), &Value::Null);
+            for name in listed["data"]["keys"].as_array().into_iter().flatten() {
+                let path = format!("{folder}{}", name.as_str().unwrap());
+                if path.ends_with('/') {
+                    folders.push(path);
+                    continue;
+                }
+                // It may have been deleted meanwhile.
+                let (_, entry) = self.try_api("GET", &format!("sys/raw/{engine}{path}"), &Value::Null);
+                stored.extend(entry["data"]["value"].as_str().map(|value| (path, value.to_owned())));
+            }
+        }
+        stored
+    }
+
+    /// Where the transit engine has its entries.
+    fn engine(&self) -> String {
+        let mount = self.api("GET", "sys/mounts/transit", &Value::Null);
+        format!("logical/{}/", mount["data"]["uuid"].as_str().unwrap())
     }
 
     /// In memory, with TLS; its authority is in [`Bao::ca_file`].
@@ -67,10 +112,13 @@ impl Bao {
     }
 
     fn development(more: &[&str]) -> Self {
-        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
+        let (directory, port) = (tempfile::tempdir().unwrap(), free_ports());
+        let configuration = directory.path().join("raw.hcl");
+        fs::write(&configuration, RAW).unwrap();
         let mut bao = Self { directory, port, root_token: ROOT_TOKEN.to_owned(), unseal_key: None, child: None };
         let mut arguments = vec![
             "-dev".to_owned(),
+            format!("-config={}", configuration.display()),
             "-dev-no-store-token".to_owned(),
             format!("-dev-root-token-id={ROOT_TOKEN}"),
             format!("-dev-listen-address=127.0.0.1:{port}"),
@@ -86,7 +134,7 @@ impl Bao {
     /// With storage on disk, and a seal: what a server that is killed comes back with.
     #[must_use]
     pub fn on_disk() -> Self {
-        let (directory, port) = (tempfile::tempdir().unwrap(), free_port());
+        let (directory, port) = (tempfile::tempdir().unwrap(), free_ports());
         let place = directory.path().display();
         let configuration = format!(
             r#"storage "raft" {{
@@ -98,8 +146,9 @@ impl Bao {
                 tls_disable = true
             }}
             api_addr = "http://127.0.0.1:{port}"
-            cluster_addr = "http://127.0.0.1:{}""#,
-            free_port()
+            cluster_addr = "http://127.0.0.1:{}"
+            {RAW}"#,
+            port + 1
         );
         fs::write(directory.path().join("bao.hcl"), configuration).unwrap();
         let mut bao = Self { directory, port, root_token: String::new(), unseal_key: None, child: None };

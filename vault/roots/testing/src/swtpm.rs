@@ -42,10 +42,24 @@ impl Swtpm {
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
-        let mut tpm = Self { directory: tempfile::tempdir().unwrap(), port: free_ports(), child: None };
+        let mut tpm = Self::empty();
+        tpm.start();
+        tpm
+    }
+
+    /// Another one, with the state of this one, as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut copy = Self::empty();
+        fs::copy(self.memory(), copy.memory()).unwrap();
+        copy.start();
+        copy
+    }
+
+    fn empty() -> Self {
+        let tpm = Self { directory: tempfile::tempdir().unwrap(), port: free_ports(), child: None };
         secret(&tpm.auth_file(), SECRET);
         fs::create_dir(tpm.state()).unwrap();
-        tpm.start();
         tpm
     }
 
@@ -91,6 +105,12 @@ impl Swtpm {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.directory.path().join("state")
+    }
+
+    /// The file that its non-volatile memory is: the medium.
+    #[must_use]
+    pub fn memory(&self) -> PathBuf {
+        self.state().join("tpm2-00.permall")
     }
 
     /// Where the secret of whoever uses it is.
