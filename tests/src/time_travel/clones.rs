@@ -5,6 +5,7 @@ use std::fs;
 use rand::Rng;
 
 use super::history::History;
+use super::roots::Place;
 use crate::{Exited, Home};
 
 impl History {
@@ -22,9 +23,12 @@ impl History {
     pub(super) async fn refuse_a_clone(&mut self) -> &'static str {
         self.image();
         let newest = self.images.len() - 1;
-        let home = self.clone_of(newest);
-        let exited = self.setup.clone().refuses_to_start_in(home).await;
-        expect(&exited, &["is locked by another process"]);
+        // Where a store serves two at once, or keeps the second one waiting, a copy of a vault that runs is no test of it.
+        if let Place::File(_) = self.roots {
+            let home = self.clone_of(newest);
+            let exited = self.setup.clone().refuses_to_start_in(home).await;
+            expect(&exited, &["is locked by another process"]);
+        }
         if self.life > 0 {
             let old = self.random.random_range(0..self.life);
             self.stop().await;

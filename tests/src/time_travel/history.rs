@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand::distr::{Alphanumeric, SampleString};
@@ -13,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::images::Images;
 use super::ledger::{Change, Message, Person, State, What};
 use super::moment::Moment;
-use super::roots::Roots;
+use super::roots::{Place, Roots};
 use super::seen::Seen;
 use crate::failpoints::FAILPOINTS;
-use crate::{Caller, Refusal, Setup, Tenant, Vault, request_id};
+use crate::{Caller, Device, Refusal, Setup, Tenant, Vault, request_id};
 use lethe_proto::v1::{self, ErasureState, ErrorReason};
 
 /// Components of the embeddings: as few as the search for residues takes.
@@ -36,6 +37,9 @@ const REDRAWS_NOTHING: &str = "epoch-redraws-nothing=return";
 pub struct History {
     pub(super) vault: Vault,
     pub(super) setup: Setup,
+    /// Where its roots are, and what is done there after each death.
+    pub(super) roots: Place,
+    tidy: Option<Box<dyn Fn() + Send + Sync>>,
     pub(super) tenants: Vec<Tenant>,
     /// Tenants that were shredded.
     pub(super) former: Vec<Tenant>,
@@ -84,21 +88,27 @@ pub struct Counts {
 impl History {
     /// A new vault of several tenants.
     pub async fn begin(seed: u64) -> Self {
-        Self::begin_with(Vault::setup(), None, seed).await
+        Self::begin_with(Vault::setup(), None, None, seed).await
     }
 
     /// The same, served by a binary that was built with failpoints.
     pub async fn begin_with_failpoints(binary: PathBuf, seed: u64) -> Self {
-        Self::begin_with(Vault::setup().binary(binary), None, seed).await
+        Self::begin_with(Vault::setup().binary(binary), None, None, seed).await
+    }
+
+    /// The same, with its roots on a device.
+    pub async fn begin_on(device: Device, binary: PathBuf, seed: u64) -> Self {
+        let setup = device.alone(Vault::setup().binary(binary));
+        Self::begin_with(setup, Some(device), None, seed).await
     }
 
     /// The same, but no epoch of it redraws a slot: rows are deleted, and that is called erasure.
     pub async fn begin_naively(binary: PathBuf, seed: u64) -> Self {
         let setup = Vault::setup().binary(binary).env(FAILPOINTS, REDRAWS_NOTHING);
-        Self::begin_with(setup, Some(REDRAWS_NOTHING), seed).await
+        Self::begin_with(setup, None, Some(REDRAWS_NOTHING), seed).await
     }
 
-    async fn begin_with(setup: Setup, always: Option<&'static str>, seed: u64) -> Self {
+    async fn begin_with(setup: Setup, device: Option<Device>, always: Option<&'static str>, seed: u64) -> Self {
         let setup = setup.set("limits.deadline_ms", 600_000);
         let vault = setup.clone().start().await;
         let mut tenants = Vec::new();
@@ -112,9 +122,16 @@ impl History {
             lives: Vec::new(),
         });
         let people = people.collect();
+        let roots = match device {
+            None => Place::File(vault.home().root(0)),
+            Some(device) => Place::On(Arc::new(device)),
+        };
+        let tidy = roots.tidy();
         let mut history = Self {
             vault,
             setup,
+            roots,
+            tidy,
             tenants,
             former: Vec::new(),
             pending_tenants: Vec::new(),
@@ -165,9 +182,9 @@ impl History {
         self.all_roots.extend(self.roots_now());
     }
 
-    /// The root store's file, as it is now.
+    /// What the root store holds now.
     pub(super) fn roots_now(&self) -> Roots {
-        Roots::read(&std::fs::read(self.vault.home().root(0)).unwrap())
+        self.roots.now()
     }
 
     // ── lives ───────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +208,9 @@ impl History {
     /// Notes that a process ended in the middle of something.
     pub(super) fn died(&mut self) {
         self.counts.deaths += 1;
+        if let Some(tidy) = &self.tidy {
+            tidy();
+        }
         self.image_closed();
     }
 
@@ -460,7 +480,7 @@ impl History {
         self.settle_tenants().await;
         for person in 0..self.people.len() {
             let (auditor, operator) = (self.tenants[self.people[person].tenant].auditor(), self.vault.operator());
-            let root_file = self.vault.home().root(0);
+            let place = self.roots.clone();
             for state in self.people[person].going() {
                 let State::Going(receipt) = state else { continue };
                 let patience = tokio::time::Instant::now() + crate::PATIENCE;
@@ -474,7 +494,7 @@ impl History {
                     assert!(tokio::time::Instant::now() < patience, "{receipt} stays pending");
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 }
-                self.shredded.push((receipt.clone(), Roots::read(&std::fs::read(&root_file).unwrap())));
+                self.shredded.push((receipt.clone(), place.now()));
                 *state = State::Shredded;
             }
         }

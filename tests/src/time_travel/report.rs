@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lethe_domain::Embedding;
 use rand::Rng;
-use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::seq::IteratorRandom;
 
 use super::crypto::Key;
 use super::database;
@@ -16,7 +16,7 @@ use super::ledger::{State, Template};
 use super::reach::Effort;
 use super::records::{remembered, request_digest, template};
 use super::rows::{RowKey, Wrapped, kind};
-use crate::failpoints::{AT_START, AT_WORK};
+use crate::failpoints::AT_START;
 use crate::residue::{Needles, Scanner};
 
 /// Moments at which the adversary tries.
@@ -94,7 +94,7 @@ impl History {
     /// Lives through a history of so many operations, with a death at each durable step if the binary has failpoints,
     /// and lets the adversary try at several moments and at the end.
     pub async fn live(&mut self, operations: usize, with_failpoints: bool) {
-        let steps: Vec<&str> = AT_START.into_iter().chain(AT_WORK).collect();
+        let steps = self.roots.steps();
         let (mut reckonings, mut blows) = (1, 0);
         while self.counts.operations < operations {
             let done = self.counts.operations;
@@ -111,7 +111,8 @@ impl History {
                     Some(0) => self.abort_and_grow().await,
                     Some(1) => self.burn().await,
                     Some(2) => {
-                        let step = *AT_WORK.choose(&mut self.random).expect("there are steps");
+                        let at_work = steps.iter().copied().filter(|step| !AT_START.contains(step));
+                        let step = at_work.choose(&mut self.random).expect("there are steps");
                         self.shred(Some(step)).await;
                         self.count("deaths amid a tenant's shredding");
                         self.image();

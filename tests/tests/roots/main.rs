@@ -7,7 +7,6 @@
 mod away;
 mod copies;
 mod credential;
-mod device;
 mod life;
 mod moving;
 mod stage;

@@ -3,9 +3,7 @@
 use lethe_crypto::log::note::VerifierKey;
 use lethe_crypto::log::receipt::{Receipt, Verified};
 use lethe_proto::v1::{DecisionBand, ErasureState};
-use lethe_tests::{Faces, PATIENCE, Person, Setup, Tenant, Vault};
-
-use crate::device::Device;
+use lethe_tests::{Device, Faces, PATIENCE, Person, Setup, Tenant, Vault};
 
 /// People that there are.
 const PEOPLE: usize = 40;

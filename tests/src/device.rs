@@ -2,20 +2,28 @@
 
 use std::path::PathBuf;
 
-use lethe_roots_testing::{Bao, LABEL, SoftHsm, Swtpm, module};
-use lethe_tests::Setup;
+use lethe_roots_testing::{Bao, LABEL, SECRET, SoftHsm, Swtpm, module};
 use tempfile::TempDir;
 
+use crate::failpoints::{OF_SERVERS, OF_TOKENS, OF_TPMS};
+use crate::{Setup, media};
+
 /// A root store, empty at first.
-pub(crate) enum Device {
+#[derive(Debug)]
+pub enum Device {
+    /// A file.
     Files(Files),
+    /// A PKCS#11 token.
     Token(SoftHsm),
+    /// An OpenBao server.
     Server(Box<Bao>),
+    /// A TPM.
     Tpm(Swtpm),
 }
 
 /// A file store on a folder of its own, as on a medium of its own.
-pub(crate) struct Files {
+#[derive(Debug)]
+pub struct Files {
     folder: TempDir,
     /// Seals its roots under a file.
     credential: Option<PathBuf>,
@@ -32,46 +40,66 @@ const KEYS: [&str; 6] = [
 ];
 
 impl Device {
-    pub(crate) fn files() -> Self {
+    /// A file in a folder of its own.
+    #[must_use]
+    pub fn files() -> Self {
         Self::files_in(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn files_in(folder: TempDir) -> Self {
+    /// A file in this folder.
+    #[must_use]
+    pub fn files_in(folder: TempDir) -> Self {
         Self::Files(Files { folder, credential: None })
     }
 
     /// Files whose roots are sealed under a credential, which lies elsewhere.
-    pub(crate) fn sealed_files(credential: PathBuf) -> Self {
+    #[must_use]
+    pub fn sealed_files(credential: PathBuf) -> Self {
         Self::Files(Files { folder: tempfile::tempdir().unwrap(), credential: Some(credential) })
     }
 
-    pub(crate) fn token() -> Self {
+    /// A token.
+    #[must_use]
+    pub fn token() -> Self {
         Self::Token(SoftHsm::new())
     }
 
-    /// A copy of a file with all that is in it, as of a snapshot.
-    pub(crate) fn copy(&self) -> Self {
-        let copy = Self::files();
-        std::fs::copy(self.file().unwrap(), copy.file().unwrap()).unwrap();
-        copy
+    /// A copy with all that is in it, as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        match self {
+            Self::Files(files) => {
+                let copy = Files { folder: tempfile::tempdir().unwrap(), credential: files.credential.clone() };
+                std::fs::copy(files.path(), copy.path()).unwrap();
+                Self::Files(copy)
+            }
+            Self::Token(token) => Self::Token(token.copy()),
+            Self::Server(bao) => Self::Server(Box::new(bao.copy())),
+            Self::Tpm(tpm) => Self::Tpm(tpm.copy()),
+        }
     }
 
     /// A server that is fast, and forgets everything when it is stopped.
-    pub(crate) fn server() -> Self {
+    #[must_use]
+    pub fn server() -> Self {
         Self::Server(Box::new(Bao::in_memory()))
     }
 
     /// A server that may be stopped.
-    pub(crate) fn server_on_disk() -> Self {
+    #[must_use]
+    pub fn server_on_disk() -> Self {
         Self::Server(Box::new(Bao::on_disk()))
     }
 
-    pub(crate) fn tpm() -> Self {
+    /// A TPM.
+    #[must_use]
+    pub fn tpm() -> Self {
         Self::Tpm(Swtpm::new())
     }
 
     /// Its name in the configuration.
-    pub(crate) fn name(&self) -> &'static str {
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Files(_) => "file",
             Self::Token(_) => "pkcs11",
@@ -81,7 +109,8 @@ impl Device {
     }
 
     /// Its kind in receipts.
-    pub(crate) fn kind(&self) -> &'static str {
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Tpm(_) => "tpm2",
             Self::Files(_) | Self::Token(_) | Self::Server(_) => self.name(),
@@ -89,7 +118,8 @@ impl Device {
     }
 
     /// What it must say of its medium; of a file that depends on the machine.
-    pub(crate) fn statements(&self) -> Option<&'static [&'static str]> {
+    #[must_use]
+    pub fn statements(&self) -> Option<&'static [&'static str]> {
         match self {
             Self::Files(_) => None,
             Self::Token(_) => Some(&["ROOT_STORE_KEEPS_BACKUPS", "ROOT_DEVICE_VIRTUAL", "ROOT_STORE_RETAINS_DELETED"]),
@@ -99,18 +129,21 @@ impl Device {
     }
 
     /// May two have it open at once?
-    pub(crate) fn is_shared(&self) -> bool {
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
         matches!(self, Self::Token(_) | Self::Server(_))
     }
 
     /// A server that has its roots here.
-    pub(crate) fn alone(&self, setup: Setup) -> Setup {
+    #[must_use]
+    pub fn alone(&self, setup: Setup) -> Setup {
         let setup = KEYS.iter().fold(setup.without_replicas(), |setup, key| setup.unset(key));
         self.described(setup.set("root.store", self.name()), "root.replicas", "root.credential_file")
     }
 
     /// A server whose roots come here from another store.
-    pub(crate) fn coming_from(&self, other: &Self, setup: Setup) -> Setup {
+    #[must_use]
+    pub fn coming_from(&self, other: &Self, setup: Setup) -> Setup {
         let setup = self.alone(setup).set("root.from", other.name());
         other.described(setup, "root.from_replicas", "root.from_credential_file")
     }
@@ -138,7 +171,7 @@ impl Device {
     }
 
     /// Nobody reaches it any more.
-    pub(crate) fn take_away(&mut self) {
+    pub fn take_away(&mut self) {
         match self {
             Self::Files(_) => panic!("an open file cannot be taken away"),
             Self::Token(token) => token.take_away(),
@@ -148,7 +181,7 @@ impl Device {
     }
 
     /// It is there again, with everything it had.
-    pub(crate) fn bring_back(&mut self) {
+    pub fn bring_back(&mut self) {
         match self {
             Self::Files(_) => panic!("a file was never away"),
             Self::Token(token) => token.bring_back(),
@@ -161,7 +194,8 @@ impl Device {
     }
 
     /// What the log says while it is away.
-    pub(crate) fn complaint(&self) -> &'static str {
+    #[must_use]
+    pub fn complaint(&self) -> &'static str {
         match self {
             Self::Files(_) => "",
             Self::Token(_) => "the PKCS#11 module does not start",
@@ -170,8 +204,21 @@ impl Device {
         }
     }
 
+    /// Durable steps that its store takes: those of a root that is made and used, then of one that is destroyed, which are
+    /// the last of them.
+    #[must_use]
+    pub fn steps(&self) -> &'static [&'static str] {
+        match self {
+            Self::Files(_) => &[],
+            Self::Token(_) => &OF_TOKENS,
+            Self::Server(_) => &OF_SERVERS,
+            Self::Tpm(_) => &OF_TPMS,
+        }
+    }
+
     /// What somebody must do after a process that used it was killed, if anybody must.
-    pub(crate) fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+    #[must_use]
+    pub fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
         match self {
             Self::Tpm(tpm) => Some(Box::new(tpm.resource_manager())),
             Self::Token(token) => Some(Box::new(token.repair())),
@@ -180,7 +227,8 @@ impl Device {
     }
 
     /// The server behind it.
-    pub(crate) fn bao(&self) -> &Bao {
+    #[must_use]
+    pub fn bao(&self) -> &Bao {
         match self {
             Self::Server(bao) => bao,
             Self::Files(_) | Self::Token(_) | Self::Tpm(_) => panic!("no server"),
@@ -188,7 +236,8 @@ impl Device {
     }
 
     /// The file behind it.
-    pub(crate) fn file(&self) -> Option<PathBuf> {
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
         match self {
             Self::Files(files) => Some(files.path()),
             Self::Token(_) | Self::Server(_) | Self::Tpm(_) => None,
@@ -196,18 +245,42 @@ impl Device {
     }
 
     /// The keys of the roots that a file has: what must be in no byte of it once they are destroyed.
-    pub(crate) fn root_keys(&self) -> Vec<Vec<u8>> {
-        let Some(path) = self.file() else { return Vec::new() };
-        let file = std::fs::read(path).unwrap();
-        // FORMAT: two headers, then slots; magic 8, version, state, zero 6, id 16, key 32.
-        let slots = file.chunks(4096).skip(2).filter(|slot| slot.starts_with(b"LETHE-RT"));
-        let keys: Vec<_> = slots.map(|slot| slot[KEY].to_vec()).collect();
-        assert!(keys.iter().all(|key| key.iter().any(|byte| *byte != 0)));
-        keys
+    #[must_use]
+    pub fn root_keys(&self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Files(_) => media::roots(self).into_iter().map(|root| root.key.to_vec()).collect(),
+            Self::Token(_) | Self::Server(_) | Self::Tpm(_) => Vec::new(),
+        }
+    }
+
+    /// Ids of the roots that are here, as the medium has them.
+    pub(crate) fn root_ids(&self) -> Vec<[u8; 16]> {
+        media::roots(self).into_iter().map(|root| root.id).collect()
+    }
+
+    /// What whoever uses it shows, if that is long enough to be looked for.
+    #[must_use]
+    pub fn credential(&self) -> Option<String> {
+        match self {
+            Self::Files(_) | Self::Token(_) => None,
+            Self::Server(bao) => Some(std::fs::read_to_string(bao.token_file()).unwrap().trim().to_owned()),
+            Self::Tpm(_) => Some(SECRET.to_owned()),
+        }
+    }
+
+    /// Files that the medium is, if it is any.
+    #[must_use]
+    pub fn medium(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Files(files) => vec![files.path()],
+            Self::Token(token) => crate::residue::files(&token.tokens()).unwrap(),
+            Self::Server(_) => Vec::new(),
+            Self::Tpm(tpm) => vec![tpm.memory()],
+        }
     }
 
     /// No root is here any more, but the store is as it was otherwise. `keys` are those of the roots that were.
-    pub(crate) fn is_empty(&self, keys: &[Vec<u8>]) {
+    pub fn is_empty(&self, keys: &[Vec<u8>]) {
         match self {
             Self::Files(files) => {
                 let file = std::fs::read(files.path()).unwrap();
@@ -235,6 +308,3 @@ impl Files {
         self.folder.path().join("vault.root")
     }
 }
-
-/// Where a slot has its key.
-const KEY: std::ops::Range<usize> = 32..64;
