@@ -155,7 +155,7 @@ async fn a_crash_at_any_durable_step(device: Device) {
 /// So many of these, chosen at random; or all of them.
 fn some(steps: &[&'static str], number: usize) -> Vec<&'static str> {
     let mut random = ChaCha8Rng::seed_from_u64(lethe_tests::fresh_seed());
-    let mut chosen = steps.iter().copied().choose_multiple(&mut random, number);
+    let mut chosen = steps.iter().copied().choose_multiple(&mut random, number.min(steps.len()));
     chosen.shuffle(&mut random);
     chosen
 }
