@@ -1,3 +1,5 @@
+//! What a server counts, as a scraper sees it.
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 

@@ -111,7 +111,8 @@ impl History {
     /// What chance has left out.
     pub(super) async fn what_is_missing(&mut self) {
         for (name, kind) in KINDS {
-            while !self.counts.by_name.contains_key(name) && !(kind == Kind::Restore && self.always.is_some()) {
+            let is_left_out = kind == Kind::Restore && self.always.is_some();
+            while !is_left_out && !self.counts.by_name.contains_key(name) {
                 self.happens(kind).await;
             }
         }

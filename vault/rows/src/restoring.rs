@@ -96,29 +96,3 @@ impl Restoring {
         serde_json::from_slice(bytes).map_err(|fault| Corrupt::new("restoring", format!("line {}", fault.line())))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A change here is a change of the format.
-    #[test]
-    fn the_row_is_fixed() {
-        let none = r#"{"subjects":0,"templates":0,"others":0}"#;
-        let report = format!(
-            r#"{{"epoch":4,"back":{none},"erased":{{"subjects":1,"templates":2,"others":3}},"corrupt":{none},"lost_slots":5,"enrolled_since":6}}"#
-        );
-        let erased = Rows { subjects: 1, templates: 2, others: 3 };
-        let restored = Restored { epoch: 4, erased, lost_slots: 5, enrolled_since: 6, ..Restored::default() };
-        for (stage, name, backup, from) in [
-            (Stage::Copying, "copying", Some(("/srv/backups".into(), 3)), r#"["/srv/backups",3]"#),
-            (Stage::Adopted, "adopted", None, "null"),
-            (Stage::Logged, "logged", None, "null"),
-        ] {
-            let restoring = Restoring { stage, backup, report: restored };
-            let row = format!(r#"{{"stage":"{name}","backup":{from},"report":{report}}}"#);
-            assert_eq!(String::from_utf8(restoring.encode().unwrap()).unwrap(), row);
-            assert_eq!(Restoring::decode(row.as_bytes()).unwrap(), restoring);
-        }
-    }
-}

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_call_waits_from_its_arrival_however_long_the_way_took() {
-        let node = Node::new(1, Duration::from_secs(10));
+        let node = Node::new(1, Duration::from_secs(10), None);
         let mut request = Request::new(());
         let arrival = Instant::now() + Duration::from_secs(60);
         request.extensions_mut().insert(Arrival(arrival));

@@ -222,11 +222,12 @@ fn list_folder(out: Output, folder: &Path) -> Result<Exit, Failure> {
 
 fn verify_folder(out: Output, folder: &Path, number: Option<u32>, scratch: Option<&Path>) -> Result<Exit, Failure> {
     let backups = open(folder)?;
-    let failure = |fault: StoreError| match fault {
-        StoreError::NoSuchBackup { .. } | StoreError::NoBackups { .. } => {
+    let failure = |fault: StoreError| {
+        if matches!(fault, StoreError::NoSuchBackup { .. } | StoreError::NoBackups { .. }) {
             Failure::new(Exit::NotFound, fault.to_string())
+        } else {
+            Failure::new(Exit::No, format!("not sound: {}", causes(&fault)))
         }
-        fault => Failure::new(Exit::No, format!("not sound: {}", causes(&fault))),
     };
     let number = number.map_or_else(|| backups.newest(), Ok).map_err(failure)?;
     let backup = backups.find(number).map_err(failure)?;

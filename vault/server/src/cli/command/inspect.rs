@@ -190,8 +190,8 @@ fn by_tree(held: &HeldPart) -> Vec<(&str, usize)> {
     let mut trees: Vec<(&str, usize)> = Vec::new();
     for part in &held.reach {
         match trees.last_mut() {
-            Some((tree, pages)) if *tree == part.tree => *pages += part.pages.len(),
-            Some(_) | None => trees.push((&part.tree, part.pages.len())),
+            Some((tree, pages)) if *tree == part.tree.as_str() => *pages += part.pages.len(),
+            Some(_) | None => trees.push((part.tree.as_str(), part.pages.len())),
         }
     }
     trees.truncate(SHOWN);
