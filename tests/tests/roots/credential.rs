@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use lethe_roots_testing::secret;
-
 use lethe_tests::Device;
 
 use crate::stage::Stage;
