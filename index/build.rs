@@ -1,4 +1,4 @@
-//! Compiles the shim over FAISS's public headers, and the heap that C++ is given back to.
+//! Compiles the shim over FAISS's public headers, and the heap that wipes what it is given back.
 
 use std::env;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         .std("c++17")
         .file("shim/pq4.cpp")
         .file("shim/heap.cpp")
-        // Operators are replaced by being there; nothing asks for them by name.
+        // Functions are replaced by being there: the C library must not be asked for them first.
         .link_lib_modifier("+whole-archive")
         .include(root.join("include"))
         .flag_if_supported("-fopenmp")

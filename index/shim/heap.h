@@ -1,4 +1,4 @@
-// The heap of C++, which wipes what it is given back. See heap.cpp.
+// The heap, which wipes what it is given back. See heap.cpp.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 extern "C" {
 
-/// Puts `length` bytes, each of them `masked` XOR `mask`, into so many strings and vectors, and lets go of them all.
+/// Puts `length` bytes, each of them `masked` XOR `mask`, into so many strings, vectors and blocks, and lets go of them all.
 /// Returns how many bytes they held, 0 if memory ran out.
 size_t lethe_heap_use(const uint8_t* masked, size_t length, uint8_t mask, size_t copies) noexcept;
 }

@@ -32,6 +32,12 @@ impl Cli {
         Self(command)
     }
 
+    /// A command that was put together elsewhere.
+    pub(crate) fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        Self(command)
+    }
+
     /// One more argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.0.arg(argument);

@@ -42,6 +42,27 @@ pub const OF_RESTORES: [&str; 9] = [
 pub const OF_MOVES: [&str; 3] = ["root-migrating-claimed", "root-migrating-destroyed", "root-migrating-completed"];
 /// Durable steps of a root store's file that is made.
 pub const OF_FILES: [&str; 2] = ["root-file-before-name", "root-file-created"];
+/// Durable steps of a root store in a token: of a start, then of an epoch.
+pub const OF_TOKENS: [&str; 6] = [
+    "root-pkcs11-claimed-beside",
+    "root-pkcs11-generated",
+    "root-pkcs11-marked",
+    "root-pkcs11-wrapped",
+    "root-pkcs11-before-removal",
+    "root-pkcs11-removed",
+];
+/// Durable steps of a root store in a key server.
+pub const OF_SERVERS: [&str; 6] = [
+    "root-transit-registered",
+    "root-transit-made",
+    "root-transit-marked",
+    "root-transit-given-up",
+    "root-transit-deletion-allowed",
+    "root-transit-deleted",
+];
+/// Durable steps of a root store in a TPM.
+pub const OF_TPMS: [&str; 5] =
+    ["root-tpm-defined", "root-tpm-written", "root-tpm-marked", "root-tpm-overwritten", "root-tpm-undefined"];
 /// Durable steps of a start.
 pub const AT_START: [&str; 3] = ["epoch-claiming", "epoch-claimed", "root-file-replica-claimed"];
 /// Durable steps of the first start.
@@ -50,10 +71,18 @@ pub const AT_FOUNDING: [&str; 4] =
 /// Durable steps of giving up a replica of a root store's file. No life of the crash matrix loses one.
 pub const OF_ABANDONMENTS: [&str; 2] = ["root-abandonment-logged", "root-file-replica-abandoned"];
 
-/// All of them but [`OF_ABANDONMENTS`].
+/// All that a vault on files has, but [`OF_ABANDONMENTS`].
 #[must_use]
 pub fn all() -> Vec<&'static str> {
     [&AT_WORK[..], &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES, &OF_MOVES, &OF_FILES, &AT_START, &AT_FOUNDING].concat()
+}
+
+/// What has the process die at a step: a panic, but for the steps of devices. Those are taken by threads that a panic ends
+/// alone, so they are told to return, and abort.
+#[must_use]
+pub fn deadly(step: &str) -> &'static str {
+    let of_device = OF_TOKENS.iter().chain(&OF_SERVERS).chain(&OF_TPMS).any(|name| *name == step);
+    if of_device { "return" } else { "panic" }
 }
 
 /// All of them, each with the same action of the crate `fail`.

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::binary::lethe;
+use crate::cli::Cli;
 use crate::home::Home;
 use crate::process::{Exited, Process};
 use crate::vault::Vault;
@@ -197,6 +198,11 @@ impl Setup {
         let [told, log] = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
         let answer = told.lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap_or_default();
         Ran { code: output.status.code(), answer, log }
+    }
+
+    /// The same, to be run in any way.
+    pub fn cli(&self, home: &Home, arguments: &[&str]) -> Cli {
+        Cli::of(self.command(home, arguments))
     }
 
     pub(crate) fn spawn(&self, home: &Home) -> Process {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lethe_proto::v1::ErrorReason;
 use lethe_tests::residue::{Needles, Scanner, Subject, files};
 use lethe_tests::time_travel::{Past, expect_row_key};
-use lethe_tests::{ROLES, Refused, Tenant, Vault, request_id};
+use lethe_tests::{Device, ROLES, Refused, Tenant, Vault, request_id};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rocksdb::{DB, Options};
@@ -99,12 +99,14 @@ async fn live(tenant: &Tenant, secrets: &mut Secrets) {
     refused.assert_is(tonic::Code::PermissionDenied, ErrorReason::RoleRequired);
 }
 
-/// Everything below the vault's home but the operator's key, which is where it was asked to be.
-fn scan(scanner: &Scanner, vault: &Vault, when: &str) {
+/// Everything below the vault's home but the operator's key, which is where it was asked to be; and the root store's medium,
+/// if that is in files.
+fn scan(scanner: &Scanner, vault: &Vault, device: &Device, when: &str) {
     let home = vault.home();
     let mut found = Vec::new();
-    for file in files(home.path()).unwrap().into_iter().filter(|file| *file != home.operator_key()) {
-        let name = file.strip_prefix(home.path()).unwrap();
+    let of_vault = files(home.path()).unwrap().into_iter().filter(|file| *file != home.operator_key());
+    for file in of_vault.chain(device.medium()) {
+        let name = file.strip_prefix(home.path()).unwrap_or(&file);
         found.extend(scanner.scan(&format!("name of {}", name.display()), name.as_os_str().as_encoded_bytes()));
         match scanner.scan_file(&file) {
             Ok(traces) => found.extend(traces),
@@ -131,41 +133,74 @@ fn of_kind(vault: &Vault, is: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_the_process_writes_holds_a_person_or_a_key() {
+    holds_nothing(&Device::files()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_in_clear_with_roots_on_a_token() {
+    holds_nothing_with(Device::token).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_in_clear_with_roots_on_a_server() {
+    holds_nothing_with(Device::server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_in_clear_with_roots_on_a_tpm() {
+    holds_nothing_with(Device::tpm).await;
+}
+
+async fn holds_nothing_with(device: fn() -> Device) {
+    if !lethe_roots_testing::skipped() {
+        holds_nothing(&device()).await;
+    }
+}
+
+async fn holds_nothing(device: &Device) {
     // The most that an operator could have logged, frames on the wire among it.
-    let vault = Vault::setup().log("trace").apart().start().await;
+    let vault = device.alone(Vault::setup().log("trace").apart()).start().await;
     let tenant = vault.tenant("bank").await;
-    let at_first = Past::of(&vault.data_dir(), &[vault.home().root(0)]);
+    let at_first = Past::of(&vault.data_dir(), device);
     let mut secrets = Secrets::of(4);
     secrets.add_api_key("the operator", &vault.operator_key());
     secrets.add_api_key("the first admin", tenant.admin().key().unwrap());
     for role in ROLES {
         secrets.add_api_key(role.as_str_name(), tenant.who_is(role).key().unwrap());
     }
+    if let Some(credential) = device.credential() {
+        secrets.needles.text("what the root store is shown", &credential);
+    }
     live(&tenant, &mut secrets).await;
     vault.operator().back_up().await.unwrap();
-    secrets.add_keys(&at_first, &Past::of(&vault.data_dir(), &[vault.home().root(0)]));
+    secrets.add_keys(&at_first, &Past::of(&vault.data_dir(), device));
     let Secrets { subjects, needles } = secrets;
     println!("{needles:?}");
     let scanner = needles.scanner();
 
-    scan(&scanner, &vault, "while the server runs");
+    scan(&scanner, &vault, device, "while the server runs");
     scan_process(&scanner, &vault).await;
     vault.stop().await;
-    scan(&scanner, &vault, "after an orderly stop");
+    scan(&scanner, &vault, device, "after an orderly stop");
     // The start writes what was in the log into tables.
     vault.start().await;
     assert!(tenant.analyst().finds(&subjects[0].id, &subjects[0].face(1)).await);
-    scan(&scanner, &vault, "after a start");
+    scan(&scanner, &vault, device, "after a start");
     tenant.enroller().enroll(&subjects[2].id, &subjects[2].face(1)).await.unwrap();
-    vault.crash().await;
-    scan(&scanner, &vault, "after a crash");
+    let tidy = device.tidy();
+    vault.kill().await;
+    if let Some(tidy) = tidy {
+        tidy();
+    }
+    vault.start().await;
+    scan(&scanner, &vault, device, "after a crash");
     for subject in &subjects[..3] {
         tenant.privacy_officer().erase(&subject.id).await.unwrap();
     }
     vault.restart().await;
-    scan(&scanner, &vault, "after the erasures");
+    scan(&scanner, &vault, device, "after the erasures");
     vault.stop().await;
-    scan(&scanner, &vault, "at the end");
+    scan(&scanner, &vault, device, "at the end");
 
     tables_name_rows_and_nothing_else(&vault);
     everything_was_legible(&vault, &tenant);

@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::failpoints::FAILPOINTS;
-use crate::{Home, PATIENCE, Setup, Tenant, Vault};
+use crate::failpoints::{FAILPOINTS, deadly};
+use crate::{Device, Home, PATIENCE, Setup, Tenant, Vault};
 use clients::Clients;
 use evidence::End;
 pub use ledger::Counts;
@@ -48,8 +48,10 @@ const CHECK_EVERY: usize = 10;
 /// A vault whose server is killed again and again.
 pub struct Storm {
     vault: Vault,
-    /// Files that roots are in, or were: what is destroyed must be in none of them.
+    /// Files that roots are in, or were: what is destroyed must be in no byte of them.
     files: Vec<PathBuf>,
+    /// Stores of any kind: it must be in none of them.
+    devices: Vec<Arc<Device>>,
     /// What is done after each death.
     tidy: Option<Box<dyn Fn() + Send + Sync>>,
     clients: Arc<Clients>,
@@ -76,7 +78,7 @@ impl Storm {
         let ids = (b'a'..).take(SUBJECTS).map(|letter| format!("applicant-{}", char::from(letter)));
         let clients = Arc::new(Clients::of(&vault, &tenant, Ledger::of(ids), seed).await);
         let files = vec![vault.home().root(0)];
-        Self { vault, files, tidy: None, clients, random: ChaCha8Rng::seed_from_u64(seed) }
+        Self { vault, files, devices: Vec::new(), tidy: None, clients, random: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// The vault.
@@ -85,9 +87,10 @@ impl Storm {
         &self.vault
     }
 
-    /// Has another file looked into for roots that should be gone.
-    pub fn roots_may_be_in(&mut self, file: PathBuf) {
-        self.files.push(file);
+    /// Has a store looked into for roots that should be gone.
+    pub fn roots_may_be_on(&mut self, device: &Arc<Device>) {
+        self.files.extend(device.file());
+        self.devices.push(Arc::clone(device));
     }
 
     /// Has something done whenever a server was killed: what its surroundings would do.
@@ -143,14 +146,15 @@ impl Storm {
         if self.vault.is_running().await {
             self.vault.stop().await;
         }
-        let action = format!("{failpoint}={}*off->panic", nth - 1);
+        let deadly = deadly(failpoint);
+        let action = format!("{failpoint}={}*off->{deadly}", nth - 1);
         self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &action));
         match self.vault.try_start().await {
             Ok(()) => self.work_until(Death::OfItself).await,
             Err(exited) => assert!(!exited.status.success(), "{failpoint}: ended well"),
         }
         self.look_at_the_files(Some(End::Sudden));
-        self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &format!("{failpoint}=panic")));
+        self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &format!("{failpoint}={deadly}")));
         if self.vault.try_start().await.is_ok() {
             self.vault.kill().await;
         }
@@ -196,6 +200,7 @@ impl Storm {
             tidy();
         }
         evidence::destroyed_roots_are_gone(&self.clients, &self.files);
+        evidence::destroyed_roots_are_on_no_device(&self.clients, &self.devices);
         if let Some(end) = check {
             evidence::root_check(&self.vault, end);
         }

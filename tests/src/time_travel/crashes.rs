@@ -9,7 +9,7 @@ use super::history::{History, is_death};
 use super::images::newest_log;
 use super::ledger::Change;
 use super::wal;
-use crate::failpoints::{OF_BACKUPS, OF_RESTORES};
+use crate::failpoints::{OF_BACKUPS, OF_RESTORES, deadly};
 
 /// Steps at which the last batch was written and not synced.
 const UNSYNCED: [&str; 2] = ["commit-before-follow", "commit-before-sync"];
@@ -38,7 +38,8 @@ impl History {
 
     async fn die_in_a_change(&mut self, failpoint: &'static str, nth: u32) {
         self.stop().await;
-        self.arm(Some(&format!("{failpoint}={}*off->panic", nth - 1)));
+        let deadly = deadly(failpoint);
+        self.arm(Some(&format!("{failpoint}={}*off->{deadly}", nth - 1)));
         let mut unanswered = None;
         match self.vault.try_start().await {
             Ok(()) => {
@@ -68,7 +69,7 @@ impl History {
         if UNSYNCED.contains(&failpoint) && unanswered.is_some() && self.random.random_bool(0.7) {
             self.cut_the_power(0x04);
         }
-        self.arm(Some(&format!("{failpoint}=panic")));
+        self.arm(Some(&format!("{failpoint}={deadly}")));
         match self.vault.try_start().await {
             Ok(()) => self.vault.kill().await,
             Err(exited) => assert!(!exited.status.success(), "{failpoint}: ended well"),

@@ -50,10 +50,15 @@ pub(super) fn unseal(key: &SealKey, aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>
     if stored != commitment {
         return None;
     }
-    let (nonce, ciphertext) = rest.split_at(12);
+    let key = key.try_into().expect("32 bytes are left");
+    Some(gcm_open(key, aad, rest).expect("what commits to a key opens with it"))
+}
+
+/// Opens nonce 12 ‖ ciphertext ‖ tag 16. `None` if the key is not the one it is sealed under.
+pub(super) fn gcm_open(key: &Key, aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, ciphertext) = sealed.split_at_checked(12)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).unwrap());
     let mut buffer = ciphertext.to_vec();
-    let opened = key.open_in_place(nonce, Aad::from(aad), &mut buffer);
-    Some(opened.expect("what commits to a key opens with it").to_vec())
+    Some(key.open_in_place(nonce, Aad::from(aad), &mut buffer).ok()?.to_vec())
 }

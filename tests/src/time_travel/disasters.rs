@@ -10,7 +10,7 @@ use super::history::History;
 use super::known;
 use super::ledger::{Person, State};
 use crate::Ran;
-use crate::failpoints::{AT_WORK, OF_MIRRORS, OF_RESTORES};
+use crate::failpoints::{OF_MIRRORS, OF_RESTORES, deadly};
 
 /// People who must come back, at least: one of them is erased before it happens.
 const BACK: usize = 2;
@@ -70,7 +70,7 @@ impl History {
         assert!(way != Way::PutBack || refused.log.contains("lethe restore"), "{}", refused.log);
 
         // One that is expected, or any that a restore may come by.
-        let steps = || [&AT_WORK[..], &OF_MIRRORS, &OF_RESTORES].concat();
+        let steps = || [&self.roots.at_work()[..], &OF_MIRRORS, &OF_RESTORES].concat();
         let chance = self.has_failpoints && self.random.random_bool(0.3);
         let step = failpoint.or_else(|| chance.then(|| *steps().choose(&mut self.random).unwrap()));
         let report = self.run_restore(way, source, step, failpoint.is_some());
@@ -154,7 +154,7 @@ impl History {
         let mut deaths = 0;
         for _ in 0..2 {
             let Some(step) = step else { break };
-            self.arm(Some(&format!("{step}=panic")));
+            self.arm(Some(&format!("{step}={}", deadly(step))));
             let tried = self.vault.run(&arguments);
             if tried.code == Some(0) {
                 ran = Some(tried);

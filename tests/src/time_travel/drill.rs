@@ -14,7 +14,7 @@ use super::ledger::{Person, State};
 use super::moment::{Moment, vault_keys};
 use super::reach::{Effort, reach};
 use super::records::{Opener, template};
-use super::roots::Roots;
+use super::roots::Place;
 use super::rows::kind;
 use super::seen::Seen;
 use super::verdict::Verdict;
@@ -55,7 +55,7 @@ impl fmt::Display for Drill {
 }
 
 impl History {
-    /// Restores every backup that is kept, each in a copy of the end, with the mirror of the end.
+    /// Restores every backup that is kept, each in a copy of the end, with the mirror and the root store of the end.
     pub(super) async fn drill(&self, truth: &Truth) -> Vec<Drill> {
         let mut drills = Vec::new();
         for (place, (&number, then)) in self.backups.iter().enumerate() {
@@ -66,6 +66,7 @@ impl History {
 
     async fn restore_a_copy(&self, truth: &Truth, number: u32, then: &[Person], everything: bool) -> Drill {
         let home = Home::copy_of(self.vault.home().path());
+        let (place, setup) = self.roots.copy(&home, &self.setup);
         let mut after = self.people.clone();
         known::restore(then, &mut after);
         let named = number.to_string();
@@ -73,20 +74,20 @@ impl History {
         let lost;
         if everything {
             home.lose_data();
-            lost = missed_mirror(&self.setup.run(&home, &arguments));
+            lost = missed_mirror(&setup.run(&home, &arguments));
             arguments.extend(["--lost-mirror", &lost]);
         } else {
             fs::remove_dir_all(home.data().join("db")).unwrap();
         }
-        let ran = self.setup.run(&home, &arguments);
+        let ran = setup.run(&home, &arguments);
         assert_eq!(ran.code, Some(0), "backup {number}: {}", ran.log);
         let back = counted(&ran.answer);
         assert_eq!(back, count(&after), "backup {number}: {}", ran.answer);
 
-        let vault = self.setup.clone().start_in(home).await;
+        let vault = setup.start_in(home).await;
         self.ask(&vault, &after).await;
         vault.stop().await;
-        let (embeddings, verdict) = self.look_at(truth, vault.home(), &after);
+        let (embeddings, verdict) = self.look_at(truth, vault.home(), &place, &after);
         Drill { backup: number, everything, back, gone: count(then).1 - back.1, embeddings, verdict }
     }
 
@@ -121,8 +122,8 @@ impl History {
 
     /// What the adversary's reader opens with the root of now: in the restored database exactly the templates that are back, and
     /// of everything that was ever written nothing that was erased.
-    fn look_at(&self, truth: &Truth, home: &Home, after: &[Person]) -> (usize, Verdict) {
-        let roots = Roots::read(&fs::read(home.root(0)).unwrap());
+    fn look_at(&self, truth: &Truth, home: &Home, place: &Place, after: &[Person]) -> (usize, Verdict) {
+        let roots = place.now();
         let (mut images, mut seen) = (Images::new(), self.seen.clone());
         images.take(home.path(), &SOURCES);
         images.read_into(&mut seen);

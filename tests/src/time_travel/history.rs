@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand::distr::{Alphanumeric, SampleString};
@@ -13,11 +14,11 @@ use super::images::Images;
 use super::known::{Known, Unanswered};
 use super::ledger::{Change, Message, Person, State, What};
 use super::moment::Moment;
-use super::roots::Roots;
+use super::roots::{Place, Roots};
 use super::seen::Seen;
 use super::tried::Tried;
 use crate::failpoints::FAILPOINTS;
-use crate::{Caller, Refusal, Setup, Tenant, Vault, request_id};
+use crate::{Caller, Device, Refusal, Setup, Tenant, Vault, request_id};
 use lethe_proto::v1::{self, ErasureState, ErrorReason};
 
 /// Components of the embeddings: as few as the search for residues takes.
@@ -42,6 +43,9 @@ const REDRAWS_NOTHING: &str = "epoch-redraws-nothing=return";
 pub struct History {
     pub(super) vault: Vault,
     pub(super) setup: Setup,
+    /// Where its roots are, and what is done there after each death.
+    pub(super) roots: Place,
+    tidy: Option<Box<dyn Fn() + Send + Sync>>,
     pub(super) tenants: Vec<Tenant>,
     /// Tenants that were shredded.
     pub(super) former: Vec<Tenant>,
@@ -110,22 +114,29 @@ pub struct Counts {
 impl History {
     /// A new vault of several tenants.
     pub async fn begin(seed: u64) -> Self {
-        Self::begin_with(Vault::setup(), None, seed).await
+        Self::begin_with(Vault::setup(), None, None, seed).await
     }
 
     /// The same, served by a binary that was built with failpoints.
     pub async fn begin_with_failpoints(binary: PathBuf, seed: u64) -> Self {
-        let history = Self::begin_with(Vault::setup().binary(binary), None, seed).await;
+        let history = Self::begin_with(Vault::setup().binary(binary), None, None, seed).await;
+        Self { has_failpoints: true, ..history }
+    }
+
+    /// The same, with its roots on a device.
+    pub async fn begin_on(device: Device, binary: PathBuf, seed: u64) -> Self {
+        let setup = device.alone(Vault::setup().binary(binary));
+        let history = Self::begin_with(setup, Some(device), None, seed).await;
         Self { has_failpoints: true, ..history }
     }
 
     /// The same, but no epoch of it redraws a slot: rows are deleted, and that is called erasure.
     pub async fn begin_naively(binary: PathBuf, seed: u64) -> Self {
         let setup = Vault::setup().binary(binary).env(FAILPOINTS, REDRAWS_NOTHING);
-        Self::begin_with(setup, Some(REDRAWS_NOTHING), seed).await
+        Self::begin_with(setup, None, Some(REDRAWS_NOTHING), seed).await
     }
 
-    async fn begin_with(setup: Setup, always: Option<&'static str>, seed: u64) -> Self {
+    async fn begin_with(setup: Setup, device: Option<Device>, always: Option<&'static str>, seed: u64) -> Self {
         // By names that hold wherever the vault's folder is: a vault knows its mirrors by their places, too.
         let setup = setup.set("mirror.paths", MIRRORS).set("backup.path", "backups").set("limits.deadline_ms", 600_000);
         let vault = setup.clone().start().await;
@@ -140,9 +151,16 @@ impl History {
             lives: Vec::new(),
         });
         let people = people.collect();
+        let roots = match device {
+            None => Place::File(vault.home().root(0)),
+            Some(device) => Place::On(Arc::new(device)),
+        };
+        let tidy = roots.tidy();
         let mut history = Self {
             vault,
             setup,
+            roots,
+            tidy,
             tenants,
             former: Vec::new(),
             pending_tenants: Vec::new(),
@@ -202,9 +220,9 @@ impl History {
         roots
     }
 
-    /// The root store's file, as it is now.
+    /// What the root store holds now.
     pub(super) fn roots_now(&self) -> Roots {
-        Roots::read(&std::fs::read(self.vault.home().root(0)).unwrap())
+        self.roots.now()
     }
 
     // ── lives ───────────────────────────────────────────────────────────────────────────────────────
@@ -238,6 +256,9 @@ impl History {
     /// Notes that a process ended in the middle of something.
     pub(super) fn died(&mut self) {
         self.counts.deaths += 1;
+        if let Some(tidy) = &self.tidy {
+            tidy();
+        }
         self.image_closed();
     }
 
@@ -388,7 +409,7 @@ impl History {
         self.settle_tenants().await;
         for person in 0..self.people.len() {
             let (auditor, operator) = (self.tenants[self.people[person].tenant].auditor(), self.vault.operator());
-            let root_file = self.vault.home().root(0);
+            let place = self.roots.clone();
             for state in self.people[person].going() {
                 let State::Going(receipt) = state else { continue };
                 let patience = tokio::time::Instant::now() + crate::PATIENCE;
@@ -402,7 +423,7 @@ impl History {
                     assert!(tokio::time::Instant::now() < patience, "{receipt} stays pending");
                     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
                 }
-                self.shredded.push((receipt.clone(), Roots::read(&std::fs::read(&root_file).unwrap())));
+                self.shredded.push((receipt.clone(), place.now()));
                 *state = State::Shredded;
             }
         }

@@ -2,8 +2,7 @@
 //! they must not be any more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::crypto::Key;
 use super::images::Images;
@@ -13,6 +12,7 @@ use super::records::{Opener, applicant, audit_key, record_key, template};
 use super::roots::Roots;
 use super::rows::{Slot, Tree, kind};
 use super::seen::Seen;
+use crate::Device;
 
 /// A data directory, its write-ahead log with it, and its roots, as they were.
 pub struct Past {
@@ -47,23 +47,21 @@ pub struct Template {
 }
 
 impl Past {
-    /// Images a data directory and root files, whatever is being done to them. What was written since the server's last
+    /// Images a data directory and a root store, whatever is being done to them. What was written since the server's last
     /// start is seen, as the write-ahead log has it.
     ///
     /// # Panics
     /// If something cannot be read, or the roots open nothing.
     #[must_use]
-    pub fn of(data: &Path, roots: &[PathBuf]) -> Self {
-        let (mut images, mut seen, mut known) = (Images::new(), Seen::default(), Roots::default());
+    pub fn of(data: &Path, device: &Device) -> Self {
+        let roots = Roots::on(device);
+        let (mut images, mut seen) = (Images::new(), Seen::default());
         images.take(data, &[""]);
         images.read_into(&mut seen);
-        for path in roots {
-            known.extend(Roots::read(&fs::read(path).unwrap()));
-        }
-        let vault_keys = vault_keys(&seen, &known);
+        let vault_keys = vault_keys(&seen, &roots);
         assert!(!vault_keys.is_empty(), "the roots open nothing");
         let reach = reach(&seen, &vault_keys, Effort::AsWritten);
-        Self { seen, reach, roots: known, vault_keys }
+        Self { seen, reach, roots, vault_keys }
     }
 
     /// Everything that is known of somebody.

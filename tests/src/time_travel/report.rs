@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lethe_domain::Embedding;
 use rand::Rng;
-use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::seq::IteratorRandom;
 
 use super::crypto::Key;
 use super::database;
@@ -20,7 +20,6 @@ use super::records::{remembered, request_digest, template};
 use super::reported::Record;
 use super::rows::{RowKey, Wrapped, kind};
 use super::verdict::Verdict;
-use crate::failpoints::{AT_START, AT_WORK, OF_BACKUPS, OF_MIRRORS, OF_RESTORES};
 use crate::residue::{Needles, Scanner};
 
 /// Moments at which the adversary tries.
@@ -118,7 +117,7 @@ impl History {
     /// Lives through a history of so many operations, with a death at each durable step if the binary has failpoints,
     /// and lets the adversary try at several moments and at the end.
     pub async fn live(&mut self, operations: usize, with_failpoints: bool) {
-        let steps = [&AT_START[..], &AT_WORK, &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES].concat();
+        let steps = self.roots.steps();
         let round = steps.len() + 4;
         let rounds = usize::from(with_failpoints);
         let spacing = (operations / (round + 4)).clamp(1, SPACING);
@@ -137,7 +136,8 @@ impl History {
                     Some(0) => self.abort_and_grow().await,
                     Some(1) => self.burn().await,
                     Some(2) => {
-                        let step = *AT_WORK.choose(&mut self.random).expect("there are steps");
+                        let step = self.roots.at_work().into_iter().choose(&mut self.random);
+                        let step = step.expect("there are steps");
                         self.shred(Some(step)).await;
                         self.count("deaths amid a tenant's shredding");
                         self.image();

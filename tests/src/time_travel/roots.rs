@@ -1,53 +1,99 @@
-//! The root store's file.
+//! Roots, whatever store they are in, and what they unwrap.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use ring::digest::{SHA256, digest};
+use super::crypto::{Key, canonical, derive, gcm_open, unseal};
+use super::rows::Wrapped;
+use crate::failpoints::{AT_START, AT_WORK, OF_BACKUPS, OF_MIRRORS, OF_RESTORES};
+use crate::media::{self, Root, Wrapping};
+use crate::{Device, Home, Setup};
 
-use super::crypto::{Key, canonical, derive, unseal};
-use super::rows::{Cursor, Wrapped};
-
-const BLOCK: usize = 4096;
-const HEADERS: usize = 2;
-const SLOTS: usize = 16;
-
-/// Root keys that a file holds, and the store that they are of.
+/// Roots that somebody has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Roots {
-    stores: HashSet<[u8; 16]>,
-    keys: HashSet<Key>,
+pub(super) struct Roots(HashSet<Root>);
+
+/// Where a vault has its roots.
+#[derive(Clone)]
+pub(super) enum Place {
+    /// In this file.
+    File(PathBuf),
+    /// In a store of any kind.
+    On(Arc<Device>),
+}
+
+impl Place {
+    /// What is there now.
+    pub(super) fn now(&self) -> Roots {
+        match self {
+            Self::File(path) => Roots::read(&std::fs::read(path).unwrap()),
+            Self::On(device) => Roots::on(device),
+        }
+    }
+
+    /// What must be done after a process that used it was killed.
+    pub(super) fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+        match self {
+            Self::File(_) => None,
+            Self::On(device) => device.tidy(),
+        }
+    }
+
+    /// A copy of it, as of a snapshot, beside a copy of the vault's folder; and how a server there is told of it.
+    pub(super) fn copy(&self, home: &Home, setup: &Setup) -> (Self, Setup) {
+        match self {
+            Self::File(_) => (Self::File(home.root(0)), setup.clone()),
+            Self::On(device) => {
+                let copy = device.copy();
+                let setup = copy.alone(setup.clone());
+                (Self::On(Arc::new(copy)), setup)
+            }
+        }
+    }
+
+    /// Durable steps that clients and restores reach with this kind of store, its own before the others.
+    pub(super) fn at_work(&self) -> Vec<&'static str> {
+        self.own().iter().copied().chain(AT_WORK).filter(|step| self.takes(step)).collect()
+    }
+
+    /// Durable steps of whatever happens in a history with this kind of store, its own before the others.
+    pub(super) fn steps(&self) -> Vec<&'static str> {
+        let all = [self.own(), &AT_START, &AT_WORK, &OF_MIRRORS, &OF_BACKUPS, &OF_RESTORES].concat();
+        all.into_iter().filter(|step| self.takes(step)).collect()
+    }
+
+    fn own(&self) -> &'static [&'static str] {
+        match self {
+            Self::File(_) => &[],
+            Self::On(device) => device.steps(),
+        }
+    }
+
+    /// Steps of files are none of other stores.
+    fn takes(&self, step: &str) -> bool {
+        matches!(self, Self::File(_)) || !step.starts_with("root-file-")
+    }
 }
 
 impl Roots {
-    /// Reads a file. Of whatever is damaged in it, nothing is read.
+    /// Those of a root store's file.
     pub(super) fn read(file: &[u8]) -> Self {
-        assert_eq!(file.len(), (HEADERS + SLOTS) * BLOCK, "a root file has 18 blocks");
-        let mut roots = Self::default();
-        for block in file.chunks_exact(BLOCK).take(HEADERS) {
-            if let Some(mut header) = checked(block, b"LETHE-RS", 104) {
-                assert_eq!(header.byte(), 1, "version of a root file");
-                header.take(7);
-                roots.stores.insert(header.array());
-            }
-        }
-        for block in file.chunks_exact(BLOCK).skip(HEADERS) {
-            if let Some(mut slot) = checked(block, b"LETHE-RT", 64) {
-                assert_eq!(slot.byte(), 1, "version of a root");
-                slot.take(7 + 16);
-                roots.keys.insert(slot.array());
-            }
-        }
-        roots
+        Self(media::of_file(file).into_iter().collect())
     }
 
-    /// Everything that two files hold.
+    /// Those of a store, whichever it is.
+    pub(super) fn on(device: &Device) -> Self {
+        Self(media::roots(device).into_iter().collect())
+    }
+
+    /// Everything that two hold.
     pub(super) fn extend(&mut self, other: Self) {
-        self.stores.extend(other.stores);
-        self.keys.extend(other.keys);
+        self.0.extend(other.0);
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter()
+        self.0.iter().map(|root| &root.key)
     }
 
     /// The vault key in a wrapped one, if any root here unwraps it, whatever root it says it is wrapped under.
@@ -57,22 +103,24 @@ impl Roots {
 
     /// Which root unwraps a vault key, and that key.
     pub(super) fn unwrapped(&self, wrapped: &Wrapped) -> Option<(Key, Key)> {
-        let Wrapped { vault, epoch, root, blob } = wrapped;
-        let context = canonical(&[b"lethe/v1/wrap", vault, &epoch.to_be_bytes(), root]);
-        let (&version, sealed) = blob.split_first().unwrap();
-        assert_eq!(version, 1, "version of a wrapped key");
-        let mut pairs = self.stores.iter().flat_map(|store| self.keys.iter().map(move |key| (store, key)));
-        pairs.find_map(|(store, root_key)| {
-            let key = derive(&[*store, *root].concat(), root_key, &[b"lethe/v1/wrap", &context]);
-            let opened = unseal(&key, &context, sealed)?;
-            Some((*root_key, opened.try_into().expect("a vault key has 32 bytes")))
-        })
+        self.0.iter().find_map(|root| Some((root.key, unwrap(root, wrapped)?)))
     }
 }
 
-/// What follows the magic of a block with a right checksum.
-fn checked<'a>(block: &'a [u8], magic: &[u8; 8], length: usize) -> Option<Cursor<'a>> {
-    let (content, rest) = block.split_at(length);
-    let right = content.starts_with(magic) && digest(&SHA256, content).as_ref() == &rest[..32];
-    right.then(|| Cursor(&content[8..]))
+fn unwrap(by: &Root, wrapped: &Wrapped) -> Option<Key> {
+    let Wrapped { vault, epoch, root, blob } = wrapped;
+    let context = canonical(&[b"lethe/v1/wrap", vault, &epoch.to_be_bytes(), root]);
+    let (&version, sealed) = blob.split_first().unwrap();
+    assert_eq!(version, 1, "version of a wrapped key");
+    let opened = match by.wrapping {
+        Wrapping::Derived(store) => {
+            let key = derive(&[store, *root].concat(), &by.key, &[b"lethe/v1/wrap", &context]);
+            unseal(&key, &context, sealed)?
+        }
+        Wrapping::Device => {
+            let opened = gcm_open(&by.key, &context, sealed)?;
+            opened.strip_prefix(&[0; 32]).expect("zeros precede the vault key").to_vec()
+        }
+    };
+    Some(opened.try_into().expect("a vault key has 32 bytes"))
 }

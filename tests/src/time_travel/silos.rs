@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::history::{History, is_death, new_tenant};
-use super::roots::Roots;
+use crate::failpoints::deadly;
 use lethe_proto::v1;
 
 impl History {
@@ -20,8 +20,9 @@ impl History {
             self.stop().await;
             self.unanswered.tenant = Some(place);
             // What a start reaches, too, is left alone a few times.
-            let spared = if failpoint.starts_with("epoch-") { 0 } else { self.random.random_range(1..7) };
-            self.arm(Some(&format!("{failpoint}={spared}*off->panic")));
+            let often = failpoint.starts_with("commit-") || failpoint.starts_with("root-file-");
+            let spared = if often { self.random.random_range(1..7) } else { 0 };
+            self.arm(Some(&format!("{failpoint}={spared}*off->{}", deadly(failpoint))));
             match self.vault.try_start().await {
                 Ok(()) => match operator.ask(request.clone()).await {
                     Ok(erasure) => {
@@ -69,8 +70,7 @@ impl History {
                 assert!(tokio::time::Instant::now() < patience, "{receipt} stays pending");
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
-            let roots = Roots::read(&std::fs::read(self.vault.home().root(0)).unwrap());
-            self.shredded.push((receipt, roots));
+            self.shredded.push((receipt, self.roots_now()));
             self.gone.insert(id);
         }
     }

@@ -7,7 +7,7 @@ use lethe_proto::v1::{DecisionBand, ErasureState};
 use lethe_tests::memory::{Found, Memory, Sketches, may_be_seen};
 use lethe_tests::residue::{Scanner, Subject};
 use lethe_tests::time_travel::Past;
-use lethe_tests::{Faces, PATIENCE, Setup, Tenant, Vault};
+use lethe_tests::{Device, Faces, PATIENCE, Setup, Tenant, Vault};
 use rcgen::generate_simple_self_signed;
 use tokio::task::JoinSet;
 
@@ -24,26 +24,50 @@ const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_who_was_erased_is_left_in_memory() {
-    forgets(Vault::setup()).await;
+    forgets(&Device::files(), Vault::setup(), true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_who_was_erased_is_left_in_memory_behind_tls() {
     let made = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    forgets(Vault::setup().tls(&made.cert.pem(), &made.signing_key.serialize_pem())).await;
+    forgets(&Device::files(), Vault::setup().tls(&made.cert.pem(), &made.signing_key.serialize_pem()), true).await;
 }
 
-async fn forgets(setup: Setup) {
+/// What a PKCS#11 module and the TSS library make of roots and vault keys is in the server's memory, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_who_was_erased_is_left_in_memory_with_roots_on_a_token() {
+    forgets_with(Device::token).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_who_was_erased_is_left_in_memory_with_roots_on_a_server() {
+    forgets_with(Device::server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_who_was_erased_is_left_in_memory_with_roots_on_a_tpm() {
+    forgets_with(Device::tpm).await;
+}
+
+async fn forgets_with(device: fn() -> Device) {
+    if !lethe_roots_testing::skipped() {
+        // Connections are the same with every store.
+        forgets(&device(), Vault::setup(), false).await;
+    }
+}
+
+/// `to_the_end`: also waits until the connections of the time of the erasures have ended.
+async fn forgets(device: &Device, setup: Setup, to_the_end: bool) {
     if !may_be_seen() {
         return;
     }
-    let vault = setup.set("limits.connection_age_ms", AGE.as_millis()).start().await;
+    let vault = device.alone(setup).set("limits.connection_age_ms", AGE.as_millis()).start().await;
     let bank = vault.tenant("bank").await;
     let people = Subject::strangers(4, 23);
     let [stays, goes, trimmed, renewed] = people.as_slice() else { panic!("four people") };
     enroll(&bank, &people).await;
 
-    let image = || Past::of(&vault.data_dir(), &[vault.home().root(0)]);
+    let image = || Past::of(&vault.data_dir(), device);
     let before = image();
     let known = |subject: &Subject| before.person(&subject.id);
     let trimmed_known = known(trimmed);
@@ -62,10 +86,12 @@ async fn forgets(setup: Setup) {
     assert!(is_enough(&at_work), "while it is used only this is found: {at_work:?}");
 
     let erased = bank.privacy_officer().erase(&goes.id).await.unwrap();
+    let after_one = image();
     let of_trimmed = bank.enroller().templates(&trimmed.id).await.unwrap();
     let id = hex::encode(trimmed_known.templates[first].id);
     let deleted = of_trimmed.iter().find(|template| template.name.ends_with(&id)).unwrap();
     let deleted = bank.enroller().delete(&deleted.name).await.unwrap();
+    let after_two = image();
     let old = bank.enroller().templates(&renewed.id).await.unwrap().remove(0);
     let replaced = bank.enroller().replace(&old.name, &renewed.face(1)).await.unwrap().erasure.unwrap();
     for erasure in [&erased, &deleted, &replaced] {
@@ -77,7 +103,10 @@ async fn forgets(setup: Setup) {
     gone.person("goes", goes, &known(goes), CAPTURES);
     gone.template("a template that was deleted", &trimmed_known, first);
     gone.template("a template that was replaced", &known(renewed), 0);
-    let destroyed = before.destroyed_until(&after);
+    let mut destroyed = before.destroyed_until(&after);
+    destroyed.extend(after_one.destroyed_until(&after));
+    destroyed.extend(after_two.destroyed_until(&after));
+    assert_eq!(destroyed.values().filter(|name| *name == "the root").count(), 3, "one for each epoch: {destroyed:?}");
     for what in ["the root", "the vault key", "page 0.0.0 of tree 1.0", "slot "] {
         assert!(destroyed.values().any(|name| name.starts_with(what)), "{what}: {destroyed:?}");
     }
@@ -106,16 +135,23 @@ async fn forgets(setup: Setup) {
     now.assert_nothing_but(&allowed, "as soon as it is shredded");
 
     // When the connections that carried the answers have ended: nothing.
-    tokio::time::sleep(AGE + Duration::from_secs(15)).await;
-    let later = look_for_nothing_but(&ids, &vault, &scanner, &sketches).await;
-    later.assert_nothing_but(&ids, "when the connections of then have ended");
+    if to_the_end {
+        tokio::time::sleep(AGE + Duration::from_secs(15)).await;
+        let later = look_for_nothing_but(&ids, &vault, &scanner, &sketches).await;
+        later.assert_nothing_but(&ids, "when the connections of then have ended");
+    }
     let live = look(&vault, &live_scanner, &live_sketches).await;
     assert!(live.of("stays").any(|trace| trace.form == "sketch in a gallery"));
     assert!(live.of("the vault key").next().is_some(), "the key in use is not found: {:?}", live.traces);
 
     // And others go on, also through a start, which reads every row that is left.
     assert!(bank.analyst().finds(&stays.id, &stays.face(0)).await);
-    vault.crash().await;
+    let tidy = device.tidy();
+    vault.kill().await;
+    if let Some(tidy) = tidy {
+        tidy();
+    }
+    vault.start().await;
     assert!(bank.analyst().finds(&stays.id, &stays.face(0)).await);
     let started = look_for_nothing_but(&[], &vault, &scanner, &sketches).await;
     started.assert_nothing_but(&[], "after a start");

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use lethe_crypto::log::entry::Entry;
 use lethe_roots_testing::secret;
 use lethe_tests::failpoints::{FAILPOINTS, OF_ABANDONMENTS};
-use lethe_tests::{Home, Ran, Vault, lethe_failpoints};
+use lethe_tests::{Device, Home, Ran, Vault, lethe_failpoints};
 
-use crate::device::Device;
 use crate::stage::{Stage, statements};
 
 const SAID: &str = "ROOT_REPLICA_ABANDONED";

@@ -1,8 +1,7 @@
 //! Copies of a data directory: of two that share a root store only the one that was started last goes on.
 
-use lethe_tests::Home;
+use lethe_tests::{Device, Home};
 
-use crate::device::Device;
 use crate::on_every_store;
 use crate::stage::Stage;
 

@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use lethe_roots_testing::secret;
+use lethe_tests::Device;
 
-use crate::device::Device;
 use crate::stage::Stage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

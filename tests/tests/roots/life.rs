@@ -1,6 +1,7 @@
 //! A vault's life on each kind of root store.
 
-use crate::device::Device;
+use lethe_tests::Device;
+
 use crate::on_every_store;
 use crate::stage::{Stage, statements};
 

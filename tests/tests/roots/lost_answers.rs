@@ -3,9 +3,8 @@
 use lethe_crypto::log::entry::Found;
 use lethe_proto::v1::RootStoreState;
 use lethe_roots_testing::Proxy;
-use lethe_tests::Vault;
+use lethe_tests::{Device, Vault};
 
-use crate::device::Device;
 use crate::stage::Stage;
 
 /// What an epoch asks of the server that may get lost: two each to make a root and to wrap with it, one to unwrap, four to

@@ -8,14 +8,12 @@ mod abandoned;
 mod away;
 mod copies;
 mod credential;
-mod device;
 mod hanging;
 mod life;
 mod lost_answers;
 mod moving;
 mod passphrase;
 mod second_roots;
-
 mod stage;
 mod under_load;
 

@@ -2,9 +2,8 @@
 
 use lethe_proto::v1::ErasureState;
 use lethe_tests::failpoints::FAILPOINTS;
-use lethe_tests::{Home, Vault, lethe_failpoints};
+use lethe_tests::{Device, Home, Vault, lethe_failpoints};
 
-use crate::device::Device;
 use crate::stage::{Stage, logs_again, statements};
 
 /// What a server says when its roots have arrived.

@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use lethe_roots_testing::secret;
+use lethe_tests::Device;
 use lethe_tests::memory::{Memory, Sketches, may_be_seen};
 use lethe_tests::residue::Needles;
 
-use crate::device::Device;
 use crate::stage::Stage;
 
 const WORDS: &str = "korrekt Pferd Batterie Heftklammer";

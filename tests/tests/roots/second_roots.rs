@@ -2,10 +2,9 @@
 //! taken up, it is destroyed, and nothing is shredded while it is there.
 
 use lethe_proto::v1::{ErasureState, RootStoreState};
-use lethe_tests::Vault;
+use lethe_tests::{Device, Vault};
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::device::Device;
 use crate::on_every_store;
 use crate::stage::Stage;
 

@@ -3,10 +3,8 @@
 use lethe_crypto::log::note::VerifierKey;
 use lethe_crypto::log::receipt::{Receipt, Verified};
 use lethe_proto::v1::{DecisionBand, ErasureState, RootStatus, RootStoreState};
-use lethe_tests::{Cli, Faces, PATIENCE, Person, Setup, Tenant, Vault};
+use lethe_tests::{Cli, Device, Faces, PATIENCE, Person, Setup, Tenant, Vault};
 use tonic_health::pb::health_check_response::ServingStatus;
-
-use crate::device::Device;
 
 /// People that there are.
 const PEOPLE: usize = 40;

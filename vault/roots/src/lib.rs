@@ -19,6 +19,15 @@
 //! gives [`AlreadyWrapped`](lethe_crypto::Error::AlreadyWrapped), and the epoch begins anew with another root.
 #![forbid(unsafe_code)]
 
+/// A durable step, at which crash tests have the process end. A panic would end the thread that owns the device, and another
+/// would take its place. Without the feature of the crate `fail` there is nothing here.
+#[cfg(any(feature = "pkcs11", feature = "transit", feature = "tpm"))]
+macro_rules! step {
+    ($name:literal) => {
+        fail::fail_point!($name, |_| std::process::abort())
+    };
+}
+
 mod error;
 #[cfg(any(feature = "pkcs11", feature = "transit", feature = "tpm", feature = "fuzzing"))]
 mod formats;

@@ -96,7 +96,9 @@ impl<S: 'static> Worker<S> {
         let job: Job<S> = Box::new(move |state| {
             // Who asked has given up, and will ask again: nothing is done behind its back that need not be.
             if !answer.is_closed() {
-                let _ = answer.send(job(state));
+                let result = job(state);
+                wipe_stack();
+                let _ = answer.send(result);
             }
         });
         if let Some(job) = self.send(action, job)? {
@@ -145,6 +147,16 @@ impl<S: 'static> Worker<S> {
         Ok(())
     }
 }
+
+/// Overwrites the stack that a job has used: libraries of devices pass roots and keys by value, and leave them there.
+#[inline(never)]
+fn wipe_stack() {
+    // The black box reads the zeros, so they are really written.
+    std::hint::black_box(&mut [0_u8; WIPED_STACK]);
+}
+
+/// More than any call into such a library was seen to use, bytes: the buffers that they pass have 2 KiB each.
+const WIPED_STACK: usize = 128 << 10;
 
 impl<S> Drop for Worker<S> {
     /// Lets the thread close the device, so that it can be opened again at once; but waits no longer than for

@@ -37,10 +37,11 @@ pub mod templates;
 pub mod tenant;
 pub mod vault;
 
-/// Memory is wiped when it is freed, whoever used it: messages as they were received and their decoded copies pass
-/// through libraries that know nothing of secrets. Vectors never grow in place, for the same reason.
+/// Memory is wiped when it is freed, whoever used it: messages as they were received and their decoded copies pass through
+/// libraries that know nothing of secrets. The C library's heap does it, which `lethe_index` replaces (`index/shim/heap.cpp`);
+/// Rust must use that one.
 #[global_allocator]
-static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+static MEMORY: std::alloc::System = std::alloc::System;
 
 #[cfg(test)]
 mod tests;

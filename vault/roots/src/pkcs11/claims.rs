@@ -39,6 +39,7 @@ impl Session {
         let sequence = sequence.ok_or(CryptoError::Exhausted("claims of a root store"))?;
         let mine = Entry { sequence, claim };
         let object = self.put(LABEL, &mine.encode())?;
+        step!("root-pkcs11-claimed-beside");
         self.settle(object, mine).inspect_err(|_| {
             // Whatever it was that failed: what is not known to have won must not stay.
             if let Err(error) = self.remove(object) {

@@ -20,7 +20,8 @@
 //!   win. Point all servers of a vault at one node.
 //! * `C_DestroyObject` says nothing of the medium, and clusters keep backups of their own: receipts carry
 //!   `ROOT_STORE_KEEPS_BACKUPS`, unless the operator vouches for a token that stands alone.
-//! * A module's own copies of the vault key, in this process's memory, are the module's to wipe.
+//! * A module's own copies of the vault key, in this process's memory, are the module's to wipe. What it gives back to the heap
+//!   the server wipes, and the stack of the thread that calls it.
 
 mod claims;
 mod module;

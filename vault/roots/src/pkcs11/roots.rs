@@ -31,6 +31,7 @@ impl Session {
         self.expect(claim)?;
         let root = RootId::random()?;
         let key = self.generate(root)?;
+        step!("root-pkcs11-generated");
         // Another may have claimed meanwhile: a root that it does not know of is not left to it.
         let kept = self.check_kept_in(key).and_then(|()| self.expect(claim));
         if let Err(error) = kept {
@@ -52,7 +53,9 @@ impl Session {
         if self.data(&mark)?.len() != 1 {
             return Err(CryptoError::AlreadyWrapped(root));
         }
+        step!("root-pkcs11-marked");
         let wrapped = self.encrypt(handle, key, context)?;
+        step!("root-pkcs11-wrapped");
         // The mark forbids it already; where the token allows, so does the key itself.
         if let Err(error) = self.session.update_attributes(handle, &[Attribute::Encrypt(false)]) {
             tracing::debug!(%error, "the token does not take the right to encrypt from a key");
@@ -129,7 +132,9 @@ impl Session {
         self.expect(claim)?;
         for (_, key) in self.keys(Some(root))? {
             *was_absent = false;
+            step!("root-pkcs11-before-removal");
             self.remove(key)?;
+            step!("root-pkcs11-removed");
         }
         if !self.keys(Some(root))?.is_empty() {
             return Err(CryptoError::RootsRemain(1));

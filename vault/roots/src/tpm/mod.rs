@@ -25,9 +25,10 @@
 //!   board's flash. Receipts carry `ROOT_DEVICE_VIRTUAL` and `ROOT_STORE_RETAINS_DELETED` unless the chip says it
 //!   was made by one of the known makers of discrete ones. A host that lies about that is believed.
 //! * Whoever is the TPM's owner can undefine every index, and so destroy the vault; set an owner authorisation.
-//! * Roots pass through buffers of the TSS library, which does not wipe them. It also writes every refusal of
-//!   the TPM to standard error, expected or not, unless the environment says `TSS2_LOG=all+none`; it writes no
-//!   secrets there.
+//! * Roots pass through buffers of the TSS library, which does not wipe them. The server wipes what is given back to its heap
+//!   (`index/shim/heap.cpp`), and the stack of the thread that speaks to the TPM; another program would have to.
+//! * The library writes every refusal of the TPM to standard error, expected or not, unless the environment says
+//!   `TSS2_LOG=all+none`; it writes no secrets there.
 
 mod link;
 mod options;

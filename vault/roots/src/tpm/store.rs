@@ -87,7 +87,9 @@ impl Device {
             let number = sight.free().ok_or(CryptoError::RootStoreFull)?;
             let (header, key) = (Header { id: RootId::random()?, wrapped: false, made: now }, RootKey::generate()?);
             let index = sight.define(number, ROOT)?;
+            step!("root-tpm-defined");
             sight.write(index, &header.encode(&key), 0)?;
+            step!("root-tpm-written");
             Ok(header.id)
         })?;
         self.last = Some(Instant::now());
@@ -105,6 +107,7 @@ impl Device {
             }
             let key = read_key(sight, index, root)?;
             sight.write(index, &[WRAPPED], USE)?;
+            step!("root-tpm-marked");
             Ok(key)
         })?;
         root_key.wrap_key(&STORE, root, key, context)
@@ -127,7 +130,9 @@ impl Device {
                 was_absent = false;
                 // Whatever the chip makes of an index that is undefined, the key is not in it any more.
                 sight.write(index, &[0; RootKey::LENGTH], HEADER)?;
+                step!("root-tpm-overwritten");
                 sight.undefine(index)?;
+                step!("root-tpm-undefined");
                 if sight.is_defined(index)? {
                     return Err(CryptoError::RootsRemain(1).into());
                 }

@@ -81,6 +81,7 @@ impl Api {
         let (action, path) = ("destroying a root", self.key_path(root));
         let allow = format!("{path}/config");
         let allowed = self.send(action, Method::POST, &allow, br#"{"deletion_allowed":true}"#).await?;
+        step!("root-transit-deletion-allowed");
         let deleted = self.send(action, Method::DELETE, &path, &[]).await?;
         // If the key is still there, the first refusal says why.
         match (deleted.status.is_success(), self.key(root).await?) {

@@ -61,7 +61,9 @@ impl Api {
             Ok(())
         })
         .await?;
+        step!("root-transit-registered");
         self.make_key(root).await?;
+        step!("root-transit-made");
         let made = self.key(root).await?.ok_or(CryptoError::NoSuchRoot(root))?;
         if made != as_wanted() {
             return Err(Error::Tampered { root, what: "not the key that was asked for" }.during(action));
@@ -88,6 +90,7 @@ impl Api {
             Some(Stage::Destroying) | None => Err(CryptoError::NoSuchRoot(root)),
         })
         .await?;
+        step!("root-transit-marked");
 
         let mut plaintext = Zeroizing::new([0; COMMITMENT + VaultKey::LENGTH]);
         plaintext[COMMITMENT..].copy_from_slice(key.to_root_store());
@@ -149,7 +152,9 @@ impl Api {
                 Ok(())
             })
             .await?;
+            step!("root-transit-given-up");
             self.delete_key(root).await?;
+            step!("root-transit-deleted");
         }
         if self.key(root).await?.is_some() {
             return Err(CryptoError::RootsRemain(1));

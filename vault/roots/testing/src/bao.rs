@@ -22,7 +22,13 @@ path "transit/decrypt/lethe-*"     { capabilities = ["update"] }
 path "secret/data/lethe/roots"     { capabilities = ["create", "read", "update"] }
 "#;
 
-/// A real OpenBao server, on a port of its own.
+/// Where a store with the usual name has its claim.
+const REGISTER: &str = "secret/data/lethe/roots";
+
+/// Lets the server's root see what is in its storage: what tests look into, and no store needs.
+const RAW: &str = "raw_storage_endpoint = true";
+
+/// A real OpenBao server, on ports of its own: the one behind it is for other nodes of its cluster.
 #[derive(Debug)]
 pub struct Bao {
     directory: TempDir,
@@ -32,7 +38,7 @@ pub struct Bao {
     child: Option<Child>,
 }
 
-/// The file of a server that has one.
+/// The file of a server's configuration.
 const CONFIGURATION: &str = "bao.hcl";
 
 fn configured(directory: &Path) -> Vec<String> {
@@ -61,6 +67,49 @@ impl Bao {
         bao
     }
 
+    /// Another server in memory, with what this one has in its storage: as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::in_memory();
+        let to = copy.engine();
+        for (path, value) in self.stored() {
+            copy.api("POST", &format!("sys/raw/{to}{path}"), &json!({ "value": value }));
+        }
+        let (status, register) = self.try_api("GET", REGISTER, &Value::Null);
+        if status == 200 {
+            copy.api("POST", REGISTER, &json!({ "data": register["data"]["data"] }));
+        }
+        copy
+    }
+
+    /// Every entry of the transit engine in the server's storage, by its path there: keys, and the archives of their
+    /// versions. It is what the server itself reads, behind its own encryption.
+    #[must_use]
+    pub fn stored(&self) -> Vec<(String, String)> {
+        let engine = self.engine();
+        let (mut folders, mut stored) = (vec![String::new()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            let (_, listed) = self.try_api("LIST", &format!("sys/raw/{engine}{folder}"), &Value::Null);
+            for name in listed["data"]["keys"].as_array().into_iter().flatten() {
+                let path = format!("{folder}{}", name.as_str().unwrap());
+                if path.ends_with('/') {
+                    folders.push(path);
+                    continue;
+                }
+                // It may have been deleted meanwhile.
+                let (_, entry) = self.try_api("GET", &format!("sys/raw/{engine}{path}"), &Value::Null);
+                stored.extend(entry["data"]["value"].as_str().map(|value| (path, value.to_owned())));
+            }
+        }
+        stored
+    }
+
+    /// Where the transit engine has its entries.
+    fn engine(&self) -> String {
+        let mount = self.api("GET", "sys/mounts/transit", &Value::Null);
+        format!("logical/{}/", mount["data"]["uuid"].as_str().unwrap())
+    }
+
     /// In memory, with TLS; its authority is in [`Bao::ca_file`].
     #[must_use]
     pub fn with_tls() -> Self {
@@ -79,12 +128,14 @@ impl Bao {
 
     fn development(more: &[&str]) -> Self {
         Self::somewhere(ROOT_TOKEN, |directory, port| {
-            let mut arguments = vec![
+            fs::write(directory.join(CONFIGURATION), RAW).unwrap();
+            let mut arguments = configured(directory);
+            arguments.extend([
                 "-dev".to_owned(),
                 "-dev-no-store-token".to_owned(),
                 format!("-dev-root-token-id={ROOT_TOKEN}"),
                 format!("-dev-listen-address=127.0.0.1:{port}"),
-            ];
+            ]);
             if more.contains(&"-dev-tls") {
                 arguments.push(format!("-dev-tls-cert-dir={}", directory.display()));
             }
@@ -122,7 +173,8 @@ impl Bao {
                     tls_disable = true
                 }}
                 api_addr = "http://127.0.0.1:{port}"
-                cluster_addr = "http://127.0.0.1:{}""#,
+                cluster_addr = "http://127.0.0.1:{}"
+                {RAW}"#,
                 directory.display(),
                 port + 1
             );

@@ -29,6 +29,28 @@ impl SoftHsm {
     /// A new token.
     #[must_use]
     pub fn new() -> Self {
+        let token = Self::empty();
+        token.add(LABEL);
+        token
+    }
+
+    /// A copy of all tokens, with what is in them, as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::empty();
+        for token in fs::read_dir(self.tokens()).unwrap() {
+            let token = token.unwrap();
+            let to = copy.tokens().join(token.file_name());
+            fs::create_dir(&to).unwrap();
+            for file in fs::read_dir(token.path()).unwrap() {
+                let file = file.unwrap();
+                fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+        }
+        copy
+    }
+
+    fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token = Self { place: folder.path().to_owned(), _folder: Some(folder) };
         fs::create_dir(token.tokens()).unwrap();
@@ -36,7 +58,6 @@ impl SoftHsm {
         let tokens = token.tokens().display().to_string();
         fs::write(token.configuration(), format!("directories.tokendir = {tokens}\n{lines}")).unwrap();
         secret(&token.pin_file(), format!("{PIN}\n"));
-        token.add(LABEL);
         token
     }
 
@@ -138,7 +159,9 @@ impl SoftHsm {
         entries.filter(|path| is_object(path) && !path.ends_with("token.object")).collect()
     }
 
-    fn tokens(&self) -> PathBuf {
+    /// The folder of all tokens, each a folder of files: the medium.
+    #[must_use]
+    pub fn tokens(&self) -> PathBuf {
         self.place.join("tokens")
     }
 

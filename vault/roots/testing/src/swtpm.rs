@@ -35,14 +35,34 @@ impl Swtpm {
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
-        let mut tpm = Self { directory: tempfile::tempdir().unwrap(), port: free_ports(), child: None };
+        let mut tpm = Self::empty();
+        tpm.start_somewhere();
+        tpm
+    }
+
+    /// Another one, with the state of this one, as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let mut copy = Self::empty();
+        fs::copy(self.memory(), copy.memory()).unwrap();
+        copy.start_somewhere();
+        copy
+    }
+
+    fn empty() -> Self {
+        let tpm = Self { directory: tempfile::tempdir().unwrap(), port: free_ports(), child: None };
         secret(&tpm.auth_file(), SECRET);
         fs::create_dir(tpm.state()).unwrap();
+        tpm
+    }
+
+    /// Starts it for the first time, on ports that nobody took meanwhile.
+    fn start_somewhere(&mut self) {
         for _ in 0..ports::TRIES {
-            if tpm.starts() {
-                return tpm;
+            if self.starts() {
+                return;
             }
-            tpm.port = free_ports();
+            self.port = free_ports();
         }
         panic!("swtpm does not start");
     }
@@ -108,6 +128,12 @@ impl Swtpm {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.directory.path().join("state")
+    }
+
+    /// The file that its non-volatile memory is: the medium.
+    #[must_use]
+    pub fn memory(&self) -> PathBuf {
+        self.state().join("tpm2-00.permall")
     }
 
     /// Where the secret of whoever uses it is.

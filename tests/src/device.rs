@@ -4,21 +4,29 @@ use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
 use lethe_roots_testing::{Bao, LABEL, SECRET, SoftHsm, Swtpm, module};
-use lethe_tests::Setup;
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use crate::failpoints::{OF_SERVERS, OF_TOKENS, OF_TPMS};
+use crate::{Setup, media};
+
 /// A root store, empty at first.
-pub(crate) enum Device {
+#[derive(Debug)]
+pub enum Device {
+    /// A file.
     Files(Files),
+    /// A PKCS#11 token.
     Token(SoftHsm),
+    /// An OpenBao server.
     Server(Box<Bao>),
+    /// A TPM.
     Tpm(Swtpm),
 }
 
 /// A file store on a folder of its own, as on a medium of its own.
-pub(crate) struct Files {
+#[derive(Debug)]
+pub struct Files {
     folder: TempDir,
     /// Key of the configuration, and the file that its roots are sealed under.
     seal: Option<(&'static str, PathBuf)>,
@@ -37,51 +45,72 @@ const KEYS: [&str; 8] = [
 ];
 
 impl Device {
-    pub(crate) fn files() -> Self {
+    /// A file in a folder of its own.
+    #[must_use]
+    pub fn files() -> Self {
         Self::files_in(tempfile::tempdir().unwrap())
     }
 
-    pub(crate) fn files_in(folder: TempDir) -> Self {
+    /// A file in this folder.
+    #[must_use]
+    pub fn files_in(folder: TempDir) -> Self {
         Self::Files(Files { folder, seal: None })
     }
 
     /// Files whose roots are sealed under a credential, which lies elsewhere.
-    pub(crate) fn sealed_files(credential: PathBuf) -> Self {
+    #[must_use]
+    pub fn sealed_files(credential: PathBuf) -> Self {
         Self::Files(Files { folder: tempfile::tempdir().unwrap(), seal: Some(("credential_file", credential)) })
     }
 
     /// Files whose roots are sealed under a passphrase, which lies elsewhere.
-    pub(crate) fn files_with_passphrase(passphrase: PathBuf) -> Self {
+    #[must_use]
+    pub fn files_with_passphrase(passphrase: PathBuf) -> Self {
         Self::Files(Files { folder: tempfile::tempdir().unwrap(), seal: Some(("passphrase_file", passphrase)) })
     }
 
-    pub(crate) fn token() -> Self {
+    /// A token.
+    #[must_use]
+    pub fn token() -> Self {
         Self::Token(SoftHsm::new())
     }
 
-    /// A copy of a file with all that is in it, as of a snapshot.
-    pub(crate) fn copy(&self) -> Self {
-        let copy = Self::files();
-        std::fs::copy(self.file().unwrap(), copy.file().unwrap()).unwrap();
-        copy
+    /// A copy with all that is in it, as of a snapshot.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        match self {
+            Self::Files(files) => {
+                let copy = Files { folder: tempfile::tempdir().unwrap(), seal: files.seal.clone() };
+                std::fs::copy(files.path(), copy.path()).unwrap();
+                Self::Files(copy)
+            }
+            Self::Token(token) => Self::Token(token.copy()),
+            Self::Server(bao) => Self::Server(Box::new(bao.copy())),
+            Self::Tpm(tpm) => Self::Tpm(tpm.copy()),
+        }
     }
 
     /// A server that is fast, and forgets everything when it is stopped.
-    pub(crate) fn server() -> Self {
+    #[must_use]
+    pub fn server() -> Self {
         Self::Server(Box::new(Bao::in_memory()))
     }
 
     /// A server that may be stopped.
-    pub(crate) fn server_on_disk() -> Self {
+    #[must_use]
+    pub fn server_on_disk() -> Self {
         Self::Server(Box::new(Bao::on_disk()))
     }
 
-    pub(crate) fn tpm() -> Self {
+    /// A TPM.
+    #[must_use]
+    pub fn tpm() -> Self {
         Self::Tpm(Swtpm::new())
     }
 
     /// Its name in the configuration.
-    pub(crate) fn name(&self) -> &'static str {
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Files(_) => "file",
             Self::Token(_) => "pkcs11",
@@ -91,7 +120,8 @@ impl Device {
     }
 
     /// Its kind in receipts.
-    pub(crate) fn kind(&self) -> &'static str {
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Tpm(_) => "tpm2",
             Self::Files(_) | Self::Token(_) | Self::Server(_) => self.name(),
@@ -99,7 +129,8 @@ impl Device {
     }
 
     /// What it must say of its medium; of a file that depends on the machine.
-    pub(crate) fn statements(&self) -> Option<&'static [&'static str]> {
+    #[must_use]
+    pub fn statements(&self) -> Option<&'static [&'static str]> {
         match self {
             Self::Files(_) => None,
             Self::Token(_) => Some(&["ROOT_STORE_KEEPS_BACKUPS", "ROOT_DEVICE_VIRTUAL", "ROOT_STORE_RETAINS_DELETED"]),
@@ -109,18 +140,21 @@ impl Device {
     }
 
     /// May two have it open at once?
-    pub(crate) fn is_shared(&self) -> bool {
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
         matches!(self, Self::Token(_) | Self::Server(_))
     }
 
     /// A server that has its roots here.
-    pub(crate) fn alone(&self, setup: Setup) -> Setup {
+    #[must_use]
+    pub fn alone(&self, setup: Setup) -> Setup {
         let setup = KEYS.iter().fold(setup.without_replicas(), |setup, key| setup.unset(key));
         self.described(setup.set("root.store", self.name()), "root.")
     }
 
     /// A server whose roots come here from another store.
-    pub(crate) fn coming_from(&self, other: &Self, setup: Setup) -> Setup {
+    #[must_use]
+    pub fn coming_from(&self, other: &Self, setup: Setup) -> Setup {
         let setup = self.alone(setup).set("root.from", other.name());
         other.described(setup, "root.from_")
     }
@@ -150,7 +184,7 @@ impl Device {
     }
 
     /// Nobody reaches it any more.
-    pub(crate) fn take_away(&mut self) {
+    pub fn take_away(&mut self) {
         match self {
             Self::Files(_) => panic!("an open file cannot be taken away"),
             Self::Token(token) => token.take_away(),
@@ -160,7 +194,7 @@ impl Device {
     }
 
     /// It is there again, with everything it had.
-    pub(crate) fn bring_back(&mut self) {
+    pub fn bring_back(&mut self) {
         match self {
             Self::Files(_) => panic!("a file was never away"),
             Self::Token(token) => token.bring_back(),
@@ -173,7 +207,8 @@ impl Device {
     }
 
     /// What the log says while it is away.
-    pub(crate) fn complaint(&self) -> &'static str {
+    #[must_use]
+    pub fn complaint(&self) -> &'static str {
         match self {
             Self::Files(_) => "",
             Self::Token(_) => "the PKCS#11 module does not start",
@@ -183,7 +218,7 @@ impl Device {
     }
 
     /// It is there, and answers nothing.
-    pub(crate) fn hang(&self) {
+    pub fn hang(&self) {
         match self {
             Self::Files(_) | Self::Token(_) => panic!("no program that could be stopped"),
             Self::Server(bao) => bao.hang(),
@@ -192,7 +227,7 @@ impl Device {
     }
 
     /// It answers again.
-    pub(crate) fn go_on(&self) {
+    pub fn go_on(&self) {
         match self {
             Self::Files(_) | Self::Token(_) => panic!("it never hung"),
             Self::Server(bao) => bao.go_on(),
@@ -201,7 +236,7 @@ impl Device {
     }
 
     /// Puts a root into it, past every vault, in the store's own way.
-    pub(crate) fn plant(&self, id: [u8; 16]) {
+    pub fn plant(&self, id: [u8; 16]) {
         match self {
             Self::Files(files) => {
                 let file = std::fs::OpenOptions::new().read(true).write(true).open(files.path()).unwrap();
@@ -231,7 +266,8 @@ impl Device {
     }
 
     /// How many roots it holds.
-    pub(crate) fn roots(&self) -> usize {
+    #[must_use]
+    pub fn roots(&self) -> usize {
         match self {
             Self::Files(files) => {
                 let file = std::fs::read(files.path()).unwrap();
@@ -244,8 +280,21 @@ impl Device {
         }
     }
 
+    /// Durable steps that its store takes: those of a root that is made and used, then of one that is destroyed, which are
+    /// the last of them.
+    #[must_use]
+    pub fn steps(&self) -> &'static [&'static str] {
+        match self {
+            Self::Files(_) => &[],
+            Self::Token(_) => &OF_TOKENS,
+            Self::Server(_) => &OF_SERVERS,
+            Self::Tpm(_) => &OF_TPMS,
+        }
+    }
+
     /// What somebody must do after a process that used it was killed, if anybody must.
-    pub(crate) fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+    #[must_use]
+    pub fn tidy(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
         match self {
             Self::Tpm(tpm) => Some(Box::new(tpm.resource_manager())),
             Self::Token(token) => Some(Box::new(token.repair())),
@@ -254,7 +303,8 @@ impl Device {
     }
 
     /// The server behind it.
-    pub(crate) fn bao(&self) -> &Bao {
+    #[must_use]
+    pub fn bao(&self) -> &Bao {
         match self {
             Self::Server(bao) => bao,
             Self::Files(_) | Self::Token(_) | Self::Tpm(_) => panic!("no server"),
@@ -262,7 +312,8 @@ impl Device {
     }
 
     /// The file behind it.
-    pub(crate) fn file(&self) -> Option<PathBuf> {
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
         match self {
             Self::Files(files) => Some(files.path()),
             Self::Token(_) | Self::Server(_) | Self::Tpm(_) => None,
@@ -270,18 +321,42 @@ impl Device {
     }
 
     /// The keys of the roots that a file has: what must be in no byte of it once they are destroyed.
-    pub(crate) fn root_keys(&self) -> Vec<Vec<u8>> {
-        let Some(path) = self.file() else { return Vec::new() };
-        let file = std::fs::read(path).unwrap();
-        // FORMAT: two headers, then slots; magic 8, version, state, zero 6, id 16, key 32.
-        let slots = file.chunks(4096).skip(2).filter(|slot| slot.starts_with(b"LETHE-RT"));
-        let keys: Vec<_> = slots.map(|slot| slot[KEY].to_vec()).collect();
-        assert!(keys.iter().all(|key| key.iter().any(|byte| *byte != 0)));
-        keys
+    #[must_use]
+    pub fn root_keys(&self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Files(_) => media::roots(self).into_iter().map(|root| root.key.to_vec()).collect(),
+            Self::Token(_) | Self::Server(_) | Self::Tpm(_) => Vec::new(),
+        }
+    }
+
+    /// Ids of the roots that are here, as the medium has them.
+    pub(crate) fn root_ids(&self) -> Vec<[u8; 16]> {
+        media::roots(self).into_iter().map(|root| root.id).collect()
+    }
+
+    /// What whoever uses it shows, if that is long enough to be looked for.
+    #[must_use]
+    pub fn credential(&self) -> Option<String> {
+        match self {
+            Self::Files(_) | Self::Token(_) => None,
+            Self::Server(bao) => Some(std::fs::read_to_string(bao.token_file()).unwrap().trim().to_owned()),
+            Self::Tpm(_) => Some(SECRET.to_owned()),
+        }
+    }
+
+    /// Files that the medium is, if it is any.
+    #[must_use]
+    pub fn medium(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Files(files) => vec![files.path()],
+            Self::Token(token) => crate::residue::files(&token.tokens()).unwrap(),
+            Self::Server(_) => Vec::new(),
+            Self::Tpm(tpm) => vec![tpm.memory()],
+        }
     }
 
     /// No root is here any more, but the store is as it was otherwise. `keys` are those of the roots that were.
-    pub(crate) fn is_empty(&self, keys: &[Vec<u8>]) {
+    pub fn is_empty(&self, keys: &[Vec<u8>]) {
         match self {
             Self::Files(files) => {
                 let file = std::fs::read(files.path()).unwrap();
@@ -318,5 +393,3 @@ fn indices(tpm: &Swtpm) -> usize {
 const BLOCK: usize = 4096;
 /// An index among those of a vault's roots.
 const PLANTED: &str = "0x018a4c05";
-/// Where a slot has its key.
-const KEY: std::ops::Range<usize> = 32..64;
