@@ -43,7 +43,7 @@ pub(super) fn roots(token: &SoftHsm) -> Vec<Root> {
 
 fn of_token(folder: &std::path::Path) -> Vec<Root> {
     let own = read(&folder.join("token.object"));
-    let Some(master) = own.as_ref().and_then(|own| bytes(own, USER_PIN)).and_then(|sealed| master(sealed)) else {
+    let Some(master) = own.as_ref().and_then(|own| bytes(own, USER_PIN)).and_then(master) else {
         return Vec::new();
     };
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());

@@ -92,8 +92,11 @@ async fn a_crash_on_the_way_there_and_back((there, all): (fn() -> Device, &[&'st
     crashes_on_the_way(&turns).await;
 }
 
+/// Makes a device.
+type New = fn() -> Device;
+
 /// Moves a vault from store to store, and has it die at a step of each move.
-async fn crashes_on_the_way(turns: &[(&str, fn() -> Device)]) {
+async fn crashes_on_the_way(turns: &[(&str, New)]) {
     let seed = lethe_tests::fresh_seed();
     println!("seed {seed}");
     let mut old = Arc::new(Device::files());
