@@ -17,8 +17,9 @@ BUILD := --release --locked
 BUF := @bufbuild/buf@1.75.0
 # A folder of embeddings for the demo; without one it makes synthetic people.
 DATA ?=
-# Sizes of the galleries that are measured, and where results go.
+# Sizes of the galleries that are measured, which scenario (search, verify, enroll, erase, start), and where results go.
 SIZES ?= 10000,30000,100000
+SCENARIO ?= all
 RESULTS ?= docs/benchmarks/results
 # How often the soak kills a server in mid-work.
 LETHE_KILLS ?= 500
@@ -31,6 +32,9 @@ FUZZ_SANITIZER ?= none
 # Instrumented from the first crate on, so it has a folder of its own; inputs that are found are kept there.
 FUZZ_DIR := $${CARGO_TARGET_DIR:-target}/fuzz
 FUZZ := $(CARGO) fuzz
+# Fan-outs that are compared, the format's among them.
+FAN_OUTS ?= 16 32 64 128 256
+FAN_OUT_DIR := $${CARGO_TARGET_DIR:-target}/fan-out
 
 step = @printf '\n==> %s\n' "$(1)"
 
@@ -157,17 +161,36 @@ audit:
 	fi
 
 .PHONY: bench
-bench: setup ## Measures against the peers and the machine's limits; about 20 minutes on a quiet machine.
+bench: setup ## Measures against the peers and the machine's limits, SCENARIO (all); about 20 minutes on a quiet machine.
 	$(call step,benchmarks)
 	@$(CARGO) build $(BUILD) --workspace --bins
-	@rm -rf '$(RESULTS)'
-	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" all --size '$(SIZES)' --store '$(RESULTS)'
+	@rm -rf $(if $(filter all,$(SCENARIO)),'$(RESULTS)','$(RESULTS)'/$(SCENARIO).*)
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" $(SCENARIO) --size '$(SIZES)' --store '$(RESULTS)'
 	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" report --from '$(RESULTS)' --to docs/benchmarks
+
+.PHONY: erase-bytes
+erase-bytes: setup ## Where the bytes of an erasure go, by file and by kind of row.
+	$(call step,erase-bytes)
+	@$(CARGO) build $(BUILD) --workspace --bins
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" bytes > docs/benchmarks/erase-bytes.md.new
+	@mv docs/benchmarks/erase-bytes.md.new docs/benchmarks/erase-bytes.md
 
 .PHONY: kernels
 kernels: setup ## The same for single kernels, with criterion.
 	$(call step,kernels)
 	@$(CARGO) bench --profile release --locked -p lethe-benches
+
+# A build for each: the product knows one fan-out. It is small, and has a folder of its own.
+.PHONY: fan-out
+fan-out: ## Measures the fan-out of the key tree: bytes, pages, times, memory; a few minutes.
+	$(call step,the key tree, once for each fan-out)
+	@for fan_out in $(FAN_OUTS); do \
+	    LETHE_FAN_OUT="$$fan_out" $(CARGO) build $(BUILD) -p lethe-crypto --features fan-out --example fan_out --target-dir "$(FAN_OUT_DIR)"; \
+	    cp "$(FAN_OUT_DIR)/release/examples/fan_out" "$(FAN_OUT_DIR)/fan_out-$$fan_out"; \
+	done
+	$(call step,fan-out)
+	@"$(FAN_OUT_DIR)/fan_out-$(firstword $(FAN_OUTS))" measure $(foreach n,$(FAN_OUTS),"$(FAN_OUT_DIR)/fan_out-$(n)") > "$(FAN_OUT_DIR)/fan-out.md"
+	@cp "$(FAN_OUT_DIR)/fan-out.md" docs/benchmarks/fan-out.md
 
 .PHONY: soak
 soak: setup ## The same tests with raised counts: LETHE_KILLS kills (500), LETHE_HISTORY operations (2000), PROPTEST_CASES (4096).

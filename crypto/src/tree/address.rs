@@ -5,12 +5,27 @@ use std::fmt;
 use crate::canonical::Reader;
 use crate::error::{Error, Result};
 
-/// Slots of a page, and entries of every page but a head page.
+/// Slots of a page, and entries of every page but a head page. The format's; the feature `fan-out` is for measuring others.
+#[cfg(not(feature = "fan-out"))]
 pub const FAN_OUT: usize = 64;
+/// Slots of a page, and entries of every page but a head page: as many as are to be measured.
+#[cfg(feature = "fan-out")]
+pub const FAN_OUT: usize = measured();
 /// Entries of a head page: one for each height a subtree can have.
-pub const HEIGHTS: usize = 11;
+pub const HEIGHTS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
 /// Bits of a slot number that one level resolves.
 const DIGIT_BITS: u32 = FAN_OUT.trailing_zeros();
+
+/// What `LETHE_FAN_OUT` says when this is compiled; without it, the format's.
+#[cfg(feature = "fan-out")]
+const fn measured() -> usize {
+    let Some(text) = option_env!("LETHE_FAN_OUT") else { return 64 };
+    match usize::from_str_radix(text, 10) {
+        // An entry is named by one byte.
+        Ok(fan_out @ 2..=256) if fan_out.is_power_of_two() => fan_out,
+        Ok(_) | Err(_) => panic!("LETHE_FAN_OUT is a power of two from 2 to 256"),
+    }
+}
 
 /// A slot as a record names it: its number, and how often it was redrawn before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -189,7 +189,7 @@ pub(crate) fn derived_slot_key(key: &PageKey, place: Place, digit: usize) -> Slo
 }
 
 fn derive_entry(key: &PageKey, place: Place, digit: usize, out: &mut [u8; 32]) {
-    // A digit is below 64.
+    // A digit is below the fan-out, which no byte is too small for.
     let digit = [digit as u8];
     kdf::expand_in_row(key.expose(), Label::ENTRY, &[&place.encode(), &digit], out);
 }
