@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
@@ -10,9 +11,9 @@ use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use lethe_proto::v1::{
     BatchEnrollRequest, Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateTenantRequest,
-    Credential, EnrollRequest, EraseSubjectRequest, ErasureState, LawfulBasis, ModelProfile, ModelVersion, Purpose,
-    PurposeBasis, Role, SearchRequest, SearchResponse, Tenant, Thresholds, VerifyRequest, VerifyResponse,
-    batch_enroll_response,
+    Credential, EnrollRequest, EraseSubjectRequest, ErasureState, GetReceiptRequest, LawfulBasis, ModelProfile,
+    ModelVersion, Purpose, PurposeBasis, Role, SearchRequest, SearchResponse, Tenant, Thresholds, VerifyRequest,
+    VerifyResponse, batch_enroll_response,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
@@ -162,11 +163,11 @@ impl Client {
         }
     }
 
-    /// Erases a person and waits for `SHREDDED`.
+    /// Erases a person and waits for `SHREDDED`; the name of the receipt.
     ///
     /// # Errors
     /// [`Error::Call`]; [`Error::Invalid`] if the answer is anything less.
-    pub async fn erase(&self, identity: u64) -> Result<(), Error> {
+    pub async fn erase(&self, identity: u64) -> Result<String, Error> {
         let request = EraseSubjectRequest {
             name: subject(identity),
             purpose: Purpose::DataSubjectRequest.into(),
@@ -175,10 +176,23 @@ impl Client {
         };
         let erasure = SubjectServiceClient::new(self.wire()).erase(request).await?.into_inner();
         if erasure.state() == ErasureState::Shredded {
-            Ok(())
+            Ok(erasure.receipt)
         } else {
             Err(Error::invalid(format!("an erasure is {:?}, not SHREDDED", erasure.state())))
         }
+    }
+
+    /// The epoch that an erasure left, by its receipt: those that left the same one shared it.
+    ///
+    /// # Errors
+    /// [`Error::Call`]; [`Error::Invalid`] if the receipt does not say.
+    pub async fn epoch_left(&self, receipt: String) -> Result<u64, Error> {
+        let request = GetReceiptRequest { name: receipt, purpose: Purpose::Audit.into() };
+        let receipt = AuditServiceClient::new(self.wire()).get_receipt(request).await?.into_inner();
+        let document: serde_json::Value = serde_json::from_slice(&receipt.document)
+            .map_err(|source| Error::Stored { file: receipt.name, line: 0, source })?;
+        let from = &document["committed"]["entry"]["event"]["from"];
+        from.as_u64().ok_or_else(|| Error::invalid("a receipt does not say which epoch was left"))
     }
 
     /// As the operator: makes the tenant, its model profile and two credentials, and returns their keys.

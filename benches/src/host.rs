@@ -154,7 +154,8 @@ pub fn is_in_memory(folder: &Path) -> Result<bool, Error> {
     Ok(system.f_type as i64 == TMPFS)
 }
 
-fn each_file(folder: &Path, visit: &mut impl FnMut(&Path) -> Result<(), Error>) -> Result<(), Error> {
+/// Visits all files below a folder.
+pub(crate) fn each_file(folder: &Path, visit: &mut impl FnMut(&Path) -> Result<(), Error>) -> Result<(), Error> {
     let what = folder.display().to_string();
     for entry in fs::read_dir(folder).map_err(Error::io(&what))? {
         let entry = entry.map_err(Error::io(&what))?;

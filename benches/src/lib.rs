@@ -14,11 +14,13 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod bytes;
 pub mod child;
 pub mod client;
 mod error;
 pub mod fixtures;
 pub mod host;
+mod leaving;
 pub mod load;
 pub mod measure;
 pub mod peers;

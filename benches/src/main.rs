@@ -12,7 +12,8 @@ use lethe_benches::peers::{Kind, serve_echo};
 use lethe_benches::record::{Lines, Record, Sink, Table};
 use lethe_benches::report::{self, Store};
 use lethe_benches::scenario::{Scenario, Settings};
-use lethe_benches::{Error, child, vault};
+use lethe_benches::{Error, bytes, child, vault};
+use lethe_dataset::{Model, Population};
 use tokio::net::TcpListener;
 
 /// Measures the vault against peers and physical limits: ratios of neighbouring runs, medians, spread.
@@ -37,6 +38,8 @@ enum Command {
     Start(Options),
     /// Everything above.
     All(Options),
+    /// Where the bytes of an erasure go, by file and by kind of row: a page of tables on standard output.
+    Bytes(BytesOptions),
     /// Turns stored results into pages with plots.
     Report {
         /// Folder that results were stored in.
@@ -54,7 +57,11 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ChildCommand {
     Echo,
-    Vault { folder: PathBuf },
+    Vault {
+        folder: PathBuf,
+        #[arg(long)]
+        window: Option<u64>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +108,17 @@ struct Options {
     peer: Vec<Peer>,
 }
 
+#[derive(Debug, Args)]
+struct BytesOptions {
+    /// People in the gallery.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    size: u64,
+
+    /// Where the database is made for the time of the measurement; created if missing.
+    #[arg(long, value_name = "DIR", default_value = "lethe-data/bench")]
+    scratch: PathBuf,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Peer {
     /// Approximate; takes minutes to build at 100,000 and over an hour at 1,000,000.
@@ -139,6 +157,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Erase(options) => measure(&[Scenario::Erase], &options).await,
         Command::Start(options) => measure(&[Scenario::Start], &options).await,
         Command::All(options) => measure(&all, &options).await,
+        Command::Bytes(options) => erase_bytes(&options).await,
         Command::Report { from, to } => {
             for file in report::write(&from, &to)? {
                 println!("{}", to.join(file).display());
@@ -148,11 +167,21 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Child(server) => {
             child::end_with_parent()?;
             match server {
-                ChildCommand::Vault { folder } => vault::serve(&folder).await,
+                ChildCommand::Vault { folder, window } => vault::serve(&folder, window).await,
                 ChildCommand::Echo => echo().await,
             }
         }
     }
+}
+
+async fn erase_bytes(options: &BytesOptions) -> Result<(), Error> {
+    const DIMENSION: usize = 512;
+    let BytesOptions { size, scratch } = options;
+    std::fs::create_dir_all(scratch).map_err(|source| Error::Io { what: scratch.display().to_string(), source })?;
+    preface(&Host::here(), scratch)?;
+    let model = Model::for_dimension(DIMENSION).ok_or_else(|| Error::Invalid("no such people".into()))?;
+    print!("{}", bytes::measure(scratch, &Population::new(model, 1), *size).await?);
+    Ok(())
 }
 
 async fn echo() -> Result<(), Error> {
@@ -179,8 +208,10 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
         duration: Duration::from_secs(options.seconds),
         scratch,
         faiss,
+        smallest: options.size.iter().copied().min().unwrap_or(u64::MAX),
     };
-    let store = options.store.as_deref().map(|folder| Store::create(folder, &host)).transpose()?;
+    let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name()).collect();
+    let store = options.store.as_deref().map(|folder| Store::create(folder, &host, &names)).transpose()?;
     let stdout = std::io::stdout();
     let shown: Box<dyn Sink> = if options.json { Box::new(Lines(stdout)) } else { Box::new(Table::new(stdout)) };
     let mut sink = Both { shown, store };

@@ -52,6 +52,13 @@ impl Pairs {
         &self.ours
     }
 
+    /// Our values against another's peers: of runs that were not neighbours, so of use only where they are far apart.
+    #[must_use]
+    pub fn against(&self, others: &Self, of: impl Fn(f64) -> f64) -> Self {
+        let peer = median(&others.peers);
+        Self { ours: self.ours.clone(), peers: vec![of(peer); self.ours.len()] }
+    }
+
     /// The record of these pairs.
     ///
     /// # Errors
@@ -103,16 +110,37 @@ where
     A: Future<Output = Result<f64, Error>>,
     B: Future<Output = Result<f64, Error>>,
 {
+    let (ours, peer) = (|| one(ours()), || one(peer()));
+    let [pairs] = alternate_several(runs, ours, peer).await?;
+    Ok(pairs)
+}
+
+async fn one(run: impl Future<Output = Result<f64, Error>>) -> Result<[f64; 1], Error> {
+    run.await.map(|value| [value])
+}
+
+/// The same where a run gives several values.
+///
+/// # Errors
+/// As [`alternate`].
+pub async fn alternate_several<const N: usize, A, B>(
+    runs: u32,
+    mut ours: impl FnMut() -> A,
+    mut peer: impl FnMut() -> B,
+) -> Result<[Pairs; N], Error>
+where
+    A: Future<Output = Result<[f64; N], Error>>,
+    B: Future<Output = Result<[f64; N], Error>>,
+{
     if runs < LEAST_RUNS {
         return Err(Error::invalid(format!("{runs} runs make no median; at least {LEAST_RUNS}")));
     }
     ours().await?;
     peer().await?;
-    let mut pairs = Pairs::default();
+    let mut pairs: [Pairs; N] = std::array::from_fn(|_| Pairs::default());
     for _ in 0..runs {
-        let a = ours().await?;
-        let b = peer().await?;
-        pairs.push(a, b);
+        let (a, b) = (ours().await?, peer().await?);
+        pairs.iter_mut().zip(a.into_iter().zip(b)).for_each(|(pairs, (a, b))| pairs.push(a, b));
     }
     Ok(pairs)
 }
@@ -167,6 +195,14 @@ mod tests {
         assert_eq!(*order.borrow(), "ABABABABABAB");
         assert_eq!((record.value, record.peer_value, record.ratio), (2.0, 10.0, 5.0));
         assert_eq!((record.runs, record.n, record.spread), (5, 7, 0.0));
+    }
+
+    #[tokio::test]
+    async fn of_several_values_each_has_its_pairs() {
+        let [first, second] = alternate_several(5, async || Ok([1.0, 2.0]), async || Ok([3.0, 8.0])).await.unwrap();
+        assert_eq!(first.record(LATENCY, 1).unwrap().ratio, 3.0);
+        assert_eq!(second.record(LATENCY, 1).unwrap().ratio, 4.0);
+        assert_eq!(first.against(&second, |peer| peer * 2.0).record(LATENCY, 1).unwrap().ratio, 16.0);
     }
 
     #[tokio::test]

@@ -22,15 +22,17 @@ const CONCURRENCY: usize = 1024;
 /// People of one stream of an import.
 const BATCH: usize = 10_000;
 
-/// Serves a vault in `folder` until SIGTERM; what a child process does.
+/// Serves a vault in `folder` until SIGTERM; what a child process does. `window` is `erasure.window_ms`, if it is not to be
+/// the default.
 ///
 /// # Errors
 /// [`Error::Invalid`] if it does not start.
-pub async fn serve(folder: &Path) -> Result<(), Error> {
+pub async fn serve(folder: &Path, window: Option<u64>) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("awaiting signals"))?;
     let mut config =
         Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), data_dir: folder.to_owned(), ..Config::default() };
     config.limits.concurrency = CONCURRENCY;
+    config.erasure.window_ms = window.unwrap_or(config.erasure.window_ms);
     let started = server::start(config).await;
     let mut running = started.map_err(|error| Error::invalid(format!("the vault does not start: {error}")))?;
     if let Some(key) = running.take_operator_key() {
@@ -60,7 +62,7 @@ impl Vault {
     /// What starting and calling give.
     pub async fn found(scratch: &Path, dimension: usize) -> Result<Self, Error> {
         let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
-        let child = Child::start(&arguments(folder.path()), None)?;
+        let child = Child::start(&arguments(folder.path(), None), None)?;
         let operator = child.key().ok_or_else(|| Error::invalid("a new vault gave no operator's key"))?;
         let client = Client::connect(child.endpoint(), operator, dimension).await?;
         let keys = client.set_up(&model(dimension)).await?;
@@ -98,7 +100,15 @@ impl Vault {
     /// # Errors
     /// What stopping and starting give.
     pub async fn restart(self) -> Result<Self, Error> {
-        self.restart_on(None).await
+        self.restart_as(None, None).await
+    }
+
+    /// The same, with another `erasure.window_ms`.
+    ///
+    /// # Errors
+    /// As [`Vault::restart`].
+    pub async fn restart_with_window(self, window: u64) -> Result<Self, Error> {
+        self.restart_as(None, Some(window)).await
     }
 
     /// The same on some cores, as `taskset` takes them.
@@ -106,10 +116,14 @@ impl Vault {
     /// # Errors
     /// As [`Vault::restart`].
     pub async fn restart_on(self, cores: Option<&str>) -> Result<Self, Error> {
+        self.restart_as(cores, None).await
+    }
+
+    async fn restart_as(self, cores: Option<&str>, window: Option<u64>) -> Result<Self, Error> {
         let Self { folder, child, keys, dimension, client, login } = self;
         drop((client, login));
         child.stop().await?;
-        let child = Child::start(&arguments(folder.path()), cores)?;
+        let child = Child::start(&arguments(folder.path(), window), cores)?;
         let client = Client::connect(child.endpoint(), &keys.all, dimension).await?;
         Self::of_parts(folder, child, &client, keys, dimension)
     }
@@ -145,6 +159,8 @@ impl Vault {
     }
 }
 
-fn arguments(folder: &Path) -> Vec<OsString> {
-    vec!["child".into(), "vault".into(), folder.join("data").into()]
+fn arguments(folder: &Path, window: Option<u64>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["child".into(), "vault".into(), folder.join("data").into()];
+    arguments.extend(window.map(|window| OsString::from(format!("--window={window}"))));
+    arguments
 }

@@ -9,11 +9,16 @@ use rocksdb::{DB, DBCompressionType, Direction, IteratorMode, Options, ReadOptio
 
 use crate::Error;
 
+/// The first key of a database.
+const FIRST_KEY: u8 = 7;
+
 /// Rows sealed under one key, numbered from 0.
 #[derive(Debug)]
 pub struct Rows {
     database: DB,
     key: LessSafeKey,
+    /// Which key that is.
+    generation: u8,
 }
 
 /// A row ready to be stored.
@@ -35,8 +40,7 @@ impl Rows {
         options.increase_parallelism(2);
         // Ciphertext does not compress.
         options.set_compression_type(DBCompressionType::None);
-        let key = UnboundKey::new(&AES_256_GCM, &[7; 32]).map_err(|_| Error::invalid("AES-256 takes 32 bytes"))?;
-        Ok(Self { database: DB::open(&options, folder)?, key: LessSafeKey::new(key) })
+        Ok(Self { database: DB::open(&options, folder)?, key: key(FIRST_KEY)?, generation: FIRST_KEY })
     }
 
     /// A database of `count` rows whose plaintexts have `bytes` bytes, settled.
@@ -94,6 +98,41 @@ impl Rows {
         Ok(self.database.delete_opt(number.to_be_bytes(), &durability(synced))?)
     }
 
+    /// Seals every row anew under another key: reads it, opens it, writes it, all threads at once. Durable at the end, when the
+    /// key before may go. Without a write-ahead log: who is interrupted begins again.
+    ///
+    /// # Errors
+    /// As [`Rows::get_and_open`].
+    pub fn reencrypt(&mut self, end: u64, threads: usize) -> Result<(), Error> {
+        let generation = self.generation.wrapping_add(1);
+        let next = key(generation)?;
+        in_parts(end, threads, |part| self.reencrypt_part(part, &next))?;
+        self.database.flush()?;
+        (self.key, self.generation) = (next, generation);
+        Ok(())
+    }
+
+    fn reencrypt_part(&self, numbers: Range<u64>, next: &LessSafeKey) -> Result<u64, Error> {
+        const BATCH: usize = 1000;
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        let (mut batch, mut count) = (WriteBatch::default(), 0);
+        self.each(numbers, |number, bytes| {
+            let length = self.open_row(number, bytes)?;
+            bytes.truncate(length);
+            let sealed = next.seal_in_place_append_tag(nonce(number), Aad::from(number.to_be_bytes()), bytes);
+            sealed.map_err(|_| Error::invalid("sealing failed"))?;
+            batch.put(number.to_be_bytes(), &*bytes);
+            count += 1;
+            if batch.len() == BATCH {
+                self.database.write_opt(std::mem::take(&mut batch), &options)?;
+            }
+            Ok(())
+        })?;
+        self.database.write_opt(batch, &options)?;
+        Ok(count)
+    }
+
     /// Brings everything to table files, so that reading is reading tables and not the log.
     ///
     /// # Errors
@@ -120,22 +159,27 @@ impl Rows {
     /// # Errors
     /// As [`Rows::get_and_open`].
     pub fn read_and_open(&self, end: u64, threads: usize) -> Result<u64, Error> {
-        let part = end.div_ceil(threads.max(1) as u64).max(1);
-        std::thread::scope(|scope| {
-            let parts = (0..end).step_by(part as usize).map(|first| first..end.min(first + part));
-            let threads: Vec<_> = parts.map(|part| scope.spawn(|| self.read_and_open_part(part))).collect();
-            threads.into_iter().try_fold(0, |count, thread| {
-                Ok(count + thread.join().map_err(|_| Error::invalid("a reader panicked"))??)
-            })
+        in_parts(end, threads, |part| {
+            let mut count = 0;
+            self.each(part, |number, bytes| {
+                self.open_row(number, bytes)?;
+                count += 1;
+                Ok(())
+            })?;
+            Ok(count)
         })
     }
 
-    fn read_and_open_part(&self, numbers: Range<u64>) -> Result<u64, Error> {
+    /// Reads rows in order, past the cache; each in a buffer that may be changed.
+    fn each(
+        &self,
+        numbers: Range<u64>,
+        mut visit: impl FnMut(u64, &mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut read = ReadOptions::default();
         read.fill_cache(false);
         read.set_readahead_size(2 << 20);
         read.set_iterate_upper_bound(numbers.end.to_be_bytes());
-        let mut count = 0;
         let mut scratch = Vec::new();
         let first = numbers.start.to_be_bytes();
         for row in self.database.iterator_opt(IteratorMode::From(&first, Direction::Forward), read) {
@@ -143,10 +187,9 @@ impl Rows {
             let number = number.as_ref().try_into().map_err(|_| Error::invalid("a key of other length"))?;
             scratch.clear();
             scratch.extend_from_slice(&bytes);
-            self.open_row(u64::from_be_bytes(number), &mut scratch)?;
-            count += 1;
+            visit(u64::from_be_bytes(number), &mut scratch)?;
         }
-        Ok(count)
+        Ok(())
     }
 
     fn open_row(&self, number: u64, bytes: &mut [u8]) -> Result<usize, Error> {
@@ -157,7 +200,25 @@ impl Rows {
     }
 }
 
-/// A counter: rows here are written once, and nothing is secret.
+/// Gives each thread a part of the rows below `end`, and adds up what they count.
+fn in_parts(end: u64, threads: usize, part: impl Fn(Range<u64>) -> Result<u64, Error> + Sync) -> Result<u64, Error> {
+    let size = end.div_ceil(threads.max(1) as u64).max(1);
+    std::thread::scope(|scope| {
+        let parts = (0..end).step_by(size as usize).map(|first| first..end.min(first + size));
+        let part = &part;
+        let threads: Vec<_> = parts.map(|numbers| scope.spawn(move || part(numbers))).collect();
+        threads
+            .into_iter()
+            .try_fold(0, |count, thread| Ok(count + thread.join().map_err(|_| Error::invalid("a thread panicked"))??))
+    })
+}
+
+fn key(generation: u8) -> Result<LessSafeKey, Error> {
+    let key = UnboundKey::new(&AES_256_GCM, &[generation; 32]);
+    Ok(LessSafeKey::new(key.map_err(|_| Error::invalid("AES-256 takes 32 bytes"))?))
+}
+
+/// A counter: under one key a row is written once, and nothing is secret.
 fn nonce(number: u64) -> Nonce {
     let mut bytes = [0; NONCE_LEN];
     bytes[..8].copy_from_slice(&number.to_le_bytes());
@@ -189,5 +250,18 @@ mod tests {
         let moved = SealedRow { number: 5, bytes: sealed[6].bytes.clone() };
         rows.put(&[moved], false).unwrap();
         assert!(rows.get_and_open(5).is_err() && rows.read_and_open(100, 2).is_err());
+    }
+
+    #[test]
+    fn under_another_key_they_are_the_same_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = Rows::filled(folder.path(), 100, 300).unwrap();
+        let stored = |rows: &Rows| rows.database.get(3_u64.to_be_bytes()).unwrap().unwrap();
+        let before = stored(&rows);
+        rows.delete(99, true).unwrap();
+        rows.reencrypt(100, 3).unwrap();
+        assert_eq!(rows.read_and_open(100, 1).unwrap(), 99, "what was deleted does not come back");
+        assert_eq!(rows.get_and_open(3).unwrap(), 300);
+        assert_ne!(stored(&rows), before);
     }
 }

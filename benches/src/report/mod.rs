@@ -23,9 +23,9 @@ pub const PINNING: &str = "For verification under load the load generator is pin
 /// [`Error::Stored`] for a line that is no record, [`Error::Io`] if a file cannot be read or written,
 /// [`Error::Invalid`] if nothing is stored.
 pub fn write(from: &Path, to: &Path) -> Result<Vec<String>, Error> {
-    let (host, records) = Store::open(from)?.read()?;
+    let (hosts, records) = Store::open(from)?.read()?;
     fs::create_dir_all(to).map_err(Error::io(to.display().to_string()))?;
-    let files = page::render(&host, &records);
+    let files = page::render(&hosts, &records);
     for (name, text) in &files {
         let path = to.join(name);
         fs::write(&path, text).map_err(Error::io(path.display().to_string()))?;

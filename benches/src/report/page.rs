@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::store::Hosts;
 use super::{PINNING, bounds, plot};
 use crate::host::Host;
 use crate::measure::exponent;
@@ -29,7 +30,9 @@ fn introduction(scenario: &str) -> &'static str {
         }
         "erase" => {
             "Forgetting. The latency is from the request to `SHREDDED`: the old root key destroyed, \
-             and read back as destroyed."
+             and read back as destroyed. Metrics of 100 and 1000 are of as many callers at once, `per_second` of 100; others \
+             are of one erasure after another. Why a page of the key tree has 64 keys: [fan-out](fan-out.md). Where the bytes \
+             go: [erase-bytes](erase-bytes.md)."
         }
         "sweep" => "Every template against its own gallery.",
         _ => "",
@@ -37,10 +40,10 @@ fn introduction(scenario: &str) -> &'static str {
 }
 
 /// All files of a report: name and text.
-pub(super) fn render(host: &Host, records: &[Record]) -> Vec<(String, String)> {
+pub(super) fn render(hosts: &Hosts, records: &[Record]) -> Vec<(String, String)> {
     let mut scenarios: Vec<&str> = records.iter().map(|record| record.scenario.as_str()).collect();
     scenarios.dedup();
-    let mut files = vec![("README.md".to_owned(), index(host, records, &scenarios))];
+    let mut files = vec![("README.md".to_owned(), index(hosts, records, &scenarios))];
     for scenario in scenarios {
         let of: Vec<&Record> = records.iter().filter(|record| record.scenario == scenario).collect();
         let mut page = format!("# {scenario}\n\n{}\n\n{}\n", introduction(scenario), ratios(&of));
@@ -57,20 +60,32 @@ pub(super) fn render(host: &Host, records: &[Record]) -> Vec<(String, String)> {
                 files.push((name, plot));
             }
         }
-        let _ = write!(page, "\n{}\n", conditions(host));
+        if let Some(host) = hosts.get(scenario) {
+            let _ = write!(page, "\n{}\n", conditions(host));
+        }
         files.push((format!("{scenario}.md"), page));
     }
     files
 }
 
-fn index(host: &Host, records: &[Record], scenarios: &[&str]) -> String {
+fn index(hosts: &Hosts, records: &[Record], scenarios: &[&str]) -> String {
     let mut text = String::from(
         "# Benchmarks\n\nEvery figure is a ratio measured in one run against a peer or a physical limit: \
          runs alternate A B A B, the ratio is the median over neighbouring runs, with its spread. At least 1 is \
          at least as good as the peer; 30 is thirty times faster; 0.7 is seven tenths of its throughput. \
          Absolute numbers are for orientation only.\n\n",
     );
-    let _ = writeln!(text, "{}\n", conditions(host));
+    // Scenarios that were measured by one build are named together.
+    let mut builds: Vec<(Vec<&str>, &Host)> = Vec::new();
+    for (scenario, host) in hosts {
+        match builds.iter_mut().find(|(_, build)| *build == host) {
+            Some((scenarios, _)) => scenarios.push(scenario),
+            None => builds.push((vec![scenario.as_str()], host)),
+        }
+    }
+    for (scenarios, host) in builds {
+        let _ = writeln!(text, "{}: {}\n", scenarios.join(", "), conditions(host));
+    }
     for scenario in scenarios {
         let of: Vec<&Record> = records.iter().filter(|record| record.scenario == *scenario).collect();
         // The largest gallery speaks for a scenario here; its page has the others.
@@ -148,14 +163,23 @@ fn growth(scenario: &str, group: &[&Record]) -> Option<(String, String, String)>
     let peers = points(|record| record.peer_value);
     let name = format!("{scenario}-{}-{}.svg", first.metric, first.peer);
     let text = format!(
-        "\n## `{metric}` by size\n\nGrows as n^{:.2}; `{peer}` as n^{:.2}.\n\n![{metric} by size]({name})\n",
+        "\n## `{metric}` against `{peer}` by size\n\nGrows as n^{:.2}; `{peer}` as n^{:.2}.{}\n\n![{metric} by size]({name})\n",
         exponent(&ours)?,
         exponent(&peers)?,
+        group.last().map(|largest| against_smallest(largest)).unwrap_or_default(),
         metric = first.metric,
         peer = first.peer,
     );
     let plot = plot::growth(&format!("{scenario} {} ({})", first.metric, first.unit), &first.peer, &ours, &peers);
     Some((name, text, plot))
+}
+
+/// How the largest gallery stands to the smallest, where that is the peer: of neighbouring runs.
+fn against_smallest(largest: &Record) -> String {
+    if largest.peer != "smallest_gallery" {
+        return String::new();
+    }
+    format!(" With {} templates it is {}× that of the smallest gallery.", largest.n, Figure(1.0 / largest.ratio))
 }
 
 #[cfg(test)]
@@ -185,7 +209,9 @@ pub(super) mod tests {
             record("search", "grpc_p50", 100_000, 30.0),
         ];
         let host = Host::here();
-        let files = render(&host, &records);
+        let other = Host { commit: "another".into(), ..host.clone() };
+        let hosts = Hosts::from([("erase".to_owned(), host.clone()), ("search".to_owned(), host.clone())]);
+        let files = render(&hosts, &records);
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
@@ -201,8 +227,12 @@ pub(super) mod tests {
         assert!(text("search.md").contains("Grows as n^1.00"), "{}", text("search.md"));
         assert!(text("README.md").contains("30.0×") && !text("README.md").contains("3.00×"));
         assert!(!text("erase.md").contains("by size"), "one size has no exponent");
-        assert!(text("erase.md").contains("* `latency`: Likely waiting for others"), "it says what bounds a figure");
+        assert!(text("erase.md").contains("* `latency`: Syncs in a row"), "it says what bounds a figure");
         assert!(!text("erase.md").contains("* `per_second`"), "of what was measured");
+        assert!(text("README.md").contains("erase, search: Lethe"), "one build is named once");
+        let two = Hosts::from([("erase".to_owned(), other), ("search".to_owned(), host)]);
+        let index = &render(&two, &records)[0].1;
+        assert!(index.contains("(another)") && index.contains("search: Lethe"), "{index}");
         assert!(text("README.md").contains("`sweep pairs` against `faiss_knn`"), "it says what was not measured");
     }
 }

@@ -1,5 +1,6 @@
-//! A folder of results: `host.json`, and one file of JSON lines a scenario.
+//! A folder of results: for each scenario a file of JSON lines, and one that says on what machine and with which build.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,40 +9,39 @@ use crate::Error;
 use crate::host::Host;
 use crate::record::{Record, Sink};
 
-const HOST: &str = "host.json";
-
-/// Results of one machine and one build.
+/// Results, each scenario's of one machine and one build.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
+    /// What is added from here on was measured here.
+    host: Option<Host>,
 }
+
+/// By scenario, where it was measured.
+pub(super) type Hosts = BTreeMap<String, Host>;
 
 impl Store {
     /// A folder to read from.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there are no results in it.
+    /// [`Error::Io`] if there is none.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        if !folder.join(HOST).is_file() {
-            return Err(Error::invalid(format!("no results in {}: there is no {HOST}", folder.display())));
-        }
-        Ok(Self { folder: folder.to_owned() })
+        drop(fs::read_dir(folder).map_err(Error::io(folder.display().to_string()))?);
+        Ok(Self { folder: folder.to_owned(), host: None })
     }
 
-    /// A folder to add to; created if need be.
+    /// A folder to add results of `scenarios` to; created if need be.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it holds results of another machine or another build: ratios of two
+    /// [`Error::Invalid`] if it holds results of one of them of another machine or another build: ratios of two
     /// commits do not go into one table.
-    pub fn create(folder: &Path, host: &Host) -> Result<Self, Error> {
+    pub fn create(folder: &Path, host: &Host, scenarios: &[&str]) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io(folder.display().to_string()))?;
-        let store = Self { folder: folder.to_owned() };
-        let path = folder.join(HOST);
-        if path.is_file() {
-            let stored = store.host()?;
-            if stored != *host {
+        let store = Self { folder: folder.to_owned(), host: Some(host.clone()) };
+        for scenario in scenarios {
+            if let Some(stored) = store.host_of(scenario)?.filter(|stored| stored != host) {
                 return Err(Error::invalid(format!(
-                    "{} holds results of {} at {}; this is {} at {}. Store elsewhere",
+                    "{} holds results of {scenario} of {} at {}; this is {} at {}. Store elsewhere, or remove them",
                     folder.display(),
                     stored.cpu,
                     stored.commit,
@@ -49,29 +49,30 @@ impl Store {
                     host.commit
                 )));
             }
-            return Ok(store);
         }
-        let text = serde_json::to_string_pretty(host).map_err(|source| Error::Stored {
-            file: path.display().to_string(),
-            line: 0,
-            source,
-        })?;
-        fs::write(&path, text + "\n").map_err(Error::io(path.display().to_string()))?;
         Ok(store)
     }
 
-    fn host(&self) -> Result<Host, Error> {
-        let path = self.folder.join(HOST);
+    fn host_file(&self, scenario: &str) -> PathBuf {
+        self.folder.join(format!("{scenario}.host.json"))
+    }
+
+    fn host_of(&self, scenario: &str) -> Result<Option<Host>, Error> {
+        let path = self.host_file(scenario);
+        if !path.is_file() {
+            return Ok(None);
+        }
         let file = path.display().to_string();
         let text = fs::read_to_string(&path).map_err(Error::io(&file))?;
-        serde_json::from_str(&text).map_err(|source| Error::Stored { file, line: 0, source })
+        serde_json::from_str(&text).map(Some).map_err(|source| Error::Stored { file, line: 0, source })
     }
 
     /// Everything stored; of several results of one (scenario, metric, peer, n) the newest.
     ///
     /// # Errors
-    /// [`Error::Stored`] names the file and the line that is no record.
-    pub fn read(&self) -> Result<(Host, Vec<Record>), Error> {
+    /// [`Error::Stored`] names the file and the line that is no record; [`Error::Invalid`] if nothing is stored, or not
+    /// where it was measured.
+    pub fn read(&self) -> Result<(Hosts, Vec<Record>), Error> {
         let mut records: Vec<Record> = Vec::new();
         for path in self.files()? {
             let file = path.display().to_string();
@@ -90,7 +91,15 @@ impl Store {
             return Err(Error::invalid(format!("no results in {}", self.folder.display())));
         }
         records.sort_by(|a, b| identity(a).cmp(&identity(b)));
-        Ok((self.host()?, records))
+        let mut hosts = Hosts::new();
+        for Record { scenario, .. } in &records {
+            if !hosts.contains_key(scenario) {
+                let host = self.host_of(scenario)?;
+                let host = host.ok_or_else(|| Error::invalid(format!("nothing says where {scenario} was measured")))?;
+                hosts.insert(scenario.clone(), host);
+            }
+        }
+        Ok((hosts, records))
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, Error> {
@@ -113,6 +122,9 @@ fn identity(record: &Record) -> (&str, &str, &str, u64) {
 
 impl Sink for Store {
     fn put(&mut self, record: &Record) -> std::io::Result<()> {
+        if let Some(host) = &self.host {
+            fs::write(self.host_file(&record.scenario), serde_json::to_string_pretty(host)? + "\n")?;
+        }
         let path = self.folder.join(format!("{}.jsonl", record.scenario));
         let mut file: File = OpenOptions::new().create(true).append(true).open(path)?;
         writeln!(file, "{}", serde_json::to_string(record)?)
@@ -128,30 +140,36 @@ mod tests {
     fn the_newest_result_counts() {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::here();
-        let mut store = Store::create(folder.path(), &host).unwrap();
+        let mut store = Store::create(folder.path(), &host, &["search"]).unwrap();
         store.put(&record("search", "grpc_p50", 1000, 3.0)).unwrap();
         store.put(&record("erase", "latency", 1000, 1.0)).unwrap();
-        Store::create(folder.path(), &host).unwrap().put(&record("search", "grpc_p50", 1000, 4.0)).unwrap();
-        let (stored, records) = Store::open(folder.path()).unwrap().read().unwrap();
-        assert_eq!(stored, host);
+        let mut again = Store::create(folder.path(), &host, &["search"]).unwrap();
+        again.put(&record("search", "grpc_p50", 1000, 4.0)).unwrap();
+        let (hosts, records) = Store::open(folder.path()).unwrap().read().unwrap();
+        assert_eq!(hosts["search"], host);
         let ratios: Vec<(&str, f64)> = records.iter().map(|r| (r.scenario.as_str(), r.ratio)).collect();
         assert_eq!(ratios, [("erase", 1.0), ("search", 4.0)]);
     }
 
     #[test]
-    fn results_of_two_builds_do_not_mix() {
+    fn results_of_two_builds_do_not_mix_in_one_scenario() {
         let folder = tempfile::tempdir().unwrap();
         let host = Host::here();
-        Store::create(folder.path(), &host).unwrap();
-        let other = Host { commit: "another".into(), ..host };
-        assert!(matches!(Store::create(folder.path(), &other), Err(Error::Invalid(_))));
+        let mut store = Store::create(folder.path(), &host, &["search"]).unwrap();
+        store.put(&record("search", "grpc_p50", 1000, 3.0)).unwrap();
+        let other = Host { commit: "another".into(), ..host.clone() };
+        assert!(matches!(Store::create(folder.path(), &other, &["erase", "search"]), Err(Error::Invalid(_))));
+        let mut other_store = Store::create(folder.path(), &other, &["erase"]).unwrap();
+        other_store.put(&record("erase", "latency", 1000, 1.0)).unwrap();
+        let (hosts, _) = Store::open(folder.path()).unwrap().read().unwrap();
+        assert_eq!((&hosts["search"], &hosts["erase"]), (&host, &other));
     }
 
     #[test]
     fn damage_is_named_by_file_and_line() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Store::open(folder.path()).is_err());
-        let mut store = Store::create(folder.path(), &Host::here()).unwrap();
+        assert!(Store::open(&folder.path().join("nowhere")).is_err());
+        let mut store = Store::create(folder.path(), &Host::here(), &["search"]).unwrap();
         assert!(store.read().is_err(), "nothing is stored");
         store.put(&record("search", "scan", 10, 1.0)).unwrap();
         let path = folder.path().join("search.jsonl");

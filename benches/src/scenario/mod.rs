@@ -33,6 +33,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// FAISS indexes to compare searches with.
     pub faiss: Vec<Kind>,
+    /// The smallest of the sizes that are measured.
+    pub smallest: u64,
 }
 
 /// A scenario.
@@ -51,6 +53,18 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// Its name in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::Verify => "verify",
+            Self::Enroll => "enroll",
+            Self::Erase => "erase",
+            Self::Start => "start",
+        }
+    }
+
     /// Measures with `n` templates in the gallery, and puts records into `sink` as they are had.
     ///
     /// # Errors
@@ -115,7 +129,12 @@ impl Bench<'_> {
 
     /// A person of the gallery, the same for the same `number`; numbers in a row are far apart in it.
     fn person(&self, number: u64) -> u64 {
-        // Coprime to any size below it, so that the first n numbers are n people.
-        (u128::from(number) * 2_654_435_761 % u128::from(self.n)) as u64
+        scattered(number, self.n)
     }
+}
+
+/// One of `n`, the same for the same `number`; the first n numbers are all of them, and far apart.
+pub(crate) fn scattered(number: u64, n: u64) -> u64 {
+    // Coprime to any size below it.
+    (u128::from(number) * 2_654_435_761 % u128::from(n)) as u64
 }
