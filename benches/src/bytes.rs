@@ -234,12 +234,15 @@ template. Bytes for one erasure. Lethe {} ({}), Linux {}.
     row("later, when the logs go to tables: the database", &|column| column.tables[0]);
     row("later, when the logs go to tables: the mirror", &|column| column.tables[1]);
 
-    let names: std::collections::BTreeSet<&str> =
-        columns.iter().flat_map(|column| column.rows.keys().copied()).collect();
-    let mut names: Vec<&str> = names.into_iter().collect();
     let of = |column: &Column, name: &str| column.rows.get(name).copied().unwrap_or_default();
-    let most = |name: &str| columns.iter().map(|column| of(column, name).1).fold(0.0, f64::max);
-    names.sort_by(|a, b| most(b).total_cmp(&most(a)));
+    // The largest first.
+    let mut names: BTreeMap<&str, f64> = BTreeMap::new();
+    for (name, (_, bytes)) in columns.iter().flat_map(|column| &column.rows) {
+        let most = names.entry(*name).or_default();
+        *most = most.max(*bytes);
+    }
+    let mut names: Vec<(&str, f64)> = names.into_iter().collect();
+    names.sort_by(|a, b| b.1.total_cmp(&a.1));
     let _ = write!(
         page,
         "
@@ -253,7 +256,7 @@ Rows, and bytes of keys and values. The mirror's has the same but for rows of th
         columns.iter().map(|column| format!(" {} |", column.heading)).collect::<String>(),
         "--:|".repeat(columns.len())
     );
-    for name in names {
+    for (name, _) in names {
         let cells: String = columns
             .iter()
             .map(|column| of(column, name))
@@ -285,7 +288,7 @@ mod tests {
         let before = Files::of(folder.path()).unwrap();
         for (name, bytes) in [("db/000001.log", 12), ("mirror/000007.log", 3), ("mirror/000008.sst", 4), ("db/LOG", 1)]
         {
-            std::fs::write(folder.path().join(name), vec![0; bytes]).unwrap();
+            std::fs::write(folder.path().join(name), vec![0_u8; bytes]).unwrap();
         }
         let grown = Files::of(folder.path()).unwrap().since(&before);
         assert_eq!((grown.logs, grown.tables, grown.others), ([7.0, 3.0], [0.0, 4.0], 1.0));
@@ -298,11 +301,11 @@ mod tests {
         let mut options = Options::default();
         options.create_if_missing(true);
         let db = DB::open(&options, &path).unwrap();
-        db.put([0x03; 13], [1; 8]).unwrap();
+        db.put([0x03_u8; 13], [1_u8; 8]).unwrap();
         db.flush_wal(true).unwrap();
         let sequence = latest(&path, folder.path()).unwrap();
         let head = Key::LogHead { tree: lethe_crypto::tree::TreeId::VAULT }.encode();
-        db.put(&head, [1; 8]).unwrap();
+        db.put(&head, [1_u8; 8]).unwrap();
         db.delete(&head).unwrap();
         db.flush_wal(true).unwrap();
         let rows = rows_since(&path, folder.path(), sequence).unwrap();

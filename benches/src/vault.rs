@@ -160,7 +160,7 @@ impl Vault {
 }
 
 fn arguments(folder: &Path, window: Option<u64>) -> Vec<OsString> {
-    let mut arguments = vec!["child".into(), "vault".into(), folder.join("data").into()];
-    arguments.extend(window.map(|window| format!("--window={window}").into()));
+    let mut arguments: Vec<OsString> = vec!["child".into(), "vault".into(), folder.join("data").into()];
+    arguments.extend(window.map(|window| OsString::from(format!("--window={window}"))));
     arguments
 }

@@ -80,7 +80,7 @@ fn index(hosts: &Hosts, records: &[Record], scenarios: &[&str]) -> String {
     for (scenario, host) in hosts {
         match builds.iter_mut().find(|(_, build)| *build == host) {
             Some((scenarios, _)) => scenarios.push(scenario),
-            None => builds.push((vec![scenario], host)),
+            None => builds.push((vec![scenario.as_str()], host)),
         }
     }
     for (scenarios, host) in builds {

@@ -26,7 +26,7 @@ impl Store {
     /// # Errors
     /// [`Error::Io`] if there is none.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        fs::read_dir(folder).map_err(Error::io(folder.display().to_string()))?;
+        drop(fs::read_dir(folder).map_err(Error::io(folder.display().to_string()))?);
         Ok(Self { folder: folder.to_owned(), host: None })
     }
 

@@ -78,14 +78,15 @@ impl Vault {
         for _ in 0..epochs {
             let people = self.draw(crowd);
             let slots: Vec<u64> = people.iter().copied().flat_map(own_slots).collect();
-            let alive = (0..self.people).find(|person| !people.contains(person)).map(own_slots);
-            let before = self.keys(&slots, alive)?;
+            let stays = (0..self.people).find(|person| !people.contains(person));
+            let alive: Vec<u64> = stays.into_iter().flat_map(own_slots).collect();
+            let before = (self.keys(&slots)?, self.keys(&alive)?);
             erased.rewriting += self.rewrite(&slots)?;
             let (from, start) = (self.disk.counts(), Instant::now());
             self.run(&slots)?;
             erased.epochs += start.elapsed();
             erased.counts = erased.counts.plus(&self.disk.counts().since(&from));
-            let after = self.keys(&slots, alive)?;
+            let after = (self.keys(&slots)?, self.keys(&alive)?);
             // A tree that forgets nobody, or somebody else, would be a measurement of nothing.
             if before.0.iter().zip(&after.0).any(|(before, after)| before == after) || before.1 != after.1 {
                 return Err("the tree does not forget whom it should".into());
@@ -188,14 +189,13 @@ impl Vault {
         people
     }
 
-    /// Keys of those who go, and of one who stays, by what is sealed under them.
-    fn keys(&self, slots: &[u64], alive: Option<[u64; 2]>) -> Result<(Vec<Tag>, Vec<Tag>), BoxError> {
-        let key = |slot: u64| {
-            let key = self.writer.view().slot_key(&*self.disk, self.tree, slot)?.key;
-            Ok::<_, BoxError>(lethe_crypto::tag::tag(&key, "receipt", &[]))
+    /// Keys of slots, by what is made with them.
+    fn keys(&self, slots: &[u64]) -> Result<Vec<Tag>, BoxError> {
+        let key = |slot: &u64| {
+            let slot = self.writer.view().slot_key(&*self.disk, self.tree, *slot)?;
+            Ok::<_, BoxError>(lethe_crypto::tag::tag(&slot.key, "receipt", &[]))
         };
-        let all = |slots: &[u64]| slots.iter().map(|slot| key(*slot)).collect::<Result<Vec<_>, _>>();
-        Ok((all(slots)?, all(alive.as_ref().map_or(&[][..], |slots| slots))?))
+        slots.iter().map(key).collect()
     }
 }
 
