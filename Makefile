@@ -214,4 +214,4 @@ soak: setup ## The same tests with raised counts: LETHE_KILLS kills (500), LETHE
 	@$(CARGO) build $(BUILD) --workspace --features lethe-vault/failpoints --bin lethe-failpoints
 	$(call step,soak)
 	@LETHE_SOAK=1 LETHE_HISTORY='$(LETHE_HISTORY)' LETHE_KILLS='$(LETHE_KILLS)' PROPTEST_CASES="$${PROPTEST_CASES:-4096}" \
-	    $(CARGO) nextest run $(BUILD) --workspace --no-fail-fast
+	    $(CARGO) nextest run --profile soak $(BUILD) --workspace --no-fail-fast

@@ -149,7 +149,11 @@ impl Device {
     #[must_use]
     pub fn alone(&self, setup: Setup) -> Setup {
         let setup = KEYS.iter().fold(setup.without_replicas(), |setup, key| setup.unset(key));
-        self.described(setup.set("root.store", self.name()), "root.")
+        let setup = self.described(setup.set("root.store", self.name()), "root.");
+        match self.tidy() {
+            Some(tidy) => setup.after_each_kill(tidy),
+            None => setup,
+        }
     }
 
     /// A server whose roots come here from another store.

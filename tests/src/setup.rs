@@ -1,5 +1,7 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use crate::binary::lethe;
 use crate::cli::Cli;
@@ -19,6 +21,17 @@ pub struct Setup {
     apart: bool,
     tls: Option<Tls>,
     binary: Option<PathBuf>,
+    tidy: Option<Tidy>,
+}
+
+/// What somebody must do after a server was killed.
+#[derive(Clone)]
+struct Tidy(Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Tidy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tidy")
+    }
 }
 
 /// How a command that is not a server ended.
@@ -52,11 +65,24 @@ impl Default for Setup {
             apart: false,
             tls: None,
             binary: None,
+            tidy: None,
         }
     }
 }
 
 impl Setup {
+    /// Has something done after each kill of a server.
+    #[must_use]
+    pub(crate) fn after_each_kill(self, tidy: Box<dyn Fn() + Send + Sync>) -> Self {
+        Self { tidy: Some(Tidy(tidy.into())), ..self }
+    }
+
+    pub(crate) fn tidy(&self) {
+        if let Some(Tidy(tidy)) = &self.tidy {
+            tidy();
+        }
+    }
+
     /// Sets a key of the configuration, such as `limits.concurrency`.
     #[must_use]
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {

@@ -88,6 +88,7 @@ impl Vault {
     /// SIGKILL, and waits for the end: nothing is flushed that was not written.
     pub async fn kill(&self) {
         self.take().await.kill().await;
+        self.setup.lock().unwrap().tidy();
     }
 
     /// Waits until the server has ended by itself.

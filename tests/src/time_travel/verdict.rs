@@ -28,10 +28,16 @@ impl Opened {
         self.opened == 0
     }
 
+    /// Nothing was not.
+    #[must_use]
+    pub fn lacks_none(&self) -> bool {
+        self.opened == self.all
+    }
+
     /// Everything was, and there was something.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.opened == self.all && self.all > 0
+        self.lacks_none() && self.all > 0
     }
 }
 

@@ -85,7 +85,7 @@ async fn keys_are_made_listed_and_revoked() {
 async fn models_are_registered_shown_and_changed() {
     let bank = Bank::open().await;
     let ask = async |arguments: &[&str]| bank.ask("tenant_admin", &[&["model"], arguments].concat()).await;
-    let centre = bank.matrix("centre.npy", &[vec![0.1; 128]]);
+    let centre = bank.matrix("centre.npy", &[vec![0.05; 128]]);
     let create = ["create", "wide@2", "--dimension", "128", "--match", "0.5", "--centre", &centre];
     let made = ask(&create).await.one();
     assert_eq!((&made["model"], &made["dimension"], &made["centred"]), (&json!("wide@2"), &json!(128), &json!(true)));

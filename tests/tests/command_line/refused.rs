@@ -79,6 +79,7 @@ async fn a_wrong_key_opens_nothing() {
     assert!(none.failure()["hint"].as_str().unwrap().contains("--key-file"), "{none:?}");
 
     std::fs::write(bank.path("empty.key"), "\n").unwrap();
+    std::fs::set_permissions(bank.path("empty.key"), std::fs::Permissions::from_mode(0o600)).unwrap();
     for file in ["nowhere.key", "empty.key"] {
         let refused = Cli::new(get).asking(&bank.vault).await.arg("--key-file").arg(bank.path(file)).run();
         assert_eq!(refused.code(), 2, "{refused:?}");

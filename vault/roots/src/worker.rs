@@ -96,7 +96,7 @@ impl<S: 'static> Worker<S> {
         let job: Job<S> = Box::new(move |state| {
             // Who asked has given up, and will ask again: nothing is done behind its back that need not be.
             if !answer.is_closed() {
-                let result = job(state);
+                let result = apart(job, state);
                 wipe_stack();
                 let _ = answer.send(result);
             }
@@ -146,6 +146,12 @@ impl<S: 'static> Worker<S> {
         *self.thread.lock() = Some(thread);
         Ok(())
     }
+}
+
+/// Runs a job in a frame of its own, which is no part of its caller's: so what it leaves lies where the stack is wiped.
+#[inline(never)]
+fn apart<S, T>(job: impl FnOnce(&mut S) -> T, state: &mut S) -> T {
+    job(state)
 }
 
 /// Overwrites the stack that a job has used: libraries of devices pass roots and keys by value, and leave them there.

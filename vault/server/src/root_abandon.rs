@@ -39,7 +39,12 @@ pub async fn abandon_replicas(config: &Config, lost: &[PathBuf]) -> Result<Aband
     let left = abandonment.left();
     let has_log = expect_its_roots(config, &*roots).await?;
     if abandonment.is_done() {
-        return Ok(Abandoned { left, before: true, logged: false });
+        // The log may not have been there then, on a disk that was not mounted.
+        let logged = has_log && !is_on_record(config)?;
+        if logged {
+            log(config, lost.len(), left.len()).await?;
+        }
+        return Ok(Abandoned { left, before: true, logged });
     }
     // First, so that none is ever given up without a word. Cut short after it, the start is refused as before.
     if has_log {
@@ -90,6 +95,11 @@ async fn expect_its_roots(config: &Config, roots: &dyn RootStore) -> Result<bool
         }
         Err(fault) => Err(explain(fault)),
     }
+}
+
+fn is_on_record(config: &Config) -> Result<bool, OpenError> {
+    let store = Store::read_only(&config.data_dir.join("db"))?;
+    Ok(Statements::read(&store)?.iter().any(|code| code == MediumStatement::Abandoned.as_str()))
 }
 
 /// In one change: the entry, and what receipts say from now on.

@@ -244,13 +244,17 @@ pub(crate) fn explain(config: &Config, fault: Error) -> OpenError {
         ),
         (Error::ReplicaMissing(_), _) => {
             "If it is lost for good: `lethe root abandon-replica FILE`, with the server stopped, \
-             and every file that is; if it is one more, root.replicas names fewer files than the store has"
+             and every file that is; if it is one more, root.replicas names fewer files than the store has. A copy of \
+             another replica in its place would hide from every later receipt that this one's medium is out of reach"
                 .to_owned()
         }
         (Error::ReplicaPresent(_), _) => {
             "Name it, and the vault goes on with it; to do without it, move to other files, \
              which destroys what is in it"
                 .to_owned()
+        }
+        (Error::ReplicaCount { held, named }, _) if named > held => {
+            "Take those that were abandoned before, or never were, out of root.replicas".to_owned()
         }
         (Error::ReplicaCount { .. }, _) => "Name all of them in root.replicas, also those that are lost".to_owned(),
         (Error::Passphrase(_), _) => {

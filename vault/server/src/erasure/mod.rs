@@ -116,7 +116,12 @@ impl Eraser {
         })?;
         if let Some(retiring) = retiring {
             store.scan(RowKind::Receipt, &Key::prefix(RowKind::Receipt), |_, value| {
-                let record: ReceiptRecord = decode("receipt record", value)?;
+                // They are counted here and no more: a damaged one must not keep the old root from being destroyed.
+                let Ok(record) = decode::<ReceiptRecord>("receipt record", value)
+                    .inspect_err(|fault| tracing::error!(%fault, "the record of a receipt cannot be read"))
+                else {
+                    return Ok(());
+                };
                 if record.committed.is_some_and(|committed| committed.leaves_epoch == retiring) {
                     board.resumed(Timestamp::from_millis(record.accepted_at));
                 }

@@ -120,6 +120,11 @@ impl Board {
         Self { asked, state: Mutex::new(state) }
     }
 
+    /// Who watches what the root store is asked.
+    pub(super) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// How things stand.
     pub(super) fn standing(&self) -> Standing {
         let (unanswered, failures) = (self.asked.unanswered(), self.asked.failures());

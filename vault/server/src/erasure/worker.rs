@@ -228,7 +228,7 @@ impl Worker {
     /// Says so once a move to another root store has ended.
     async fn tell_of_the_move(&mut self) {
         let Some(moving) = &self.moving else { return };
-        match moving.is_done().await {
+        match self.eraser.board.asked().answer(moving.is_done()).await {
             Ok(true) => {
                 tracing::info!("the roots have moved, and the old root store is empty: take root.from out");
                 self.eraser.board.arrived();

@@ -24,6 +24,8 @@ use crate::metrics::{CONTENT, Metrics};
 const CONNECTIONS: usize = 16;
 /// How long a reader may take to ask, the first time and again.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection lasts: whoever reads nothing of what it asked for keeps its place no longer.
+const AGE: Duration = Duration::from_secs(600);
 /// How long an answer may take to be sent once the server stops.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -100,7 +102,7 @@ async fn talk(stream: TcpStream, metrics: &Metrics, mut stopped: watch::Receiver
     );
     let failure = tokio::select! {
         served = connection.as_mut() => served.err(),
-        () = stop(&mut stopped) => {
+        () = async { tokio::select! { () = stop(&mut stopped) => {}, () = tokio::time::sleep(AGE) => {} } } => {
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(GOODBYE, connection).await.ok().and_then(Result::err)
         }

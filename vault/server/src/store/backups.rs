@@ -91,7 +91,7 @@ impl Backups {
         // RocksDB does not list a backup whose list of files is damaged, and does not give its number again either.
         let names = fs::read_dir(self.path.join(META)).into_iter().flatten().flatten();
         let numbers = names.filter_map(|name| name.file_name().to_str()?.parse::<u32>().ok());
-        numbers.max().unwrap_or(0) + 1
+        numbers.max().unwrap_or(0).saturating_add(1)
     }
 
     /// Makes a backup of a store that goes on meanwhile. Only files that no earlier backup has are copied.
