@@ -345,6 +345,7 @@ async fn a_backup_whose_list_is_damaged_is_named() {
     house.enroll(&vault, "ben").await;
     back_up(&house, &vault);
     vault.close().await;
+    drop(vault);
     std::fs::write(house.backups().join("meta").join("2"), "").unwrap();
     let backups = Backups::open(&house.backups()).unwrap();
     assert_eq!(backups.list().len(), 1);
