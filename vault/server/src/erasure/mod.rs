@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::{Redraw, SlotRef, TreeId};
-use lethe_domain::{ReceiptId, RequestId, Timestamp};
+use lethe_domain::{Reason, ReceiptId, RequestId, Timestamp};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -161,13 +161,20 @@ impl Eraser {
         Ok(Some(if shredded { ErasureState::Shredded } else { ErasureState::Pending }))
     }
 
+    /// The state of an erasure that was accepted. Its record is gone only with its tenant: what was to be erased is, with
+    /// everything else of it, and nobody is there any more to be told so.
+    fn accepted(&self, tree: TreeId, receipt: ReceiptId) -> Result<ErasureState> {
+        let gone = || Error::NotFound(Reason::TenantNotFound, "there is no such tenant".to_owned());
+        self.state(tree, receipt)?.ok_or_else(gone)
+    }
+
     /// Waits until an erasure is shredded, at most until `limit`, and says where it is then.
     pub async fn wait(&self, tree: TreeId, receipt: ReceiptId, limit: Instant) -> Result<ErasureState> {
         let mut destroyed = self.destroyed.subscribe();
         loop {
             // Marked as seen before the state is read: an epoch that ends in between wakes us again.
             destroyed.borrow_and_update();
-            let state = self.state(tree, receipt)?.unwrap_or(ErasureState::Pending);
+            let state = self.accepted(tree, receipt)?;
             if state == ErasureState::Shredded {
                 return Ok(state);
             }
@@ -236,7 +243,7 @@ pub(crate) async fn wait(
 ) -> Result<ErasureState> {
     match until {
         Some(until) => vault.eraser.wait(tree, receipt, until).await,
-        None => Ok(vault.eraser.state(tree, receipt)?.unwrap_or(ErasureState::Pending)),
+        None => vault.eraser.accepted(tree, receipt),
     }
 }
 
