@@ -87,7 +87,7 @@ impl Matrix {
     }
 
     /// Judges every operation under every fault: so many steps of each, or all. Twice in a row, where a server is recorded
-    /// again for each, half as many, and [`TWICE`] of all.
+    /// again for each, half as many, and `TWICE` of all.
     pub async fn judge(&mut self, steps: Option<usize>) -> Report {
         let mut cases = Vec::new();
         for recording in self.recordings.clone() {

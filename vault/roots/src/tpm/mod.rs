@@ -60,7 +60,7 @@ impl TpmRootStore {
     ///
     /// # Errors
     /// [`lethe_crypto::Error::Permissions`] or [`lethe_crypto::Error::Io`] for the files;
-    /// [`lethe_crypto::Error::RootStore`] with an [`Error`](crate::Error) as its source.
+    /// [`lethe_crypto::Error::RootStore`] with an [`Error`] as its source.
     pub fn open(options: TpmOptions) -> Result<Self> {
         options.check()?;
         let (timeout, min_interval) = (options.timeout, options.min_interval);
