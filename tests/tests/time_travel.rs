@@ -57,14 +57,38 @@ async fn with_roots_on(device: fn() -> Device) {
 /// A vault that deletes rows and calls that erasure: the adversary opens it all, or the other test says nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_erased_is_opened_where_only_rows_are_deleted() {
+    where_only_rows_are_deleted(None).await.write("naive");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_erased_is_opened_where_only_rows_are_deleted_with_roots_on_a_token() {
+    where_only_rows_are_deleted_with_roots_on(Device::token).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_erased_is_opened_where_only_rows_are_deleted_with_roots_on_a_server() {
+    where_only_rows_are_deleted_with_roots_on(Device::server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_erased_is_opened_where_only_rows_are_deleted_with_roots_on_a_tpm() {
+    where_only_rows_are_deleted_with_roots_on(Device::tpm).await;
+}
+
+async fn where_only_rows_are_deleted_with_roots_on(device: fn() -> Device) {
+    if !lethe_roots_testing::skipped() {
+        where_only_rows_are_deleted(Some(device())).await;
+    }
+}
+
+async fn where_only_rows_are_deleted(device: Option<Device>) -> Report {
     let seed: u64 = variable(SEED).unwrap_or_else(fresh_seed);
     println!("{SEED}={seed}");
     let operations = 60;
-    let mut history = History::begin_naively(lethe_failpoints(), seed).await;
+    let mut history = History::begin_naively(device, lethe_failpoints(), seed).await;
     history.live(operations, false).await;
     let report = history.conclude().await;
     println!("{report}");
-    report.write("naive");
     for verdict in &report.verdicts {
         assert!(verdict.erased.is_all() && verdict.erased_entries.is_all(), "{verdict}");
         assert!(verdict.live.is_all() && verdict.live_entries.is_all(), "{verdict}");
@@ -74,6 +98,7 @@ async fn everything_erased_is_opened_where_only_rows_are_deleted() {
     let tenants = report.last().shredded_administration;
     assert!(tenants.is_all() && tenants.all > 0, "a tenant whose rows are deleted is opened, too: {report}");
     everything_happened(&report, operations);
+    report
 }
 
 /// And everything else is, and all of it was put to the test.

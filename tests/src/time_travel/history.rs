@@ -130,10 +130,12 @@ impl History {
         Self { has_failpoints: true, ..history }
     }
 
-    /// The same, but no epoch of it redraws a slot: rows are deleted, and that is called erasure.
-    pub async fn begin_naively(binary: PathBuf, seed: u64) -> Self {
+    /// The same, but no epoch of it redraws a slot: rows are deleted, and that is called erasure. Without a device the
+    /// roots are in a file.
+    pub async fn begin_naively(device: Option<Device>, binary: PathBuf, seed: u64) -> Self {
         let setup = Vault::setup().binary(binary).env(FAILPOINTS, REDRAWS_NOTHING);
-        Self::begin_with(setup, None, Some(REDRAWS_NOTHING), seed).await
+        let setup = device.iter().fold(setup, |setup, device| device.alone(setup));
+        Self::begin_with(setup, device, Some(REDRAWS_NOTHING), seed).await
     }
 
     async fn begin_with(setup: Setup, device: Option<Device>, always: Option<&'static str>, seed: u64) -> Self {

@@ -31,6 +31,7 @@ pub(super) struct Seen {
     pub(super) pages: HashMap<Place, Vec<(u64, Vec<u8>)>>,
     pub(super) sealed: Vec<Sealed>,
     pub(super) entries: Vec<Entry>,
+    /// Of the tenants' logs.
     pub(super) origins: BTreeMap<Tree, String>,
     /// The epoch that each committed erasure leaves, by its receipt.
     pub(super) receipts: HashMap<[u8; 16], u64>,
@@ -54,6 +55,9 @@ impl Seen {
                 let leaves = row.get("committed").map(|committed| committed["leaves_epoch"].as_u64().unwrap());
                 self.receipts.extend(leaves.map(|leaves| (receipt, leaves)));
             }
+            // A founding that was cut short is done again, as another vault: its log may have had another origin. No
+            // entry of it is about a subject.
+            RowKey::LogHead(tree) if tree == VAULT => {}
             RowKey::LogHead(tree) => {
                 let origin = std::str::from_utf8(&value[8..]).expect("an origin is text").to_owned();
                 let known = self.origins.entry(tree).or_insert_with(|| origin.clone());

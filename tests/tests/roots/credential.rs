@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use lethe_roots_testing::secret;
 use lethe_tests::Device;
 
+use crate::moving::moves;
 use crate::stage::Stage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,16 +67,7 @@ async fn a_credential_is_given_changed_and_taken_by_moving() {
     }
     for new in [Device::sealed_files(credential("one", 1)), Device::sealed_files(credential("two", 2)), Device::files()]
     {
-        stage.vault.stop().await;
-        let keys = old.root_keys();
-        stage.vault.reconfigure(|setup| new.coming_from(&old, setup));
-        let moved = stage.vault.run(&["root", "migrate"]);
-        assert_eq!((moved.code, &moved.answer["moved"]), (Some(0), &true.into()), "{moved:?}");
-        old.is_empty(&keys);
-        stage.vault.reconfigure(|setup| new.alone(setup));
-        stage.vault.start().await;
-        stage.erase().await;
-        stage.everything_is_as_it_must_be().await;
+        moves(&mut stage, &old, &new).await;
         old = new;
     }
 }

@@ -45,6 +45,19 @@ async fn a_journey_over_all_kinds_of_stores() {
     }
 }
 
+/// Stops the server, moves its roots by the command, and lets it serve and erase with the new store alone.
+pub(crate) async fn moves(stage: &mut Stage, old: &Device, new: &Device) {
+    stage.vault.stop().await;
+    let keys = old.root_keys();
+    stage.vault.reconfigure(|setup| new.coming_from(old, setup));
+    by_command(stage, old, new);
+    old.is_empty(&keys);
+    stage.vault.reconfigure(|setup| new.alone(setup));
+    stage.vault.start().await;
+    stage.erase().await;
+    stage.everything_is_as_it_must_be().await;
+}
+
 fn by_command(stage: &Stage, old: &Device, new: &Device) {
     // The second time there is nothing left to do.
     let mut epoch = None;
@@ -52,6 +65,7 @@ fn by_command(stage: &Stage, old: &Device, new: &Device) {
         let moved = stage.vault.run(&["root", "migrate"]);
         assert_eq!(moved.code, Some(0), "{moved:?}");
         assert_eq!((&moved.answer["from"], &moved.answer["to"]), (&old.name().into(), &new.name().into()));
+        assert_eq!(moved.answer["moved"], true, "{moved:?}");
         let known = epoch.get_or_insert_with(|| moved.answer["epoch"].clone());
         assert_eq!(*known, moved.answer["epoch"]);
     }

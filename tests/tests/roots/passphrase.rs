@@ -8,6 +8,7 @@ use lethe_tests::Device;
 use lethe_tests::memory::{Memory, Sketches, may_be_seen};
 use lethe_tests::residue::Needles;
 
+use crate::moving::moves;
 use crate::stage::Stage;
 
 const WORDS: &str = "korrekt Pferd Batterie Heftklammer";
@@ -137,16 +138,7 @@ async fn a_passphrase_is_given_changed_and_taken_by_moving() {
         Device::files_with_passphrase(two),
         Device::files(),
     ] {
-        stage.vault.stop().await;
-        let keys = old.root_keys();
-        stage.vault.reconfigure(|setup| new.coming_from(&old, setup));
-        let moved = stage.vault.run(&["root", "migrate"]);
-        assert_eq!((moved.code, &moved.answer["moved"]), (Some(0), &true.into()), "{moved:?}");
-        old.is_empty(&keys);
-        stage.vault.reconfigure(|setup| new.alone(setup));
-        stage.vault.start().await;
-        stage.erase().await;
-        stage.everything_is_as_it_must_be().await;
+        moves(&mut stage, &old, &new).await;
         old = new;
     }
 }
