@@ -49,6 +49,7 @@ async fn metrics_tell_quantities_and_nobodys_name() {
         (r#"lethe_mirrors{state="failing"}"#, 0.0),
         ("lethe_commits_shed_total", 0.0),
         ("lethe_backups", 1.0),
+        ("lethe_backups_damaged", 0.0),
         ("lethe_backup_running", 0.0),
         ("lethe_backup_failed", 0.0),
         ("lethe_connections_limit", 512.0),

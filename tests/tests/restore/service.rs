@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use lethe_proto::v1::{self, BackupState, ErrorReason, MirrorState, Purpose, VerificationState};
-use lethe_tests::{Caller, Faces, Home, PATIENCE, Refused, Vault, request_id};
+use lethe_tests::{Caller, Cli, Faces, Home, PATIENCE, Refused, Vault, request_id};
 use tonic::Code;
 
 /// The events of the vault's log, in order.
@@ -287,6 +287,39 @@ async fn a_verification_finds_what_a_restore_would_stumble_over() {
     assert_eq!((verification.state(), verification.row_count), (VerificationState::Failed, 0));
     assert!(!verification.fault.is_empty());
     assert!(!vault.home().backups().join("scratch").exists());
+}
+
+/// A backup that RocksDB does not list any more is told, and not passed over: who verifies the newest hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_whose_list_is_damaged_is_told() {
+    let vault = Vault::setup().apart().start().await;
+    let operator = vault.operator();
+    for _ in 0..3 {
+        operator.back_up().await.unwrap();
+    }
+    let folder = vault.home().backups();
+    std::fs::write(folder.join("meta").join("3"), "").unwrap();
+    let cli = async |command: &str| Cli::new(["backup", command]).operator(&vault).await.run();
+    let here = |command: &str| Cli::new(["backup", command, "--folder"]).arg(&folder).run();
+    let states = |said: &[serde_json::Value]| said.iter().map(|backup| backup["state"].clone()).collect::<Vec<_>>();
+    for listed in [cli("list").await, here("list")] {
+        assert_eq!((listed.code(), states(&listed.said)), (0, vec!["DONE".into(), "DONE".into(), "DAMAGED".into()]));
+        assert_eq!(listed.said[2]["name"], "backups/3");
+    }
+    for verified in [cli("verify").await, here("verify")] {
+        assert_eq!(verified.code(), 5, "{verified:?}");
+    }
+    let damaged = operator.backup("backups/3").await.unwrap();
+    assert_eq!((damaged.state(), damaged.create_time), (BackupState::Damaged, None), "{damaged:?}");
+    assert_eq!(damaged.verification.unwrap().state(), VerificationState::Failed);
+
+    // It is not among those that are kept, and gives its number to no other.
+    let pruned = operator.prune_backups(1).await.unwrap();
+    assert_eq!((pruned.deleted, pruned.kept), (vec!["backups/1".to_owned()], vec!["backups/2".to_owned()]));
+    assert_eq!(operator.back_up().await.unwrap().name, "backups/4");
+    let names: Vec<_> = operator.backups().await.unwrap().into_iter().map(|backup| backup.name).collect();
+    assert_eq!(names, ["backups/2", "backups/3", "backups/4"]);
+    assert_eq!(cli("verify").await.code(), 0);
 }
 
 /// A server that ends in the middle of a backup leaves the others, and the next one is made.

@@ -37,6 +37,7 @@ pub struct Keeper {
 struct Board {
     /// What the folder had when it was last looked into.
     known: Vec<Backup>,
+    damaged: Vec<Number>,
     at_work: Option<Work>,
     /// The last backup that could not be made, until another is begun.
     failed: Option<(Number, Timestamp, String)>,
@@ -169,19 +170,27 @@ impl Keeper {
 }
 
 impl Board {
-    fn find(&self, number: Number) -> Result<&Backup> {
-        self.known.iter().find(|backup| backup.number == number).ok_or_else(|| not_found(number))
+    /// Whether there is such a backup, whatever is the matter with it.
+    fn has(&self, number: Number) -> bool {
+        self.damaged.contains(&number) || self.known.iter().any(|backup| backup.number == number)
     }
 
     fn reports(&self) -> Vec<Report> {
         let done = self.known.iter().map(|backup| Report {
             number: backup.number,
             state: State::Done { bytes: backup.bytes, files: backup.files },
-            at: Timestamp::from_millis(backup.created_at.saturating_mul(1000)),
+            at: Some(Timestamp::from_millis(backup.created_at.saturating_mul(1000))),
             verification: self.verified.get(&backup.number).cloned(),
         });
-        let mut reports: Vec<_> = done.collect();
-        let other = |number: Number, at: Timestamp, state| Report { number, state, at, verification: None };
+        let damaged = self.damaged.iter().map(|number| Report {
+            number: *number,
+            state: State::Damaged,
+            at: None,
+            verification: self.verified.get(number).cloned(),
+        });
+        let mut reports: Vec<_> = done.chain(damaged).collect();
+        reports.sort_unstable_by_key(|report| report.number);
+        let other = |number: Number, at: Timestamp, state| Report { number, state, at: Some(at), verification: None };
         if let Some((number, at, fault)) = &self.failed {
             reports.push(other(*number, *at, State::Failed(fault.clone())));
         }
@@ -216,7 +225,13 @@ impl Place {
     /// Opens the folder, and notes what it has. Takes as long as the disk takes.
     fn look(self) -> Result<(Self, Backups)> {
         let backups = self.0.open()?;
-        self.0.board.lock().known = backups.list();
+        let (known, damaged) = (backups.list(), backups.damaged());
+        if !damaged.is_empty() {
+            tracing::error!(?damaged, "backups are damaged: nothing can be restored from them");
+        }
+        let mut board = self.0.board.lock();
+        (board.known, board.damaged) = (known, damaged);
+        drop(board);
         Ok((self, backups))
     }
 
@@ -240,7 +255,8 @@ impl Place {
                 board.failed = None;
                 next
             }
-            Task::Verify(number) => board.find(number)?.number,
+            Task::Verify(number) if board.has(number) => number,
+            Task::Verify(number) => return Err(not_found(number)),
             Task::Prune(_) => 0,
         };
         board.at_work = Some(Work { since: Timestamp::now(), at: Some((task, number)) });

@@ -31,8 +31,8 @@ pub struct Report {
     pub number: Number,
     /// How far it has got.
     pub state: State,
-    /// When it was made, or failed; until then, when it was begun.
-    pub at: Timestamp,
+    /// When it was made, or failed; until then, when it was begun. Nobody knows of one that is damaged.
+    pub at: Option<Timestamp>,
     /// Its last verification in this run of the server.
     pub verification: Option<Verification>,
 }
@@ -51,6 +51,8 @@ pub enum State {
     },
     /// It could not be made, and why. The next attempt takes its number.
     Failed(String),
+    /// It was there, and cannot be restored any more.
+    Damaged,
 }
 
 /// A verification of a backup.

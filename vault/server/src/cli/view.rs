@@ -221,6 +221,13 @@ pub(super) fn backup_in_folder(backup: &crate::store::Backup) -> (Value, Card) {
     (json, Card::new(name).maybe("made", time(Some(&made))).row("size", size(bytes, files)))
 }
 
+/// The same of one that cannot be restored any more.
+pub(super) fn damaged_backup_in_folder(number: u32) -> (Value, Card) {
+    let (name, state) = (format!("backups/{number}"), BackupState::Damaged);
+    let json = json!({ "name": name, "state": state.code() });
+    (json, Card::new(name).row("state", state.words()))
+}
+
 pub(super) fn mirror(mirror: &Mirror) -> (Value, Card) {
     let fault = Some(mirror.fault.clone()).filter(|fault| !fault.is_empty());
     let json = json!({

@@ -116,11 +116,15 @@ fn to_backup(report: Report) -> v1::Backup {
         State::Running => (v1::BackupState::Running, 0, 0, String::new()),
         State::Done { bytes, files } => (v1::BackupState::Done, bytes, files, String::new()),
         State::Failed(fault) => (v1::BackupState::Failed, 0, 0, fault),
+        State::Damaged => {
+            let fault = "its list of files cannot be read, or names files that are not there";
+            (v1::BackupState::Damaged, 0, 0, fault.to_owned())
+        }
     };
     v1::Backup {
         name: name_of(report.number),
         state: state.into(),
-        create_time: Some(to_timestamp(report.at)),
+        create_time: report.at.map(to_timestamp),
         size_bytes: convert::sequence(size_bytes),
         file_count: i32::try_from(file_count).unwrap_or(i32::MAX),
         fault,
@@ -160,7 +164,8 @@ mod tests {
 
     #[test]
     fn each_state_has_its_own_fields() {
-        let report = |state, verification| Report { number: 7, state, at: Timestamp::from_millis(1500), verification };
+        let at = Some(Timestamp::from_millis(1500));
+        let report = |state, verification| Report { number: 7, state, at, verification };
         let running = to_backup(report(State::Running, None));
         assert_eq!((running.name.as_str(), running.state()), ("backups/7", v1::BackupState::Running));
         let unsound = Verification { outcome: Soundness::Unsound("torn".into()), at: Timestamp::from_millis(0) };
@@ -169,5 +174,8 @@ mod tests {
         assert_eq!(done.verification.unwrap().fault, "torn");
         let failed = to_backup(report(State::Failed("full".into()), None));
         assert_eq!((failed.state(), failed.fault.as_str()), (v1::BackupState::Failed, "full"));
+        let damaged = to_backup(Report { at: None, ..report(State::Damaged, None) });
+        assert_eq!((damaged.state(), damaged.create_time), (v1::BackupState::Damaged, None));
+        assert!(damaged.fault.contains("list of files"), "{}", damaged.fault);
     }
 }

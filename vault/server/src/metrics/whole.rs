@@ -96,9 +96,11 @@ fn backups(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     let done = || reports.iter().filter(|report| matches!(report.state, State::Done { .. }));
     let is = |wanted: fn(&State) -> bool| reports.iter().any(|report| wanted(&report.state));
     page.count("backups", "Backups, when their folder was last looked into.", done().count())?;
-    if let Some(newest) = done().map(|report| report.at).max() {
+    if let Some(newest) = done().filter_map(|report| report.at).max() {
         page.seconds("backup_newest_age", "Age of the newest of them.", since(newest))?;
     }
+    let damaged = reports.iter().filter(|report| report.state == State::Damaged).count();
+    page.count("backups_damaged", "Backups that cannot be restored any more, then.", damaged)?;
     page.flag("backup_running", "Whether one is being made.", is(|state| *state == State::Running))?;
     page.flag("backup_failed", "Whether the last one could not be made.", is(|state| matches!(state, State::Failed(_))))
 }

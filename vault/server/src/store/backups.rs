@@ -21,6 +21,8 @@ const META: &str = "meta";
 const SHARED: &str = "shared_checksum";
 /// The file that names the vault whose backups a folder has.
 const OWNER: &str = "vault";
+/// What is the matter with a backup that RocksDB does not list.
+const DAMAGED: &str = "is damaged: its files are not those that its list names, or the list cannot be read";
 /// Where backups are restored to be read; no backup.
 const SCRATCH: &str = "scratch";
 
@@ -88,10 +90,14 @@ impl Backups {
 
     /// The number that the next backup gets.
     pub fn next(&self) -> u32 {
-        // RocksDB does not list a backup whose list of files is damaged, and does not give its number again either.
+        // RocksDB does not give the number of a damaged one again either.
+        self.numbers().max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// Of all that there are, whatever is the matter with them.
+    fn numbers(&self) -> impl Iterator<Item = u32> {
         let names = fs::read_dir(self.path.join(META)).into_iter().flatten().flatten();
-        let numbers = names.filter_map(|name| name.file_name().to_str()?.parse::<u32>().ok());
-        numbers.max().unwrap_or(0).saturating_add(1)
+        names.filter_map(|name| name.file_name().to_str()?.parse().ok())
     }
 
     /// Makes a backup of a store that goes on meanwhile. Only files that no earlier backup has are copied.
@@ -113,6 +119,15 @@ impl Backups {
     /// All backups, oldest first.
     pub fn list(&self) -> Vec<Backup> {
         list(&self.engine.lock())
+    }
+
+    /// Numbers of backups that were there and cannot be restored any more, oldest first: RocksDB does not list one whose
+    /// list of files cannot be read, or names files that are not there.
+    pub fn damaged(&self) -> Vec<u32> {
+        let whole: Vec<_> = self.list().into_iter().map(|backup| backup.number).collect();
+        let mut damaged: Vec<_> = self.numbers().filter(|number| !whole.contains(number)).collect();
+        damaged.sort_unstable();
+        damaged
     }
 
     /// Restores a backup into a folder for the time being, by default one beside the backups, and reads every row of it:
@@ -182,10 +197,7 @@ impl Backups {
     pub fn find(&self, number: u32) -> Result<Backup, StoreError> {
         let found = self.list().into_iter().find(|backup| backup.number == number);
         found.ok_or_else(|| match self.path.join(META).join(number.to_string()).exists() {
-            true => {
-                let why = "is damaged: its files are not those that its list names, or the list cannot be read";
-                StoreError::Backup { path: self.path.clone(), number, why, cause: None }
-            }
+            true => StoreError::Backup { path: self.path.clone(), number, why: DAMAGED, cause: None },
             false => StoreError::NoSuchBackup { path: self.path.clone(), number },
         })
     }

@@ -348,7 +348,7 @@ async fn a_backup_whose_list_is_damaged_is_named() {
     drop(vault);
     std::fs::write(house.backups().join("meta").join("2"), "").unwrap();
     let backups = Backups::open(&house.backups()).unwrap();
-    assert_eq!(backups.list().len(), 1);
+    assert_eq!((backups.list().len(), backups.damaged()), (1, vec![2]));
     for fault in [backups.newest().map(drop), backups.verify(2, None, 0).map(drop)] {
         assert!(matches!(fault, Err(StoreError::Backup { number: 2, .. })), "{fault:?}");
     }

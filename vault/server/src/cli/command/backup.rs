@@ -112,7 +112,7 @@ async fn create(context: &Context, no_wait: bool, request_id: Option<String>) ->
     Ok(match backup.state() {
         BackupState::Done => Exit::Done,
         BackupState::Running => Exit::NotNow,
-        BackupState::Failed | BackupState::Unspecified => Exit::Failed,
+        BackupState::Failed | BackupState::Damaged | BackupState::Unspecified => Exit::Failed,
     })
 }
 
@@ -136,8 +136,10 @@ async fn verify(context: &Context, number: Option<u32>) -> Result<Exit, Failure>
             BackupName::new(&number.to_string()).map_err(|error| Failure::usage(error.to_string()))?.to_string()
         }
         None => {
-            let done = all(context, &client).await?.into_iter().rfind(|backup| backup.state() == BackupState::Done);
-            done.ok_or_else(|| Failure::new(Exit::NotFound, "there is no backup"))?.name
+            // One that is damaged too: that it is passed over would be news nobody gets.
+            let is_there = |backup: &Backup| matches!(backup.state(), BackupState::Done | BackupState::Damaged);
+            let newest = all(context, &client).await?.into_iter().rfind(is_there);
+            newest.ok_or_else(|| Failure::new(Exit::NotFound, "there is no backup"))?.name
         }
     };
     let purpose = context.connection.purpose(Purpose::Administration);
@@ -209,12 +211,15 @@ async fn all(context: &Context, client: &Client) -> Result<Vec<Backup>, Failure>
 // ── without one ─────────────────────────────────────────────────────────────────────────────────────────
 
 fn list_folder(out: Output, folder: &Path) -> Result<Exit, Failure> {
-    let backups = open(folder)?.list();
-    if backups.is_empty() {
+    let backups = open(folder)?;
+    let damaged = backups.damaged().into_iter().map(|number| (number, view::damaged_backup_in_folder(number)));
+    let whole = backups.list().into_iter().map(|backup| (backup.number, view::backup_in_folder(&backup)));
+    let mut all: Vec<_> = whole.chain(damaged).collect();
+    all.sort_unstable_by_key(|(number, _)| *number);
+    if all.is_empty() {
         remark(&format!("{} has no backup", folder.display()));
     }
-    for backup in backups {
-        let (json, card) = view::backup_in_folder(&backup);
+    for (_, (json, card)) in all {
         out.result(&json, &card)?;
     }
     Ok(Exit::Done)
