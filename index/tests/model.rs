@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use common::{around, at, combine, gallery, rng, unit};
 use lethe_index::Error;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -89,14 +90,18 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4))]
-
-    /// Two segments: removals from the full one make room there.
-    #[test]
-    fn a_gallery_of_segments_is_a_map(steps in steps(), centred: bool, seed: u64) {
+/// Two segments: removals from the full one make room there. A case takes some hundred times as long as others do, so there
+/// are fewer, in a soak too.
+#[test]
+fn a_gallery_of_segments_is_a_map() {
+    let usual = ProptestConfig::default();
+    let mut runner = TestRunner::new(ProptestConfig { cases: usual.cases / 64, ..usual });
+    let all = (steps(), any::<bool>(), any::<u64>());
+    let ran = runner.run(&all, |(steps, centred, seed)| {
         run(&steps, 4096, centred, 4500, seed);
-    }
+        Ok(())
+    });
+    ran.unwrap();
 }
 
 #[test]

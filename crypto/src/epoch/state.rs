@@ -21,8 +21,9 @@ pub struct EpochState {
     pub incarnation: Incarnation,
     /// An incarnation that was about to claim it, and may have.
     pub claiming: Option<Incarnation>,
-    /// What a root store that the vault is, or was once, to move to was last claimed for: a disguised incarnation.
-    pub target: Option<Incarnation>,
+    /// What a root store that the vault is, or was once, to move to may be claimed for: what it was last seen to be, and
+    /// what was announced since. Disguised incarnations, at most [`EpochState::MAX_TARGETS`].
+    pub targets: Vec<Incarnation>,
     /// The committed epoch; `None` only while the vault is being founded, before any key was used.
     pub current: Option<Epoch>,
     /// The epoch before, as long as its root must still be destroyed.
@@ -71,30 +72,35 @@ pub struct Retiring {
 }
 
 impl EpochState {
+    /// Whoever announces another for the target has seen what it is claimed for.
+    pub const MAX_TARGETS: usize = 2;
+
     /// The incarnations that the vault knows for its own: a store that is claimed for another was claimed since.
     #[must_use]
     pub fn known(&self) -> Vec<Incarnation> {
-        [Some(self.incarnation), self.claiming, self.target].into_iter().flatten().collect()
+        [self.incarnation].into_iter().chain(self.claiming).chain(self.targets.iter().copied()).collect()
     }
 
     /// The bytes to keep.
     ///
-    /// version ‖ vault 16 ‖ incarnation 16 ‖ claiming? ‖ target? ‖ current? ‖ retiring?, where each `?` is a byte 0,
-    /// or 1 and the value: claiming 16; target 16; current = number u64 ‖ root 16 ‖ length u32 ‖ wrapped key; retiring =
-    /// number u64 ‖ root 16 ‖ count u32 ‖ page addresses of 30 ‖ count u32 ‖ tree ids of 12. Big-endian.
+    /// version ‖ vault 16 ‖ incarnation 16 ‖ claiming? ‖ targets ‖ current? ‖ retiring?, where each `?` is a byte 0,
+    /// or 1 and the value: claiming 16; current = number u64 ‖ root 16 ‖ length u32 ‖ wrapped key; retiring = number u64 ‖
+    /// root 16 ‖ count u32 ‖ page addresses of 30 ‖ count u32 ‖ tree ids of 12; and targets are a count u8 ‖ 16 each.
+    /// Big-endian.
     ///
     /// # Errors
-    /// [`Error::Exhausted`] if there are more than 2^32 pages to drop.
+    /// [`Error::Exhausted`] if there are more than 2^32 pages to drop, or more targets than there may be.
     pub fn encode(&self) -> Result<Vec<u8>> {
         let mut out = vec![VERSION];
         out.extend_from_slice(self.vault.as_bytes());
         out.extend_from_slice(self.incarnation.as_bytes());
-        for incarnation in [&self.claiming, &self.target] {
-            put_option(&mut out, incarnation.as_ref(), |out, incarnation| {
-                out.extend_from_slice(incarnation.as_bytes());
-                Ok(())
-            })?;
-        }
+        put_option(&mut out, self.claiming.as_ref(), |out, incarnation| {
+            out.extend_from_slice(incarnation.as_bytes());
+            Ok(())
+        })?;
+        let count = Some(self.targets.len()).filter(|count| *count <= Self::MAX_TARGETS);
+        out.push(count.ok_or(Error::Exhausted("targets of one move"))? as u8);
+        self.targets.iter().for_each(|target| out.extend_from_slice(target.as_bytes()));
         put_option(&mut out, self.current.as_ref(), |out, epoch| {
             out.extend_from_slice(&epoch.number.to_be_bytes());
             out.extend_from_slice(epoch.root.as_bytes());
@@ -127,7 +133,7 @@ impl EpochState {
             vault: VaultId::from_bytes(reader.array()?),
             incarnation: get_incarnation(&mut reader, false)?,
             claiming: get_option(&mut reader, |reader| get_incarnation(reader, false))?,
-            target: get_option(&mut reader, |reader| get_incarnation(reader, true))?,
+            targets: get_targets(&mut reader)?,
             current: get_option(&mut reader, |reader| {
                 let (number, root) = (reader.u64()?, RootId::from_bytes(reader.array()?));
                 let length = reader.u32()? as usize;
@@ -185,6 +191,18 @@ fn get_incarnation(reader: &mut Reader<'_>, disguised: bool) -> Result<Incarnati
     Err(reader.corrupt("an incarnation that no vault has in place of one, or the other way round"))
 }
 
+fn get_targets(reader: &mut Reader<'_>) -> Result<Vec<Incarnation>> {
+    let count = usize::from(reader.u8()?);
+    if count > EpochState::MAX_TARGETS {
+        return Err(reader.corrupt("too many targets"));
+    }
+    let targets: Vec<_> = (0..count).map(|_| get_incarnation(reader, true)).collect::<Result<_>>()?;
+    if targets.iter().skip(1).any(|target| Some(target) == targets.first()) {
+        return Err(reader.corrupt("the same target twice"));
+    }
+    Ok(targets)
+}
+
 /// A list of fixed-length items; a count beyond the bytes that follow allocates nothing.
 fn get_list<'a, T>(
     reader: &mut Reader<'a>,
@@ -219,7 +237,7 @@ mod tests {
             vault: VaultId::from_bytes([1; 16]),
             incarnation: Incarnation::from_bytes([2; 16]),
             claiming: Some(Incarnation::from_bytes([3; 16])),
-            target: Some(Incarnation::from_bytes([0x83; 16])),
+            targets: vec![Incarnation::from_bytes([0x83; 16]), Incarnation::from_bytes([0x87; 16])],
             current: Some(Epoch { number: 8, root: RootId::from_bytes([4; 16]), wrapped: vec![5; 93] }),
             retiring: Some(Retiring {
                 number: 7,
@@ -232,12 +250,12 @@ mod tests {
 
     #[test]
     fn round_trips_in_every_stage() {
-        for claims in 0..4 {
+        for (claims, targets) in [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)] {
             for current in [true, false] {
                 for retiring in [true, false] {
                     let mut state = state();
-                    state.claiming = state.claiming.filter(|_| claims & 1 != 0);
-                    state.target = state.target.filter(|_| claims & 2 != 0);
+                    state.claiming = state.claiming.filter(|_| claims != 0);
+                    state.targets.truncate(targets);
                     state.current = state.current.filter(|_| current);
                     state.retiring = state.retiring.filter(|_| retiring);
                     let decoded = EpochState::decode(&state.encode().unwrap());
@@ -255,11 +273,14 @@ mod tests {
     #[test]
     fn the_encoding_is_fixed() {
         let optional = |there: bool, hex: String| if there { format!("01{hex}") } else { "00".to_owned() };
-        let expected = |claims: bool, current: bool, retiring: bool| {
+        let expected = |claims: bool, targets: usize, current: bool, retiring: bool| {
             [
                 format!("01{}{}", "01".repeat(16), "02".repeat(16)),
                 optional(claims, "03".repeat(16)),
-                optional(claims, "83".repeat(16)),
+                format!(
+                    "{targets:02x}{}",
+                    ["83", "87"][..targets].iter().map(|byte| byte.repeat(16)).collect::<String>()
+                ),
                 optional(current, format!("0000000000000008{}0000005d{}", "04".repeat(16), "05".repeat(93))),
                 optional(
                     retiring,
@@ -278,15 +299,20 @@ mod tests {
             ]
             .concat()
         };
-        for (claims, current, retiring) in
-            [(true, true, true), (false, true, true), (true, true, false), (false, true, false), (true, false, false)]
-        {
+        for (claims, targets, current, retiring) in [
+            (true, 2, true, true),
+            (true, 1, true, true),
+            (false, 0, true, true),
+            (true, 1, true, false),
+            (false, 0, true, false),
+            (true, 2, false, false),
+        ] {
             let mut state = state();
             state.claiming = state.claiming.filter(|_| claims);
-            state.target = state.target.filter(|_| claims);
+            state.targets.truncate(targets);
             state.current = state.current.filter(|_| current);
             state.retiring = state.retiring.filter(|_| retiring);
-            let expected = expected(claims, current, retiring);
+            let expected = expected(claims, targets, current, retiring);
             assert_eq!(hex::encode(state.encode().unwrap()), expected);
             assert_eq!(EpochState::decode(&hex::decode(expected).unwrap()).unwrap(), state);
         }
@@ -307,13 +333,17 @@ mod tests {
         gap.retiring.as_mut().unwrap().number = 6;
         let mut same = state();
         same.retiring.as_mut().unwrap().root = RootId::from_bytes([4; 16]);
-        let (mut own, mut announced, mut target) = (state(), state(), state());
+        let (mut own, mut announced, mut target, mut twice) = (state(), state(), state(), state());
         own.incarnation = Incarnation::from_bytes([0x82; 16]);
         announced.claiming = Some(Incarnation::from_bytes([0x82; 16]));
-        target.target = Some(Incarnation::from_bytes([2; 16]));
-        for state in [gap, same, own, announced, target] {
+        target.targets[1] = Incarnation::from_bytes([2; 16]);
+        twice.targets[1] = twice.targets[0];
+        for state in [gap, same, own, announced, target, twice] {
             assert!(EpochState::decode(&state.encode().unwrap()).is_err());
         }
+        let mut many = state();
+        many.targets.push(Incarnation::from_bytes([0x88; 16]));
+        assert!(many.encode().is_err());
     }
 
     proptest! {

@@ -277,7 +277,7 @@ async fn begin<J: Journal>(journal: &J, roots: &dyn RootStore) -> Result<EpochSt
         return Err(Error::ForeignVault);
     }
     let (vault, incarnation) = (VaultId::random()?, Incarnation::random()?);
-    let state = EpochState { vault, incarnation, claiming: None, target: None, current: None, retiring: None };
+    let state = EpochState { vault, incarnation, claiming: None, targets: Vec::new(), current: None, retiring: None };
     journal.save(&state).await.map_err(journal_error("founding"))?;
     fail_point!("epoch-founding");
     Ok(state)
@@ -353,14 +353,20 @@ async fn claim<J: Journal>(
     let next = Incarnation::random()?;
     state.incarnation = held;
     state.claiming = Some(next);
-    state.target = target(roots).await?.filter(ours).or(state.target);
+    // Whether it will be claimed for this is known only where it is seen again. Until then it may be with the old store
+    // alone that the vault is opened, and claimed for others.
+    if let Some(seen) = target(roots).await?.filter(ours) {
+        state.targets = vec![seen, next.disguised()];
+    }
     journal.save(state).await.map_err(journal_error("claiming in"))?;
     fail_point!("epoch-claiming");
     roots.claim(state.vault, known, next).await?;
     fail_point!("epoch-claimed");
     state.incarnation = next;
     state.claiming = None;
-    state.target = target(roots).await?.or(state.target);
+    if let Some(seen) = target(roots).await? {
+        state.targets = vec![seen];
+    }
     journal.save(state).await.map_err(journal_error("claiming in"))
 }
 

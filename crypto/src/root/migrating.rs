@@ -20,8 +20,8 @@
 //!
 //! * claimed for an incarnation that is not disguised, it is where the vault lives: [`Error::Superseded`], whoever
 //!   takes over;
-//! * claimed for a disguised one, that must be one that the vault knows, for it remembers what it claimed there last
-//!   ([`EpochState::target`](crate::epoch::EpochState)): otherwise [`Error::Fenced`];
+//! * claimed for a disguised one, that must be one that the vault knows, for it remembers what it may have claimed there
+//!   last ([`EpochState::targets`](crate::epoch::EpochState)): otherwise [`Error::Fenced`];
 //! * not claimed at all, whose roots they are nobody knows: [`Error::Unclaimed`].
 //!
 //! Without roots there is nothing to lose in it, so it may be claimed over: a vault moves back to where it was, or

@@ -175,11 +175,11 @@ pub(super) fn epoch_state(row: &[u8]) -> Option<Wrapped> {
     assert_eq!(rest.byte(), 1, "version of the epoch state");
     let vault = rest.array();
     rest.skip(16);
-    // claiming, target
-    for _ in 0..2 {
-        if rest.flag() {
-            rest.skip(16);
-        }
+    // claiming, targets
+    for most in [1, 2] {
+        let count = rest.byte();
+        assert!(count <= most, "more incarnations than there may be");
+        rest.skip(16 * usize::from(count));
     }
     let wrapped = rest.flag().then(|| {
         let (epoch, root, length) = (rest.long(), rest.array(), rest.int());
