@@ -277,7 +277,9 @@ async fn begin<J: Journal>(journal: &J, roots: &dyn RootStore) -> Result<EpochSt
         return Err(Error::ForeignVault);
     }
     let (vault, incarnation) = (VaultId::random()?, Incarnation::random()?);
-    let state = EpochState { vault, incarnation, claiming: None, targets: Vec::new(), current: None, retiring: None };
+    // Who founds on two stores may be cut short, and go on with one.
+    let targets = vec![incarnation.disguised()];
+    let state = EpochState { vault, incarnation, claiming: None, targets, current: None, retiring: None };
     journal.save(&state).await.map_err(journal_error("founding"))?;
     fail_point!("epoch-founding");
     Ok(state)
@@ -351,12 +353,14 @@ async fn claim<J: Journal>(
         return Err(Error::Fenced);
     }
     let next = Incarnation::random()?;
+    let in_vain = state.claiming.replace(next).filter(|announced| *announced != held);
     state.incarnation = held;
-    state.claiming = Some(next);
-    // Whether it will be claimed for this is known only where it is seen again. Until then it may be with the old store
-    // alone that the vault is opened, and claimed for others.
-    if let Some(seen) = target(roots).await?.filter(ours) {
-        state.targets = vec![seen, next.disguised()];
+    match target(roots).await?.filter(ours) {
+        // Which of the two it is claimed for in the end is known only when it is seen again. Until then the vault may be
+        // opened with the old store alone, and claim that for others.
+        Some(seen) => state.targets = vec![seen, next.disguised()],
+        // The old store is claimed first: what was announced and is not there, the other does not have either.
+        None => state.targets.retain(|known| in_vain.map(Incarnation::disguised) != Some(*known)),
     }
     journal.save(state).await.map_err(journal_error("claiming in"))?;
     fail_point!("epoch-claiming");
@@ -364,8 +368,8 @@ async fn claim<J: Journal>(
     fail_point!("epoch-claimed");
     state.incarnation = next;
     state.claiming = None;
-    if let Some(seen) = target(roots).await? {
-        state.targets = vec![seen];
+    if target(roots).await? == Some(next.disguised()) {
+        state.targets = vec![next.disguised()];
     }
     journal.save(state).await.map_err(journal_error("claiming in"))
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::world::*;
 use crate::error::{Error, Result};
-use crate::root::{MigratingRootStore, RootStore};
+use crate::root::{Claim, MigratingRootStore, RootStore};
 
 /// A vault that lives in `old`, has erased its first subject, and may move to `new`.
 struct Move {
@@ -301,6 +301,55 @@ fn a_new_store_of_another_vault_is_refused_and_costs_nothing() {
         assert_eq!(moving.old.store.claimed().await.unwrap(), before);
         assert_eq!(moving.new.store.epochs().await.unwrap(), theirs);
         moving.erase(How::Old, ERASURES[1]).await.unwrap();
+    });
+}
+
+/// A founding that is cut short on two stores, goes on with the old one, and then moves.
+#[test]
+fn a_founding_on_two_stores_that_is_cut_short() {
+    wait(async {
+        for fuse in 0..40 {
+            let mut moving = Move { old: World::new(), new: World::new(), values: Values::default() };
+            moving.old.disk.fuse.set(Some(fuse));
+            let _ = moving.erase(How::Both, ERASURES[0]).await;
+            moving.old.disk.fuse.set(None);
+            // Where it had arrived already, it is not in the old one any more.
+            drop(moving.configured(How::Old).open().await);
+            moving.erase(How::Both, ERASURES[0]).await.unwrap();
+            moving.erase(How::Both, ERASURES[1]).await.unwrap();
+            moving.end().await;
+        }
+    });
+}
+
+/// A copy of an instant between announcing a claim and making it goes on with its old store alone, and then with both. What
+/// the original did meanwhile in the new one is not its own.
+#[test]
+fn a_copy_from_between_announcing_and_claiming_is_fenced_out() {
+    wait(async {
+        let (steps, mut copies) = (steps().await, 0);
+        for fuse in 0..steps {
+            let mut moving = Move::begin().await;
+            for fuse in [steps * 2 / 3, fuse] {
+                moving.old.disk.fuse.set(Some(fuse));
+                let _ = moving.erase(How::Both, ERASURES[1]).await;
+                moving.old.disk.fuse.set(None);
+            }
+            let state = moving.old.disk.state().unwrap();
+            let held = moving.old.store.claimed().await.unwrap().unwrap().incarnation;
+            let Some(next) = state.claiming.filter(|next| *next != held && state.targets.len() == 2) else { continue };
+            copies += 1;
+            let mut copy = moving.old.copy();
+            let stores = MigratingRootStore::new(Arc::clone(&moving.old.store), Arc::clone(&moving.new.store));
+            stores.claim(state.vault, &state.known(), next).await.unwrap();
+            let root = stores.create(&Claim { vault: state.vault, incarnation: next }).await.unwrap();
+
+            drop(copy.open().await.unwrap());
+            copy.target = Some(Arc::clone(&moving.new.store));
+            assert!(matches!(copy.open().await.err(), Some(Error::Fenced)));
+            assert!(moving.new.store.epochs().await.unwrap().contains(&root));
+        }
+        assert!(copies > 0, "no crash came in between");
     });
 }
 
