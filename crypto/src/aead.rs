@@ -126,12 +126,10 @@ impl RecordKey {
         out.extend_from_slice(&nonce);
         let start = out.len();
         out.extend_from_slice(plaintext);
-        let tag = self
-            .cipher()
-            .encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut out[start..]).into())
-            .map_err(|_| Error::TooLong)?;
-        out.extend_from_slice(&tag);
-        kdf::wipe_stack();
+        let sealed = kdf::wiping_stack(|| {
+            self.cipher().encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut out[start..]).into())
+        });
+        out.extend_from_slice(&sealed.map_err(|_| Error::TooLong)?);
         Ok(())
     }
 
@@ -147,13 +145,10 @@ impl RecordKey {
             return Err(Error::NotAuthentic);
         }
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
-        let opened = self.cipher().decrypt_inout_detached(
-            &Nonce::from(*nonce),
-            aad,
-            plaintext.as_mut_slice().into(),
-            &Tag::from(*tag),
-        );
-        kdf::wipe_stack();
+        let opened = kdf::wiping_stack(|| {
+            let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
+            self.cipher().decrypt_inout_detached(&nonce, aad, plaintext.as_mut_slice().into(), &tag)
+        });
         opened.map_err(|_| Error::NotAuthentic)?;
         Ok(plaintext)
     }

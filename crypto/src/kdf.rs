@@ -71,8 +71,7 @@ const MAX_PARTS: usize = 7;
 /// If `out` is longer than [`MAX_OUTPUT`], or `info` has more than seven parts; both are written into
 /// this crate's code, never read from outside.
 pub(crate) fn expand(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    expand_in_row(key, label, info, out);
-    wipe_stack();
+    wiping_stack(|| expand_in_row(key, label, info, out));
 }
 
 /// As [`expand`], for callers that derive many keys in a row and call [`wipe_stack`] after the last.
@@ -86,27 +85,28 @@ pub(crate) fn expand_in_row(key: &[u8; 32], label: Label, info: &[&[u8]], out: &
 /// # Panics
 /// As [`expand`].
 pub(crate) fn derive(keys: &[&[u8; 32]], salt: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    let mut extract = hkdf::HkdfExtract::<Sha256>::new(Some(salt));
-    for key in keys {
-        extract.input_ikm(key.as_slice());
-    }
-    let (mut prk, hkdf) = extract.finalize();
-    prk.as_mut_slice().zeroize();
-    expand_with(&hkdf, label, info, out);
-    wipe_stack();
+    wiping_stack(|| {
+        let mut extract = hkdf::HkdfExtract::<Sha256>::new(Some(salt));
+        for key in keys {
+            extract.input_ikm(key.as_slice());
+        }
+        let (mut prk, hkdf) = extract.finalize();
+        prk.as_mut_slice().zeroize();
+        expand_with(&hkdf, label, info, out);
+    });
 }
 
 /// HMAC-SHA256 over the parts of a message.
 #[allow(dead_code, reason = "the log's pseudonyms are made with it")]
 pub(crate) fn mac(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
-    #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
-    for part in message {
-        mac.update(part);
-    }
-    let tag = mac.finalize().into_bytes().into();
-    wipe_stack();
-    tag
+    wiping_stack(|| {
+        #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
+        for part in message {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    })
 }
 
 #[allow(clippy::expect_used, reason = "32 bytes are what the hash gives, the least that is allowed")]
@@ -131,8 +131,22 @@ pub(crate) fn wipe_stack() {
     std::hint::black_box(&mut [0u8; WIPED_STACK]);
 }
 
-/// Twice as deep as any call into a cipher or hash crate was seen to go, with optimisation on, bytes.
-const WIPED_STACK: usize = 8192;
+/// Does what handles keys in a frame of its own, and wipes that with all that was called from it. What the compiler puts into
+/// the caller's frame, [`wipe_stack`] does not reach: round keys, say, on their way into a box.
+pub(crate) fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
+    let done = apart(work);
+    wipe_stack();
+    done
+}
+
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// Twice as deep as any call into a cipher or hash crate was seen to go, bytes: with optimisation on, and a cipher that works on
+/// as many blocks at once as a processor with VAES lets it.
+const WIPED_STACK: usize = 24 << 10;
 
 #[cfg(test)]
 mod tests;

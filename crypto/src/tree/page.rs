@@ -42,10 +42,11 @@ impl Page {
     /// The page as it is before it is first written: every key derived from the page's.
     pub(crate) fn derived(key: &PageKey, place: Place) -> Self {
         let mut keys = vec![[0; 32]; place.entries()].into_boxed_slice();
-        for (digit, entry) in keys.iter_mut().enumerate() {
-            derive_entry(key, place, digit, entry);
-        }
-        kdf::wipe_stack();
+        kdf::wiping_stack(|| {
+            for (digit, entry) in keys.iter_mut().enumerate() {
+                derive_entry(key, place, digit, entry);
+            }
+        });
         Self { draws: vec![Draw::default(); keys.len()].into_boxed_slice(), keys }
     }
 

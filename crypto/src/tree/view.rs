@@ -129,14 +129,15 @@ impl View {
     /// [`Error::TreeErased`] if the tenant was erased; [`Error::VaultSlot`]; [`Error::Corrupt`],
     /// [`Error::Pages`].
     pub fn slot_key(&self, pages: &dyn PageSource, tree: TreeId, slot: u64) -> Result<Slot> {
-        let leaf = self.leaf(pages, tree, slot)?;
-        let digit = leaf.place.digit(slot);
-        let key = match &leaf.page {
-            Some(page) => page.slot_key(digit),
-            None => derived_slot_key(&leaf.key, leaf.place, digit),
-        };
-        kdf::wipe_stack();
-        Ok(Slot { key, generation: leaf.draw(digit).generation })
+        kdf::wiping_stack(|| {
+            let leaf = self.leaf(pages, tree, slot)?;
+            let digit = leaf.place.digit(slot);
+            let key = match &leaf.page {
+                Some(page) => page.slot_key(digit),
+                None => derived_slot_key(&leaf.key, leaf.place, digit),
+            };
+            Ok(Slot { key, generation: leaf.draw(digit).generation })
+        })
     }
 
     /// The key of a slot as a record names it, or `None` if it was erased since, by itself or with its
@@ -166,9 +167,10 @@ impl View {
         if tree == TreeId::VAULT {
             return Ok(self.vault_draw(pages, slot)?.generation);
         }
-        let leaf = self.leaf(pages, tree, slot)?;
-        kdf::wipe_stack();
-        Ok(leaf.draw(leaf.place.digit(slot)).generation)
+        kdf::wiping_stack(|| {
+            let leaf = self.leaf(pages, tree, slot)?;
+            Ok(leaf.draw(leaf.place.digit(slot)).generation)
+        })
     }
 
     /// Reads and authenticates, from `pages` and not from the cache, the vault tree's head page and every
@@ -286,10 +288,11 @@ impl View {
         if let Some(root) = self.0.roots.read().get(&slot) {
             return Ok(Arc::clone(root));
         }
-        let leaf = self.descend(pages, self.head(pages, TreeId::VAULT)?, slot)?;
-        let digit = leaf.place.digit(slot);
-        let root = Arc::new(Root { key: leaf.entry_key(digit), draw: leaf.draw(digit) });
-        kdf::wipe_stack();
+        let root = kdf::wiping_stack(|| {
+            let leaf = self.descend(pages, self.head(pages, TreeId::VAULT)?, slot)?;
+            let digit = leaf.place.digit(slot);
+            Ok::<_, Error>(Arc::new(Root { key: leaf.entry_key(digit), draw: leaf.draw(digit) }))
+        })?;
         self.0.roots.write().insert(slot, Arc::clone(&root));
         Ok(root)
     }
