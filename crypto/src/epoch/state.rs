@@ -21,8 +21,9 @@ pub struct EpochState {
     pub incarnation: Incarnation,
     /// An incarnation that was about to claim it, and may have.
     pub claiming: Option<Incarnation>,
-    /// What the root store that the vault is to move to, or was last, may be claimed for: what it was seen to be, and what
-    /// was announced since. With the incarnation and the one it is claiming, disguised, that is all. Disguised incarnations, at most [`EpochState::MAX_TARGETS`].
+    /// What the root store that the vault is to move to, or was last, may be claimed for, beside the incarnation and the one
+    /// that is being claimed, disguised: what it was seen to be, and what was announced since. Disguised incarnations, at
+    /// most [`EpochState::MAX_TARGETS`].
     pub targets: Vec<Incarnation>,
     /// The committed epoch; `None` only while the vault is being founded, before any key was used.
     pub current: Option<Epoch>,

@@ -209,6 +209,10 @@ impl View {
     /// whoever wants to know what is damaged, and what is there that nothing leads to.
     #[must_use]
     pub fn survey(&self, pages: &dyn PageSource) -> Survey {
+        kdf::wiping_stack(|| self.look_for_pages(pages))
+    }
+
+    fn look_for_pages(&self, pages: &dyn PageSource) -> Survey {
         let mut survey = Survey::default();
         let mut open = Vec::new();
         if self.0.epoch != 0 {
@@ -238,7 +242,6 @@ impl View {
                 }
             }
         }
-        kdf::wipe_stack();
         survey
     }
 

@@ -5,7 +5,7 @@
 //!
 //! ```compile_fail
 //! use lethe_policy::{Authorized, operation::Search};
-//! let forged: Authorized<Search> = Authorized { grant: todo!(), operation: std::marker::PhantomData };
+//! let forged: Authorized<Search> = Authorized { grant: unreachable!(), operation: std::marker::PhantomData };
 //! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]

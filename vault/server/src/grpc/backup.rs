@@ -12,7 +12,7 @@ use super::{Node, names, page};
 use crate::backup::{self, Number, Report, Soundness, State, Verification};
 use crate::error::Result;
 use crate::mirrors;
-use crate::store::{MirrorStanding, MirrorState};
+use crate::store::{DAMAGED, MirrorStanding, MirrorState};
 
 #[async_trait]
 impl BackupService for Node {
@@ -116,10 +116,7 @@ fn to_backup(report: Report) -> v1::Backup {
         State::Running => (v1::BackupState::Running, 0, 0, String::new()),
         State::Done { bytes, files } => (v1::BackupState::Done, bytes, files, String::new()),
         State::Failed(fault) => (v1::BackupState::Failed, 0, 0, fault),
-        State::Damaged => {
-            let fault = "its list of files cannot be read, or names files that are not there";
-            (v1::BackupState::Damaged, 0, 0, fault.to_owned())
-        }
+        State::Damaged => (v1::BackupState::Damaged, 0, 0, DAMAGED.to_owned()),
     };
     v1::Backup {
         name: name_of(report.number),
@@ -176,6 +173,6 @@ mod tests {
         assert_eq!((failed.state(), failed.fault.as_str()), (v1::BackupState::Failed, "full"));
         let damaged = to_backup(Report { at: None, ..report(State::Damaged, None) });
         assert_eq!((damaged.state(), damaged.create_time), (v1::BackupState::Damaged, None));
-        assert!(damaged.fault.contains("list of files"), "{}", damaged.fault);
+        assert!(damaged.fault.contains("is damaged"), "{}", damaged.fault);
     }
 }

@@ -22,7 +22,7 @@ const SHARED: &str = "shared_checksum";
 /// The file that names the vault whose backups a folder has.
 const OWNER: &str = "vault";
 /// What is the matter with a backup that RocksDB does not list.
-const DAMAGED: &str = "is damaged: its files are not those that its list names, or the list cannot be read";
+pub const DAMAGED: &str = "is damaged: its files are not those that its list names, or the list cannot be read";
 /// Where backups are restored to be read; no backup.
 const SCRATCH: &str = "scratch";
 

@@ -18,7 +18,7 @@ mod logs;
 mod mirror;
 mod restore;
 
-pub use backups::{Backup, Backups};
+pub use backups::{Backup, Backups, DAMAGED};
 pub use book::LogEnd;
 pub use change::{Change, Committed, Durability, Row};
 pub(crate) use commit::EndWithPanic;
