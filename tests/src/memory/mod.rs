@@ -125,8 +125,8 @@ impl Memory {
                 at += (if last { bytes.len() } else { bytes.len() - OVERLAP }) as u64;
             }
         }
-        // Far less than a server has means that it was not looked at.
-        assert!(found.bytes > 4 << 20, "only {} bytes of memory were seen", found.bytes);
+        // A server whose people are gone has some MiB that are not zero; far less means that it was not looked at.
+        assert!(found.bytes > 1 << 20, "only {} bytes of memory were seen", found.bytes);
         found
     }
 }

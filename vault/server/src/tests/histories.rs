@@ -12,7 +12,7 @@ use lethe_domain::{ModelId, Purpose, RequestId, Role, Roles, SubjectId, TenantId
 use lethe_policy::operation::{CreateCredential, EraseSubject, GetTenant, RevokeCredential};
 use tokio::time::Instant;
 
-use super::{Open, PATIENCE, config};
+use super::{Open, PATIENCE, config, copy};
 use crate::access::ApiKey;
 use crate::audit::{SignedCheckpoint, checkpoint};
 use crate::config::Config;
@@ -166,14 +166,6 @@ fn settings(folder: &Path, mirrors: &[&str]) -> Config {
     config.root.replicas = vec![folder.join("roots")];
     config.mirror.paths = Some(mirrors.iter().map(|mirror| folder.join(mirror)).collect());
     config
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for file in std::fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
-    }
 }
 
 /// Every row of a database that is open elsewhere, or nowhere.

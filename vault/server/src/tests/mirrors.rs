@@ -7,7 +7,7 @@ use lethe_domain::{Purpose, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::EraseSubject;
 use tokio::time::Instant;
 
-use super::{Open, PATIENCE, config};
+use super::{Open, PATIENCE, config, copy};
 use crate::erasure::{Erasure, ErasureState};
 use crate::opening::{self, OpenError};
 use crate::store::{Key, RowKind, Store, StoreError, StoreOptions};
@@ -24,14 +24,6 @@ fn rows(folder: &Path, kind: RowKind) -> Vec<(Key, Vec<u8>)> {
     });
     scanned.unwrap();
     rows
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for file in std::fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
-    }
 }
 
 /// A vault in which people have come and gone.

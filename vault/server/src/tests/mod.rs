@@ -169,6 +169,20 @@ async fn open(folder: &std::path::Path) -> Arc<Vault> {
     opening::open(&config(folder)).await.unwrap().vault
 }
 
+/// A copy of a database's folder, which may be at work: what it drops between the listing and the copy, it does not need.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        match std::fs::copy(file.path(), to.join(file.file_name())) {
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {}
+            copied => {
+                copied.unwrap();
+            }
+        }
+    }
+}
+
 fn config(folder: &std::path::Path) -> Config {
     // Patient: a disk may take seconds to sync, and a test is not to fail for it.
     let limits = Limits { deadline_ms: 600_000, ..Limits::default() };

@@ -9,7 +9,7 @@ use lethe_crypto::tree::TreeId;
 use lethe_domain::{ModelId, Purpose, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::EraseSubject;
 
-use super::{Open, config, soon};
+use super::{Open, config, copy, soon};
 use crate::audit::{SignedCheckpoint, checkpoint};
 use crate::erasure::ErasureState;
 use crate::opening::{self, OpenError};
@@ -363,12 +363,4 @@ async fn a_backup_whose_list_is_damaged_is_named() {
 
 fn back_up(house: &House, vault: &Vault) {
     Backups::own(&house.backups(), &vault.id, false).unwrap().create(&vault.store, 0).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for file in std::fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
-    }
 }
