@@ -180,6 +180,10 @@ impl View {
     /// # Errors
     /// [`Error::Corrupt`] if a page is missing or does not open; [`Error::Pages`].
     pub fn authenticate(&self, pages: &dyn PageSource) -> Result<usize> {
+        kdf::wiping_stack(|| self.authenticate_pages(pages))
+    }
+
+    fn authenticate_pages(&self, pages: &dyn PageSource) -> Result<usize> {
         let mut open = Vec::new();
         if self.0.epoch != 0 {
             open.push((Place::head(TreeId::VAULT), self.0.vault.duplicate()));

@@ -14,8 +14,8 @@ const AGE: u64 = 86_400;
 /// Everything in the memory that is a root, whether an index has it or what is left of one. `docs/FORMAT.md` says what is in an
 /// index; where libtpms keeps it is nobody's promise, so all of it is looked through.
 pub(super) fn roots(tpm: &Swtpm) -> Vec<Root> {
-    // It is written anew and renamed with every change.
-    let memory = std::fs::read(tpm.memory()).unwrap_or_default();
+    // It is written anew and renamed with every change, so it is always there.
+    let memory = std::fs::read(tpm.memory()).expect("a TPM that has started has a memory");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
     let root = |bytes: &[u8]| {
         let made = u64::from_be_bytes(bytes[18..26].try_into().expect("eight bytes"));
