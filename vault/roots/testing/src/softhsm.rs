@@ -143,13 +143,11 @@ impl SoftHsm {
         self.files().len()
     }
 
-    /// How many of them are keys.
+    /// How many of them are keys that have a value. SoftHSM writes a new object attribute by attribute, its value last: a
+    /// kill in the middle of that leaves a key without one, nor a name that anybody could find it by.
     #[must_use]
     pub fn keys(&self) -> usize {
-        // SoftHSM's files: a generation, then attributes by number: type, kind (2: a number), value. CKA_CLASS is 0, and
-        // that of a secret key 4.
-        let class = |file: &[u8]| file.get(24..32).map(|value| value == 4_u64.to_be_bytes());
-        self.files().iter().filter(|path| class(&fs::read(path).unwrap()) == Some(true)).count()
+        self.files().iter().filter(|path| is_key(&fs::read(path).unwrap())).count()
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -168,6 +166,15 @@ impl SoftHsm {
     fn away(&self) -> PathBuf {
         self.place.join("away")
     }
+}
+
+/// SoftHSM's files: a generation, then attributes by number: type, kind (2: a number, 3: bytes, after their length), value.
+/// `CKA_CLASS` is 0, and that of a secret key 4; `CKA_VALUE` is 17.
+fn is_key(file: &[u8]) -> bool {
+    let is_secret = file.get(24..32).is_some_and(|class| class == 4_u64.to_be_bytes());
+    let header = [17_u64, 3].map(u64::to_be_bytes).concat();
+    let value = file.windows(24).find(|bytes| bytes.starts_with(&header));
+    is_secret && value.is_some_and(|value| value[16..] != [0; 8])
 }
 
 /// SoftHSM's PKCS#11 module.

@@ -161,17 +161,19 @@ impl Swtpm {
         self.run_tool(name, arguments).status.success()
     }
 
-    /// Ends the sessions of a process that was killed: what the kernel's resource manager does when it closes. This TPM
-    /// has none, and room for three sessions. One that is not there has no sessions either.
+    /// Ends the sessions of a process that was killed, and drops its keys: what the kernel's resource manager does when it
+    /// closes. This TPM has none, and room for three of each. One that is not there has none of them either.
     pub fn resource_manager(&self) -> impl Fn() + Send + Sync + 'static {
         let (tcti, port) = (self.tcti(), self.port);
         move || {
             if TcpStream::connect(("127.0.0.1", port + 1)).is_err() {
                 return;
             }
-            let mut flush = Command::new(program("tpm2_flushcontext"));
-            let run = flush.arg("--loaded-session").env("TPM2TOOLS_TCTI", &tcti).output().unwrap();
-            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+            for left in ["--loaded-session", "--transient-object"] {
+                let mut flush = Command::new(program("tpm2_flushcontext"));
+                let run = flush.arg(left).env("TPM2TOOLS_TCTI", &tcti).output().unwrap();
+                assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+            }
         }
     }
 
