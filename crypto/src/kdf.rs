@@ -97,7 +97,6 @@ pub(crate) fn derive(keys: &[&[u8; 32]], salt: &[u8; 32], label: Label, info: &[
 }
 
 /// HMAC-SHA256 over the parts of a message.
-#[allow(dead_code, reason = "the log's pseudonyms are made with it")]
 pub(crate) fn mac(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
     wiping_stack(|| {
         #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]

@@ -132,7 +132,7 @@ fn nothing_erased_is_open(report: &Report, operations: usize) {
     assert_eq!(report.residues, Vec::<String>::new());
 }
 
-/// At one moment or another nobody may live, or nobody have gone yet; not at all of them.
+/// That everybody who lives is opened says something only where somebody does: not at every moment, but at some.
 fn somebody_lived(report: &Report) {
     assert!(report.verdicts.iter().any(|verdict| verdict.live.is_all() && verdict.live_entries.is_all()), "{report}");
 }

@@ -143,8 +143,8 @@ impl SoftHsm {
         self.files().len()
     }
 
-    /// How many of them are keys that have a value. SoftHSM writes a new object attribute by attribute, its value last: a
-    /// kill in the middle of that leaves a key without one, nor a name that anybody could find it by.
+    /// How many of them are keys that have a value. SoftHSM writes a new object piece by piece, its value last: a kill in the
+    /// middle of that may leave one that is of the class of keys and holds none.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.files().iter().filter(|path| is_key(&fs::read(path).unwrap())).count()
