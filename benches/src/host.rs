@@ -135,7 +135,12 @@ pub fn folder_bytes(folder: &Path) -> Result<u64, Error> {
 pub fn forget_pages(folder: &Path) -> Result<(), Error> {
     each_file(folder, &mut |path| {
         let what = path.display().to_string();
-        let file = fs::File::open(path).map_err(Error::io(&what))?;
+        let file = match fs::File::open(path) {
+            Ok(file) => file,
+            // Compacted away while we look; its pages went with it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io(&what)(error)),
+        };
         // Dirty pages would stay.
         file.sync_all().map_err(Error::io(&what))?;
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)

@@ -151,12 +151,17 @@ impl Storm {
         self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &action));
         match self.vault.try_start().await {
             Ok(()) => self.work_until(Death::OfItself).await,
-            Err(exited) => assert!(!exited.status.success(), "{failpoint}: ended well"),
+            Err(exited) => {
+                assert!(!exited.status.success(), "{failpoint}: ended well");
+                // What the life before has left is recovered here, and that has the same steps.
+                self.clients.ledger().counts.kills_in_recovery += 1;
+            }
         }
         self.look_at_the_files(Some(End::Sudden));
         self.vault.reconfigure(|setup| setup.env(FAILPOINTS, &format!("{failpoint}={deadly}")));
-        if self.vault.try_start().await.is_ok() {
-            self.vault.kill().await;
+        match self.vault.try_start().await {
+            Ok(()) => self.vault.kill().await,
+            Err(_) => self.clients.ledger().counts.kills_in_recovery += 1,
         }
         self.look_at_the_files(None);
         self.vault.reconfigure(|setup| setup.without_env(FAILPOINTS));
