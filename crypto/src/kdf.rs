@@ -131,11 +131,18 @@ fn wipe_stack() {
 }
 
 /// Does what handles keys in a frame of its own, and wipes that with all that was called from it. What the compiler puts into
-/// the caller's frame, [`wipe_stack`] does not reach: round keys, say, on their way into a box.
-pub(crate) fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
-    let done = apart(work);
-    wipe_stack();
-    done
+/// the caller's frame, that does not reach: round keys, say, on their way into a box. Nor does it reach what `work` returns, which must
+/// be on the heap if it is secret.
+pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
+    /// Wipes also when the work panics, and whoever catches that goes on.
+    struct Wipe;
+    impl Drop for Wipe {
+        fn drop(&mut self) {
+            wipe_stack();
+        }
+    }
+    let _wipe = Wipe;
+    apart(work)
 }
 
 #[inline(never)]

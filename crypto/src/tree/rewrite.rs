@@ -7,6 +7,7 @@ use super::address::{PageAddress, Place, SlotRef, TreeId};
 use super::page::{Draw, Page};
 use super::view::{Node, PageSource, View};
 use crate::error::{Error, Result};
+use crate::kdf;
 use crate::random::{Random, System};
 use crate::secret::{PageKey, VaultKey};
 
@@ -104,7 +105,7 @@ pub struct Rewrite {
 /// [`Error::FutureGeneration`], [`Error::Exhausted`], [`Error::Random`], [`Error::Corrupt`],
 /// [`Error::Pages`].
 pub fn rewrite(view: &View, pages: &dyn PageSource, redraw: &Redraw) -> Result<Rewrite> {
-    rewrite_with(&System, view, pages, redraw)
+    kdf::wiping_stack(|| rewrite_with(&System, view, pages, redraw))
 }
 
 pub(crate) fn rewrite_with(

@@ -1,6 +1,7 @@
-//! The whole memory of a running server, as a debugger or a core image would show it.
+//! The whole memory of a running server and its vector registers, as a debugger or a core image would show them.
 
 mod gallery;
+mod registers;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -50,6 +51,8 @@ pub struct Memory {
     _process: Frozen,
     memory: File,
     regions: Vec<Region>,
+    /// Of each thread.
+    registers: Vec<(String, Vec<u8>)>,
 }
 
 struct Region {
@@ -98,13 +101,17 @@ impl Memory {
             )
         });
         let process = Frozen::process(pid);
-        Self { _process: process, memory, regions: regions(pid) }
+        let registers = registers::of_all_threads(pid);
+        Self { _process: process, memory, regions: regions(pid), registers }
     }
 
     /// Looks for secrets, and for sketches as a gallery packs them.
     #[must_use]
     pub fn search(&self, scanner: &Scanner, sketches: &Sketches) -> Found {
         let mut found = Found::default();
+        for (thread, registers) in &self.registers {
+            found.traces.extend(scanner.scan(thread, registers));
+        }
         let mut chunk = vec![0; CHUNK];
         for region in &self.regions {
             let mut at = region.start;

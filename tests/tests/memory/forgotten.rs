@@ -17,6 +17,8 @@ use crate::secrets::Secrets;
 const OTHERS: u64 = 40;
 /// Captures of each person that are sent.
 const CAPTURES: u32 = 3;
+/// The name of what somebody proves with that they may call.
+const API_KEY: &str = "an API key";
 /// How long connections last: longer than a test takes to fill the vault.
 const AGE: Duration = Duration::from_secs(60);
 /// How long what an answer leaves to do may take: it was given a moment before its task ended.
@@ -113,6 +115,7 @@ async fn forgets(device: &Device, setup: Setup, to_the_end: bool) {
     for (key, name) in &destroyed {
         gone.key(&format!("destroyed, {name}"), key);
     }
+    gone.api_key(API_KEY, bank.privacy_officer().key().unwrap());
     let mut kept = Secrets::default();
     kept.person("stays", stays, &known(stays), 1);
     for (key, name) in after.keys().iter().filter(|(_, name)| name.starts_with("the vault key")) {
@@ -128,8 +131,9 @@ async fn forgets(device: &Device, setup: Setup, to_the_end: bool) {
             .into();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
 
-    // At once: no face, no sketch, no key. What an answer said may be in the buffer that it was sent from.
-    let allowed = [&ids[..], &["goes: id"]].concat();
+    // At once: no face, no sketch, no key. What an answer said may be in the buffer that it was sent from, and who called is
+    // known to the connection.
+    let allowed = [&ids[..], &["goes: id", API_KEY]].concat();
     let now = look_for_nothing_but(&allowed, &vault, &scanner, &sketches).await;
     println!("at once, of {} MiB: {:?}", now.bytes >> 20, now.traces);
     now.assert_nothing_but(&allowed, "as soon as it is shredded");

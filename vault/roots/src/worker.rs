@@ -96,8 +96,10 @@ impl<S: 'static> Worker<S> {
         let job: Job<S> = Box::new(move |state| {
             // Who asked has given up, and will ask again: nothing is done behind its back that need not be.
             if !answer.is_closed() {
-                let result = apart(job, state);
-                wipe_stack();
+                let result = {
+                    let _wipe = WipeStack;
+                    apart(job, state)
+                };
                 let _ = answer.send(result);
             }
         });
@@ -152,6 +154,15 @@ impl<S: 'static> Worker<S> {
 #[inline(never)]
 fn apart<S, T>(job: impl FnOnce(&mut S) -> T, state: &mut S) -> T {
     job(state)
+}
+
+/// Overwrites the stack when it is dropped: also after a job that panicked, as the thread's stack may be given to another.
+struct WipeStack;
+
+impl Drop for WipeStack {
+    fn drop(&mut self) {
+        wipe_stack();
+    }
 }
 
 /// Overwrites the stack that a job has used: libraries of devices pass roots and keys by value, and leave them there.

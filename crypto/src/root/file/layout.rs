@@ -30,8 +30,13 @@ const CLAIMED: u8 = 1;
 const CREDENTIAL: u8 = 2;
 const ABANDONED: u8 = 4;
 
-/// One block, wiped when dropped: it may hold a root.
-pub(super) type Block = Zeroizing<[u8; BLOCK]>;
+/// One block, wiped when dropped: it may hold a root. On the heap, so that it is passed on without being copied.
+pub(super) type Block = Zeroizing<Vec<u8>>;
+
+/// A block of zeros.
+pub(super) fn zeros() -> Block {
+    Zeroizing::new(vec![0; BLOCK])
+}
 
 /// What is true of a whole root store; every replica has a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,7 +229,7 @@ pub(super) fn offset(slot: usize) -> u64 {
 
 /// A block of these bytes, their checksum, and zeros.
 fn block(bytes: &[u8]) -> Block {
-    let mut block = Zeroizing::new([0; BLOCK]);
+    let mut block = zeros();
     let (content, rest) = block.split_at_mut(bytes.len());
     content.copy_from_slice(bytes);
     rest[..32].copy_from_slice(&Sha256::digest(bytes));

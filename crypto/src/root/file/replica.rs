@@ -138,11 +138,11 @@ impl Replica {
 
     /// Overwrites a slot with random bytes, then with zeros, and reads the zeros back.
     pub(super) fn wipe(&self, slot: usize) -> Result<()> {
-        let mut noise: Block = Zeroizing::new([0; BLOCK]);
+        let mut noise = layout::zeros();
         System.fill(noise.as_mut_slice())?;
         self.write(layout::offset(slot), &noise)?;
         fail::fail_point!("root-file-overwritten");
-        let zeros: Block = Zeroizing::new([0; BLOCK]);
+        let zeros = layout::zeros();
         self.write(layout::offset(slot), &zeros)?;
         self.expect(slot, &zeros)
     }
@@ -159,7 +159,7 @@ impl Replica {
     fn expect(&self, slot: usize, block: &Block) -> Result<()> {
         let offset = layout::offset(slot);
         self.let_go(offset, BLOCK);
-        let mut read: Block = Zeroizing::new([0; BLOCK]);
+        let mut read = layout::zeros();
         self.file.read_exact_at(read.as_mut_slice(), offset).map_err(self.fail("reading back"))?;
         if bool::from(read.as_slice().ct_eq(block.as_slice())) {
             Ok(())

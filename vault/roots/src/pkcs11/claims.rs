@@ -5,7 +5,7 @@ use lethe_crypto::{Error as CryptoError, Result};
 
 use cryptoki::object::ObjectHandle;
 
-use super::objects::Session;
+use super::objects::{Session, corrupt};
 use crate::Error;
 use crate::formats::claim::Entry;
 
@@ -24,10 +24,10 @@ impl Session {
     }
 
     pub(super) fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
-        let entries = self.entries()?;
-        let before = held(&entries);
+        let before = held(&self.entries()?);
         let Some(claim) = Claim::advance(before.map(|entry| entry.claim), vault, known, next)? else {
-            return Ok(());
+            // Made by a call that may have failed before it looked for others.
+            return before.map_or(Ok(()), |mine| self.settle(mine));
         };
         if before.is_none() {
             let roots = self.keys(None)?.len();
@@ -38,23 +38,15 @@ impl Session {
         let sequence = before.map_or(Some(0), |entry| entry.sequence.checked_add(1));
         let sequence = sequence.ok_or(CryptoError::Exhausted("claims of a root store"))?;
         let mine = Entry { sequence, claim };
-        let object = self.put(LABEL, &mine.encode())?;
+        self.put(LABEL, &mine.encode())?;
         step!("root-pkcs11-claimed-beside");
-        self.settle(object, mine).inspect_err(|_| {
-            // Whatever it was that failed: what is not known to have won must not stay.
-            if let Err(error) = self.remove(object) {
-                tracing::warn!(%error, "a claim that was given up may still be in the token");
-            }
-        })
+        self.settle(mine)
     }
 
     /// Whoever sees another that is not older gives its own up; so of two who claim at once, at most one stays.
-    fn settle(&self, object: ObjectHandle, mine: Entry) -> Result<()> {
-        let entries = self.entries()?;
-        let mut rivals = entries.iter().filter(|(handle, entry)| *handle != object && entry.sequence >= mine.sequence);
-        if rivals.any(|(_, entry)| *entry != mine) {
-            return Err(CryptoError::Fenced);
-        }
+    fn settle(&self, mine: Entry) -> Result<()> {
+        // Whatever it is that fails: what is not known to have won must not stay.
+        let entries = self.alone(mine).inspect_err(|_| self.withdraw(mine))?;
         // Older ones count for nothing; one that stays goes with the next claim.
         for (handle, _) in entries.iter().filter(|(_, entry)| entry.sequence < mine.sequence) {
             if let Err(error) = self.remove(*handle) {
@@ -62,6 +54,31 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// All claims, if this one is among them and each other is older.
+    fn alone(&self, mine: Entry) -> Result<Vec<(ObjectHandle, Entry)>> {
+        let entries = self.entries()?;
+        if entries.iter().any(|(_, entry)| entry.sequence >= mine.sequence && *entry != mine) {
+            return Err(CryptoError::Fenced);
+        }
+        if !entries.iter().any(|(_, entry)| *entry == mine) {
+            return Err(corrupt("claim in the token", "it is not there after it was made"));
+        }
+        Ok(entries)
+    }
+
+    /// Looks for the claim by what it says: the handle under which it was made may not be valid any more.
+    fn withdraw(&self, mine: Entry) {
+        let mine = mine.encode();
+        let withdrawn = self.data(LABEL).and_then(|claims| {
+            let same =
+                claims.into_iter().filter(|claim| self.value(*claim).ok().flatten().is_some_and(|it| *it == *mine));
+            same.try_for_each(|claim| self.remove(claim))
+        });
+        if let Err(error) = withdrawn {
+            tracing::warn!(%error, "a claim that was given up may still be in the token");
+        }
     }
 
     fn entries(&self) -> Result<Vec<(ObjectHandle, Entry)>> {

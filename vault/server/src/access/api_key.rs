@@ -2,11 +2,15 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lethe_crypto::kdf::wiping_stack;
 use lethe_domain::CredentialId;
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes of a key's secret.
+const SECRET: usize = 32;
 
 /// An API key: `lethe_<credential id, 32 hex digits>_<secret, 43 base64url characters>`.
 ///
@@ -14,7 +18,8 @@ use zeroize::{Zeroize, Zeroizing};
 /// credential's id alone.
 pub struct ApiKey {
     credential: CredentialId,
-    secret: Zeroizing<[u8; 32]>,
+    /// 32 bytes, on the heap: moving the key leaves no copy.
+    secret: Zeroizing<Vec<u8>>,
 }
 
 impl ApiKey {
@@ -24,7 +29,7 @@ impl ApiKey {
     /// When the operating system gives no randomness.
     #[allow(clippy::expect_used, reason = "without randomness there is no safe way on")]
     pub fn generate() -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
+        let mut secret = Zeroizing::new(vec![0; SECRET]);
         SystemRandom::new().fill(secret.as_mut_slice()).expect("the operating system gives randomness");
         Self { credential: CredentialId::random(), secret }
     }
@@ -34,13 +39,13 @@ impl ApiKey {
         let (credential, secret) = text.strip_prefix("lethe_")?.split_at_checked(32)?;
         let credential = CredentialId::parse(credential)?;
         let encoded = secret.strip_prefix('_')?;
-        let mut decoded = Zeroizing::new([0_u8; 33]);
-        let length = URL_SAFE_NO_PAD.decode_slice(encoded, decoded.as_mut_slice()).ok()?;
-        let mut secret = Zeroizing::new([0; 32]);
-        if length != secret.len() {
+        // One byte more than there may be, so that what is too long is seen to be.
+        let mut secret = Zeroizing::new(vec![0; SECRET + 1]);
+        let length = wiping_stack(|| URL_SAFE_NO_PAD.decode_slice(encoded, secret.as_mut_slice())).ok()?;
+        if length != SECRET {
             return None;
         }
-        secret.copy_from_slice(&decoded[..length]);
+        secret.truncate(SECRET);
         Some(Self { credential, secret })
     }
 
@@ -51,7 +56,7 @@ impl ApiKey {
 
     /// What is stored of it.
     pub fn digest(&self) -> SecretDigest {
-        SecretDigest(Sha256::digest(self.secret.as_slice()).into())
+        wiping_stack(|| SecretDigest(Sha256::digest(self.secret.as_slice()).into()))
     }
 
     /// The text that is shown once.
