@@ -46,8 +46,9 @@ pub async fn serve(folder: &Path, window: Option<u64>) -> Result<(), Error> {
 
 /// A running vault with one tenant.
 pub struct Vault {
-    folder: TempDir,
+    /// Gone before its folder is removed.
     child: Child,
+    folder: TempDir,
     client: Arc<Client>,
     login: Arc<Client>,
     keys: Keys,

@@ -21,7 +21,7 @@
 //! to the test executable, or where `LETHE_BIN` says. A server ends with its [`Vault`]; if the test failed,
 //! what the server logged is printed.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

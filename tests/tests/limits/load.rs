@@ -98,6 +98,7 @@ async fn a_call_that_takes_too_long_is_ended() {
     while let Err(refusal) = bank.enroller().ask(enrolment.clone()).await {
         refusal.assert_is(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded);
     }
+    allow(&vault, 600_000).await;
     assert_eq!(bank.enroller().templates("ada").await.unwrap().len(), 1);
 }
 

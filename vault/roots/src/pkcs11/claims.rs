@@ -72,7 +72,7 @@ impl Session {
     fn withdraw(&self, mine: Entry) {
         let mine = mine.encode();
         let withdrawn = self.data(LABEL).and_then(|claims| {
-            let same =
+            let mut same =
                 claims.into_iter().filter(|claim| self.value(*claim).ok().flatten().is_some_and(|it| *it == *mine));
             same.try_for_each(|claim| self.remove(claim))
         });

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,7 +85,7 @@ impl Swtpm {
             .spawn()
             .unwrap();
         let child = self.child.insert(child);
-        while TcpStream::connect(("127.0.0.1", self.port + 1)).is_err() {
+        while !answers(self.port + 1) {
             if child.try_wait().unwrap().is_some() {
                 return false;
             }
@@ -186,4 +187,12 @@ impl Drop for Swtpm {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether it answers at its control port. It listens there a moment before it listens for commands, but answers when it does both.
+fn answers(control: u16) -> bool {
+    const GET_CAPABILITY: [u8; 4] = 1_u32.to_be_bytes();
+    TcpStream::connect(("127.0.0.1", control)).is_ok_and(|mut connection| {
+        connection.write_all(&GET_CAPABILITY).is_ok() && connection.read_exact(&mut [0; 4]).is_ok()
+    })
 }

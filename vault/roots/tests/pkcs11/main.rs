@@ -73,8 +73,11 @@ fn a_wrong_pin_is_not_tried_again_by_the_next_process() {
         assert!(!refusals.exists(), "what was refused before the last login counts no more");
 
         // A file that is made anew with every start, as credentials often are, is not tried for ever, either.
-        for text in ["wrong 1", "wrong 2"] {
+        for (text, later) in [("wrong 1", 2), ("wrong 2", 3)] {
             secret(&wrong, text);
+            // The clock of files may tick more slowly than that.
+            let file = fs::OpenOptions::new().write(true).open(&wrong).unwrap();
+            file.set_modified(modified + std::time::Duration::from_secs(later)).unwrap();
             assert!(token.refusal(options()).contains("refused the PIN"));
         }
         secret(&wrong, PIN);

@@ -196,7 +196,9 @@ fn of_many_who_claim_at_once_at_most_one_goes_on() {
             }
             current = held;
         }
-        assert_ne!(current, FIRST, "and somebody does");
+        // Where all saw each other, all gave up. One alone does not.
+        wait(token.store().claim(VAULT, &[current], THIRD)).unwrap();
+        wait(store.create(&claim(THIRD))).unwrap();
     });
 }
 

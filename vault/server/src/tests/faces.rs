@@ -18,7 +18,7 @@ use crate::identification::{Query, search};
 use crate::templates;
 
 /// Miss probability at which not one mate may be missed among these many.
-const CERTAIN: f64 = 1e-9;
+const CERTAIN: f64 = 1e-12;
 
 /// Faces enrolled in a vault: image i under its person's id.
 struct Enrolled {
