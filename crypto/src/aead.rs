@@ -5,8 +5,6 @@
 //! compared, in constant time, before anything is decrypted. Both halves come out of one HKDF call, so
 //! the commitment binds the keys, the salt and the info that they were derived from.
 
-use std::sync::LazyLock;
-
 use aes_gcm::aead::{AeadInOut as _, KeyInit as _};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use subtle::ConstantTimeEq as _;
@@ -16,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::kdf::{self, Label};
 use crate::random::Random;
 use crate::secret::RecordKey;
+use crate::wiping;
 
 /// Length of the key commitment, bytes.
 pub const COMMITMENT: usize = 32;
@@ -128,10 +127,8 @@ impl RecordKey {
         out.extend_from_slice(&nonce);
         let start = out.len();
         out.extend_from_slice(plaintext);
-        let sealed = kdf::wiping_stack(|| {
-            let sealed = self.cipher().encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut out[start..]).into());
-            cover_registers();
-            sealed
+        let sealed = wiping::stack_and_registers(|| {
+            self.cipher().encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut out[start..]).into())
         });
         out.extend_from_slice(&sealed.map_err(|_| Error::TooLong)?);
         Ok(())
@@ -149,11 +146,9 @@ impl RecordKey {
             return Err(Error::NotAuthentic);
         }
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
-        let opened = kdf::wiping_stack(|| {
+        let opened = wiping::stack_and_registers(|| {
             let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
-            let opened = self.cipher().decrypt_inout_detached(&nonce, aad, plaintext.as_mut_slice().into(), &tag);
-            cover_registers();
-            opened
+            self.cipher().decrypt_inout_detached(&nonce, aad, plaintext.as_mut_slice().into(), &tag)
         });
         opened.map_err(|_| Error::NotAuthentic)?;
         Ok(plaintext)
@@ -174,18 +169,6 @@ impl RecordKey {
         #[allow(clippy::expect_used, reason = "64 bytes have a first half of 32")]
         (key.try_into().expect("32 bytes"), commitment)
     }
-}
-
-/// Overwrites what the cipher leaves in registers, by having it do as much under a key that is no secret: on a processor
-/// with VAES it keeps all round keys in vector registers that hardly anything else uses, until the thread opens or seals again.
-fn cover_registers() {
-    // Enough for the path that works on 64 blocks at once, and for the one that takes what is left.
-    const LENGTH: usize = 64 * 16 + 16;
-    static PUBLIC: LazyLock<Aes256Gcm> = LazyLock::new(|| Aes256Gcm::new(&[0; 32].into()));
-    let mut nothing = [0; LENGTH];
-    let tag = PUBLIC.encrypt_inout_detached(&Nonce::from([0; NONCE]), &[], nothing.as_mut_slice().into());
-    // The black box reads them, so they are really computed.
-    let _ = std::hint::black_box((tag, nothing));
 }
 
 #[cfg(test)]

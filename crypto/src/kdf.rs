@@ -1,12 +1,14 @@
 //! Key derivation: HKDF-SHA256 (RFC 5869) and HMAC-SHA256 (RFC 2104), with every label in one place.
 //!
 //! The crates wipe their own state. What their calls leave behind in dead stack frames is overwritten
-//! by `wiping_stack` before control goes back to the caller.
+//! by [`wiping`] before control goes back to the caller.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroize as _;
+
+use crate::wiping;
 
 /// What a derived key is for. Labels are fixed for ever and none is the beginning of another, so
 /// what follows a label can never be read as a part of it.
@@ -71,10 +73,10 @@ const MAX_PARTS: usize = 7;
 /// If `out` is longer than [`MAX_OUTPUT`], or `info` has more than seven parts; both are written into
 /// this crate's code, never read from outside.
 pub(crate) fn expand(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    wiping_stack(|| expand_in_row(key, label, info, out));
+    wiping::stack(|| expand_in_row(key, label, info, out));
 }
 
-/// As [`expand`], for callers that derive many keys in a row, within one [`wiping_stack`].
+/// As [`expand`], for callers that derive many keys in a row, within one [`wiping::stack`].
 pub(crate) fn expand_in_row(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
     expand_with(&from_prk(key), label, info, out);
 }
@@ -85,7 +87,7 @@ pub(crate) fn expand_in_row(key: &[u8; 32], label: Label, info: &[&[u8]], out: &
 /// # Panics
 /// As [`expand`].
 pub(crate) fn derive(keys: &[&[u8; 32]], salt: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    wiping_stack(|| {
+    wiping::stack(|| {
         let mut extract = hkdf::HkdfExtract::<Sha256>::new(Some(salt));
         for key in keys {
             extract.input_ikm(key.as_slice());
@@ -98,7 +100,7 @@ pub(crate) fn derive(keys: &[&[u8; 32]], salt: &[u8; 32], label: Label, info: &[
 
 /// HMAC-SHA256 over the parts of a message.
 pub(crate) fn mac(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
-    wiping_stack(|| {
+    wiping::stack(|| {
         #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
         for part in message {
@@ -120,39 +122,6 @@ fn expand_with(hkdf: &Hkdf<Sha256>, label: Label, info: &[&[u8]], out: &mut [u8]
     parts[1..=info.len()].copy_from_slice(info);
     hkdf.expand_multi_info(&parts[..=info.len()], out).expect("at most MAX_OUTPUT bytes");
 }
-
-/// Overwrites the stack below the caller, where the frames of finished calls still hold key blocks,
-/// message schedules and round keys that the cipher crates moved by value. Best effort: it reaches
-/// as deep as such calls go, and the tests that look through memory find what it misses.
-#[inline(never)]
-fn wipe_stack() {
-    // The black box reads the zeros, so they are really written.
-    std::hint::black_box(&mut [0u8; WIPED_STACK]);
-}
-
-/// Does what handles keys in a frame of its own, and wipes that with all that was called from it. What the compiler puts into
-/// the caller's frame, that does not reach: round keys, say, on their way into a box. Nor does it reach what `work` returns, which must
-/// be on the heap if it is secret.
-pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
-    /// Wipes also when the work panics, and whoever catches that goes on.
-    struct Wipe;
-    impl Drop for Wipe {
-        fn drop(&mut self) {
-            wipe_stack();
-        }
-    }
-    let _wipe = Wipe;
-    apart(work)
-}
-
-#[inline(never)]
-fn apart<T>(work: impl FnOnce() -> T) -> T {
-    work()
-}
-
-/// Bytes. Keys were found 12,264 and 13,800 bytes below the head of a thread that had opened records, its own frames among
-/// them, on a processor with VAES, where the cipher works on many blocks at once.
-const WIPED_STACK: usize = 24 << 10;
 
 #[cfg(test)]
 mod tests;

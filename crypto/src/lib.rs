@@ -28,5 +28,6 @@ pub mod secret;
 pub mod tag;
 pub mod transform;
 pub mod tree;
+pub mod wiping;
 
 pub use error::{BoxError, Error, Result};

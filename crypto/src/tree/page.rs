@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::kdf::{self, Label};
 use crate::random::Random;
 use crate::secret::{PageKey, RecordKey, SlotKey};
+use crate::wiping;
 
 /// Length of an entry in a written page, bytes.
 pub(crate) const ENTRY: usize = 32 + 8 + 4 + 1;
@@ -42,7 +43,7 @@ impl Page {
     /// The page as it is before it is first written: every key derived from the page's.
     pub(crate) fn derived(key: &PageKey, place: Place) -> Self {
         let mut keys = vec![[0; 32]; place.entries()].into_boxed_slice();
-        kdf::wiping_stack(|| {
+        wiping::stack(|| {
             for (digit, entry) in keys.iter_mut().enumerate() {
                 derive_entry(key, place, digit, entry);
             }

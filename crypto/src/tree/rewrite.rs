@@ -7,9 +7,9 @@ use super::address::{PageAddress, Place, SlotRef, TreeId};
 use super::page::{Draw, Page};
 use super::view::{Node, PageSource, View};
 use crate::error::{Error, Result};
-use crate::kdf;
 use crate::random::{Random, System};
 use crate::secret::{PageKey, VaultKey};
+use crate::wiping;
 
 /// What an epoch erases: slots, by tree.
 ///
@@ -105,7 +105,7 @@ pub struct Rewrite {
 /// [`Error::FutureGeneration`], [`Error::Exhausted`], [`Error::Random`], [`Error::Corrupt`],
 /// [`Error::Pages`].
 pub fn rewrite(view: &View, pages: &dyn PageSource, redraw: &Redraw) -> Result<Rewrite> {
-    kdf::wiping_stack(|| rewrite_with(&System, view, pages, redraw))
+    wiping::stack(|| rewrite_with(&System, view, pages, redraw))
 }
 
 pub(crate) fn rewrite_with(

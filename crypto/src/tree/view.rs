@@ -10,8 +10,8 @@ use super::address::{PageAddress, Place, SlotRef, TreeId};
 use super::cache::PageCache;
 use super::page::{Draw, Page, derived_page_key, derived_slot_key};
 use crate::error::{BoxError, Error, Result};
-use crate::kdf;
 use crate::secret::{PageKey, SlotKey, VaultKey};
+use crate::wiping;
 
 /// Where sealed pages are kept. Called from many threads at once.
 pub trait PageSource: Send + Sync {
@@ -129,7 +129,7 @@ impl View {
     /// [`Error::TreeErased`] if the tenant was erased; [`Error::VaultSlot`]; [`Error::Corrupt`],
     /// [`Error::Pages`].
     pub fn slot_key(&self, pages: &dyn PageSource, tree: TreeId, slot: u64) -> Result<Slot> {
-        kdf::wiping_stack(|| {
+        wiping::stack(|| {
             let leaf = self.leaf(pages, tree, slot)?;
             let digit = leaf.place.digit(slot);
             let key = match &leaf.page {
@@ -167,7 +167,7 @@ impl View {
         if tree == TreeId::VAULT {
             return Ok(self.vault_draw(pages, slot)?.generation);
         }
-        kdf::wiping_stack(|| {
+        wiping::stack(|| {
             let leaf = self.leaf(pages, tree, slot)?;
             Ok(leaf.draw(leaf.place.digit(slot)).generation)
         })
@@ -180,7 +180,7 @@ impl View {
     /// # Errors
     /// [`Error::Corrupt`] if a page is missing or does not open; [`Error::Pages`].
     pub fn authenticate(&self, pages: &dyn PageSource) -> Result<usize> {
-        kdf::wiping_stack(|| self.authenticate_pages(pages))
+        wiping::stack(|| self.authenticate_pages(pages))
     }
 
     fn authenticate_pages(&self, pages: &dyn PageSource) -> Result<usize> {
@@ -213,7 +213,7 @@ impl View {
     /// whoever wants to know what is damaged, and what is there that nothing leads to.
     #[must_use]
     pub fn survey(&self, pages: &dyn PageSource) -> Survey {
-        kdf::wiping_stack(|| self.look_for_pages(pages))
+        wiping::stack(|| self.look_for_pages(pages))
     }
 
     fn look_for_pages(&self, pages: &dyn PageSource) -> Survey {
@@ -295,7 +295,7 @@ impl View {
         if let Some(root) = self.0.roots.read().get(&slot) {
             return Ok(Arc::clone(root));
         }
-        let root = kdf::wiping_stack(|| {
+        let root = wiping::stack(|| {
             let leaf = self.descend(pages, self.head(pages, TreeId::VAULT)?, slot)?;
             let digit = leaf.place.digit(slot);
             Ok::<_, Error>(Arc::new(Root { key: leaf.entry_key(digit), draw: leaf.draw(digit) }))

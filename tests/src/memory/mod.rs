@@ -80,12 +80,7 @@ impl Frozen {
         let process = i32::try_from(pid).ok().and_then(Pid::from_raw).unwrap();
         kill_process(process, Signal::STOP).unwrap();
         let frozen = Self(process);
-        let until = Instant::now() + PATIENCE;
-        while !is_stopped(pid) {
-            assert!(Instant::now() < until, "the process does not stop");
-            #[allow(clippy::disallowed_methods, reason = "a process that stops tells nobody")]
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until_stopped(pid);
         frozen
     }
 }
@@ -102,6 +97,8 @@ impl Memory {
         });
         let process = Frozen::process(pid);
         let registers = registers::of_all_threads(pid);
+        // Each thread does so by itself when it is not traced any more.
+        wait_until_stopped(pid);
         Self { _process: process, memory, regions: regions(pid), registers }
     }
 
@@ -187,6 +184,15 @@ fn search_pages(bytes: &[u8], mut each: impl FnMut(u64, &[u8])) -> u64 {
         page += length;
     }
     seen
+}
+
+fn wait_until_stopped(pid: u32) {
+    let until = Instant::now() + PATIENCE;
+    while !is_stopped(pid) {
+        assert!(Instant::now() < until, "the process does not stop");
+        #[allow(clippy::disallowed_methods, reason = "a process that stops tells nobody")]
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Every thread of it.

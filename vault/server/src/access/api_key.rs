@@ -2,7 +2,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lethe_crypto::kdf::wiping_stack;
+use lethe_crypto::wiping;
 use lethe_domain::CredentialId;
 use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
@@ -41,7 +41,7 @@ impl ApiKey {
         let encoded = secret.strip_prefix('_')?;
         // One byte more than there may be, so that what is too long is seen to be.
         let mut secret = Zeroizing::new(vec![0; SECRET + 1]);
-        let length = wiping_stack(|| URL_SAFE_NO_PAD.decode_slice(encoded, secret.as_mut_slice())).ok()?;
+        let length = wiping::stack(|| URL_SAFE_NO_PAD.decode_slice(encoded, secret.as_mut_slice())).ok()?;
         if length != SECRET {
             return None;
         }
@@ -56,7 +56,7 @@ impl ApiKey {
 
     /// What is stored of it.
     pub fn digest(&self) -> SecretDigest {
-        wiping_stack(|| SecretDigest(Sha256::digest(self.secret.as_slice()).into()))
+        wiping::stack(|| SecretDigest(Sha256::digest(self.secret.as_slice()).into()))
     }
 
     /// The text that is shown once.

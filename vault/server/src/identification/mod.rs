@@ -4,6 +4,7 @@ mod rerank;
 
 use std::sync::Arc;
 
+use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId};
 use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
@@ -99,7 +100,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let asked = rerank::Asked::new();
     let stop = asked.stop_flag();
     vault.pool.spawn(move || {
-        let found = searcher.search(&embedding, point, limit, &stop);
+        let found = wiping::stack_and_registers(|| searcher.search(&embedding, point, limit, &stop));
         drop(answer.send(found));
     });
     let found = answered.await.map_err(|_| Error::TaskLost)??;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::tree::SlotRef;
+use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Reason};
 use lethe_index::{Candidate, OperatingPoint, cosine};
 use rayon::prelude::*;
@@ -97,7 +98,7 @@ impl Searcher {
         let reranked: Vec<Reranked> = candidates
             .items
             .par_chunks(batch)
-            .map(|batch| self.rerank(batch, probe, point.threshold(), stop))
+            .map(|batch| wiping::stack_and_registers(|| self.rerank(batch, probe, point.threshold(), stop)))
             .collect::<Result<_>>()?;
         let mut hits = self.follow_replacements(reranked, before, probe, point.threshold())?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
