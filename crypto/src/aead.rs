@@ -127,7 +127,7 @@ impl RecordKey {
         out.extend_from_slice(&nonce);
         let start = out.len();
         out.extend_from_slice(plaintext);
-        let sealed = wiping::stack_and_registers(|| {
+        let sealed = wiping::after_ciphers(|| {
             self.cipher().encrypt_inout_detached(&Nonce::from(nonce), aad, (&mut out[start..]).into())
         });
         out.extend_from_slice(&sealed.map_err(|_| Error::TooLong)?);
@@ -146,7 +146,7 @@ impl RecordKey {
             return Err(Error::NotAuthentic);
         }
         let mut plaintext = Zeroizing::new(ciphertext.to_vec());
-        let opened = wiping::stack_and_registers(|| {
+        let opened = wiping::after_ciphers(|| {
             let (nonce, tag) = (Nonce::from(*nonce), Tag::from(*tag));
             self.cipher().decrypt_inout_detached(&nonce, aad, plaintext.as_mut_slice().into(), &tag)
         });

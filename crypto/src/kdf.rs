@@ -73,10 +73,10 @@ const MAX_PARTS: usize = 7;
 /// If `out` is longer than [`MAX_OUTPUT`], or `info` has more than seven parts; both are written into
 /// this crate's code, never read from outside.
 pub(crate) fn expand(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    wiping::stack(|| expand_in_row(key, label, info, out));
+    wiping::after_hashing(|| expand_in_row(key, label, info, out));
 }
 
-/// As [`expand`], for callers that derive many keys in a row, within one [`wiping::stack`].
+/// As [`expand`], for callers that derive many keys in a row, within one [`wiping::after_hashing`].
 pub(crate) fn expand_in_row(key: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
     expand_with(&from_prk(key), label, info, out);
 }
@@ -87,7 +87,7 @@ pub(crate) fn expand_in_row(key: &[u8; 32], label: Label, info: &[&[u8]], out: &
 /// # Panics
 /// As [`expand`].
 pub(crate) fn derive(keys: &[&[u8; 32]], salt: &[u8; 32], label: Label, info: &[&[u8]], out: &mut [u8]) {
-    wiping::stack(|| {
+    wiping::after_hashing(|| {
         let mut extract = hkdf::HkdfExtract::<Sha256>::new(Some(salt));
         for key in keys {
             extract.input_ikm(key.as_slice());
@@ -100,7 +100,7 @@ pub(crate) fn derive(keys: &[&[u8; 32]], salt: &[u8; 32], label: Label, info: &[
 
 /// HMAC-SHA256 over the parts of a message.
 pub(crate) fn mac(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
-    wiping::stack(|| {
+    wiping::after_hashing(|| {
         #[allow(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
         for part in message {

@@ -43,7 +43,7 @@ impl Page {
     /// The page as it is before it is first written: every key derived from the page's.
     pub(crate) fn derived(key: &PageKey, place: Place) -> Self {
         let mut keys = vec![[0; 32]; place.entries()].into_boxed_slice();
-        wiping::stack(|| {
+        wiping::after_hashing(|| {
             for (digit, entry) in keys.iter_mut().enumerate() {
                 derive_entry(key, place, digit, entry);
             }

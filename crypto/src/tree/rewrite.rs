@@ -105,7 +105,7 @@ pub struct Rewrite {
 /// [`Error::FutureGeneration`], [`Error::Exhausted`], [`Error::Random`], [`Error::Corrupt`],
 /// [`Error::Pages`].
 pub fn rewrite(view: &View, pages: &dyn PageSource, redraw: &Redraw) -> Result<Rewrite> {
-    wiping::stack(|| rewrite_with(&System, view, pages, redraw))
+    wiping::after_hashing(|| rewrite_with(&System, view, pages, redraw))
 }
 
 pub(crate) fn rewrite_with(

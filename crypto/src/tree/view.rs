@@ -129,7 +129,7 @@ impl View {
     /// [`Error::TreeErased`] if the tenant was erased; [`Error::VaultSlot`]; [`Error::Corrupt`],
     /// [`Error::Pages`].
     pub fn slot_key(&self, pages: &dyn PageSource, tree: TreeId, slot: u64) -> Result<Slot> {
-        wiping::stack(|| {
+        wiping::after_hashing(|| {
             let leaf = self.leaf(pages, tree, slot)?;
             let digit = leaf.place.digit(slot);
             let key = match &leaf.page {
@@ -167,7 +167,7 @@ impl View {
         if tree == TreeId::VAULT {
             return Ok(self.vault_draw(pages, slot)?.generation);
         }
-        wiping::stack(|| {
+        wiping::after_hashing(|| {
             let leaf = self.leaf(pages, tree, slot)?;
             Ok(leaf.draw(leaf.place.digit(slot)).generation)
         })
@@ -180,7 +180,7 @@ impl View {
     /// # Errors
     /// [`Error::Corrupt`] if a page is missing or does not open; [`Error::Pages`].
     pub fn authenticate(&self, pages: &dyn PageSource) -> Result<usize> {
-        wiping::stack(|| self.authenticate_pages(pages))
+        wiping::after_hashing(|| self.authenticate_pages(pages))
     }
 
     fn authenticate_pages(&self, pages: &dyn PageSource) -> Result<usize> {
@@ -213,7 +213,7 @@ impl View {
     /// whoever wants to know what is damaged, and what is there that nothing leads to.
     #[must_use]
     pub fn survey(&self, pages: &dyn PageSource) -> Survey {
-        wiping::stack(|| self.look_for_pages(pages))
+        wiping::after_hashing(|| self.look_for_pages(pages))
     }
 
     fn look_for_pages(&self, pages: &dyn PageSource) -> Survey {
@@ -295,7 +295,7 @@ impl View {
         if let Some(root) = self.0.roots.read().get(&slot) {
             return Ok(Arc::clone(root));
         }
-        let root = wiping::stack(|| {
+        let root = wiping::after_hashing(|| {
             let leaf = self.descend(pages, self.head(pages, TreeId::VAULT)?, slot)?;
             let digit = leaf.place.digit(slot);
             Ok::<_, Error>(Arc::new(Root { key: leaf.entry_key(digit), draw: leaf.draw(digit) }))

@@ -47,8 +47,9 @@ fn of_thread(thread: pid_t) -> Result<Vec<u8>, Error> {
         bytes.truncate(room.iov_len);
         Ok(bytes)
     });
-    call(libc::PTRACE_DETACH, thread, null_mut(), null_mut())?;
-    registers
+    // What went wrong first says more.
+    let detached = call(libc::PTRACE_DETACH, thread, null_mut(), null_mut());
+    registers.and_then(|registers| detached.map(|()| registers))
 }
 
 /// Waits until it says that it stands still.
@@ -57,7 +58,11 @@ fn stopped(thread: pid_t) -> Result<(), Error> {
     let mut status = 0;
     // SAFETY: `status` is there for the whole call, which writes nothing else.
     let waited = unsafe { libc::waitpid(thread, &raw mut status, libc::__WALL) };
-    if waited == thread && libc::WIFSTOPPED(status) { Ok(()) } else { Err(Error::last_os_error()) }
+    if waited == -1 {
+        return Err(Error::last_os_error());
+    }
+    // Otherwise it has ended.
+    if libc::WIFSTOPPED(status) { Ok(()) } else { Err(Error::from_raw_os_error(libc::ESRCH)) }
 }
 
 fn call(request: c_uint, thread: pid_t, address: *mut c_void, data: *mut c_void) -> Result<(), Error> {
@@ -70,7 +75,7 @@ fn call(request: c_uint, thread: pid_t, address: *mut c_void, data: *mut c_void)
 #[cfg(test)]
 mod tests {
     use std::arch::asm;
-    use std::process::Command;
+    use std::process::{Child, Command};
     use std::time::Instant;
 
     use super::*;
@@ -91,18 +96,26 @@ mod tests {
             return;
         }
         let holder = Command::new(std::env::current_exe().unwrap()).args([TEST, "--exact"]).env(HOLD, "").spawn();
-        let mut holder = holder.unwrap();
+        let holder = Holder(holder.unwrap());
         let until = Instant::now() + PATIENCE;
         let is_held = |(_, registers): &(String, Vec<u8>)| registers.windows(16).any(|bytes| *bytes == SECRET);
         loop {
-            let _frozen = Frozen::process(holder.id());
-            if of_all_threads(holder.id()).iter().any(is_held) {
+            let _frozen = Frozen::process(holder.0.id());
+            if of_all_threads(holder.0.id()).iter().any(is_held) {
                 break;
             }
             assert!(Instant::now() < until, "it is not seen");
         }
-        holder.kill().unwrap();
-        holder.wait().unwrap();
+    }
+
+    /// It never ends by itself.
+    struct Holder(Child);
+
+    impl Drop for Holder {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
     }
 
     /// Loads it into the last register that the processor has, and never returns.

@@ -53,7 +53,8 @@ impl Secrets {
         self.needles.bytes(&format!("{name}: template id"), &template.id);
     }
 
-    /// A key, also as HMAC holds it, and as AES does: from its last round keys all others can be computed.
+    /// A key, also as HMAC holds it, as the hash that gave it does, and as AES does: from its last round keys all others can be
+    /// computed.
     pub(crate) fn key(&mut self, name: &str, key: &[u8]) {
         self.needles.bytes(name, key);
         for pad in [0x36, 0x5c] {
@@ -61,6 +62,9 @@ impl Secrets {
             self.needles.bytes(&format!("{name} in an HMAC block"), &padded);
         }
         if let Ok(key) = key.try_into() {
+            for half in hash_state(key) {
+                self.needles.bytes(&format!("{name}, as SHA instructions hold it"), &half);
+            }
             for (number, round_key) in round_keys(key).iter().enumerate().skip(ROUNDS - 1) {
                 self.needles.bytes(&format!("{name}, round key {number} of it"), round_key);
             }
@@ -86,6 +90,12 @@ impl Secrets {
 fn transform(known: &Person) -> KeyedTransform {
     let seed = TransformSeed::derive(&SlotKey::from_fn(|key| key.copy_from_slice(&known.own)), 0);
     KeyedTransform::new(&seed, DIMENSION).unwrap()
+}
+
+/// A hash in two registers, as SHA instructions end with it: its words F, E, B, A, and H, G, D, C.
+fn hash_state(hash: &[u8; 32]) -> [[u8; 16]; 2] {
+    let word = |number: usize| hash[4 * number..][..4].iter().rev().copied();
+    [[5, 4, 1, 0], [7, 6, 3, 2]].map(|words| words.into_iter().flat_map(word).collect::<Vec<_>>().try_into().unwrap())
 }
 
 /// The round keys of AES-256 (FIPS 197, section 5.2).

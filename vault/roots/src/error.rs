@@ -46,6 +46,11 @@ pub enum Error {
         what: &'static str,
     },
 
+    /// A claim was made, and the token does not show it.
+    #[cfg(feature = "pkcs11")]
+    #[error("the claim is not there after it was made: the module may be slow to show it; repeat the call later")]
+    ClaimUnseen,
+
     /// No token has the label, or the serial number, that was asked for.
     #[cfg(feature = "pkcs11")]
     #[error("no token with label {label:?}{} is present; present are: {present}", serial.as_ref().map(|serial| format!(" and serial number {serial:?}")).unwrap_or_default())]

@@ -69,7 +69,7 @@ impl Stretching {
     }
 }
 
-/// As what [`crate::wiping::stack`] ends with, for frames with whole blocks of Argon2's memory in them, and the words hashed above those.
+/// As what [`crate::wiping::after_hashing`] ends with, for frames with whole blocks of Argon2's memory in them, and the words hashed above those.
 #[inline(never)]
 fn wipe_deep_stack() {
     // The black box reads the zeros, so they are really written.

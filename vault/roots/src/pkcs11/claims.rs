@@ -5,7 +5,7 @@ use lethe_crypto::{Error as CryptoError, Result};
 
 use cryptoki::object::ObjectHandle;
 
-use super::objects::{Session, corrupt};
+use super::objects::Session;
 use crate::Error;
 use crate::formats::claim::Entry;
 
@@ -25,9 +25,17 @@ impl Session {
 
     pub(super) fn claim(&self, vault: VaultId, known: &[Incarnation], next: Incarnation) -> Result<()> {
         let before = held(&self.entries()?);
-        let Some(claim) = Claim::advance(before.map(|entry| entry.claim), vault, known, next)? else {
-            // Made by a call that may have failed before it looked for others.
-            return before.map_or(Ok(()), |mine| self.settle(mine));
+        let wanted = Claim { vault, incarnation: next };
+        let advance = Claim::advance(before.map(|entry| entry.claim), vault, known, next);
+        // One that lost may be there from a call that failed.
+        let Some(claim) = advance.inspect_err(|_| self.withdraw(&wanted))? else {
+            // Made by a call that may have failed before it looked for others. It counts until one is seen.
+            let settled = before.map_or(Ok(()), |mine| self.settle(mine));
+            return settled.inspect_err(|error| {
+                if matches!(error, CryptoError::Fenced) {
+                    self.withdraw(&wanted);
+                }
+            });
         };
         if before.is_none() {
             let roots = self.keys(None)?.len();
@@ -40,13 +48,19 @@ impl Session {
         let mine = Entry { sequence, claim };
         self.put(LABEL, &mine.encode())?;
         step!("root-pkcs11-claimed-beside");
-        self.settle(mine)
+        // Whatever it was that failed: what is not known to have won must not stay.
+        self.settle(mine).inspect_err(|_| self.withdraw(&claim))
     }
 
-    /// Whoever sees another that is not older gives its own up; so of two who claim at once, at most one stays.
+    /// Fails if there is another that is not older: who sees one gives its own up. So of two who see each other, at most one stays.
     fn settle(&self, mine: Entry) -> Result<()> {
-        // Whatever it is that fails: what is not known to have won must not stay.
-        let entries = self.alone(mine).inspect_err(|_| self.withdraw(mine))?;
+        let entries = self.entries()?;
+        if entries.iter().any(|(_, entry)| entry.sequence >= mine.sequence && *entry != mine) {
+            return Err(CryptoError::Fenced);
+        }
+        if !entries.iter().any(|(_, entry)| *entry == mine) {
+            return Err(Error::ClaimUnseen.during("claiming"));
+        }
         // Older ones count for nothing; one that stays goes with the next claim.
         for (handle, _) in entries.iter().filter(|(_, entry)| entry.sequence < mine.sequence) {
             if let Err(error) = self.remove(*handle) {
@@ -56,25 +70,11 @@ impl Session {
         Ok(())
     }
 
-    /// All claims, if this one is among them and each other is older.
-    fn alone(&self, mine: Entry) -> Result<Vec<(ObjectHandle, Entry)>> {
-        let entries = self.entries()?;
-        if entries.iter().any(|(_, entry)| entry.sequence >= mine.sequence && *entry != mine) {
-            return Err(CryptoError::Fenced);
-        }
-        if !entries.iter().any(|(_, entry)| *entry == mine) {
-            return Err(corrupt("claim in the token", "it is not there after it was made"));
-        }
-        Ok(entries)
-    }
-
     /// Looks for the claim by what it says: the handle under which it was made may not be valid any more.
-    fn withdraw(&self, mine: Entry) {
-        let mine = mine.encode();
-        let withdrawn = self.data(LABEL).and_then(|claims| {
-            let mut same =
-                claims.into_iter().filter(|claim| self.value(*claim).ok().flatten().is_some_and(|it| *it == *mine));
-            same.try_for_each(|claim| self.remove(claim))
+    fn withdraw(&self, claim: &Claim) {
+        let withdrawn = self.entries().and_then(|entries| {
+            let mut mine = entries.iter().filter(|(_, entry)| entry.claim == *claim);
+            mine.try_for_each(|(handle, _)| self.remove(*handle))
         });
         if let Err(error) = withdrawn {
             tracing::warn!(%error, "a claim that was given up may still be in the token");

@@ -12,13 +12,12 @@
 //! # What PKCS#11 cannot promise
 //! * It has no compare-and-swap. A new claim is a new object with the next sequence number, looked at again
 //!   after it was made: who finds another with that number or a higher one takes its own back. So of two
-//!   writers that claim at once, at most one wins. But that a claim is current, and the change it allows, are
+//!   writers that claim at once and see each other, at most one wins. A module may be slow to show what others wrote: SoftHSM
+//!   counts the changes to a token, and takes another process's for its own when it makes one itself. Then both believe that they
+//!   have won, until the next look tells one of them that it has not. But that a claim is current, and the change it allows, are
 //!   two calls. Between them, for milliseconds, another writer may claim; a root that was made so is
 //!   destroyed again, a root that was destroyed so stays destroyed. The vault's own order of events makes
 //!   that harmless: only roots of epochs that were left are ever destroyed.
-//! * A module may be slow to see what others wrote. SoftHSM counts the changes to a token, and takes another process's for its own when
-//!   it makes one itself: a process that claims at the same moment as another may not see the other's claim. Then both
-//!   believe that they have won, until the next look tells one of them that it has not.
 //! * Nodes of a cluster copy objects to each other with a delay, in which two writers at two nodes may both
 //!   win. Point all servers of a vault at one node.
 //! * `C_DestroyObject` says nothing of the medium, and clusters keep backups of their own: receipts carry

@@ -41,7 +41,7 @@ impl ApiKey {
         let encoded = secret.strip_prefix('_')?;
         // One byte more than there may be, so that what is too long is seen to be.
         let mut secret = Zeroizing::new(vec![0; SECRET + 1]);
-        let length = wiping::stack(|| URL_SAFE_NO_PAD.decode_slice(encoded, secret.as_mut_slice())).ok()?;
+        let length = wiping::after_hashing(|| URL_SAFE_NO_PAD.decode_slice(encoded, secret.as_mut_slice())).ok()?;
         if length != SECRET {
             return None;
         }
@@ -56,13 +56,13 @@ impl ApiKey {
 
     /// What is stored of it.
     pub fn digest(&self) -> SecretDigest {
-        wiping::stack(|| SecretDigest(Sha256::digest(self.secret.as_slice()).into()))
+        wiping::after_hashing(|| SecretDigest(Sha256::digest(self.secret.as_slice()).into()))
     }
 
     /// The text that is shown once.
     pub fn reveal(&self) -> Zeroizing<String> {
         let mut encoded = Zeroizing::new(String::with_capacity(44));
-        URL_SAFE_NO_PAD.encode_string(self.secret.as_slice(), &mut encoded);
+        wiping::after_hashing(|| URL_SAFE_NO_PAD.encode_string(self.secret.as_slice(), &mut encoded));
         Zeroizing::new(format!("lethe_{}_{}", self.credential, *encoded))
     }
 }

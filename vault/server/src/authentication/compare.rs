@@ -1,5 +1,6 @@
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
+use lethe_crypto::wiping;
 use lethe_domain::{Embedding, SubjectId};
 use lethe_index::cosine;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -41,6 +42,10 @@ impl<'a> Comparison<'a> {
 
     /// The best score over the subject's templates of the model.
     pub(super) fn run(&self, probe: &Embedding) -> Result<Compared> {
+        wiping::after_ciphers(|| self.compare(probe))
+    }
+
+    fn compare(&self, probe: &Embedding) -> Result<Compared> {
         let (store, keys) = (&self.vault.store, &self.vault.keys);
         let found = match self.slot {
             Some(slot) => templates::of_subject(store, keys, self.silo, slot, Some(self.model.number))?,

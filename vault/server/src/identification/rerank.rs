@@ -98,7 +98,7 @@ impl Searcher {
         let reranked: Vec<Reranked> = candidates
             .items
             .par_chunks(batch)
-            .map(|batch| wiping::stack_and_registers(|| self.rerank(batch, probe, point.threshold(), stop)))
+            .map(|batch| wiping::after_ciphers(|| self.rerank(batch, probe, point.threshold(), stop)))
             .collect::<Result<_>>()?;
         let mut hits = self.follow_replacements(reranked, before, probe, point.threshold())?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
