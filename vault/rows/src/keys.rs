@@ -32,6 +32,8 @@ pub enum RowKind {
     Statements = 0x0A,
     /// The runs of the database, and where each was left.
     History = 0x0B,
+    /// A mark among the rows of kinds `01` … `0E`; see `docs/FORMAT.md`.
+    TreeMark = 0x0F,
     /// A tenant, sealed.
     Tenant = 0x10,
     /// A credential, sealed.
@@ -48,6 +50,8 @@ pub enum RowKind {
     Census = 0x16,
     /// A tenant that was shredded, sealed under the vault's own key: its name is never given again.
     Shredded = 0x17,
+    /// A mark among the rows of kinds `10` … `2F`.
+    RowsMark = 0x1F,
     /// A subject's base row, sealed: the only place its applicant id is in.
     Subject = 0x20,
     /// A template, sealed.
@@ -62,11 +66,13 @@ pub enum RowKind {
     LogEntry = 0x31,
     /// A node of a log's Merkle tree.
     LogNode = 0x32,
+    /// A mark among the rows of kinds `30` … `3E`.
+    LogMark = 0x3F,
 }
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -78,6 +84,7 @@ impl RowKind {
         Self::Restoring,
         Self::Statements,
         Self::History,
+        Self::TreeMark,
         Self::Tenant,
         Self::Credential,
         Self::Profile,
@@ -86,6 +93,7 @@ impl RowKind {
         Self::LogKey,
         Self::Census,
         Self::Shredded,
+        Self::RowsMark,
         Self::Subject,
         Self::Template,
         Self::Sketch,
@@ -93,6 +101,7 @@ impl RowKind {
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
+        Self::LogMark,
     ];
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
@@ -149,6 +158,7 @@ pub enum Key {
     Restoring,
     Statements,
     History,
+    TreeMark { number: u64 },
     Tenant { tenant: SlotRef },
     Credential { tree: TreeId, credential: CredentialId },
     Profile { tree: TreeId, number: ProfileNumber },
@@ -157,6 +167,7 @@ pub enum Key {
     LogKey { tree: TreeId },
     Census { tree: TreeId, gallery: GalleryId, profile: ProfileNumber },
     Shredded { tenant: SlotRef },
+    RowsMark { number: u64 },
     Subject { tree: TreeId, subject: SlotRef },
     Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
     Sketch { tree: TreeId, gallery: GalleryId, profile: ProfileNumber, at: TemplateAt },
@@ -164,6 +175,7 @@ pub enum Key {
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
+    LogMark { number: u64 },
 }
 
 const TREE: usize = TreeId::LENGTH;
@@ -187,6 +199,7 @@ impl Key {
             Self::Restoring => RowKind::Restoring,
             Self::Statements => RowKind::Statements,
             Self::History => RowKind::History,
+            Self::TreeMark { .. } => RowKind::TreeMark,
             Self::Tenant { .. } => RowKind::Tenant,
             Self::Credential { .. } => RowKind::Credential,
             Self::Profile { .. } => RowKind::Profile,
@@ -195,6 +208,7 @@ impl Key {
             Self::LogKey { .. } => RowKind::LogKey,
             Self::Census { .. } => RowKind::Census,
             Self::Shredded { .. } => RowKind::Shredded,
+            Self::RowsMark { .. } => RowKind::RowsMark,
             Self::Subject { .. } => RowKind::Subject,
             Self::Template { .. } => RowKind::Template,
             Self::Sketch { .. } => RowKind::Sketch,
@@ -202,6 +216,7 @@ impl Key {
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
+            Self::LogMark { .. } => RowKind::LogMark,
         }
     }
 
@@ -215,7 +230,10 @@ impl Key {
             | Self::Mirror { .. }
             | Self::Restoring
             | Self::Statements
-            | Self::History => None,
+            | Self::History
+            | Self::TreeMark { .. }
+            | Self::RowsMark { .. }
+            | Self::LogMark { .. } => None,
             Self::Tenant { tenant } | Self::Shredded { tenant } => TreeId::tenant(*tenant).ok(),
             Self::Page(address) => Some(address.tree()),
             Self::HighWater { tree }
@@ -246,7 +264,10 @@ impl Key {
             Self::Intent { tree, receipt } | Self::Receipt { tree, receipt } => {
                 key.tree(*tree).bytes(receipt.as_bytes())
             }
-            Self::EpochEnd { number } => key.bytes(&number.to_be_bytes()),
+            Self::EpochEnd { number }
+            | Self::TreeMark { number }
+            | Self::RowsMark { number }
+            | Self::LogMark { number } => key.bytes(&number.to_be_bytes()),
             Self::Mirror { id } => key.bytes(id.as_bytes()),
             Self::Tenant { tenant } | Self::Shredded { tenant } => key.slot(*tenant),
             Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),
@@ -345,6 +366,9 @@ impl Reader<'_> {
             RowKind::Restoring => Key::Restoring,
             RowKind::Statements => Key::Statements,
             RowKind::History => Key::History,
+            RowKind::TreeMark => Key::TreeMark { number: u64::from_be_bytes(self.array()?) },
+            RowKind::RowsMark => Key::RowsMark { number: u64::from_be_bytes(self.array()?) },
+            RowKind::LogMark => Key::LogMark { number: u64::from_be_bytes(self.array()?) },
             RowKind::Mirror => Key::Mirror { id: MirrorId::from_bytes(self.array()?) },
             RowKind::Tenant => Key::Tenant { tenant: self.slot()? },
             RowKind::Credential => {

@@ -91,6 +91,7 @@ impl Error {
                 | StoreError::Apart { .. }
                 | StoreError::NoMirror { .. }
                 | StoreError::Lost { .. }
+                | StoreError::NotWhole { .. }
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }

@@ -215,7 +215,10 @@ impl Home {
             | Key::Census { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
-            | Key::LogNode { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),
+            | Key::LogNode { .. }
+            | Key::TreeMark { .. }
+            | Key::RowsMark { .. }
+            | Key::LogMark { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),
         }
     }
 

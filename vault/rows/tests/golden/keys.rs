@@ -41,6 +41,7 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (Key::Restoring, "09"),
         (Key::Statements, "0a"),
         (Key::History, "0b"),
+        (Key::TreeMark { number }, "0f 6162636465666768"),
         (Key::Tenant { tenant }, "10 0102030405060708090a0b0c"),
         (Key::Credential { tree, credential }, "11 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60"),
         (Key::Profile { tree, number: profile }, "12 0102030405060708090a0b0c 41424344"),
@@ -49,6 +50,7 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (Key::LogKey { tree }, "15 0102030405060708090a0b0c"),
         (Key::Census { tree, gallery, profile }, "16 0102030405060708090a0b0c 31323334 41424344"),
         (Key::Shredded { tenant }, "17 0102030405060708090a0b0c"),
+        (Key::RowsMark { number }, "1f 6162636465666768"),
         (Key::Subject { tree, subject }, "20 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (
             Key::Template { tree, gallery, at, profile },
@@ -65,6 +67,7 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),
+        (Key::LogMark { number }, "3f 6162636465666768"),
     ]
 }
 

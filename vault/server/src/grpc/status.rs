@@ -81,6 +81,7 @@ impl From<Error> for Status {
                 | StoreError::Apart { .. }
                 | StoreError::NoMirror { .. }
                 | StoreError::Lost { .. }
+                | StoreError::NotWhole { .. }
                 | StoreError::Unfinished { .. }
                 | StoreError::InUse { .. }
                 | StoreError::NoSuchBackup { .. }

@@ -62,6 +62,10 @@ impl Inspection {
             let meaning = "this backup cannot be restored; `lethe backup verify` says so, too. Use another".to_owned();
             self.damage.push(Damage { row: None, kind: None, fault: format!("{file} is missing"), meaning });
         }
+        if let Some(fault) = evidence.not_whole() {
+            let meaning = "a start is refused: people may be missing whom nobody would miss".to_owned();
+            self.damage.push(Damage { row: None, kind: None, fault: causes(&fault), meaning });
+        }
         match evidence.get(&Key::Format) {
             Ok(Some(bytes)) if bytes.len() == 4 => {
                 self.format = bytes.try_into().ok().map(u32::from_be_bytes);
@@ -232,7 +236,10 @@ impl Census {
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
             | Key::SubjectRequest { .. }
-            | Key::LogNode { .. } => {}
+            | Key::LogNode { .. }
+            | Key::TreeMark { .. }
+            | Key::RowsMark { .. }
+            | Key::LogMark { .. } => {}
         }
         Ok(())
     }
@@ -314,6 +321,7 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
+        RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => "mark",
     }
 }
 
@@ -345,6 +353,9 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
             "a request that is repeated is taken for a new one, or fails; nothing else depends on this"
         }
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
+        RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {
+            "whether rows were lost cannot be told: a start is refused. `lethe restore` with a backup leads out"
+        }
         RowKind::Census => "whether the gallery is whole cannot be told: it is out of service",
         RowKind::Subject => {
             "whose row this is cannot be told any more: the tenant's galleries are out of service. \

@@ -130,7 +130,10 @@ impl Silos {
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
             | Key::LogEntry { .. }
-            | Key::LogNode { .. } => Ok(()),
+            | Key::LogNode { .. }
+            | Key::TreeMark { .. }
+            | Key::RowsMark { .. }
+            | Key::LogMark { .. } => Ok(()),
         }
     }
 
@@ -262,7 +265,10 @@ impl Silos {
             | Key::SubjectRequest { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
-            | Key::LogNode { .. } => tracing::error!(fault, "a row cannot be used"),
+            | Key::LogNode { .. }
+            | Key::TreeMark { .. }
+            | Key::RowsMark { .. }
+            | Key::LogMark { .. } => tracing::error!(fault, "a row cannot be used"),
         }
     }
 }

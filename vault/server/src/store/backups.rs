@@ -152,7 +152,9 @@ impl Backups {
             let whole = self.engine.lock().verify_backup(number);
             whole.map_err(self.fault(number, "is damaged"))?;
             self.restore(number, &scratch)?;
-            Database::read_only(&scratch)?.reader().count()
+            let db = Database::read_only(&scratch)?;
+            db.expect_whole()?;
+            db.reader().count()
         });
         let cleared = clear(&scratch).map_err(fault);
         let rows = read?;

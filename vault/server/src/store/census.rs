@@ -28,6 +28,19 @@ impl Census {
         Ok(Self(counts))
     }
 
+    /// Counts anew, where template rows were lost.
+    pub(super) fn recount(db: &Database) -> Result<Vec<Row>, StoreError> {
+        let mut counts = Self::load(db)?.0;
+        counts.values_mut().for_each(|count| *count = 0);
+        db.scan(RowKind::Template, &Key::prefix(RowKind::Template), Reach::Long, |key, _| {
+            if let Key::Template { tree, gallery, profile, .. } = key {
+                *counts.entry((tree, gallery, profile)).or_default() += 1;
+            }
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(counts.into_iter().map(|(gallery, count)| put(gallery, count)).collect())
+    }
+
     /// Counts what these rows add and remove, and adds the new counts to them. A template row is put once, under a slot
     /// of its own, and deleted once.
     #[allow(clippy::wildcard_enum_match_arm, reason = "no other row is a template")]
@@ -42,12 +55,16 @@ impl Census {
                 *changed.entry((tree, gallery, profile)).or_default() += step;
             }
         }
-        for ((tree, gallery, profile), step) in changed {
-            let count = self.0.entry((tree, gallery, profile)).or_default();
+        for (gallery, step) in changed {
+            let count = self.0.entry(gallery).or_default();
             *count = count.saturating_add_signed(step);
-            rows.push(Row::Put(Key::Census { tree, gallery, profile }, count.to_be_bytes().to_vec()));
+            rows.push(put(gallery, *count));
         }
     }
+}
+
+fn put((tree, gallery, profile): Gallery, count: u64) -> Row {
+    Row::Put(Key::Census { tree, gallery, profile }, count.to_be_bytes().to_vec())
 }
 
 /// Reads a count.

@@ -34,6 +34,11 @@ impl Row {
         }
     }
 
+    /// Bytes that it takes, about.
+    pub(super) const fn size(&self) -> usize {
+        64 + if let Self::Put(_, value) = self { value.len() } else { 0 }
+    }
+
     /// The tree whose it is.
     pub(super) fn tree(&self) -> Option<TreeId> {
         match self {

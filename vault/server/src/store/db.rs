@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use lethe_crypto::BoxError;
 use lethe_crypto::log::merkle::{Hash, MerkleError, NodeAddress, NodeSource};
 use lethe_crypto::tree::{PageAddress, PageSource, TreeId};
+use parking_lot::Mutex;
 use rocksdb::backup::BackupEngine;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
@@ -14,6 +15,7 @@ use super::StoreError;
 use super::change::Row;
 use super::disk::make_folder;
 use super::keys::{Key, RowKind};
+use super::marks::{Marks, Missing};
 
 /// The version of everything on the disk. `docs/FORMAT.md` describes it.
 const FORMAT: u32 = 1;
@@ -37,10 +39,22 @@ pub(super) enum Reach {
     Long,
 }
 
+/// What is to be opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// A whole database, or none: then one is made.
+    Anything,
+    /// A whole database.
+    Whole,
+    /// A database that may lack rows.
+    Remains,
+}
+
 /// RocksDB, reached by typed keys.
 pub(super) struct Database {
     db: DB,
     path: PathBuf,
+    marks: Mutex<Marks>,
 }
 
 impl Database {
@@ -51,7 +65,7 @@ impl Database {
 
     /// Opens the database in `path`, or creates it.
     pub(super) fn open(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
-        Self::open_with(path, cache_bytes, WRITE_BUFFER, true).map_err(|fault| {
+        Self::open_with(path, cache_bytes, WRITE_BUFFER, Expected::Anything).map_err(|fault| {
             if let StoreError::Open { path, cause, .. } = fault {
                 StoreError::Open { path, way_out: WAY_OUT, cause }
             } else {
@@ -62,15 +76,21 @@ impl Database {
 
     /// Opens or creates a database that is written to far more than it is read: it needs little memory.
     pub(super) fn open_small(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, true)
+        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, Expected::Anything)
     }
 
     /// The same, if it is there.
     pub(super) fn open_there(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, false)
+        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, Expected::Whole)
     }
 
-    fn open_with(path: &Path, cache_bytes: usize, write_buffer: usize, create: bool) -> Result<Self, StoreError> {
+    /// The same, also if rows were lost between others: for who gives those up.
+    pub(super) fn open_remains(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, WRITE_BUFFER / 8, WRITE_BUFFER / 8, Expected::Remains)
+    }
+
+    fn open_with(path: &Path, cache_bytes: usize, write_buffer: usize, expected: Expected) -> Result<Self, StoreError> {
+        let create = expected == Expected::Anything;
         if create {
             make_folder(path).map_err(|cause| StoreError::Folder { path: path.to_owned(), cause })?;
         }
@@ -86,18 +106,34 @@ impl Database {
             }
             StoreError::Open { path: path.to_owned(), way_out: "", cause }
         })?;
-        let opened = Self { db, path: path.to_owned() };
-        opened.check_format()?;
-        Ok(opened)
+        let db = Self { db, path: path.to_owned(), marks: Mutex::default() };
+        let (marks, missing) = Marks::read(&db)?;
+        *db.marks.lock() = marks;
+        if expected != Expected::Remains {
+            missing.expect_none(path)?;
+        }
+        db.check_format()?;
+        Ok(db)
     }
 
-    /// Opens a database that is there, to read only.
+    /// Opens a database that is there, to read only, whatever it lacks.
     pub(super) fn read_only(path: &Path) -> Result<Self, StoreError> {
         let mut options = database();
         options.create_if_missing(false);
         let db = DB::open_cf_for_read_only(&options, path, [TREE, ROWS, LOG], false)
             .map_err(|cause| StoreError::Open { path: path.to_owned(), way_out: "", cause })?;
-        Ok(Self { db, path: path.to_owned() })
+        Ok(Self { db, path: path.to_owned(), marks: Mutex::default() })
+    }
+
+    /// What was lost between rows that are there.
+    pub(super) fn missing(&self) -> Result<Missing, StoreError> {
+        Ok(Marks::read(self)?.1)
+    }
+
+    /// # Errors
+    /// `NotWhole` if rows were lost between others that are there.
+    pub(super) fn expect_whole(&self) -> Result<(), StoreError> {
+        self.missing()?.expect_none(&self.path)
     }
 
     /// Opens a database that is there, to see whether its write-ahead log reads to the end, which a crash may have torn.
@@ -152,8 +188,11 @@ impl Database {
 
     /// Hands rows to the operating system in one batch; [`Self::sync`] makes them durable.
     pub(super) fn write(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
+        // Held until it is written: marks are written in the order of their numbers.
+        let mut marks = self.marks.lock();
+        let due = marks.due(rows);
         let mut batch = WriteBatch::default();
-        for row in rows.iter().copied().flatten() {
+        for row in rows.iter().copied().flatten().chain(due.iter().flatten()) {
             let family = self.family(row.kind());
             match row {
                 Row::Put(key, value) => batch.put_cf(family, key.encode(), value),
@@ -168,6 +207,7 @@ impl Database {
             }
         }
         self.db.write_opt(batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
+        marks.passed(rows, due.is_some());
         Ok(self.db.latest_sequence_number())
     }
 
@@ -182,13 +222,16 @@ impl Database {
     /// Copies the files of the database as it is at this moment. The write-ahead log goes along, so that all families are
     /// of the same moment.
     pub(super) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), StoreError> {
-        engine.create_new_backup(&self.db).map_err(StoreError::database("make a backup"))
+        let made = engine.create_new_backup(&self.db);
+        self.marks.lock().renew();
+        made.map_err(StoreError::database("make a backup"))
     }
 
     /// Makes a database in `path` that is as this one is now. It shares its files, and takes no room but for what the two
     /// come to differ in.
     pub(super) fn keep_as(&self, path: &Path) -> Result<(), StoreError> {
         let kept = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
+        self.marks.lock().renew();
         kept.map_err(StoreError::database("keep the database as it is"))
     }
 
@@ -226,7 +269,8 @@ impl Database {
             | RowKind::Mirror
             | RowKind::Restoring
             | RowKind::Statements
-            | RowKind::History => TREE,
+            | RowKind::History
+            | RowKind::TreeMark => TREE,
             RowKind::Tenant
             | RowKind::Credential
             | RowKind::Profile
@@ -235,11 +279,12 @@ impl Database {
             | RowKind::LogKey
             | RowKind::Census
             | RowKind::Shredded
+            | RowKind::RowsMark
             | RowKind::Subject
             | RowKind::Template
             | RowKind::Sketch
             | RowKind::SubjectRequest => ROWS,
-            RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode => LOG,
+            RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")
     }

@@ -109,6 +109,19 @@ pub enum StoreError {
         /// The mirror.
         mirror: PathBuf,
     },
+    /// Rows were lost between others that are there.
+    #[error(
+        "{path} is not whole: its disk lost rows that it had acknowledged, and kept others that came before and after \
+         ({marks} marks are missing). Nothing was changed. Move that folder away and run `lethe restore` with a backup; \
+         where there is none, `lethe restore --accept-loss` goes on with what is left",
+        path = path.display()
+    )]
+    NotWhole {
+        /// The database.
+        path: PathBuf,
+        /// How many marks are missing.
+        marks: usize,
+    },
     /// A restore was begun and not finished.
     #[error("a restore of {path} was not finished: run `lethe restore` again", path = path.display())]
     Unfinished {

@@ -74,6 +74,11 @@ impl Evidence {
         Database::expect_whole_log(self.db().path()).err()
     }
 
+    /// What shows that rows were lost between others that are there, if it does.
+    pub(crate) fn not_whole(&self) -> Option<StoreError> {
+        self.db().expect_whole().err()
+    }
+
     /// The newest change in it.
     pub(crate) fn sequence(&self) -> u64 {
         self.db().sequence()

@@ -15,6 +15,7 @@ mod error;
 mod evidence;
 mod history;
 mod logs;
+mod marks;
 mod mirror;
 mod restore;
 

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use lethe_crypto::epoch::EpochState;
 use lethe_crypto::log::entry::{Entry, Outcome};
 
+use super::census::Census;
 use super::change::Row;
 use super::db::Database;
 use super::history::{Place, Relation, next_run, place_of};
@@ -82,7 +83,7 @@ impl Truth {
     /// `Restore` if it is another vault's, or has what the mirrors have not, unless that may be discarded: it is as it was
     /// then.
     pub(crate) fn begin(&self, path: &Path, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<(), StoreError> {
-        self.mark(&Database::open_there(path)?, backup, discard).map(drop)
+        self.mark(&open(path, discard)?, backup, discard).map(drop)
     }
 
     /// Brings a database, as a backup had it or as its disk left it, up to the newest mirror: the key tree, the marks,
@@ -91,9 +92,10 @@ impl Truth {
     /// # Errors
     /// As [`Self::begin`].
     pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
-        let db = Database::open_there(path)?;
+        let db = open(path, discard)?;
+        let missing = db.missing()?;
         let mut restoring = match begun(&db)? {
-            Some(restoring) if restoring.stage != Stage::Copying => return Ok(restoring),
+            Some(restoring) if restoring.stage != Stage::Copying && missing.is_none() => return Ok(restoring),
             Some(restoring) => restoring,
             None => self.mark(&db, None, discard)?,
         };
@@ -104,7 +106,13 @@ impl Truth {
         fail::fail_point!("restore-copied");
         restoring.stage = Stage::Adopted;
         // It goes on from where the mirror was, on a way of its own: mirrors that have been there follow it.
-        db.write(&[&[row(&restoring)?, next_run(&self.place)?]])?;
+        let adopted = [row(&restoring)?, next_run(&self.place)?];
+        // Whoever needs what was lost is found out by what is there, and goes.
+        let mut given_up = missing.into_rows();
+        if !given_up.is_empty() {
+            given_up.extend(Census::recount(&db)?);
+        }
+        db.write(&[&adopted, &given_up])?;
         db.sync()?;
         Ok(restoring)
     }
@@ -162,6 +170,11 @@ impl Truth {
 /// Is there a database in this folder?
 pub(crate) fn is_there(path: &Path) -> bool {
     Database::exists(path)
+}
+
+/// Opens a database; one that lost rows between others only where those are given up.
+fn open(path: &Path, discard: bool) -> Result<Database, StoreError> {
+    if discard { Database::open_remains(path) } else { Database::open_there(path) }
 }
 
 /// What a restore of the database that is not finished has come to.

@@ -78,7 +78,7 @@ enum Parts {
 
 impl Target<'_> {
     fn push(&mut self, row: Row) -> Result<(), StoreError> {
-        self.bytes += 64 + if let Row::Put(_, value) = &row { value.len() } else { 0 };
+        self.bytes += row.size();
         self.count += 1;
         self.rows.push(row);
         if self.bytes < AT_ONCE {

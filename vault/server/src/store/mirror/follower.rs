@@ -124,7 +124,7 @@ impl Mirror {
         if backlog.cut_off {
             return;
         }
-        backlog.bytes += rows.iter().map(size).sum::<usize>();
+        backlog.bytes += rows.iter().map(Row::size).sum::<usize>();
         if backlog.bytes > BACKLOG {
             backlog.cut_off();
         } else {
@@ -192,10 +192,6 @@ impl Backlog {
         let Self { begun, closed, urgent, .. } = *self;
         *self = Self { cut_off: true, begun, closed, urgent, ..Self::default() };
     }
-}
-
-fn size(row: &Row) -> usize {
-    64 + if let Row::Put(_, value) = row { value.len() } else { 0 }
 }
 
 struct Follower {

@@ -87,6 +87,7 @@ impl Held {
             return Ok(None);
         }
         let db = Database::read_only(&path)?;
+        db.expect_whole()?;
         let position = position_of(&db)?.filter(|position| position.whole);
         let Some(Position { sequence, .. }) = position else { return Ok(None) };
         Ok(Some(Whole { place: place_at(&db, sequence)?, db }))

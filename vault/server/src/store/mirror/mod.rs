@@ -71,6 +71,9 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::LogNode => true,
         RowKind::Position
         | RowKind::Restoring
+        | RowKind::TreeMark
+        | RowKind::RowsMark
+        | RowKind::LogMark
         | RowKind::Census
         | RowKind::Subject
         | RowKind::Template
