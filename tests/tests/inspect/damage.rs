@@ -9,6 +9,7 @@ use crate::scene::{Scene, damaged, of_tenant};
 const TEMPLATE: u8 = 0x21;
 const SKETCH: u8 = 0x22;
 const PAGE: u8 = 0x04;
+const ROWS_MARK: u8 = 0x1f;
 
 /// Changes the database of a vault that is stopped, as somebody who can write there would.
 fn change(scene: &Scene, family: &str, change: impl FnOnce(&DB, &rocksdb::ColumnFamily)) {
@@ -121,6 +122,22 @@ async fn a_flipped_byte_in_a_table_is_told_with_what_it_hides() {
     }
     assert!(told >= 3, "{told} tables");
     assert_eq!(scene.open(&data, &[]).code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_were_lost_between_others_are_told() {
+    let scene = Scene::set().await;
+    scene.vault.stop().await;
+    let data = scene.home().data();
+    change(&scene, "rows", |db, rows| {
+        let (mark, _) = first(db, rows, ROWS_MARK);
+        db.delete_cf(rows, mark).unwrap();
+    });
+    let glance = scene.glance(&data, &[]);
+    assert_eq!(glance.code, Some(5), "{}", glance.log);
+    assert!(glance.answer["damage"][0]["fault"].as_str().unwrap().contains("is not whole"), "{}", glance.answer);
+    let exited = scene.vault.try_start().await.unwrap_err();
+    assert!(exited.log.contains("is not whole"), "{}", exited.log);
 }
 
 #[tokio::test(flavor = "multi_thread")]

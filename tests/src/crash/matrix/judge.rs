@@ -222,6 +222,7 @@ impl Case {
         let sure = match way {
             Way::InPlace => self.lie_began(),
             Way::Backup => self.newest_backup(vault.home()),
+            Way::Remains => 0,
         };
         self.look_for_what_must_be(vault, ledger, sure, true, verdict).await?;
         if verdict.told > 0 && ran.answer["lost_slots"].as_u64() == Some(0) {

@@ -13,6 +13,8 @@ pub(super) enum Way {
     InPlace,
     /// What was left was put away, and this backup restored under the mirror.
     Backup,
+    /// Rows were lost between others, nobody had made a backup, and what was left was brought up to the mirror.
+    Remains,
 }
 
 /// Who was enrolled since a backup is lost with it, and that is not asked for here.
@@ -34,16 +36,22 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
     let consents = [&[][..], &ACCEPT_LOST, &["--accept-loss", ACCEPT_LOST[0], ACCEPT_LOST[1]]];
     let ways = consents.into_iter().flat_map(|consent| takeovers.map(|takeover| [consent, takeover].concat()));
     let ways: Vec<_> = ways.collect();
+    let accepts_loss = |way: &&Vec<&str>| way.contains(&"--accept-loss");
+    // Where rows were lost between others, a backup has them.
+    let lacks_rows = |said: &[String]| said.iter().any(|said| said.contains("is not whole"));
     for way in &ways {
+        if accepts_loss(&way) && lacks_rows(&said) {
+            continue;
+        }
         let ran = restore(setup, home, way);
         if ran.code == Some(0) {
             return Ok((Way::InPlace, ran));
         }
         said.push(ran.log);
     }
-    let db = home.data().join("db");
+    let (db, put_away) = (home.data().join("db"), home.path().join("put-away"));
     if db.exists() {
-        std::fs::rename(&db, home.path().join("put-away")).unwrap();
+        std::fs::rename(&db, &put_away).unwrap();
     }
     let folder = home.backups().display().to_string();
     for way in ways.iter().filter(|way| way.contains(&ACCEPT_LOST[0])) {
@@ -52,6 +60,19 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
             return Ok((Way::Backup, ran));
         }
         said.push(ran.log);
+    }
+    if lacks_rows(&said) {
+        if db.exists() {
+            std::fs::remove_dir_all(&db).unwrap();
+        }
+        std::fs::rename(&put_away, &db).unwrap();
+        for way in ways.iter().filter(accepts_loss) {
+            let ran = restore(setup, home, way);
+            if ran.code == Some(0) {
+                return Ok((Way::Remains, ran));
+            }
+            said.push(ran.log);
+        }
     }
     Err(said.join("\n"))
 }

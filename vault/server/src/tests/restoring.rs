@@ -239,6 +239,54 @@ async fn damage_is_reported_before_anything_is_given_up() {
     }
 }
 
+/// The disk lost what it had made durable, of one family of rows, and nothing that is left speaks of it but the marks.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lost_rows_between_others_is_refused_and_given_up_only_when_that_is_asked() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    let silo = vault.silos.find(&house.tenant).unwrap();
+    let ben = silo.subject(&SubjectId::parse("ben").unwrap()).unwrap();
+    let mut change = Change::new();
+    change.delete(Key::Subject { tree: silo.tree, subject: ben }).delete(Key::RowsMark { number: 0 });
+    let mut census = None;
+    for kind in [RowKind::Template, RowKind::Sketch, RowKind::Census] {
+        let scanned = vault.store.scan(kind, &Key::prefix(kind), |key, value| {
+            match key {
+                Key::Template { at, .. } | Key::Sketch { at, .. } if at.subject == ben => drop(change.delete(key)),
+                Key::Census { .. } => census = Some((key, value.to_vec())),
+                _ => {}
+            }
+            Ok::<_, Error>(())
+        });
+        scanned.unwrap();
+    }
+    drop(silo);
+    vault.store.commit(change).await.unwrap();
+    // It was written later, and counts them.
+    let (key, count) = census.unwrap();
+    let mut change = Change::new();
+    change.put(key, count);
+    vault.store.commit(change).await.unwrap();
+    vault.close().await;
+    drop(vault);
+
+    let refused = opening::open(&settings(house.folder.path())).await.map(drop).unwrap_err().to_string();
+    assert!(refused.contains("is not whole") && refused.contains("with a backup"), "{refused}");
+    let refused = house.restore(Source { accept_lost: 100, ..Source::default() }).await.unwrap_err().to_string();
+    assert!(refused.contains("is not whole") && refused.contains("--accept-loss"), "{refused}");
+    let restored = house.restore(Source { accept_loss: true, ..Source::default() }).await.unwrap();
+    assert_eq!((restored.back.subjects, restored.lost_slots), (1, 2), "{restored:?}");
+
+    let vault = house.open().await;
+    assert!(house.template(&vault, "ann").is_some() && house.template(&vault, "ben").is_none());
+    let silo = vault.silos.find(&house.tenant).unwrap();
+    assert!(silo.models().iter().all(|model| model.fault().is_none()), "the gallery that is left is whole");
+    drop(silo);
+    house.enroll(&vault, "ben").await;
+    vault.close().await;
+    drop(vault);
+    house.open().await.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_would_fork_or_mix_vaults_is_refused() {
     let (house, vault) = House::with(&["ann"]).await;
