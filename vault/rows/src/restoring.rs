@@ -75,6 +75,9 @@ pub struct Restoring {
     pub stage: Stage,
     /// Folder and number of the backup; none where what was left in the data folder is restored.
     pub backup: Option<(PathBuf, u32)>,
+    /// It lost rows between others, of people too: nothing says how many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rows_lost: bool,
     /// What has been removed up to now, by all tries.
     pub report: Restored,
 }

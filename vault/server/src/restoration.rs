@@ -132,11 +132,17 @@ async fn remove_what_is_gone(
         return Err(StoreError::Restore(why).into());
     }
     // Slots that a crash left reserved are nobody's loss.
-    let lost = restoring.report.enrolled_since.min(redraw.len() as u64);
+    let keys = redraw.len() as u64;
+    let lost = if restoring.rows_lost { keys } else { restoring.report.enrolled_since.min(keys) };
     if lost > source.accept_lost {
+        let what = if restoring.rows_lost {
+            format!("{lost} keys, of people, of templates, or never used, have no rows")
+        } else {
+            format!("up to {lost} templates were enrolled since, and are lost")
+        };
         let why = format!(
-            "up to {lost} templates were enrolled since, and are lost; nothing was given up yet. A newer backup may have \
-             them: move {db} away and name it. Or go on without them, for good, with --accept-lost {lost}"
+            "{what}; nothing was given up yet. A newer backup may have them: move {db} away and name it. Or go on without \
+             them, for good, with --accept-lost {lost}"
         );
         return Err(StoreError::Restore(why).into());
     }

@@ -15,7 +15,7 @@ use super::StoreError;
 use super::change::Row;
 use super::disk::make_folder;
 use super::keys::{Key, RowKind};
-use super::marks::{Marks, Missing};
+use super::marks::{Lost, Marks};
 
 /// The version of everything on the disk. `docs/FORMAT.md` describes it.
 const FORMAT: u32 = 1;
@@ -68,6 +68,8 @@ impl Database {
         Self::open_with(path, cache_bytes, WRITE_BUFFER, Expected::Anything).map_err(|fault| {
             if let StoreError::Open { path, cause, .. } = fault {
                 StoreError::Open { path, way_out: WAY_OUT, cause }
+            } else if let StoreError::NotWhole { path, lost, .. } = fault {
+                StoreError::NotWhole { path, lost, way_out: lost.way_out() }
             } else {
                 fault
             }
@@ -107,10 +109,10 @@ impl Database {
             StoreError::Open { path: path.to_owned(), way_out: "", cause }
         })?;
         let db = Self { db, path: path.to_owned(), marks: Mutex::default() };
-        let (marks, missing) = Marks::read(&db)?;
+        let (marks, lost) = Marks::read(&db)?;
         *db.marks.lock() = marks;
         if expected != Expected::Remains {
-            missing.expect_none(path)?;
+            lost.expect_none(path)?;
         }
         db.check_format()?;
         Ok(db)
@@ -125,15 +127,15 @@ impl Database {
         Ok(Self { db, path: path.to_owned(), marks: Mutex::default() })
     }
 
-    /// What was lost between rows that are there.
-    pub(super) fn missing(&self) -> Result<Missing, StoreError> {
+    /// Which rows were lost between others that are there.
+    pub(super) fn lost(&self) -> Result<Lost, StoreError> {
         Ok(Marks::read(self)?.1)
     }
 
     /// # Errors
     /// `NotWhole` if rows were lost between others that are there.
     pub(super) fn expect_whole(&self) -> Result<(), StoreError> {
-        self.missing()?.expect_none(&self.path)
+        self.lost()?.expect_none(&self.path)
     }
 
     /// Opens a database that is there, to see whether its write-ahead log reads to the end, which a crash may have torn.
@@ -188,11 +190,22 @@ impl Database {
 
     /// Hands rows to the operating system in one batch; [`Self::sync`] makes them durable.
     pub(super) fn write(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
-        // Held until it is written: marks are written in the order of their numbers.
+        self.write_marked(&mut self.marks.lock(), rows)
+    }
+
+    /// The same, where rows were lost between others and are given up: from here on this is the whole database.
+    pub(super) fn write_anew(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
         let mut marks = self.marks.lock();
-        let due = marks.due(rows);
+        *marks = Marks::default();
+        self.write_marked(&mut marks, &[rows, &[&Marks::removed(self)?]].concat())
+    }
+
+    /// Marks are held until they are written, so that they are written in the order of their numbers.
+    fn write_marked(&self, marks: &mut Marks, rows: &[&[Row]]) -> Result<u64, StoreError> {
+        let after = marks.after(rows);
+        let newest = after.newest();
         let mut batch = WriteBatch::default();
-        for row in rows.iter().copied().flatten().chain(due.iter().flatten()) {
+        for row in rows.iter().copied().flatten().chain(&newest) {
             let family = self.family(row.kind());
             match row {
                 Row::Put(key, value) => batch.put_cf(family, key.encode(), value),
@@ -207,7 +220,7 @@ impl Database {
             }
         }
         self.db.write_opt(batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
-        marks.passed(rows, due.is_some());
+        *marks = after;
         Ok(self.db.latest_sequence_number())
     }
 
@@ -222,9 +235,7 @@ impl Database {
     /// Copies the files of the database as it is at this moment. The write-ahead log goes along, so that all families are
     /// of the same moment.
     pub(super) fn back_up(&self, engine: &mut BackupEngine) -> Result<(), StoreError> {
-        let made = engine.create_new_backup(&self.db);
-        self.marks.lock().renew();
-        made.map_err(StoreError::database("make a backup"))
+        engine.create_new_backup(&self.db).map_err(StoreError::database("make a backup"))
     }
 
     /// Makes a database in `path` that is as this one is now. It shares its files, and takes no room but for what the two

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use lethe_rows::{Corrupt, MirrorId};
 
+use super::marks::Lost;
+
 /// What can go wrong between a change and the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -111,16 +113,17 @@ pub enum StoreError {
     },
     /// Rows were lost between others that are there.
     #[error(
-        "{path} is not whole: its disk lost rows that it had acknowledged, and kept others that came before and after \
-         ({marks} marks are missing). Nothing was changed. Move that folder away and run `lethe restore` with a backup; \
-         where there is none, `lethe restore --accept-loss` goes on with what is left",
+        "{path} is not whole: its disk lost rows of {lost} that it had acknowledged, and kept others that came before or \
+         after{way_out}",
         path = path.display()
     )]
     NotWhole {
         /// The database.
         path: PathBuf,
-        /// How many marks are missing.
-        marks: usize,
+        /// What they were of.
+        lost: Lost,
+        /// What to do about it, if that is known.
+        way_out: &'static str,
     },
     /// A restore was begun and not finished.
     #[error("a restore of {path} was not finished: run `lethe restore` again", path = path.display())]

@@ -49,10 +49,12 @@ impl Evidence {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let mut tries = TRIES.0;
         loop {
-            match Store::read_only(path) {
-                Ok(store) => return Ok(Self { store: Arc::new(store) }),
+            let opened = Store::read_only(path).map(|store| Self { store: Arc::new(store) });
+            match opened {
+                // A server may move rows from the log to a file between the moments at which the two are read.
+                Ok(evidence) if tries == 0 || evidence.not_whole().is_none() => return Ok(evidence),
                 Err(fault) if tries == 0 => return Err(fault),
-                Err(_) => {
+                Ok(_) | Err(_) => {
                     tries -= 1;
                     std::thread::sleep(TRIES.1);
                 }

@@ -10,6 +10,7 @@ use super::LogHead;
 use super::StoreError;
 use super::db::{Database, Nodes, NodesThen, Reach, Reader};
 use super::keys::{Key, RowKind};
+use super::marks::Lost;
 
 /// A log, as two databases have it.
 pub(super) struct Shared {
@@ -34,8 +35,8 @@ impl Shared {
     }
 }
 
-/// Compares all logs of two databases.
-pub(super) fn compare(from: &Reader<'_>, to: &Database) -> Result<Vec<Shared>, StoreError> {
+/// Compares all logs of two databases. Where the one that is copied to lost rows of its logs, nothing that is left of them counts.
+pub(super) fn compare(from: &Reader<'_>, to: &Database, lost: Lost) -> Result<Vec<Shared>, StoreError> {
     let mut theirs = BTreeMap::new();
     to.scan(RowKind::LogHead, &Key::prefix(RowKind::LogHead), Reach::Long, |key, value| {
         if let Key::LogHead { tree } = key {
@@ -50,7 +51,7 @@ pub(super) fn compare(from: &Reader<'_>, to: &Database) -> Result<Vec<Shared>, S
         let head = LogHead::decode(&value)?;
         let theirs = theirs.remove(&tree);
         let common = match &theirs {
-            Some(theirs) if theirs.origin == head.origin => {
+            Some(theirs) if theirs.origin == head.origin && !lost.log => {
                 let (ours, others) = (NodesThen(from, tree), Nodes(to, tree));
                 common(&ours, head.size, &others, theirs.size)?
             }

@@ -9,6 +9,7 @@ use super::db::Database;
 use super::history::{Place, Relation, next_run, place_of};
 use super::keys::Key;
 use super::logs::{self, Shared};
+use super::marks::Lost;
 use super::mirror::{Held, MirrorId, adopt, registered};
 use super::{Restored, Restoring, Stage, StoreError};
 
@@ -83,7 +84,9 @@ impl Truth {
     /// `Restore` if it is another vault's, or has what the mirrors have not, unless that may be discarded: it is as it was
     /// then.
     pub(crate) fn begin(&self, path: &Path, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<(), StoreError> {
-        self.mark(&open(path, discard)?, backup, discard).map(drop)
+        let (db, lost) =
+            open(path, discard, "; name another backup, or go on without them, for good, with --accept-loss")?;
+        self.mark(&db, lost, backup, discard).map(drop)
     }
 
     /// Brings a database, as a backup had it or as its disk left it, up to the newest mirror: the key tree, the marks,
@@ -92,42 +95,48 @@ impl Truth {
     /// # Errors
     /// As [`Self::begin`].
     pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
-        let db = open(path, discard)?;
-        let missing = db.missing()?;
+        let (db, lost) = open(path, discard, Lost { rows: true, ..Lost::default() }.way_out())?;
         let mut restoring = match begun(&db)? {
-            Some(restoring) if restoring.stage != Stage::Copying && missing.is_none() => return Ok(restoring),
+            Some(restoring) if restoring.stage != Stage::Copying && !lost.any() => return Ok(restoring),
             Some(restoring) => restoring,
-            None => self.mark(&db, None, discard)?,
+            None => self.mark(&db, lost, None, discard)?,
         };
         self.expect_own(&db)?;
         tracing::info!(mirror = %self.path.display(), epoch = self.epoch, "adopting the key tree and the logs of a mirror");
         fail::fail_point!("restore-before-copy");
-        adopt(&self.mirror.reader(), &db)?;
+        adopt(&self.mirror.reader(), &db, lost)?;
         fail::fail_point!("restore-copied");
         restoring.stage = Stage::Adopted;
+        restoring.rows_lost |= lost.rows;
         // It goes on from where the mirror was, on a way of its own: mirrors that have been there follow it.
         let adopted = [row(&restoring)?, next_run(&self.place)?];
-        // Whoever needs what was lost is found out by what is there, and goes.
-        let mut given_up = missing.into_rows();
-        if !given_up.is_empty() {
-            given_up.extend(Census::recount(&db)?);
+        if lost.any() {
+            // The mirror had what was lost of the tree and the logs; people are as many as there are.
+            db.write_anew(&[&adopted, &Census::recount(&db)?])?;
+        } else {
+            db.write(&[&adopted])?;
         }
-        db.write(&[&adopted, &given_up])?;
         db.sync()?;
         Ok(restoring)
     }
 
-    fn mark(&self, db: &Database, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<Restoring, StoreError> {
+    fn mark(
+        &self,
+        db: &Database,
+        lost: Lost,
+        backup: Option<(PathBuf, u32)>,
+        discard: bool,
+    ) -> Result<Restoring, StoreError> {
         self.expect_own(db)?;
         let from = self.mirror.reader();
-        let logs = logs::compare(&from, db)?;
+        let logs = logs::compare(&from, db, lost)?;
         self.expect_past(db, &logs, discard)?;
         let mut enrolled_since = 0;
         for log in &logs {
             enrolled_since += enrolments(&self.mirror, log)?;
         }
         let report = Restored { enrolled_since, ..Restored::default() };
-        let restoring = Restoring { stage: Stage::Copying, backup, report };
+        let restoring = Restoring { stage: Stage::Copying, backup, rows_lost: lost.rows, report };
         db.write(&[&[row(&restoring)?]])?;
         db.sync()?;
         Ok(restoring)
@@ -172,9 +181,14 @@ pub(crate) fn is_there(path: &Path) -> bool {
     Database::exists(path)
 }
 
-/// Opens a database; one that lost rows between others only where those are given up.
-fn open(path: &Path, discard: bool) -> Result<Database, StoreError> {
-    if discard { Database::open_remains(path) } else { Database::open_there(path) }
+/// Opens a database, and says what it lost between other rows: no people, unless those are given up.
+fn open(path: &Path, discard: bool, way_out: &'static str) -> Result<(Database, Lost), StoreError> {
+    let db = Database::open_remains(path)?;
+    let lost = db.lost()?;
+    if lost.rows && !discard {
+        return Err(StoreError::NotWhole { path: path.to_owned(), lost, way_out });
+    }
+    Ok((db, lost))
 }
 
 /// What a restore of the database that is not finished has come to.

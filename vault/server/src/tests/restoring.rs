@@ -14,7 +14,7 @@ use crate::audit::{SignedCheckpoint, checkpoint};
 use crate::erasure::ErasureState;
 use crate::opening::{self, OpenError};
 use crate::restoration::{Restored, Source, restore};
-use crate::store::{Backups, Change, Key, RowKind, StoreError};
+use crate::store::{Backups, Change, Key, Opening, RowKind, Store, StoreError, StoreOptions};
 use crate::vault::Vault;
 use crate::{Error, subject, templates};
 
@@ -241,19 +241,29 @@ async fn damage_is_reported_before_anything_is_given_up() {
 
 /// The disk lost what it had made durable, of one family of rows, and nothing that is left speaks of it but the marks.
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::wildcard_enum_match_arm, reason = "no other row is of a person")]
 async fn what_lost_rows_between_others_is_refused_and_given_up_only_when_that_is_asked() {
     let (house, vault) = House::with(&["ann", "ben"]).await;
+    vault.close().await;
+    drop(vault);
+    // From here on there are marks after the first.
+    let vault = house.open().await;
     let silo = vault.silos.find(&house.tenant).unwrap();
     let ben = silo.subject(&SubjectId::parse("ben").unwrap()).unwrap();
     let mut change = Change::new();
     change.delete(Key::Subject { tree: silo.tree, subject: ben }).delete(Key::RowsMark { number: 0 });
     let mut census = None;
-    for kind in [RowKind::Template, RowKind::Sketch, RowKind::Census] {
+    for kind in [RowKind::Template, RowKind::Sketch, RowKind::SubjectRequest, RowKind::Census] {
         let scanned = vault.store.scan(kind, &Key::prefix(kind), |key, value| {
-            match key {
-                Key::Template { at, .. } | Key::Sketch { at, .. } if at.subject == ben => drop(change.delete(key)),
-                Key::Census { .. } => census = Some((key, value.to_vec())),
-                _ => {}
+            let is_bens = match key {
+                Key::Template { at, .. } | Key::Sketch { at, .. } => at.subject == ben,
+                Key::SubjectRequest { subject, .. } => subject == ben,
+                _ => false,
+            };
+            if is_bens {
+                change.delete(key);
+            } else if let Key::Census { .. } = key {
+                census = Some((key, value.to_vec()));
             }
             Ok::<_, Error>(())
         });
@@ -273,7 +283,12 @@ async fn what_lost_rows_between_others_is_refused_and_given_up_only_when_that_is
     assert!(refused.contains("is not whole") && refused.contains("with a backup"), "{refused}");
     let refused = house.restore(Source { accept_lost: 100, ..Source::default() }).await.unwrap_err().to_string();
     assert!(refused.contains("is not whole") && refused.contains("--accept-loss"), "{refused}");
-    let restored = house.restore(Source { accept_loss: true, ..Source::default() }).await.unwrap();
+    let refused = house.restore(Source { accept_loss: true, ..Source::default() }).await.unwrap_err().to_string();
+    assert!(refused.contains("--accept-lost 2"), "{refused}");
+    // From here on it is as whole as it will be, and a number has to be agreed to all the same.
+    let refused = house.restore(Source { accept_lost: 1, ..Source::default() }).await.unwrap_err().to_string();
+    assert!(refused.contains("--accept-lost 2"), "{refused}");
+    let restored = house.restore(Source { accept_lost: 2, ..Source::default() }).await.unwrap();
     assert_eq!((restored.back.subjects, restored.lost_slots), (1, 2), "{restored:?}");
 
     let vault = house.open().await;
@@ -285,6 +300,53 @@ async fn what_lost_rows_between_others_is_refused_and_given_up_only_when_that_is
     vault.close().await;
     drop(vault);
     house.open().await.close().await;
+}
+
+/// Of the key tree and of logs the mirror has everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_of_the_tree_or_the_logs_is_taken_from_the_mirror() {
+    let lost =
+        [(Key::TreeMark { number: 0 }, RowKind::Page, false), (Key::LogMark { number: 0 }, RowKind::LogEntry, true)];
+    for (mark, kind, accept_loss) in lost {
+        let (house, vault) = House::with(&["ann", "ben"]).await;
+        house.erase(&vault, "ben").await;
+        vault.close().await;
+        drop(vault);
+        // From here on there are marks after the first.
+        let vault = house.open().await;
+        let mirror = vault.store.mirrors()[0].id;
+        let mut rows = Vec::new();
+        let scanned = vault.store.scan(kind, &Key::prefix(kind), |key, value| {
+            rows.push((key, value.to_vec()));
+            Ok::<_, Error>(())
+        });
+        scanned.unwrap();
+        vault.close().await;
+        drop(vault);
+        // Behind the mirror's back.
+        let options = StoreOptions { opening: Opening::Restoring(vec![mirror]), ..StoreOptions::default() };
+        let store = Store::open(&house.data().join("db"), &options).unwrap();
+        let mut change = Change::new();
+        change.delete(mark);
+        rows.iter().for_each(|(key, _)| drop(change.delete(key.clone())));
+        store.commit(change).await.unwrap();
+        drop(store);
+
+        let refused = opening::open(&settings(house.folder.path())).await.map(drop).unwrap_err().to_string();
+        assert!(refused.contains("`lethe restore` takes them from the mirror"), "{refused}");
+        if accept_loss {
+            let refused = house.restore(Source::default()).await.unwrap_err().to_string();
+            assert!(refused.contains("--accept-loss"), "{refused}");
+        }
+        let restored = house.restore(Source { accept_loss, ..Source::default() }).await.unwrap();
+        assert_eq!((restored.back.subjects, restored.lost_slots), (1, 0), "{kind:?}: {restored:?}");
+        let vault = house.open().await;
+        for (key, value) in rows {
+            assert_eq!(vault.store.get(&key).unwrap(), Some(value), "{key:?}");
+        }
+        assert!(house.template(&vault, "ann").is_some());
+        vault.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use crate::store::change::Row;
 use crate::store::db::{Database, Reader};
 use crate::store::keys::{Key, RowKind};
 use crate::store::logs::{self, Shared};
+use crate::store::marks::Lost;
 use crate::store::{LogHead, StoreError};
 
 /// Bytes that are written in one batch, and so whole or not at all, if the copy is no larger. Tests copy in parts, too.
@@ -19,7 +20,7 @@ const AT_ONCE: usize = if cfg!(test) { 32 << 10 } else { 64 << 20 };
 /// with it would fork it.
 pub(in crate::store) fn follow(from: &Reader<'_>, mirror: &Database, position: Position) -> Result<u64, StoreError> {
     let there = position_of(mirror)?;
-    let shared = logs::compare(from, mirror)?;
+    let shared = logs::compare(from, mirror, Lost::default())?;
     // What is there in parts is of no worth: its logs may be cut.
     let is_whole = there.is_some_and(|there| there.whole);
     if is_whole && let Some(fork) = shared.iter().find(|log| !log.goes_on()) {
@@ -33,9 +34,9 @@ pub(in crate::store) fn follow(from: &Reader<'_>, mirror: &Database, position: P
 }
 
 /// Makes the mirrored rows of a database that is being restored those of a mirror. Its logs are cut where they are others.
-/// Gives the number of rows that differed.
-pub(in crate::store) fn adopt(mirror: &Reader<'_>, db: &Database) -> Result<u64, StoreError> {
-    let shared = logs::compare(mirror, db)?;
+/// Gives the number of rows that differed. What was `lost` of the logs is copied from the first entry on.
+pub(in crate::store) fn adopt(mirror: &Reader<'_>, db: &Database, lost: Lost) -> Result<u64, StoreError> {
+    let shared = logs::compare(mirror, db, lost)?;
     copy(mirror, Target { to: db, rows: Vec::new(), bytes: 0, count: 0, parts: Parts::Restored }, shared)
 }
 

@@ -87,7 +87,10 @@ impl Held {
             return Ok(None);
         }
         let db = Database::read_only(&path)?;
-        db.expect_whole()?;
+        if let Err(fault) = db.expect_whole() {
+            tracing::warn!(%fault, "what a mirror had in whole is lost");
+            return Ok(None);
+        }
         let position = position_of(&db)?.filter(|position| position.whole);
         let Some(Position { sequence, .. }) = position else { return Ok(None) };
         Ok(Some(Whole { place: place_at(&db, sequence)?, db }))

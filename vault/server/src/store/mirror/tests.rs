@@ -14,6 +14,7 @@ use crate::store::change::Row;
 use crate::store::db::{Database, Nodes};
 use crate::store::history::{next_run, place_of};
 use crate::store::keys::{Key, RowKind};
+use crate::store::marks::Lost;
 
 const ID: MirrorId = MirrorId::from_bytes([7; 16]);
 /// So many rows of so many bytes take several batches.
@@ -143,7 +144,7 @@ fn a_log_is_cut_where_it_went_another_way() {
         fill(&truth, 2);
         log(&restored, ours);
         log(&truth, &["a", "b", "c"]);
-        adopt(&truth.reader(), &restored).unwrap();
+        adopt(&truth.reader(), &restored, Lost::default()).unwrap();
         assert!(is_filled(&restored, 2));
         assert_eq!(logged(&restored), logged(&truth));
         let tree = TreeId::VAULT;
