@@ -328,7 +328,9 @@ async fn what_was_lost_of_the_tree_or_the_logs_is_taken_from_the_mirror() {
         let store = Store::open(&house.data().join("db"), &options).unwrap();
         let mut change = Change::new();
         change.delete(mark);
-        rows.iter().for_each(|(key, _)| drop(change.delete(key.clone())));
+        for (key, _) in &rows {
+            change.delete(key.clone());
+        }
         store.commit(change).await.unwrap();
         drop(store);
 
