@@ -72,9 +72,9 @@ fn puts(batch: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     while let Some((&tag, after)) = rest.0.split_first() {
         rest.0 = after;
         match tag {
-            // Deletions, in the default family and in another.
-            0x00 => drop(rest.string()),
-            0x04 => {
+            // Deletions, also of what was put once, in the default family and in another.
+            0x00 | 0x07 => drop(rest.string()),
+            0x04 | 0x08 => {
                 rest.number();
                 rest.string();
             }

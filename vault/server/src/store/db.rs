@@ -15,7 +15,7 @@ use super::StoreError;
 use super::change::Row;
 use super::disk::make_folder;
 use super::keys::{Key, RowKind};
-use super::marks::{Lost, Marks};
+use super::marks::{Lost, Marked, Marks};
 
 /// The version of everything on the disk. `docs/FORMAT.md` describes it.
 const FORMAT: u32 = 1;
@@ -109,7 +109,7 @@ impl Database {
             StoreError::Open { path: path.to_owned(), way_out: "", cause }
         })?;
         let db = Self { db, path: path.to_owned(), marks: Mutex::default() };
-        let (marks, lost) = Marks::read(&db)?;
+        let (marks, lost) = Marks::read(&db);
         *db.marks.lock() = marks;
         if expected != Expected::Remains {
             lost.expect_none(path)?;
@@ -128,14 +128,14 @@ impl Database {
     }
 
     /// Which rows were lost between others that are there.
-    pub(super) fn lost(&self) -> Result<Lost, StoreError> {
-        Ok(Marks::read(self)?.1)
+    pub(super) fn lost(&self) -> Lost {
+        Marks::read(self).1
     }
 
     /// # Errors
     /// `NotWhole` if rows were lost between others that are there.
     pub(super) fn expect_whole(&self) -> Result<(), StoreError> {
-        self.lost()?.expect_none(&self.path)
+        self.lost().expect_none(&self.path)
     }
 
     /// Opens a database that is there, to see whether its write-ahead log reads to the end, which a crash may have torn.
@@ -190,22 +190,26 @@ impl Database {
 
     /// Hands rows to the operating system in one batch; [`Self::sync`] makes them durable.
     pub(super) fn write(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
-        self.write_marked(&mut self.marks.lock(), rows)
+        // Held until it is written, so that batches are written in the order of their numbers.
+        let mut marks = self.marks.lock();
+        let (next, marked) = marks.next();
+        self.write_marked(rows, &marked)?;
+        *marks = next;
+        Ok(self.db.latest_sequence_number())
     }
 
     /// The same, where rows were lost between others and are given up: from here on this is the whole database.
     pub(super) fn write_anew(&self, rows: &[&[Row]]) -> Result<u64, StoreError> {
         let mut marks = self.marks.lock();
-        *marks = Marks::default();
-        self.write_marked(&mut marks, &[rows, &[&Marks::removed(self)?]].concat())
+        let (next, marked) = marks.anew(self)?;
+        self.write_marked(rows, &marked)?;
+        *marks = next;
+        Ok(self.db.latest_sequence_number())
     }
 
-    /// Marks are held until they are written, so that they are written in the order of their numbers.
-    fn write_marked(&self, marks: &mut Marks, rows: &[&[Row]]) -> Result<u64, StoreError> {
-        let after = marks.after(rows);
-        let newest = after.newest();
+    fn write_marked(&self, rows: &[&[Row]], marked: &Marked) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
-        for row in rows.iter().copied().flatten().chain(&newest) {
+        for row in rows.iter().copied().flatten() {
             let family = self.family(row.kind());
             match row {
                 Row::Put(key, value) => batch.put_cf(family, key.encode(), value),
@@ -219,9 +223,15 @@ impl Database {
                 }
             }
         }
-        self.db.write_opt(batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))?;
-        *marks = after;
-        Ok(self.db.latest_sequence_number())
+        // RocksDB drops both when it comes by them, and keeps no trace of what was put once and is removed: not of its sequence
+        // number, either, so it must not be the last one.
+        for mark in &marked.removed {
+            batch.single_delete_cf(self.family(mark.kind()), mark.encode());
+        }
+        for mark in &marked.put {
+            batch.put_cf(self.family(mark.kind()), mark.encode(), []);
+        }
+        self.db.write_opt(batch, &WriteOptions::default()).map_err(StoreError::database("write a batch"))
     }
 
     pub(super) fn sync(&self) -> Result<(), StoreError> {
@@ -242,7 +252,6 @@ impl Database {
     /// come to differ in.
     pub(super) fn keep_as(&self, path: &Path) -> Result<(), StoreError> {
         let kept = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
-        self.marks.lock().renew();
         kept.map_err(StoreError::database("keep the database as it is"))
     }
 

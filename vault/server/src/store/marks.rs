@@ -5,20 +5,16 @@
 //! durable for years is gone, of one family or of all, and newer rows are there. RocksDB opens that, and what was never
 //! read is not missed.
 //!
-//! So batches are counted, and each writes the count to the newest mark of every family. Where a stretch of the log begins,
-//! or may, there is another mark, which says with which count the one before it was left. What RocksDB writes to a file at
-//! once, and so may lose at once, is either long and has marks in it, or ends where another mark begins.
+//! So batches are numbered, and each puts a mark with its number into every family, and removes the mark of the batch before
+//! it. A batch that is lost leaves the mark that it removed; the last ones that are lost leave one that is older than those of the
+//! other families; and the first one puts a mark that is never removed.
 
 use std::fmt;
 use std::path::Path;
 
 use super::StoreError;
-use super::change::Row;
 use super::db::{Database, Reach};
 use super::keys::{Key, RowKind};
-
-/// Bytes of rows after which there is another mark: few of those that RocksDB keeps in memory before it writes them to a file.
-const STRIDE: usize = if cfg!(test) { 16 << 10 } else { 1 << 20 };
 
 type Mark = fn(u64) -> Key;
 
@@ -29,17 +25,22 @@ const FAMILIES: [(RowKind, Mark); 3] = [
     (RowKind::LogMark, |number| Key::LogMark { number }),
 ];
 
+/// The mark that is never removed.
+const FIRST: u64 = 0;
+
 /// How far the marks are.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Marks {
-    /// How many there are in each family.
-    count: u64,
-    /// Batches that were ever written.
-    batches: u64,
-    /// Of these, before the newest mark.
-    before: u64,
-    /// Bytes of rows since then.
-    since: usize,
+    /// The number of the newest batch; 0 if there was none.
+    newest: u64,
+}
+
+/// What a batch does to the marks.
+#[derive(Default)]
+pub(super) struct Marked {
+    pub(super) put: Vec<Key>,
+    /// Each was put once.
+    pub(super) removed: Vec<Key>,
 }
 
 /// The families that lost rows between others.
@@ -54,77 +55,62 @@ pub struct Lost {
 }
 
 impl Marks {
-    /// Reads the marks. The next batch has another one: it is the first of a new part of the log.
-    pub(super) fn read(db: &Database) -> Result<(Self, Lost), StoreError> {
-        let mut found = [Chain::default(); FAMILIES.len()];
-        for (chain, (kind, _)) in found.iter_mut().zip(FAMILIES) {
-            db.scan(kind, &Key::prefix(kind), Reach::Long, |key, value| {
-                chain.add(&key, value);
-                Ok::<_, StoreError>(())
-            })?;
+    /// Reads the marks.
+    pub(super) fn read(db: &Database) -> (Self, Lost) {
+        let found = FAMILIES.map(|(kind, _)| {
+            numbers(db, kind).unwrap_or_else(|fault| {
+                tracing::error!(%fault, ?kind, "the marks of a family do not read");
+                vec![u64::MAX]
+            })
+        });
+        let known = found.iter().flatten().filter(|number| **number < u64::MAX);
+        let newest = known.copied().max().unwrap_or(FIRST);
+        let expected = if newest == FIRST { Vec::new() } else { vec![FIRST, newest] };
+        let [tree, rows, log] = found.map(|numbers| numbers != expected);
+        (Self { newest }, Lost { tree, rows, log })
+    }
+
+    /// The next batch.
+    pub(super) fn next(self) -> (Self, Marked) {
+        let newest = self.newest + 1;
+        let mut marked = Marked::default();
+        for (_, mark) in FAMILIES {
+            if self.newest == FIRST {
+                marked.put.push(mark(FIRST));
+            } else {
+                marked.removed.push(mark(self.newest));
+            }
+            marked.put.push(mark(newest));
         }
-        let newest = found.iter().map(|chain| (chain.count, chain.batches)).max().unwrap_or_default();
-        let [tree, rows, log] = found.map(|chain| chain.broken || (chain.count, chain.batches) != newest);
-        let marks = Self { count: newest.0, batches: newest.1, before: newest.1, since: STRIDE };
-        Ok((marks, Lost { tree, rows, log }))
+        (Self { newest }, marked)
     }
 
-    /// How far they are once a batch of these rows is written.
-    pub(super) fn after(&self, rows: &[&[Row]]) -> Self {
-        let written = rows.iter().copied().flatten().map(Row::size).sum();
-        let (since, batches) = (self.since.saturating_add(written), self.batches + 1);
-        if self.count == 0 || since >= STRIDE {
-            Self { count: self.count + 1, batches, before: self.batches, since: 0 }
-        } else {
-            Self { since, batches, ..*self }
+    /// The next batch, after which a database that lost rows is whole.
+    pub(super) fn anew(self, db: &Database) -> Result<(Self, Marked), StoreError> {
+        let newest = self.newest + 1;
+        let mut marked = Marked::default();
+        for (kind, mark) in FAMILIES {
+            marked.removed.extend(numbers(db, kind)?.into_iter().filter(|number| *number != FIRST).map(mark));
+            marked.put.extend([mark(FIRST), mark(newest)]);
         }
-    }
-
-    /// The newest mark in each family: rows of the batch that brought them here.
-    pub(super) fn newest(&self) -> [Row; 3] {
-        let value = [self.batches.to_be_bytes(), self.before.to_be_bytes()].concat();
-        FAMILIES.map(|(_, mark)| Row::Put(mark(self.count.saturating_sub(1)), value.clone()))
-    }
-
-    /// RocksDB has begun a new part of the log.
-    pub(super) fn renew(&mut self) {
-        self.since = STRIDE;
-    }
-
-    /// Removes all marks, so that they begin anew.
-    pub(super) fn removed(db: &Database) -> Result<Vec<Row>, StoreError> {
-        let mut rows = Vec::new();
-        for (kind, _) in FAMILIES {
-            db.scan(kind, &Key::prefix(kind), Reach::Long, |key, _| {
-                rows.push(Row::Delete(key));
-                Ok::<_, StoreError>(())
-            })?;
-        }
-        Ok(rows)
+        Ok((Self { newest }, marked))
     }
 }
 
-/// The marks of a family, as they are read.
-#[derive(Clone, Copy, Default)]
-struct Chain {
-    count: u64,
-    batches: u64,
-    broken: bool,
-}
-
-impl Chain {
-    fn add(&mut self, key: &Key, value: &[u8]) {
-        let number = number(key).filter(|number| *number < u64::MAX);
-        let (Some(number), Some((batches, before))) = (number, counts(value)) else {
-            self.broken = true;
-            return;
-        };
-        self.broken |= number != self.count || before != self.batches || batches <= before;
-        (self.count, self.batches) = (number + 1, batches);
-    }
+/// The marks of a family, in order.
+fn numbers(db: &Database, kind: RowKind) -> Result<Vec<u64>, StoreError> {
+    let mut numbers = Vec::new();
+    db.scan(kind, &Key::prefix(kind), Reach::Short, |key, _| {
+        if let Key::TreeMark { number } | Key::RowsMark { number } | Key::LogMark { number } = key {
+            numbers.push(number);
+        }
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(numbers)
 }
 
 impl Lost {
+    /// Did any of them?
     pub(super) const fn any(self) -> bool {
         self.tree || self.rows || self.log
     }
@@ -154,20 +140,6 @@ impl fmt::Display for Lost {
     }
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "no other row is a mark")]
-const fn number(key: &Key) -> Option<u64> {
-    match key {
-        Key::TreeMark { number } | Key::RowsMark { number } | Key::LogMark { number } => Some(*number),
-        _ => None,
-    }
-}
-
-/// Batches up to the last one that wrote a mark, and batches before it.
-fn counts(value: &[u8]) -> Option<(u64, u64)> {
-    let (batches, before) = value.split_first_chunk()?;
-    Some((u64::from_be_bytes(*batches), u64::from_be_bytes(before.try_into().ok()?)))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -175,10 +147,11 @@ mod tests {
     use std::path::PathBuf;
 
     use lethe_crypto::tree::{SlotRef, TreeId};
-    use rocksdb::{DB, IteratorMode, Options};
+    use rocksdb::{ColumnFamily, DB, Options};
     use tempfile::TempDir;
 
     use super::*;
+    use crate::store::change::Row;
 
     const TREE: (&str, u8) = ("tree", 0x0f);
     const ROWS: (&str, u8) = ("rows", 0x1f);
@@ -214,28 +187,24 @@ mod tests {
         db.sync().unwrap();
     }
 
-    /// What a change by RocksDB alone makes of marks.
-    type Forge = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
+    /// What becomes of the marks of a family, by RocksDB alone.
+    type Loss<'a> = &'a dyn Fn(&DB, &ColumnFamily, u8);
 
-    fn forge(path: &Path, (family, kind): (&str, u8), number: u64, forge: &Forge) {
+    fn forge(path: &Path, (family, kind): (&str, u8), change: Loss<'_>) {
         let options = Options::default();
         let families = DB::list_cf(&options, path).unwrap();
         let db = DB::open_cf(&options, path, families).unwrap();
-        let mark = [&[kind][..], &number.to_be_bytes()].concat();
-        let family = db.cf_handle(family).unwrap();
-        let was = db.get_cf(family, &mark).unwrap().expect("there is such a mark");
-        match forge(&was) {
-            Some(value) => db.put_cf(family, mark, value).unwrap(),
-            None => db.delete_cf(family, mark).unwrap(),
-        }
+        change(&db, db.cf_handle(family).unwrap(), kind);
         db.flush_wal(true).unwrap();
     }
 
-    fn marks(path: &Path) -> usize {
-        let options = Options::default();
-        let db = DB::open_cf_for_read_only(&options, path, ["rows"], false).unwrap();
-        let rows = db.iterator_cf(db.cf_handle("rows").unwrap(), IteratorMode::Start).map(|row| row.unwrap());
-        rows.filter(|(key, _)| key[0] == ROWS.1).count()
+    fn mark(kind: u8, number: u64) -> Vec<u8> {
+        [&[kind][..], &number.to_be_bytes()].concat()
+    }
+
+    fn marks(path: &Path) -> Vec<Vec<u64>> {
+        let db = Database::read_only(path).unwrap();
+        FAMILIES.iter().map(|(kind, _)| numbers(&db, *kind).unwrap()).collect()
     }
 
     /// The newest of the files whose names begin or end so.
@@ -257,54 +226,79 @@ mod tests {
     }
 
     #[test]
-    fn every_run_and_every_stride_has_a_mark() {
-        let (_folder, path) = database();
-        // Each run writes 60 rows of some 1,064 bytes: three strides, and the mark with its first batch.
-        assert_eq!(marks(&path), 2 * (1 + 3));
+    fn each_family_has_the_first_mark_and_the_newest() {
+        let (folder, path) = database();
+        // The first batch of all names the format.
+        let newest = 1 + 2 * BATCHES;
+        assert_eq!(marks(&path), vec![vec![FIRST, newest]; 3]);
         let db = Database::open_small(&path).unwrap();
-        db.keep_as(&path.join("kept")).unwrap();
-        assert_eq!(marks(&path.join("kept")), 8);
+        let kept = folder.path().join("kept");
+        db.keep_as(&kept).unwrap();
         db.write(&[&batch(100)]).unwrap();
-        db.write(&[&batch(101)]).unwrap();
         drop(db);
-        assert_eq!(marks(&path), 9, "what is written after the log was cut has a mark");
+        assert_eq!(marks(&kept), vec![vec![FIRST, newest]; 3]);
+        assert_eq!(marks(&path), vec![vec![FIRST, newest + 1]; 3]);
+        // What was written before there were marks has none.
+        for family in [TREE, ROWS, LOG] {
+            forge(&path, family, &|db, family, kind| {
+                for number in [FIRST, newest + 1] {
+                    db.delete_cf(family, mark(kind, number)).unwrap();
+                }
+            });
+        }
+        Database::open_small(&path).unwrap().write(&[&batch(101)]).unwrap();
+        assert_eq!(marks(&path), vec![vec![FIRST, 1]; 3]);
+    }
+
+    /// A mirror tells by it that nothing was lost at the end.
+    #[test]
+    fn the_sequence_outlasts_the_write_ahead_log() {
+        let (_folder, path) = database();
+        let db = Database::open_there(&path).unwrap();
+        let sequence = db.write(&[&batch(100)]).unwrap();
+        drop(db);
+        for _ in 0..3 {
+            assert_eq!(Database::open_there(&path).unwrap().sequence(), sequence);
+        }
     }
 
     #[test]
     fn what_lacks_rows_of_one_family_or_of_all_is_not_opened() {
-        let nothing: Forge = Box::new(|_| None);
-        // As it was a batch earlier.
-        let older: Forge = Box::new(|was| {
-            let (batches, before) = counts(was).unwrap();
-            Some([(batches - 1).to_be_bytes(), before.to_be_bytes()].concat())
-        });
-        let short: Forge = Box::new(|was| Some(was[1..].to_vec()));
+        let newest = 1 + 2 * BATCHES;
+        // Batches in the middle, which took the mark before them along; the last ones; the first ones; all.
+        let middle = move |db: &DB, family: &ColumnFamily, kind| db.put_cf(family, mark(kind, 7), []).unwrap();
+        let last = move |db: &DB, family: &ColumnFamily, kind| {
+            db.delete_cf(family, mark(kind, newest)).unwrap();
+            db.put_cf(family, mark(kind, newest - 3), []).unwrap();
+        };
+        let first = |db: &DB, family: &ColumnFamily, kind| db.delete_cf(family, mark(kind, FIRST)).unwrap();
+        let every = move |db: &DB, family: &ColumnFamily, kind| {
+            db.delete_cf(family, mark(kind, FIRST)).unwrap();
+            db.delete_cf(family, mark(kind, newest)).unwrap();
+        };
         let all = [TREE, ROWS, LOG];
-        let cases = [
-            (&[ROWS][..], 2, &nothing),
-            (&[TREE], 0, &nothing),
-            (&[LOG], 7, &nothing),
-            // Two families ended as the third went on.
-            (&[TREE, ROWS], 7, &nothing),
-            (&all, 3, &nothing),
-            // A stretch that had no mark of its own.
-            (&[ROWS], 3, &older),
-            (&[LOG], 7, &older),
-            (&all, 3, &older),
-            (&[TREE], 5, &short),
+        let cases: [(&[(&str, u8)], Loss<'_>); 9] = [
+            (&[ROWS], &middle),
+            (&[TREE], &middle),
+            (&all, &middle),
+            (&[LOG], &last),
+            (&[TREE, ROWS], &last),
+            (&[ROWS], &first),
+            (&all, &first),
+            (&[LOG], &every),
+            (&[TREE, LOG], &every),
         ];
-        for (families, number, how) in cases {
+        for (place, (families, how)) in cases.into_iter().enumerate() {
             let (_folder, path) = database();
-            families.iter().for_each(|family| forge(&path, *family, number, how));
+            families.iter().for_each(|family| forge(&path, *family, how));
             let opened = [Database::open_small(&path), Database::open_there(&path), Database::open(&path, 1 << 20)];
             for fault in opened.map(Result::err) {
-                assert!(matches!(fault, Some(StoreError::NotWhole { .. })), "{families:?} {number}: {fault:?}");
+                assert!(matches!(fault, Some(StoreError::NotWhole { .. })), "case {place}: {fault:?}");
             }
             let db = Database::open_remains(&path).unwrap();
-            let lost = db.lost().unwrap();
             let is = |family| families.contains(&family);
-            assert_eq!(lost, Lost { tree: is(TREE), rows: is(ROWS), log: is(LOG) });
-            // Whoever gives up what was lost has the marks begin anew, and it is whole.
+            assert_eq!(db.lost(), Lost { tree: is(TREE), rows: is(ROWS), log: is(LOG) }, "case {place}");
+            // Whoever gives up what was lost makes it whole.
             db.write_anew(&[&batch(200)]).unwrap();
             drop(db);
             write(&path, 201..220);

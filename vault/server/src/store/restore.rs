@@ -31,7 +31,8 @@ impl Truth {
     pub(crate) fn open(mirrors: &[PathBuf], lost: &[MirrorId]) -> Result<Self, StoreError> {
         let (mut there, mut found) = (Vec::new(), Vec::new());
         for path in mirrors {
-            let Some((id, whole)) = Held::look(path)?.map(Held::into_whole).transpose()?.flatten() else { continue };
+            let held = Held::look(path).and_then(|held| held.map(Held::into_whole).transpose());
+            let Some((id, whole)) = held.map_err(without_it)?.flatten() else { continue };
             if lost.contains(&id) {
                 continue;
             }
@@ -97,7 +98,8 @@ impl Truth {
     pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
         let (db, lost) = open(path, discard, Lost { rows: true, ..Lost::default() }.way_out())?;
         let mut restoring = match begun(&db)? {
-            Some(restoring) if restoring.stage != Stage::Copying && !lost.any() => return Ok(restoring),
+            Some(restoring) if lost.any() => self.mark(&db, lost, restoring.backup, discard)?,
+            Some(restoring) if restoring.stage != Stage::Copying => return Ok(restoring),
             Some(restoring) => restoring,
             None => self.mark(&db, lost, None, discard)?,
         };
@@ -112,7 +114,8 @@ impl Truth {
         let adopted = [row(&restoring)?, next_run(&self.place)?];
         if lost.any() {
             // The mirror had what was lost of the tree and the logs; people are as many as there are.
-            db.write_anew(&[&adopted, &Census::recount(&db)?])?;
+            let census = if lost.rows { Census::recount(&db)? } else { Vec::new() };
+            db.write_anew(&[&adopted, &census])?;
         } else {
             db.write(&[&adopted])?;
         }
@@ -130,10 +133,11 @@ impl Truth {
         self.expect_own(db)?;
         let from = self.mirror.reader();
         let logs = logs::compare(&from, db, lost)?;
-        self.expect_past(db, &logs, discard)?;
+        self.expect_past(db, &logs, lost, discard)?;
         let mut enrolled_since = 0;
         for log in &logs {
-            enrolled_since += enrolments(&self.mirror, log)?;
+            let known = if lost.log { log.there.unwrap_or(0) } else { log.common };
+            enrolled_since += enrolments(&self.mirror, log, known)?;
         }
         let report = Restored { enrolled_since, ..Restored::default() };
         let restoring = Restoring { stage: Stage::Copying, backup, rows_lost: lost.rows, report };
@@ -150,9 +154,10 @@ impl Truth {
     }
 
     /// Nothing that the database has, and the mirror has not, is given up unasked.
-    fn expect_past(&self, db: &Database, logs: &[Shared], discard: bool) -> Result<(), StoreError> {
+    fn expect_past(&self, db: &Database, logs: &[Shared], lost: Lost, discard: bool) -> Result<(), StoreError> {
         // Whatever is done is in a log: a start that came to nothing leaves rows, but nothing that anybody was told.
-        if discard || logs.iter().all(|log| log.common == log.there.unwrap_or(0)) {
+        let is_past = !lost.log && logs.iter().all(|log| log.common == log.there.unwrap_or(0));
+        if discard || is_past {
             return Ok(());
         }
         let why = match self.place.see(&place_of(db)?) {
@@ -160,6 +165,11 @@ impl Truth {
                 "is older than {}: name the vault's current mirror. If it is the current one: a backup made while it \
                  could not be written needs it caught up, so name an older one; and data that is newer than its mirror \
                  needs no restore, so start the server. If it does not start, --accept-loss gives up what the mirror lacks",
+                db.path().display()
+            ),
+            Relation::Past | Relation::Apart if lost.log => format!(
+                "is to give its logs to {}, which lost entries of its own: what else they had that the mirror lacks cannot \
+                 be told, and is given up, for good, with --accept-loss",
                 db.path().display()
             ),
             Relation::Past | Relation::Apart => format!(
@@ -184,11 +194,22 @@ pub(crate) fn is_there(path: &Path) -> bool {
 /// Opens a database, and says what it lost between other rows: no people, unless those are given up.
 fn open(path: &Path, discard: bool, way_out: &'static str) -> Result<(Database, Lost), StoreError> {
     let db = Database::open_remains(path)?;
-    let lost = db.lost()?;
+    let lost = db.lost();
     if lost.rows && !discard {
         return Err(StoreError::NotWhole { path: path.to_owned(), lost, way_out });
     }
     Ok((db, lost))
+}
+
+/// A mirror that is not whole itself.
+fn without_it(fault: StoreError) -> StoreError {
+    const WAY_OUT: &str = "; nothing can be restored with it: move that folder away, and give the mirror up with \
+                           --lost-mirror, if the vault has another";
+    if let StoreError::NotWhole { path, lost, .. } = fault {
+        StoreError::NotWhole { path, lost, way_out: WAY_OUT }
+    } else {
+        fault
+    }
 }
 
 /// What a restore of the database that is not finished has come to.
@@ -201,9 +222,9 @@ fn row(restoring: &Restoring) -> Result<Row, StoreError> {
 }
 
 /// Templates that were enrolled since the database was left, by a log of its mirror.
-fn enrolments(mirror: &Database, log: &Shared) -> Result<u64, StoreError> {
+fn enrolments(mirror: &Database, log: &Shared, known: u64) -> Result<u64, StoreError> {
     let mut enrolled = 0;
-    for index in log.common..log.size() {
+    for index in known..log.size() {
         let Some(line) = mirror.get(&Key::LogEntry { tree: log.tree, index })? else { continue };
         let corrupt = |_| StoreError::corrupt("log entry", format!("{}: {index}", log.tree));
         let entry = Entry::decode(&line).map_err(corrupt)?;

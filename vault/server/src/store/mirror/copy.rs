@@ -36,8 +36,18 @@ pub(in crate::store) fn follow(from: &Reader<'_>, mirror: &Database, position: P
 /// Makes the mirrored rows of a database that is being restored those of a mirror. Its logs are cut where they are others.
 /// Gives the number of rows that differed. What was `lost` of the logs is copied from the first entry on.
 pub(in crate::store) fn adopt(mirror: &Reader<'_>, db: &Database, lost: Lost) -> Result<u64, StoreError> {
-    let shared = logs::compare(mirror, db, lost)?;
-    copy(mirror, Target { to: db, rows: Vec::new(), bytes: 0, count: 0, parts: Parts::Restored }, shared)
+    let mut shared = logs::compare(mirror, db, lost)?;
+    let mut target = Target { to: db, rows: Vec::new(), bytes: 0, count: 0, parts: Parts::Restored };
+    if lost.log {
+        // Whatever is left of them, and wherever.
+        for log in &mut shared {
+            for kind in [RowKind::LogHead, RowKind::LogEntry, RowKind::LogNode] {
+                target.push(Row::DeleteTree(kind, log.tree))?;
+            }
+            log.there = None;
+        }
+    }
+    copy(mirror, target, shared)
 }
 
 fn copy(from: &Reader<'_>, mut target: Target<'_>, shared: Vec<Shared>) -> Result<u64, StoreError> {

@@ -70,6 +70,9 @@ impl Held {
     }
 
     /// What it has in whole.
+    ///
+    /// # Errors
+    /// `NotWhole` if its disk lost some of that.
     pub(in crate::store) fn into_whole(self) -> Result<Option<(MirrorId, Option<Whole>)>, StoreError> {
         let Some(position) = self.position else { return Ok(None) };
         let whole = if position.whole {
@@ -78,6 +81,7 @@ impl Held {
         } else {
             self.former()?
         };
+        whole.iter().try_for_each(|whole| whole.db.expect_whole())?;
         Ok(Some((position.id, whole)))
     }
 
@@ -87,10 +91,6 @@ impl Held {
             return Ok(None);
         }
         let db = Database::read_only(&path)?;
-        if let Err(fault) = db.expect_whole() {
-            tracing::warn!(%fault, "what a mirror had in whole is lost");
-            return Ok(None);
-        }
         let position = position_of(&db)?.filter(|position| position.whole);
         let Some(Position { sequence, .. }) = position else { return Ok(None) };
         Ok(Some(Whole { place: place_at(&db, sequence)?, db }))
