@@ -2,6 +2,8 @@ use std::path::{Path, PathBuf};
 
 use lethe_crypto::epoch::EpochState;
 use lethe_crypto::log::entry::{Entry, Outcome};
+use lethe_crypto::log::text::Origin;
+use lethe_crypto::tree::TreeId;
 
 use super::census::Census;
 use super::change::Row;
@@ -11,7 +13,7 @@ use super::keys::Key;
 use super::logs::{self, Shared};
 use super::marks::Lost;
 use super::mirror::{Held, MirrorId, adopt, registered};
-use super::{Restored, Restoring, Stage, StoreError};
+use super::{LogHead, Restored, Restoring, Stage, StoreError};
 
 /// The newest state of a vault that its mirrors have.
 pub(crate) struct Truth {
@@ -87,7 +89,7 @@ impl Truth {
     pub(crate) fn begin(&self, path: &Path, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<(), StoreError> {
         let (db, lost) =
             open(path, discard, "; name another backup, or go on without them, for good, with --accept-loss")?;
-        self.mark(&db, lost, backup, discard).map(drop)
+        self.mark(&db, lost, fresh(backup), discard).map(drop)
     }
 
     /// Brings a database, as a backup had it or as its disk left it, up to the newest mirror: the key tree, the marks,
@@ -98,10 +100,10 @@ impl Truth {
     pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
         let (db, lost) = open(path, discard, Lost { rows: true, ..Lost::default() }.way_out())?;
         let mut restoring = match begun(&db)? {
-            Some(restoring) if lost.any() => self.mark(&db, lost, restoring.backup, discard)?,
+            Some(tried) if lost.any() => self.mark(&db, lost, tried, discard)?,
             Some(restoring) if restoring.stage != Stage::Copying => return Ok(restoring),
             Some(restoring) => restoring,
-            None => self.mark(&db, lost, None, discard)?,
+            None => self.mark(&db, lost, fresh(None), discard)?,
         };
         self.expect_own(&db)?;
         tracing::info!(mirror = %self.path.display(), epoch = self.epoch, "adopting the key tree and the logs of a mirror");
@@ -109,7 +111,6 @@ impl Truth {
         adopt(&self.mirror.reader(), &db, lost)?;
         fail::fail_point!("restore-copied");
         restoring.stage = Stage::Adopted;
-        restoring.rows_lost |= lost.rows;
         // It goes on from where the mirror was, on a way of its own: mirrors that have been there follow it.
         let adopted = [row(&restoring)?, next_run(&self.place)?];
         if lost.any() {
@@ -123,13 +124,8 @@ impl Truth {
         Ok(restoring)
     }
 
-    fn mark(
-        &self,
-        db: &Database,
-        lost: Lost,
-        backup: Option<(PathBuf, u32)>,
-        discard: bool,
-    ) -> Result<Restoring, StoreError> {
+    /// A try that was cut short may have brought the logs up: what it counted holds.
+    fn mark(&self, db: &Database, lost: Lost, tried: Restoring, discard: bool) -> Result<Restoring, StoreError> {
         self.expect_own(db)?;
         let from = self.mirror.reader();
         let logs = logs::compare(&from, db, lost)?;
@@ -139,8 +135,10 @@ impl Truth {
             let known = if lost.log { log.there.unwrap_or(0) } else { log.common };
             enrolled_since += enrolments(&self.mirror, log, known)?;
         }
+        let enrolled_since = enrolled_since.max(tried.report.enrolled_since);
         let report = Restored { enrolled_since, ..Restored::default() };
-        let restoring = Restoring { stage: Stage::Copying, backup, rows_lost: lost.rows, report };
+        let rows_lost = tried.rows_lost || lost.rows;
+        let restoring = Restoring { stage: Stage::Copying, backup: tried.backup, rows_lost, report };
         db.write(&[&[row(&restoring)?]])?;
         db.sync()?;
         Ok(restoring)
@@ -148,8 +146,13 @@ impl Truth {
 
     fn expect_own(&self, db: &Database) -> Result<(), StoreError> {
         match state_of(db)? {
-            Some((vault, _)) if vault != self.vault => Err(self.refuse("is the mirror of another vault")),
-            Some(_) | None => Ok(()),
+            Some((vault, _)) if vault != self.vault => Err(self.refuse(OF_ANOTHER)),
+            Some(_) => Ok(()),
+            // It lost that row; the name of the vault's log says whose it is.
+            None => match (origin_of(db)?, origin_of(&self.mirror)?) {
+                (Some(ours), Some(theirs)) if ours != theirs => Err(self.refuse(OF_ANOTHER)),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -186,6 +189,11 @@ impl Truth {
     }
 }
 
+/// A restore that was not tried before.
+fn fresh(backup: Option<(PathBuf, u32)>) -> Restoring {
+    Restoring { stage: Stage::Copying, backup, rows_lost: false, report: Restored::default() }
+}
+
 /// Is there a database in this folder?
 pub(crate) fn is_there(path: &Path) -> bool {
     Database::exists(path)
@@ -199,6 +207,14 @@ fn open(path: &Path, discard: bool, way_out: &'static str) -> Result<(Database, 
         return Err(StoreError::NotWhole { path: path.to_owned(), lost, way_out });
     }
     Ok((db, lost))
+}
+
+const OF_ANOTHER: &str = "is the mirror of another vault";
+
+/// The name of the vault's log.
+fn origin_of(db: &Database) -> Result<Option<Origin>, StoreError> {
+    let head = db.get(&Key::LogHead { tree: TreeId::VAULT })?;
+    Ok(head.map(|bytes| LogHead::decode(&bytes)).transpose()?.map(|head| head.origin))
 }
 
 /// A mirror that is not whole itself.
