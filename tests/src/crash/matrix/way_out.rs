@@ -1,5 +1,6 @@
 //! What an operator does with a server that refuses to start and says what can be done about it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use lethe_proto::v1::MirrorState;
@@ -90,6 +91,11 @@ pub(super) async fn mirrors_follow(vault: &Vault) -> bool {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Moves a file away that is damaged.
+pub(super) fn move_away(path: &Path) {
+    std::fs::rename(path, path.with_extension("put-away")).unwrap();
 }
 
 /// Runs a restore.

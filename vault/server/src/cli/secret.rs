@@ -70,8 +70,8 @@ impl fmt::Debug for ApiKey {
 /// Writes a secret to a new file that only its owner can read, synced.
 pub(super) fn write_private(path: &Path, secret: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(secret.as_bytes())?;
-    file.write_all(b"\n")?;
+    // In one write: a power cut leaves all of it, or nothing.
+    file.write_all(Zeroizing::new(format!("{secret}\n")).as_bytes())?;
     file.sync_all()?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -162,9 +162,13 @@ fn first_key(file: Option<PathBuf>) -> server::FirstKey {
 }
 
 /// A key that is in its file, synced, before the vault knows it; the one that is there already, where an earlier first
-/// start was cut short before the vault knew it.
+/// start was cut short before the vault knew it. A power cut may have left the file's name, and nothing in it.
 fn kept_in(path: &Path) -> io::Result<ApiKey> {
     match std::fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) if text.bytes().all(|byte| byte == 0) && path.symlink_metadata()?.is_file() => {
+            std::fs::remove_file(path)?;
+            kept_in(path)
+        }
         Ok(text) => {
             let none = || io::Error::other(format!("{} holds no API key; remove it", path.display()));
             ApiKey::parse(text.trim()).ok_or_else(none)
@@ -222,6 +226,11 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), &**key.reveal());
         let again = first_key(Some(path.clone()))().unwrap();
         assert_eq!(again.reveal(), key.reveal());
+        for nothing in [&[][..], &[0; 60]] {
+            std::fs::write(&path, nothing).unwrap();
+            let key = first_key(Some(path.clone()))().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap().trim(), &**key.reveal());
+        }
         std::fs::write(&path, &key.reveal()[..40]).unwrap();
         assert!(first_key(Some(path))().unwrap_err().to_string().contains("holds no API key"));
         assert!(first_key(Some(folder.path().join("nowhere/key")))().is_err());
