@@ -229,11 +229,18 @@ impl Case {
         let sure = match way {
             Way::InPlace => self.lie_began(),
             Way::Backup => self.newest_backup(vault.home()),
-            Way::Remains => 0,
+            // The start was refused, and the restore asked.
+            Way::Agreed | Way::Remains => 0,
         };
+        let known = verdict.wrong.len();
         self.look_for_what_must_be(vault, ledger, sure, true, verdict).await?;
-        if verdict.told > 0 && ran.answer["lost_slots"].as_u64() == Some(0) {
-            verdict.wrong.push(format!("a restore lost something and did not say so: {}", ran.answer));
+        if let Some(first) = verdict.wrong.get_mut(known) {
+            first.push_str(&format!(", by {way:?}, which answered {} and {}, after {log}", ran.answer, ran.log));
+        }
+        let said = ran.answer["lost_slots"].as_u64().unwrap_or(0);
+        let is_said = if way == Way::Agreed { verdict.told as u64 <= said } else { verdict.told == 0 || said > 0 };
+        if !is_said {
+            verdict.wrong.push(format!("a restore lost {} and did not say so: {}", verdict.told, ran.answer));
         }
         Ok(())
     }

@@ -10,8 +10,10 @@ use crate::{Home, Ran, Setup, Vault};
 /// What led out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// What was left was brought up to the mirror.
+    /// What was left was brought up to the mirror, and nobody was lost.
     InPlace,
+    /// The same, and a number of lost templates was agreed to: the end of the data was gone.
+    Agreed,
     /// What was left was put away, and this backup restored under the mirror.
     Backup,
     /// Rows were lost between others, nobody had made a backup, and what was left was brought up to the mirror.
@@ -46,7 +48,7 @@ pub(super) fn take(setup: &Setup, home: &Home) -> Result<(Way, Ran), String> {
         }
         let ran = restore(setup, home, way);
         if ran.code == Some(0) {
-            return Ok((Way::InPlace, ran));
+            return Ok((if way.contains(&ACCEPT_LOST[0]) { Way::Agreed } else { Way::InPlace }, ran));
         }
         said.push(ran.log);
     }
