@@ -14,6 +14,9 @@ use super::{MirrorId, Restoring, Stage, Store};
 /// Times that a database is opened while a server may drop files of it, and the pause between them.
 const TRIES: (u32, Duration) = (20, Duration::from_millis(50));
 
+/// Tries that are left when a database that is not whole is believed: each reads its write-ahead log.
+const SURE: u32 = TRIES.0 - 3;
+
 /// No key is longer.
 const LONGEST_KEY: usize = 48;
 
@@ -52,7 +55,7 @@ impl Evidence {
             let opened = Store::read_only(path).map(|store| Self { store: Arc::new(store) });
             match opened {
                 // A server may move rows from the log to a file between the moments at which the two are read.
-                Ok(evidence) if tries == 0 || evidence.not_whole().is_none() => return Ok(evidence),
+                Ok(evidence) if tries <= SURE || evidence.not_whole().is_none() => return Ok(evidence),
                 Err(fault) if tries == 0 => return Err(fault),
                 Ok(_) | Err(_) => {
                     tries -= 1;

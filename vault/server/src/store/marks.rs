@@ -58,15 +58,14 @@ impl Marks {
     /// Reads the marks.
     pub(super) fn read(db: &Database) -> (Self, Lost) {
         let found = FAMILIES.map(|(kind, _)| {
-            numbers(db, kind).unwrap_or_else(|fault| {
-                tracing::error!(%fault, ?kind, "the marks of a family do not read");
-                vec![u64::MAX]
-            })
+            let read = numbers(db, kind);
+            read.inspect_err(|fault| tracing::error!(%fault, ?kind, "the marks of a family do not read")).ok()
         });
-        let known = found.iter().flatten().filter(|number| **number < u64::MAX);
+        // No batch has the last number: it is damage, and has no next one.
+        let known = found.iter().flatten().flatten().filter(|number| **number < u64::MAX);
         let newest = known.copied().max().unwrap_or(FIRST);
         let expected = if newest == FIRST { Vec::new() } else { vec![FIRST, newest] };
-        let [tree, rows, log] = found.map(|numbers| numbers != expected);
+        let [tree, rows, log] = found.map(|numbers| numbers.as_ref() != Some(&expected));
         (Self { newest }, Lost { tree, rows, log })
     }
 

@@ -87,8 +87,8 @@ impl Truth {
     /// `Restore` if it is another vault's, or has what the mirrors have not, unless that may be discarded: it is as it was
     /// then.
     pub(crate) fn begin(&self, path: &Path, backup: Option<(PathBuf, u32)>, discard: bool) -> Result<(), StoreError> {
-        let (db, lost) =
-            open(path, discard, "; name another backup, or go on without them, for good, with --accept-loss")?;
+        let another = |_| "; name another backup, or go on without them, for good, with --accept-loss";
+        let (db, lost) = open(path, discard, another)?;
         self.mark(&db, lost, fresh(backup), discard).map(drop)
     }
 
@@ -98,7 +98,7 @@ impl Truth {
     /// # Errors
     /// As [`Self::begin`].
     pub(crate) fn adopt(&self, path: &Path, discard: bool) -> Result<Restoring, StoreError> {
-        let (db, lost) = open(path, discard, Lost { rows: true, ..Lost::default() }.way_out())?;
+        let (db, lost) = open(path, discard, Lost::way_out)?;
         let mut restoring = match begun(&db)? {
             Some(tried) if lost.any() => self.mark(&db, lost, tried, discard)?,
             Some(restoring) if restoring.stage != Stage::Copying => return Ok(restoring),
@@ -200,11 +200,15 @@ pub(crate) fn is_there(path: &Path) -> bool {
 }
 
 /// Opens a database, and says what it lost between other rows: no people, unless those are given up.
-fn open(path: &Path, discard: bool, way_out: &'static str) -> Result<(Database, Lost), StoreError> {
+fn open(
+    path: &Path,
+    discard: bool,
+    way_out: impl FnOnce(Lost) -> &'static str,
+) -> Result<(Database, Lost), StoreError> {
     let db = Database::open_remains(path)?;
     let lost = db.lost();
     if lost.rows && !discard {
-        return Err(StoreError::NotWhole { path: path.to_owned(), lost, way_out });
+        return Err(StoreError::NotWhole { path: path.to_owned(), lost, way_out: way_out(lost) });
     }
     Ok((db, lost))
 }
