@@ -57,13 +57,15 @@ impl Host {
     }
 }
 
+/// Of the working tree that this runs in. One that it was built in may be gone: several share what is built.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+        let output = Command::new("git").args(arguments).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
         output.status.success().then_some(text)
     };
-    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
+    let own = git(&["ls-files", "--error-unmatch", ":(top)benches/src/host.rs"]);
+    let Some(commit) = own.and_then(|_| git(&["rev-parse", "--short=12", "HEAD"])) else {
         return "uncommitted".into();
     };
     // The results themselves are no change to what was measured.
