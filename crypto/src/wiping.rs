@@ -1,6 +1,9 @@
 //! Overwriting what handling secrets leaves on the stack and in registers, without unsafe code. Best effort: the tests that look through
 //! a server's memory and registers find what it misses.
+//!
+//! One call may contain others. The outermost one wipes, once, what all of them used: opening a thousand rows within one costs one wipe.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::LazyLock;
 
@@ -13,32 +16,47 @@ use sha2::{Digest as _, Sha256};
 /// the caller's frame, that does not reach: round keys, say, on their way into a box. Nor does it reach what `work`
 /// returns, which must be on the heap if it is secret.
 pub fn after_hashing<T>(work: impl FnOnce() -> T) -> T {
-    let wipe = || {
-        cover_hash();
-        wipe_stack();
-    };
-    after(wipe, work)
+    after(false, work)
 }
 
 /// The same for what opens or seals, and for what compares or copies what was opened.
 pub fn after_ciphers<T>(work: impl FnOnce() -> T) -> T {
-    let wipe = || {
-        cover_cipher();
-        cover_hash();
-        wipe_stack();
-    };
-    after(wipe, work)
+    after(true, work)
 }
 
-fn after<T>(wipe: impl FnMut(), work: impl FnOnce() -> T) -> T {
+/// What the calls that have not ended yet on this thread have used.
+#[derive(Clone, Copy)]
+struct Used {
+    /// The address in the stack of the deepest of them: what it called used the stack below.
+    deepest: usize,
+    /// Whether any of them was [`after_ciphers`].
+    ciphers: bool,
+}
+
+thread_local! {
+    static USED: Cell<Option<Used>> = const { Cell::new(None) };
+}
+
+fn after<T>(ciphers: bool, work: impl FnOnce() -> T) -> T {
     /// Wipes also when the work panics, and whoever catches that goes on.
-    struct Wipe<W: FnMut()>(W);
-    impl<W: FnMut()> Drop for Wipe<W> {
+    struct Outermost;
+    impl Drop for Outermost {
         fn drop(&mut self) {
-            (self.0)();
+            if let Some(used) = USED.take() {
+                if used.ciphers {
+                    cover_cipher();
+                }
+                cover_hash();
+                wipe_stack(used.deepest.saturating_sub(WIPED_STACK));
+            }
         }
     }
-    let _wipe = Wipe(wipe);
+    let before = USED.get();
+    let here = address_of(&before);
+    let (deepest, used_ciphers) = before.map_or((here, false), |used| (used.deepest.min(here), used.ciphers));
+    USED.set(Some(Used { deepest, ciphers: ciphers || used_ciphers }));
+    // Not made where it is not needed: dropping it wipes.
+    let _outermost = before.is_none().then(|| Outermost);
     apart(work)
 }
 
@@ -47,14 +65,24 @@ fn apart<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Bytes. Keys were found 12,264 and 13,800 bytes below the head of a thread that had opened records, its own frames among
-/// them, on a processor with VAES, where the cipher works on many blocks at once.
+fn address_of<T>(value: &T) -> usize {
+    std::ptr::from_ref(value).addr()
+}
+
+/// Bytes below a call that hold what it used. Keys were found 12,264 and 13,800 bytes below the head of a thread that had opened records,
+/// its own frames among them, on a processor with VAES, where the cipher works on many blocks at once.
 const WIPED_STACK: usize = 24 << 10;
 
+/// Overwrites the stack from here down to an address.
 #[inline(never)]
-fn wipe_stack() {
-    // The black box reads the zeros, so they are really written.
-    black_box(&mut [0_u8; WIPED_STACK]);
+fn wipe_stack(end: usize) {
+    let mut zeros = [0_u8; 8 << 10];
+    // The black box reads the zeros, so they are really written; and again below, so that this frame is not left before.
+    black_box(&mut zeros);
+    if address_of(&zeros) > end {
+        wipe_stack(end);
+    }
+    black_box(&mut zeros);
 }
 
 /// Has the cipher work under a key that is no secret. On a processor with VAES it keeps all round keys in vector registers that
@@ -76,4 +104,47 @@ fn cover_cipher() {
 #[inline(never)]
 fn cover_hash() {
     black_box(Sha256::digest([0; 64]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Works so many frames of 4 KiB further down.
+    #[inline(never)]
+    fn deep_down(levels: usize, work: Box<dyn FnOnce() + '_>) {
+        let mut frame = [0_u8; 4 << 10];
+        black_box(&mut frame);
+        if levels == 0 {
+            work()
+        } else {
+            deep_down(levels - 1, work)
+        }
+        black_box(&mut frame);
+    }
+
+    #[test]
+    fn the_outermost_of_nested_calls_wipes_once_and_as_deep_as_they_went() {
+        assert!(USED.get().is_none());
+        after_hashing(|| {
+            let outer = USED.get().unwrap();
+            assert!(!outer.ciphers);
+            deep_down(
+                10,
+                Box::new(|| {
+                    after_ciphers(|| assert!(USED.get().unwrap().deepest + (40 << 10) < outer.deepest));
+                    assert!(USED.get().is_some(), "not its to wipe");
+                }),
+            );
+            // It goes for what comes later, too.
+            after_hashing(|| assert!(USED.get().unwrap().ciphers));
+        });
+        assert!(USED.get().is_none());
+    }
+
+    #[test]
+    fn a_panic_wipes_too() {
+        let caught = std::panic::catch_unwind(|| after_ciphers(|| after_hashing(|| panic!("as if"))));
+        assert!(caught.is_err() && USED.get().is_none());
+    }
 }
