@@ -6,13 +6,14 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{around, at, combine, gallery, rng, unit};
-use lethe_index::Error;
+use lethe_index::{Error, Sketch};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u64),
+    InsertAll(Vec<u64>),
     Remove(u64),
     RemoveMany(u64),
     Check,
@@ -21,6 +22,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0u64..400).prop_map(Step::Insert),
+        1 => prop::collection::vec(0u64..400, 0..20).prop_map(Step::InsertAll),
         3 => (0u64..400).prop_map(Step::Remove),
         1 => (2u64..5).prop_map(Step::RemoveMany),
         1 => Just(Step::Check),
@@ -63,6 +65,23 @@ fn run(steps: &[Step], dim: usize, centred: bool, start: u64, seed: u64) {
                     model.insert(*key, sketch.to_bytes().to_vec());
                 }
                 assert!(gallery.contains(key));
+            }
+            Step::InsertAll(keys) => {
+                let sketch = |key: &u64| (*key, gallery.quantizer().sketch(&make(&mut rng)).unwrap());
+                let sketches: Vec<(u64, Sketch)> = keys.iter().map(sketch).collect();
+                let outcome = gallery.insert_all(sketches.iter().map(|(key, sketch)| (*key, sketch)));
+                // All before the first whose key is taken.
+                let taken = sketches.iter().position(|(key, sketch)| {
+                    let taken = model.contains_key(key);
+                    if !taken {
+                        model.insert(*key, sketch.to_bytes().to_vec());
+                    }
+                    taken
+                });
+                match taken {
+                    Some(_) => assert!(matches!(outcome, Err(Error::Duplicate))),
+                    None => outcome.unwrap(),
+                }
             }
             Step::Remove(key) => {
                 assert_eq!(gallery.remove(key), model.remove(key).is_some());

@@ -6,7 +6,7 @@
 //! tree, which has slot 0 for the tenant and one slot for each subject and each thing that can be
 //! deleted on its own.
 //!
-//! * [`View`] looks keys up, in the tree as one epoch committed it.
+//! * [`View`] looks keys up, in the tree as one epoch committed it; [`Walk`] looks many up in a row.
 //! * [`rewrite()`] makes the next epoch's tree, in memory.
 //! * [`SlotAllocator`] hands out slots that were never used (rule 3).
 //! * A page that was never written is derived from its key: a vault that never erased stores no page.
@@ -24,7 +24,7 @@ pub use cache::PageCache;
 #[cfg(feature = "fuzzing")]
 pub(crate) use page::Page;
 pub use rewrite::{Redraw, Rewrite, SealedPage, rewrite};
-pub use view::{PageSource, Slot, Survey, View, WeakView};
+pub use view::{PageSource, Slot, Survey, View, Walk, WeakView};
 
 #[cfg(test)]
 pub(crate) mod tests;

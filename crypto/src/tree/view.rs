@@ -62,6 +62,16 @@ pub struct Survey {
     pub closed: Vec<(PageAddress, Error)>,
 }
 
+/// Looks slots of one tree up, one after the other. It keeps the way down to the last one's leaf, so that those which lie
+/// side by side cost one HMAC each. It keeps its [`View`] alive: hold it no longer than a row of look-ups takes.
+pub struct Walk<'a> {
+    view: View,
+    pages: &'a dyn PageSource,
+    tree: TreeId,
+    /// From the head to a leaf; empty before the first look-up.
+    path: Vec<Node>,
+}
+
 /// A page on the way down: its key, and its content if it was ever written.
 pub(super) struct Node {
     pub(super) place: Place,
@@ -120,43 +130,26 @@ impl View {
         TreeId::tenant(SlotRef { slot, generation })
     }
 
-    /// The current key and generation of a slot.
-    ///
-    /// In the vault tree only slot 0 has a key to seal under: the others' keys are roots of the tenants'
-    /// trees and change with every erasure in them.
-    ///
-    /// # Errors
-    /// [`Error::TreeErased`] if the tenant was erased; [`Error::VaultSlot`]; [`Error::Corrupt`],
-    /// [`Error::Pages`].
-    pub fn slot_key(&self, pages: &dyn PageSource, tree: TreeId, slot: u64) -> Result<Slot> {
-        wiping::after_hashing(|| {
-            let leaf = self.leaf(pages, tree, slot)?;
-            let digit = leaf.place.digit(slot);
-            let key = match &leaf.page {
-                Some(page) => page.slot_key(digit),
-                None => derived_slot_key(&leaf.key, leaf.place, digit),
-            };
-            Ok(Slot { key, generation: leaf.draw(digit).generation })
-        })
+    /// For looking up many slots of one tree.
+    #[must_use]
+    pub fn walk<'a>(&self, pages: &'a dyn PageSource, tree: TreeId) -> Walk<'a> {
+        Walk { view: self.clone(), pages, tree, path: Vec::new() }
     }
 
-    /// The key of a slot as a record names it, or `None` if it was erased since, by itself or with its
-    /// tenant.
+    /// [`Walk::slot_key`] of one slot.
     ///
     /// # Errors
-    /// [`Error::FutureGeneration`] if the slot never reached that generation; [`Error::VaultSlot`];
-    /// [`Error::Corrupt`], [`Error::Pages`].
+    /// As there.
+    pub fn slot_key(&self, pages: &dyn PageSource, tree: TreeId, slot: u64) -> Result<Slot> {
+        self.walk(pages, tree).slot_key(slot)
+    }
+
+    /// [`Walk::open_slot`] of one slot.
+    ///
+    /// # Errors
+    /// As there.
     pub fn open_slot(&self, pages: &dyn PageSource, tree: TreeId, slot: SlotRef) -> Result<Option<SlotKey>> {
-        let current = match self.slot_key(pages, tree, slot.slot) {
-            Ok(current) => current,
-            Err(Error::TreeErased(_)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        match slot.generation.cmp(&current.generation) {
-            std::cmp::Ordering::Less => Ok(None),
-            std::cmp::Ordering::Equal => Ok(Some(current.key)),
-            std::cmp::Ordering::Greater => Err(Error::FutureGeneration { tree, slot }),
-        }
+        self.walk(pages, tree).open_slot(slot)
     }
 
     /// How often a slot was redrawn by erasure; of any slot, also a tenant's in the vault tree.
@@ -168,7 +161,8 @@ impl View {
             return Ok(self.vault_draw(pages, slot)?.generation);
         }
         wiping::after_hashing(|| {
-            let leaf = self.leaf(pages, tree, slot)?;
+            let mut walk = self.walk(pages, tree);
+            let leaf = walk.leaf(slot)?;
             Ok(leaf.draw(leaf.place.digit(slot)).generation)
         })
     }
@@ -296,27 +290,76 @@ impl View {
             return Ok(Arc::clone(root));
         }
         let root = wiping::after_hashing(|| {
-            let leaf = self.descend(pages, self.head(pages, TreeId::VAULT)?, slot)?;
+            let mut walk = self.walk(pages, TreeId::VAULT);
+            let leaf = walk.leaf(slot)?;
             let digit = leaf.place.digit(slot);
             Ok::<_, Error>(Arc::new(Root { key: leaf.entry_key(digit), draw: leaf.draw(digit) }))
         })?;
         self.0.roots.write().insert(slot, Arc::clone(&root));
         Ok(root)
     }
+}
 
-    fn leaf(&self, pages: &dyn PageSource, tree: TreeId, slot: u64) -> Result<Node> {
-        if tree == TreeId::VAULT && slot != 0 {
+impl Walk<'_> {
+    /// The current key and generation of a slot.
+    ///
+    /// In the vault tree only slot 0 has a key to seal under: the others' keys are roots of the tenants'
+    /// trees and change with every erasure in them.
+    ///
+    /// # Errors
+    /// [`Error::TreeErased`] if the tenant was erased; [`Error::VaultSlot`]; [`Error::Corrupt`],
+    /// [`Error::Pages`].
+    pub fn slot_key(&mut self, slot: u64) -> Result<Slot> {
+        if self.tree == TreeId::VAULT && slot != 0 {
             return Err(Error::VaultSlot(slot));
         }
-        self.descend(pages, self.head(pages, tree)?, slot)
+        wiping::after_hashing(|| {
+            let leaf = self.leaf(slot)?;
+            let digit = leaf.place.digit(slot);
+            let key = match &leaf.page {
+                Some(page) => page.slot_key(digit),
+                None => derived_slot_key(&leaf.key, leaf.place, digit),
+            };
+            Ok(Slot { key, generation: leaf.draw(digit).generation })
+        })
     }
 
-    fn descend(&self, pages: &dyn PageSource, head: Node, slot: u64) -> Result<Node> {
-        let mut node = head;
-        while let Some(place) = node.place.towards(slot) {
-            node = self.below(pages, &node, node.place.digit(slot), place)?;
+    /// The key of a slot as a record names it, or `None` if it was erased since, by itself or with its
+    /// tenant.
+    ///
+    /// # Errors
+    /// [`Error::FutureGeneration`] if the slot never reached that generation; [`Error::VaultSlot`];
+    /// [`Error::Corrupt`], [`Error::Pages`].
+    pub fn open_slot(&mut self, slot: SlotRef) -> Result<Option<SlotKey>> {
+        let current = match self.slot_key(slot.slot) {
+            Ok(current) => current,
+            Err(Error::TreeErased(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match slot.generation.cmp(&current.generation) {
+            std::cmp::Ordering::Less => Ok(None),
+            std::cmp::Ordering::Equal => Ok(Some(current.key)),
+            std::cmp::Ordering::Greater => Err(Error::FutureGeneration { tree: self.tree, slot }),
         }
-        Ok(node)
+    }
+
+    /// The leaf of a slot. What of the way there is that of the last slot, is not gone again.
+    fn leaf(&mut self, slot: u64) -> Result<&Node> {
+        let Self { view, pages, tree, path } = self;
+        if path.is_empty() {
+            path.push(view.head(*pages, *tree)?);
+        }
+        let mut depth = 0;
+        while let Some(place) = path[depth].place.towards(slot) {
+            let above = depth;
+            depth += 1;
+            if path.get(depth).is_none_or(|node| node.place != place) {
+                path.truncate(depth);
+                let below = view.below(*pages, &path[above], path[above].place.digit(slot), place)?;
+                path.push(below);
+            }
+        }
+        Ok(&path[depth])
     }
 }
 
@@ -353,6 +396,12 @@ fn read(pages: &dyn PageSource, key: &PageKey, address: &PageAddress) -> Result<
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View").field("epoch", &self.0.epoch).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk").field("view", &self.view).field("tree", &self.tree).finish_non_exhaustive()
     }
 }
 

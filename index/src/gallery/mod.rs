@@ -79,15 +79,27 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
     /// [`Error::Duplicate`] if the key is taken, [`Error::Mismatch`] for another quantizer's sketch,
     /// [`Error::Full`] beyond 2³² templates. The gallery is unchanged then.
     pub fn insert(&self, key: K, sketch: &Sketch) -> Result<(), Error> {
-        let radius = self.quantizer.radius(sketch)?;
+        self.insert_into(&mut self.directory.lock(), key, sketch)
+    }
+
+    /// Adds many templates: for filling a gallery from several threads, which would meet at every single one.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert), of the first that cannot be added: those before it are in.
+    pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Result<(), Error> {
         let mut directory = self.directory.lock();
+        templates.into_iter().try_for_each(|(key, sketch)| self.insert_into(&mut directory, key, sketch))
+    }
+
+    fn insert_into(&self, directory: &mut Directory, key: K, sketch: &Sketch) -> Result<(), Error> {
+        let radius = self.quantizer.radius(sketch)?;
         let hash = self.hasher.hash_one(key);
         if directory.places.find(hash, |&place| self.key_at(place) == key).is_some() {
             return Err(Error::Duplicate);
         }
         let number = match directory.open.last() {
             Some(&number) => number,
-            None => self.add_segment(&mut directory)?,
+            None => self.add_segment(directory)?,
         };
         let segment = self.segment(number as usize);
         let len = {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Opener};
 use crate::records::{Remembered, decode, encode};
 use crate::store::{Change, Key, Store, StoreError};
 
@@ -67,7 +67,7 @@ pub(crate) fn recall<A: DeserializeOwned>(
 
 /// Remembers an answer, in the same change as what it answers.
 pub(crate) fn remember<A: Serialize>(
-    keys: &Keyring,
+    keys: &mut Opener<'_>,
     change: &mut Change,
     key: Key,
     fingerprint: String,

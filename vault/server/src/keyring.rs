@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lethe_crypto::record::{self, RecordContext, RecordKeys, RecordKind};
 use lethe_crypto::secret::SlotKey;
-use lethe_crypto::tree::{Lease, SlotAllocator, SlotRef, TreeId, View, WeakView};
+use lethe_crypto::tree::{Lease, SlotAllocator, SlotRef, TreeId, View, Walk, WeakView};
 use parking_lot::{Mutex, RwLock};
 use zeroize::Zeroizing;
 
@@ -30,6 +30,18 @@ pub struct Keyring {
     /// One reservation at a time: two would raise the same mark.
     reserving: tokio::sync::Mutex<()>,
 }
+
+/// Opens and seals many rows in a row, as the epoch has it in which this was made: rows whose slots lie side by side share
+/// the way down to them. Made after the rows were read that it is to open, lest a slot was handed out again in between;
+/// and dropped with the row, since an epoch is destroyed only after its readers are gone.
+pub struct Opener<'a> {
+    keyring: &'a Keyring,
+    view: View,
+    walk: Option<(TreeId, Walk<'a>)>,
+}
+
+/// S, and T if the row has one.
+type Keys = (SlotKey, Option<SlotKey>);
 
 /// Whose keys a row is sealed under.
 struct Home {
@@ -69,31 +81,34 @@ impl Keyring {
         slot.map(|slot| slot.key).map_err(Error::crypto("look a key up"))
     }
 
-    /// Seals what a row holds, bound to the row's key: nothing sealed for one row opens as another.
-    ///
-    /// # Errors
-    /// A row whose keys were erased cannot be written any more.
-    pub fn seal(&self, key: &Key, model: &str, plaintext: &[u8]) -> Result<Vec<u8>> {
-        let home = Home::of(key)?;
-        let id = key.encode();
-        let (subject, thing) = self.keys(&home)?.ok_or_else(|| {
-            Error::NotFound(lethe_domain::Reason::SubjectNotFound, "the subject was erased meanwhile".to_owned())
-        })?;
-        let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
-        let sealed = record::seal(keys, &home.context(&id, model), plaintext).map_err(Error::crypto("seal a row"))?;
-        Ok(sealed.into_bytes())
+    /// For opening and sealing many rows in a row.
+    pub fn opener(&self) -> Opener<'_> {
+        Opener { keyring: self, view: self.view(), walk: None }
     }
 
-    /// Opens a row; `None` if its keys were erased.
+    /// [`Opener::seal`] of one row.
     ///
     /// # Errors
-    /// `Crypto` for a row that is not authentic in its place: damaged, or put there from elsewhere.
+    /// As there.
+    pub fn seal(&self, key: &Key, model: &str, plaintext: &[u8]) -> Result<Vec<u8>> {
+        self.opener().seal(key, model, plaintext)
+    }
+
+    /// [`Opener::open`] of one row, whose keys are looked up one by one: it takes as long wherever they lie.
+    ///
+    /// # Errors
+    /// As there.
     pub fn open(&self, key: &Key, model: &str, sealed: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let home = Home::of(key)?;
-        let id = key.encode();
-        let Some((subject, thing)) = self.keys(&home)? else { return Ok(None) };
-        let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
-        record::open_bytes(keys, &home.context(&id, model), sealed).map(Some).map_err(Error::crypto("open a row"))
+        let Some(subject) = self.slot(home.tree, home.subject)? else { return Ok(None) };
+        let thing = match home.thing {
+            None => None,
+            Some(thing) => match self.slot(home.tree, thing)? {
+                Some(thing) => Some(thing),
+                None => return Ok(None),
+            },
+        };
+        home.open(&(subject, thing), key, model, sealed).map(Some)
     }
 
     /// Hands out `count` slots of a tree that were never used (rule 3). A lease that is dropped uncommitted
@@ -173,8 +188,44 @@ impl Keyring {
         allocator.reserved(reservation);
         Ok(())
     }
+}
 
-    fn keys(&self, home: &Home) -> Result<Option<(SlotKey, Option<SlotKey>)>> {
+impl Opener<'_> {
+    /// Seals what a row holds, bound to the row's key: nothing sealed for one row opens as another.
+    ///
+    /// # Errors
+    /// A row whose keys were erased cannot be written any more.
+    pub fn seal(&mut self, key: &Key, model: &str, plaintext: &[u8]) -> Result<Vec<u8>> {
+        let home = Home::of(key)?;
+        let (subject, thing) = self.keys(&home)?.ok_or_else(|| {
+            Error::NotFound(lethe_domain::Reason::SubjectNotFound, "the subject was erased meanwhile".to_owned())
+        })?;
+        let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
+        let id = key.encode();
+        let sealed = record::seal(keys, &home.context(&id, model), plaintext).map_err(Error::crypto("seal a row"))?;
+        Ok(sealed.into_bytes())
+    }
+
+    /// Opens a row; `None` if its keys were erased.
+    ///
+    /// # Errors
+    /// `Crypto` for a row that is not authentic in its place: damaged, or put there from elsewhere.
+    pub fn open(&mut self, key: &Key, model: &str, sealed: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        let home = Home::of(key)?;
+        let Some(keys) = self.keys(&home)? else { return Ok(None) };
+        home.open(&keys, key, model, sealed).map(Some)
+    }
+
+    /// The key of a slot; `None` if it was erased.
+    pub fn slot(&mut self, tree: TreeId, slot: SlotRef) -> Result<Option<SlotKey>> {
+        let walk = match &mut self.walk {
+            Some((of, walk)) if *of == tree => walk,
+            other => &mut other.insert((tree, self.view.walk(self.keyring.store.pages(), tree))).1,
+        };
+        walk.open_slot(slot).map_err(Error::crypto("look a key up"))
+    }
+
+    fn keys(&mut self, home: &Home) -> Result<Option<Keys>> {
         let Some(subject) = self.slot(home.tree, home.subject)? else { return Ok(None) };
         match home.thing {
             None => Ok(Some((subject, None))),
@@ -220,6 +271,12 @@ impl Home {
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),
         }
+    }
+
+    fn open(&self, keys: &Keys, key: &Key, model: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let keys = RecordKeys { subject: &keys.0, other: None, thing: keys.1.as_ref() };
+        let id = key.encode();
+        record::open_bytes(keys, &self.context(&id, model), sealed).map_err(Error::crypto("open a row"))
     }
 
     fn context<'a>(&self, id: &'a [u8], model: &'a str) -> RecordContext<'a> {

@@ -8,7 +8,7 @@ use lethe_domain::{
 use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Opener};
 use crate::records::TemplateRecord;
 use crate::silo::{Model, Silo};
 use crate::store::{Change, Key, ProfileNumber, RowKind, SUBJECTS, Store, StoreError, TemplateAt};
@@ -55,7 +55,7 @@ pub(crate) fn template(capture: &Capture, embedding: Embedding, now: Timestamp) 
 
 /// Seals a template and its sketch into `change`. The gallery follows from the sketch's row.
 pub(crate) fn put(
-    keys: &Keyring,
+    keys: &mut Opener<'_>,
     silo: &Silo,
     model: &Model,
     at: TemplateAt,
@@ -119,7 +119,7 @@ pub(crate) fn of_subject(
 }
 
 /// Opens a template's row; `None` if it was erased meanwhile.
-pub(crate) fn open(
+fn open(
     keys: &Keyring,
     silo: &Silo,
     key: &Key,

@@ -47,6 +47,55 @@ fn a_reference_from_the_future_is_an_error_and_one_from_the_past_is_none() {
 }
 
 #[test]
+fn a_walk_finds_what_single_look_ups_find() {
+    let (disk, view) = founded();
+    let tree = tenant(1);
+    // Pages are written on some of the ways, and not on others.
+    let view =
+        erase(&disk, &view, &[(tree, SlotRef::first(70)), (tree, SlotRef::first(5000)), (tree, SlotRef::first(3))]);
+    let mut walk = view.walk(&disk, tree);
+    let near = (0..200).chain(4990..5010).chain(262_140..262_150);
+    let far = [u64::MAX, 0, 1 << 40, 71, 70, 5000, u64::MAX - 1, 3, 262_144, 63, 64, 5001];
+    for slot in near.chain(far) {
+        let (walked, single) = (walk.slot_key(slot).unwrap(), view.slot_key(&disk, tree, slot).unwrap());
+        assert_eq!(walked.key.expose(), single.key.expose(), "slot {slot}");
+        assert_eq!(walked.generation, single.generation, "slot {slot}");
+    }
+    assert!(walk.open_slot(SlotRef::first(70)).unwrap().is_none());
+    assert!(walk.open_slot(SlotRef { slot: 70, generation: 1 }).unwrap().is_some());
+    assert!(walk.open_slot(SlotRef { slot: 71, generation: 1 }).is_err());
+}
+
+#[test]
+fn a_walk_goes_on_after_a_page_that_is_damaged_and_shows_the_epoch_it_was_begun_in() {
+    let (disk, view) = founded();
+    let tree = tenant(1);
+    let view = erase(&disk, &view, &[(tree, SlotRef::first(70)), (tree, SlotRef::first(5000))]);
+    let leaf = |slot: u64| {
+        let of = |address: &PageAddress| {
+            address.tree() == tree && address.place.is_leaf() && address.place.index == slot / 64
+        };
+        disk.addresses().into_iter().find(of).unwrap()
+    };
+    let damaged = leaf(70);
+    let whole = disk.page(&damaged).unwrap().unwrap();
+    disk.put(damaged, vec![1; whole.len()]);
+    let cold = view.with_cache(Arc::new(PageCache::new(256)));
+    let mut walk = cold.walk(&disk, tree);
+    let before = *walk.slot_key(5000).unwrap().key.expose();
+    assert!(walk.slot_key(70).is_err() && walk.slot_key(71).is_err());
+    assert_eq!(walk.slot_key(5000).unwrap().key.expose(), &before);
+    disk.put(damaged, whole);
+    assert!(walk.slot_key(71).is_ok());
+
+    let weak = cold.downgrade();
+    drop(cold);
+    assert!(!weak.is_gone(), "the walk reads it");
+    drop(walk);
+    assert!(weak.is_gone());
+}
+
+#[test]
 fn rotation_changes_every_key_on_the_path_and_no_slot() {
     let (disk, view) = founded();
     let tree = tenant(1);

@@ -147,7 +147,7 @@ impl Request {
 
     fn remember(self, vault: &Vault, change: &mut Change, begun: Begun) -> Result<()> {
         let Some(key) = self.key else { return Ok(()) };
-        remember(&vault.keys, change, key, self.fingerprint, begun)
+        remember(&mut vault.keys.opener(), change, key, self.fingerprint, begun)
     }
 }
 

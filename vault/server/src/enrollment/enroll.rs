@@ -1,4 +1,5 @@
 use lethe_crypto::tree::{Lease, SlotRef};
+use lethe_crypto::wiping;
 use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::Enroll;
@@ -62,20 +63,24 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     let (subject, leases) = slots(vault, &silo, known).await?;
     let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
     change.own(leases);
-    if known.is_none() {
-        let key = Key::Subject { tree: silo.tree, subject };
-        let record = SubjectRecord { id: enrolment.subject.clone(), created_at: now };
-        let sealed = vault.keys.seal(&key, "", &record.encode())?;
-        change.put(key, sealed);
-    }
-    let template = templates::template(capture, embedding, now);
-    let facts = templates::put(&vault.keys, &silo, &model, at, template, &mut change)?;
-    let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
-    if let Some(request) = enrolment.request {
-        let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
-        remember(&vault.keys, &mut change, key, fingerprint, facts.id.to_string())?;
-    }
-    change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
+    let facts = wiping::after_ciphers(|| {
+        let mut keys = vault.keys.opener();
+        if known.is_none() {
+            let key = Key::Subject { tree: silo.tree, subject };
+            let record = SubjectRecord { id: enrolment.subject.clone(), created_at: now };
+            let sealed = keys.seal(&key, "", &record.encode())?;
+            change.put(key, sealed);
+        }
+        let template = templates::template(capture, embedding, now);
+        let facts = templates::put(&mut keys, &silo, &model, at, template, &mut change)?;
+        let owner = keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
+        if let Some(request) = enrolment.request {
+            let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
+            remember(&mut keys, &mut change, key, fingerprint, facts.id.to_string())?;
+        }
+        change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
+        Ok::<_, Error>(facts)
+    })?;
     let committed = vault.store.commit(change).await?;
     // Its one entry is leaf n of the log; with it the log has n + 1 entries.
     let sequence = committed.leaves.first().map_or_else(|| silo.sequence(), |leaf| leaf + 1);

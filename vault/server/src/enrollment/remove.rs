@@ -95,8 +95,8 @@ async fn replace(
             let mut change = Change::new();
             change.own(leases);
             let template = templates::template(&capture, embedding, now);
-            let facts = templates::put(&vault.keys, silo, &model, at, template, &mut change)?;
-            remember(&vault.keys, &mut change, remembered, fingerprint, facts.id.to_string())?;
+            let facts = templates::put(&mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
+            remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(silo, old.at, old.profile, &mut change);
             let entry = audit::about(audit::done(call, now)?, &owner);
             change.log(silo.tree, entry);

@@ -136,11 +136,16 @@ impl Searcher {
             batch.iter().map(|candidate| Key::Template { tree, gallery, at: candidate.key, profile }).collect();
         let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
         let mut reranked = Reranked::default();
+        // After the rows were read: none of them is of a later epoch.
+        let mut opener = self.vault.keys.opener();
+        let model = self.model.profile.model();
+        let name = model.to_string();
         for ((candidate, key), sealed) in batch.iter().zip(&keys).zip(rows) {
             let opened = match sealed {
-                Some(sealed) => templates::open(&self.vault.keys, &self.silo, key, profile, &sealed)?,
+                Some(sealed) => opener.open(key, &name, &sealed)?,
                 None => None,
             };
+            let opened = opened.map(|opened| TemplateRecord::decode(&opened, model)).transpose()?;
             match opened {
                 Some(record) => reranked.hits.extend(hit(candidate.key, &record, probe, threshold)),
                 None => {

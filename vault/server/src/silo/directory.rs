@@ -4,16 +4,18 @@ use std::sync::Arc;
 use lethe_crypto::secret::TransformSeed;
 use lethe_crypto::transform::KeyedTransform;
 use lethe_crypto::tree::{SlotRef, TreeId};
+use lethe_crypto::wiping;
 use lethe_domain::{CredentialId, TenantId, Timestamp};
 use lethe_index::Pool;
 use lethe_policy::{Owner, Principal};
 use parking_lot::RwLock;
+use zeroize::Zeroizing;
 
 use super::{Model, Silo, corrupt};
 use crate::access::SecretDigest;
 use crate::config::Limits;
 use crate::error::{Error, Result};
-use crate::keyring::{Keyring, tree_of};
+use crate::keyring::{Keyring, Opener, tree_of};
 use crate::records::{CredentialRecord, ProfileRecord, ShreddedRecord, SubjectRecord, TenantRecord, decode};
 use crate::store::{Follow, Key, ProfileNumber, Row, RowKind, Store};
 
@@ -86,24 +88,31 @@ impl Silos {
 
     /// Notes how far each tenant's log goes. The rows that its entries stand for have been loaded.
     pub fn load_sequences(&self, store: &Store) -> Result<()> {
-        store.scan(RowKind::LogHead, &Key::prefix(RowKind::LogHead), |key, value| self.put(&key, value))
+        store.scan(RowKind::LogHead, &Key::prefix(RowKind::LogHead), |key, value| {
+            self.put(&mut self.keys.opener(), &key, value)
+        })
+    }
+
+    /// For taking in rows that were read or committed before.
+    pub(super) fn opener(&self) -> Opener<'_> {
+        self.keys.opener()
     }
 
     /// Takes one row into memory.
-    pub(super) fn put(&self, key: &Key, value: &[u8]) -> Result<()> {
+    pub(super) fn put(&self, keys: &mut Opener<'_>, key: &Key, value: &[u8]) -> Result<()> {
         match key {
             Key::Shredded { .. } => {
-                let record: ShreddedRecord = decode("record of a shredded tenant", &self.open(key, "", value)?)?;
+                let record: ShreddedRecord = decode("record of a shredded tenant", &open(keys, key, "", value)?)?;
                 self.spent.write().insert(record.id()?);
                 Ok(())
             }
-            Key::Tenant { tenant } => self.put_tenant(key, *tenant, value),
-            Key::Credential { tree, credential } => self.put_credential(key, *tree, *credential, value),
-            Key::Profile { tree, number } => self.put_profile(key, *tree, *number, value),
-            Key::Subject { tree, subject } => self.put_subject(key, *tree, *subject, value),
+            Key::Tenant { tenant } => self.put_tenant(keys, key, *tenant, value),
+            Key::Credential { tree, credential } => self.put_credential(keys, key, *tree, *credential, value),
+            Key::Profile { tree, number } => self.put_profile(keys, key, *tree, *number, value),
+            Key::Subject { tree, subject } => self.put_subject(keys, key, *tree, *subject, value),
             Key::Sketch { tree, profile, at, .. } => {
                 let model = self.model(*tree, *profile)?;
-                let sketch = self.open(key, &model.profile.model().to_string(), value)?;
+                let sketch = open(keys, key, &model.profile.model().to_string(), value)?;
                 model.add(*at, &sketch);
                 Ok(())
             }
@@ -158,8 +167,8 @@ impl Silos {
         self.keys.forget(tree);
     }
 
-    fn put_tenant(&self, key: &Key, tenant: SlotRef, value: &[u8]) -> Result<()> {
-        let record: TenantRecord = decode("tenant record", &self.open(key, "", value)?)?;
+    fn put_tenant(&self, keys: &mut Opener<'_>, key: &Key, tenant: SlotRef, value: &[u8]) -> Result<()> {
+        let record: TenantRecord = decode("tenant record", &open(keys, key, "", value)?)?;
         let (id, purposes, created_at) = record.parse()?;
         let tree = tree_of(tenant)?;
         let silo = Arc::new(Silo::new(id.clone(), tree, purposes, created_at, &self.limits));
@@ -168,8 +177,15 @@ impl Silos {
         Ok(())
     }
 
-    fn put_credential(&self, key: &Key, tree: TreeId, id: CredentialId, value: &[u8]) -> Result<()> {
-        let record: CredentialRecord = decode("credential record", &self.open(key, "", value)?)?;
+    fn put_credential(
+        &self,
+        keys: &mut Opener<'_>,
+        key: &Key,
+        tree: TreeId,
+        id: CredentialId,
+        value: &[u8],
+    ) -> Result<()> {
+        let record: CredentialRecord = decode("credential record", &open(keys, key, "", value)?)?;
         let owner = match tree.as_tenant() {
             None => Owner::Vault,
             Some(_) => Owner::Tenant(self.silo(tree)?.id.clone()),
@@ -188,8 +204,15 @@ impl Silos {
         Ok(())
     }
 
-    fn put_profile(&self, key: &Key, tree: TreeId, number: ProfileNumber, value: &[u8]) -> Result<()> {
-        let record: ProfileRecord = decode("profile record", &self.open(key, "", value)?)?;
+    fn put_profile(
+        &self,
+        keys: &mut Opener<'_>,
+        key: &Key,
+        tree: TreeId,
+        number: ProfileNumber,
+        value: &[u8],
+    ) -> Result<()> {
+        let record: ProfileRecord = decode("profile record", &open(keys, key, "", value)?)?;
         let profile = record.parse()?;
         let silo = self.silo(tree)?;
         let mut models = silo.models.write();
@@ -208,8 +231,8 @@ impl Silos {
         Ok(())
     }
 
-    fn put_subject(&self, key: &Key, tree: TreeId, slot: SlotRef, value: &[u8]) -> Result<()> {
-        let record = SubjectRecord::decode(&self.open(key, "", value)?)?;
+    fn put_subject(&self, keys: &mut Opener<'_>, key: &Key, tree: TreeId, slot: SlotRef, value: &[u8]) -> Result<()> {
+        let record = SubjectRecord::decode(&open(keys, key, "", value)?)?;
         let added = self.silo(tree)?.subjects.write().add(&record.id, slot);
         if added {
             Ok(())
@@ -218,15 +241,11 @@ impl Silos {
         }
     }
 
-    fn open(&self, key: &Key, model: &str, value: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>> {
-        self.keys.open(key, model, value)?.ok_or_else(|| corrupt("row", format!("{:?} outlived its key", key.kind())))
-    }
-
     fn silo(&self, tree: TreeId) -> Result<Arc<Silo>> {
         self.of_tree(tree).ok_or_else(|| corrupt("row", format!("{tree} has rows but no tenant")))
     }
 
-    fn model(&self, tree: TreeId, number: ProfileNumber) -> Result<Model> {
+    pub(super) fn model(&self, tree: TreeId, number: ProfileNumber) -> Result<Model> {
         let model = self.silo(tree)?.model_numbered(number);
         model.ok_or_else(|| corrupt("row", format!("{tree} has templates of a model without a profile")))
     }
@@ -273,10 +292,14 @@ impl Silos {
     }
 }
 
+pub(super) fn open(keys: &mut Opener<'_>, key: &Key, model: &str, value: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    keys.open(key, model, value)?.ok_or_else(|| corrupt("row", format!("{:?} outlived its key", key.kind())))
+}
+
 impl Silos {
-    fn follow_row(&self, row: &Row) {
+    fn follow_row(&self, keys: &mut Opener<'_>, row: &Row) {
         let followed = match row {
-            Row::Put(key, value) => self.put(key, value),
+            Row::Put(key, value) => self.put(keys, key, value),
             Row::Delete(key) => self.delete(key),
             Row::DeleteTree(RowKind::Tenant, tree) => {
                 self.delete_tenant(*tree);
@@ -293,7 +316,11 @@ impl Silos {
 
 impl Follow for Silos {
     fn follow(&self, rows: &[Row]) {
-        let all = || rows.iter().for_each(|row| self.follow_row(row));
+        let all = || {
+            let mut keys = self.opener();
+            rows.iter().for_each(|row| self.follow_row(&mut keys, row));
+        };
+        let all = || wiping::after_ciphers(all);
         match replaced(rows).and_then(|(tree, profile, subject)| Some((self.model(tree, profile).ok()?, subject))) {
             Some((model, subject)) => model.replacing(subject, all),
             None => all(),

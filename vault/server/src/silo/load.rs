@@ -1,15 +1,22 @@
 use std::collections::HashMap;
+use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use lethe_crypto::tree::TreeId;
-use rayon::prelude::*;
+use lethe_crypto::wiping;
+use parking_lot::Mutex;
 
 use super::Silos;
+use super::directory::open;
 use crate::error::{Error, Result};
-use crate::store::{Key, RowKind, SUBJECTS, Store};
+use crate::keyring::Opener;
+use crate::store::{Key, ProfileNumber, RowKind, SUBJECTS, Store};
 
-/// Rows that are opened together.
-const CHUNK: usize = 8192;
+/// Rows that one thread opens in a row: they share the ways to their keys, and one wipe.
+const CHUNK: usize = 512;
+
+/// Chunks that were read and are not taken in yet, at the most.
+const AHEAD: usize = 16;
 
 /// What a load found.
 #[derive(Debug, Default)]
@@ -67,34 +74,82 @@ impl Silos {
         Ok(())
     }
 
+    /// Reads on this thread, and opens on those that scan, until all is in.
     fn load_kind(&self, store: &Store, kind: RowKind, loaded: &mut Loaded) -> Result<usize> {
-        let mut chunk: Vec<(Key, Vec<u8>)> = Vec::new();
-        let mut rows = 0;
-        store.scan(kind, &Key::prefix(kind), |key, value| {
-            loaded.own(&key);
-            chunk.push((key, value.to_vec()));
-            if chunk.len() == CHUNK {
+        let (mut rows, mut chunk) = (0, Vec::with_capacity(CHUNK));
+        let fault = Mutex::new(None);
+        // A place in it for each chunk that is on its way.
+        let (taken, places) = sync_channel(AHEAD);
+        let places = Mutex::new(places);
+        let read = rayon::in_place_scope(|scope| {
+            let mut take_in = |chunk: Vec<(Key, Vec<u8>)>| {
                 rows += chunk.len();
-                self.take_in(kind, &mut chunk)?;
-            }
-            Ok::<_, Error>(())
-        })?;
-        rows += chunk.len();
-        self.take_in(kind, &mut chunk)?;
+                // One thread sends, and the other end lives as long as this does.
+                let _ = taken.send(());
+                let (fault, places) = (&fault, &places);
+                scope.spawn(move |_| {
+                    if let Err(first) = self.take_in(kind, &chunk) {
+                        fault.lock().get_or_insert(first);
+                    }
+                    let _ = places.lock().recv();
+                });
+            };
+            store.scan(kind, &Key::prefix(kind), |key, value| {
+                loaded.own(&key);
+                chunk.push((key, value.to_vec()));
+                if chunk.len() == CHUNK {
+                    take_in(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)));
+                }
+                Ok::<_, Error>(())
+            })?;
+            take_in(chunk);
+            Ok(())
+        });
+        fault.into_inner().map_or(read, Err)?;
         Ok(rows)
     }
 
-    fn take_in(&self, kind: RowKind, chunk: &mut Vec<(Key, Vec<u8>)>) -> Result<()> {
+    fn take_in(&self, kind: RowKind, rows: &[(Key, Vec<u8>)]) -> Result<()> {
         let indispensable = matches!(kind, RowKind::Shredded | RowKind::Tenant | RowKind::Credential);
-        let taken = chunk.par_drain(..).map(|(key, value)| match self.put(&key, &value) {
-            Err(fault) if !indispensable => {
-                self.quarantine(&key, &fault);
-                Ok(())
+        wiping::after_ciphers(|| {
+            let mut keys = self.opener();
+            if kind == RowKind::Sketch {
+                rows.chunk_by(|(one, _), (next, _)| gallery_of(one) == gallery_of(next))
+                    .for_each(|rows| self.take_in_sketches(&mut keys, rows));
+                return Ok(());
             }
-            outcome => outcome,
-        });
-        taken.collect()
+            rows.iter().try_for_each(|(key, value)| match self.put(&mut keys, key, value) {
+                Err(fault) if !indispensable => {
+                    self.quarantine(key, &fault);
+                    Ok(())
+                }
+                outcome => outcome,
+            })
+        })
     }
+
+    /// Rows of one gallery.
+    fn take_in_sketches(&self, keys: &mut Opener<'_>, rows: &[(Key, Vec<u8>)]) {
+        let Some((tree, profile)) = rows.first().and_then(|(key, _)| gallery_of(key)) else { return };
+        let model = match self.model(tree, profile) {
+            Ok(model) => model,
+            Err(fault) => return rows.iter().for_each(|(key, _)| self.quarantine(key, &fault)),
+        };
+        let name = model.profile.model().to_string();
+        let mut sketches = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            match (key, open(keys, key, &name, value)) {
+                (Key::Sketch { at, .. }, Ok(sketch)) => sketches.push((*at, sketch)),
+                (_, Err(fault)) => self.quarantine(key, &fault),
+                (_, Ok(_)) => {}
+            }
+        }
+        model.add_all(&sketches);
+    }
+}
+
+fn gallery_of(key: &Key) -> Option<(TreeId, ProfileNumber)> {
+    if let Key::Sketch { tree, profile, .. } = key { Some((*tree, *profile)) } else { None }
 }
 
 impl Loaded {

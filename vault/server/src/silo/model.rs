@@ -181,6 +181,22 @@ impl Model {
         self.shared.rows.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// The same with the rows of many, opened: for a load, before anybody searches.
+    pub(super) fn add_all(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
+        let sketch = |(at, bytes): &(TemplateAt, Zeroizing<Vec<u8>>)| match Sketch::from_bytes(bytes) {
+            Ok(sketch) => Some((*at, sketch)),
+            Err(fault) => {
+                self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
+                None
+            }
+        };
+        let sketches: Vec<_> = rows.iter().filter_map(sketch).collect();
+        if let Err(fault) = self.shared.gallery.insert_all(sketches.iter().map(|(at, sketch)| (*at, sketch))) {
+            self.fail(&format!("a sketch cannot be used: {fault}"));
+        }
+        self.shared.rows.fetch_add(rows.len(), Ordering::SeqCst);
+    }
+
     pub(super) fn remove(&self, at: TemplateAt) {
         if self.shared.gallery.contains(&at) {
             // In this order: a search that begins or ends in between asks for one template less, never for one more.

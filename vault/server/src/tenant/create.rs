@@ -71,7 +71,7 @@ pub async fn create(
     let api_key = ApiKey::generate();
     put_credential(&vault.keys, tree, &api_key, Roles::only(Role::TenantAdmin), None, now, &mut change)?;
     if let Some(key) = remembered {
-        remember(&vault.keys, &mut change, key, fingerprint, CredentialRef::from(api_key.credential()))?;
+        remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(api_key.credential()))?;
     }
     // In both logs: the operator's act, and the beginning of the tenant's own history.
     change.log(TreeId::VAULT, audit::done(&call, now)?);

@@ -114,7 +114,7 @@ pub async fn create_credential<O: Makes>(
     let mut change = Change::new();
     put_credential(&vault.keys, tree, &api_key, roles, expires, now, &mut change)?;
     if let Some(key) = remembered {
-        remember(&vault.keys, &mut change, key, fingerprint, CredentialRef::from(credential))?;
+        remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(credential))?;
     }
     let entry = || audit::concerning(audit::done(&call, now)?, CREATED, credential);
     change.log(tree, entry()?);

@@ -58,7 +58,7 @@ pub async fn create_profile(
     let mut change = Change::new();
     put(vault, &silo, number, &profile, (now, now), &mut change)?;
     if let Some(key) = remembered {
-        remember(&vault.keys, &mut change, key, fingerprint, profile.policy_version())?;
+        remember(&mut vault.keys.opener(), &mut change, key, fingerprint, profile.policy_version())?;
     }
     change.log(silo.tree, audit::done(&call, now)?);
     vault.store.commit(change).await?;
@@ -120,7 +120,7 @@ pub async fn update_profile(
     let mut change = Change::new();
     put(vault, &silo, current.number, &profile, (current.created_at, now), &mut change)?;
     if let Some(key) = remembered {
-        remember(&vault.keys, &mut change, key, fingerprint, profile.policy_version())?;
+        remember(&mut vault.keys.opener(), &mut change, key, fingerprint, profile.policy_version())?;
     }
     change.log(silo.tree, audit::done(&call, now)?);
     vault.store.commit(change).await?;
