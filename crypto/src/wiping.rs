@@ -2,6 +2,8 @@
 //! a server's memory and registers find what it misses.
 //!
 //! One call may contain others. The outermost one wipes, once, what all of them used: opening a thousand rows within one costs one wipe.
+//! So what is left lies there until the outermost ends. It must not wait for other threads in between: a thread of a pool that
+//! waits does other work meanwhile, whose remains would lie there for as long. Where such work begins there is [`of_a_task`].
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -11,7 +13,8 @@ use aes_gcm::aead::{AeadInOut as _, KeyInit as _};
 use aes_gcm::{Aes256Gcm, Nonce};
 use sha2::{Digest as _, Sha256};
 
-/// Does what derives keys in a frame of its own, and wipes that with all that was called from it: the frames of finished calls still
+/// Does what derives keys in a frame of its own, and wipes that with all that was called from it, unless it is within another that
+/// will: the frames of finished calls still
 /// hold key blocks and message schedules that the crates moved by value. What the compiler puts into
 /// the caller's frame, that does not reach: round keys, say, on their way into a box. Nor does it reach what `work`
 /// returns, which must be on the heap if it is secret.
@@ -22,6 +25,19 @@ pub fn after_hashing<T>(work: impl FnOnce() -> T) -> T {
 /// The same for what opens or seals, and for what compares or copies what was opened.
 pub fn after_ciphers<T>(work: impl FnOnce() -> T) -> T {
     after(true, work)
+}
+
+/// As [`after_ciphers`], and the outermost even within others: for what a thread does for somebody else while it waits.
+pub fn of_a_task<T>(work: impl FnOnce() -> T) -> T {
+    /// Also when the work panics.
+    struct Others(Option<Used>);
+    impl Drop for Others {
+        fn drop(&mut self) {
+            USED.set(self.0);
+        }
+    }
+    let _others = Others(USED.take());
+    after_ciphers(work)
 }
 
 /// What the calls that have not ended yet on this thread have used.
@@ -139,6 +155,22 @@ mod tests {
             // It goes for what comes later, too.
             after_hashing(|| assert!(USED.get().unwrap().ciphers));
         });
+        assert!(USED.get().is_none());
+    }
+
+    #[test]
+    fn a_task_wipes_for_itself_and_leaves_to_others_what_is_theirs() {
+        after_hashing(|| {
+            let outer = USED.get().unwrap();
+            of_a_task(|| {
+                after_ciphers(|| ());
+                assert!(USED.get().unwrap().ciphers);
+            });
+            let caught = std::panic::catch_unwind(|| of_a_task(|| panic!("as if")));
+            let still = USED.get().unwrap();
+            assert!(caught.is_err() && !still.ciphers && still.deepest == outer.deepest);
+        });
+        of_a_task(|| assert!(USED.get().is_some()));
         assert!(USED.get().is_none());
     }
 

@@ -70,18 +70,16 @@ fn run(steps: &[Step], dim: usize, centred: bool, start: u64, seed: u64) {
                 let sketch = |key: &u64| (*key, gallery.quantizer().sketch(&make(&mut rng)).unwrap());
                 let sketches: Vec<(u64, Sketch)> = keys.iter().map(sketch).collect();
                 let outcome = gallery.insert_all(sketches.iter().map(|(key, sketch)| (*key, sketch)));
-                // All before the first whose key is taken.
-                let taken = sketches.iter().position(|(key, sketch)| {
-                    let taken = model.contains_key(key);
-                    if !taken {
+                let mut refused = Vec::new();
+                for (key, sketch) in &sketches {
+                    if model.contains_key(key) {
+                        refused.push(*key);
+                    } else {
                         model.insert(*key, sketch.to_bytes().to_vec());
                     }
-                    taken
-                });
-                match taken {
-                    Some(_) => assert!(matches!(outcome, Err(Error::Duplicate))),
-                    None => outcome.unwrap(),
                 }
+                assert!(outcome.iter().all(|(_, error)| matches!(error, Error::Duplicate)));
+                assert_eq!(outcome.iter().map(|(key, _)| *key).collect::<Vec<_>>(), refused);
             }
             Step::Remove(key) => {
                 assert_eq!(gallery.remove(key), model.remove(key).is_some());

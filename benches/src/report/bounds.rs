@@ -66,7 +66,7 @@ const ROWS: [Row; 24] = [
         "load",
         &["read_and_open"],
         "Deriving keys: HKDF and HMAC take more than reading and opening, because each row has a key of its own from \
-         a salt and its slots' keys. The peer has one key for all. Rows are read and opened in turns, not at once.",
+         a salt and its slots' keys. The peer has one key for all, and keeps nothing of what it opens.",
     ),
     row(
         "enroll",

@@ -163,7 +163,7 @@ impl<R: Random> Pass<'_, R> {
             let Some(tenant) = tree.as_tenant() else { continue };
             let root = self.view.vault_draw(self.pages, tenant.slot)?;
             // A tenant that is gone, or goes in this very epoch, takes its slots with it.
-            if !self.is_current(TreeId::VAULT, tenant, root)? || changes.contains_key(&tenant.slot) {
+            if !self.is_current(TreeId::VAULT, tenant, root)? || changes.contains_key(&{ tenant.slot }) {
                 continue;
             }
             let changed = slots.iter().map(|slot| (slot.slot, Change::Erase(*slot))).collect();

@@ -65,11 +65,11 @@ pub struct Survey {
 /// Looks slots of one tree up, one after the other. It keeps the way down to the last one's leaf, so that those which lie
 /// side by side cost one HMAC each. It keeps its [`View`] alive: hold it no longer than a row of look-ups takes.
 pub struct Walk<'a> {
+    /// From the head to a leaf; empty before the first look-up. Before the view, so that it is wiped before that is gone.
+    path: Vec<Node>,
     view: View,
     pages: &'a dyn PageSource,
     tree: TreeId,
-    /// From the head to a leaf; empty before the first look-up.
-    path: Vec<Node>,
 }
 
 /// A page on the way down: its key, and its content if it was ever written.

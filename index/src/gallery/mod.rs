@@ -82,13 +82,12 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         self.insert_into(&mut self.directory.lock(), key, sketch)
     }
 
-    /// Adds many templates: for filling a gallery from several threads, which would meet at every single one.
-    ///
-    /// # Errors
-    /// As [`insert`](Self::insert), of the first that cannot be added: those before it are in.
-    pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Result<(), Error> {
+    /// Adds many templates as [`insert`](Self::insert) adds one, and gives those that it could not add: for filling a gallery
+    /// from several threads, which would meet at every single one.
+    pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Vec<(K, Error)> {
         let mut directory = self.directory.lock();
-        templates.into_iter().try_for_each(|(key, sketch)| self.insert_into(&mut directory, key, sketch))
+        let mut insert = |(key, sketch)| self.insert_into(&mut directory, key, sketch).err().map(|error| (key, error));
+        templates.into_iter().filter_map(|template| insert(template)).collect()
     }
 
     fn insert_into(&self, directory: &mut Directory, key: K, sketch: &Sketch) -> Result<(), Error> {

@@ -31,9 +31,10 @@ pub struct Keyring {
     reserving: tokio::sync::Mutex<()>,
 }
 
-/// Opens and seals many rows in a row, as the epoch has it in which this was made: rows whose slots lie side by side share
-/// the way down to them. Made after the rows were read that it is to open, lest a slot was handed out again in between;
-/// and dropped with the row, since an epoch is destroyed only after its readers are gone.
+/// Opens and seals many rows in a row: rows whose slots lie side by side share the way down to them.
+///
+/// It shows the epoch in which it was made, and still opens what was erased since; an epoch is destroyed only after its
+/// readers are gone. So it is made for what is done at once, without waiting for anybody, and dropped with that.
 pub struct Opener<'a> {
     keyring: &'a Keyring,
     view: View,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::root::VaultId;
-use lethe_crypto::tree::TreeId;
+use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_domain::{Purpose, Reason, TenantId, Timestamp};
 use lethe_index::Pool;
 use lethe_policy::operation::Kind;
@@ -160,7 +160,7 @@ impl Vault {
     pub(crate) fn origin_of(&self, tree: TreeId) -> Result<Origin> {
         let name = match tree.as_tenant() {
             None => format!("lethe/{}/vault", self.id),
-            Some(tenant) => format!("lethe/{}/tenants/{}.{}", self.id, tenant.slot, tenant.generation),
+            Some(SlotRef { slot, generation }) => format!("lethe/{}/tenants/{slot}.{generation}", self.id),
         };
         name.parse().map_err(|_| StoreError::corrupt("log origin", name).into())
     }

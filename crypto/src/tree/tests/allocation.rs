@@ -125,7 +125,7 @@ fn a_reservation_counts_only_once_it_is_durable() {
     assert_eq!(allocator.mark(), 64);
     allocator.reserved(reservation);
     assert_eq!(reservation.mark(), 192);
-    assert_eq!(allocator.allocate().unwrap().slot().slot, 64);
+    assert_eq!(allocator.allocate().unwrap().slot(), SlotRef::first(64));
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let asked = rerank::Asked::new();
     let stop = asked.stop_flag();
     vault.pool.spawn(move || {
-        let found = wiping::after_ciphers(|| searcher.search(&embedding, point, limit, &stop));
+        let found = wiping::of_a_task(|| searcher.search(&embedding, point, limit, &stop));
         drop(answer.send(found));
     });
     let found = answered.await.map_err(|_| Error::TaskLost)??;

@@ -98,7 +98,7 @@ impl Searcher {
         let reranked: Vec<Reranked> = candidates
             .items
             .par_chunks(batch)
-            .map(|batch| wiping::after_ciphers(|| self.rerank(batch, probe, point.threshold(), stop)))
+            .map(|batch| wiping::of_a_task(|| self.rerank(batch, probe, point.threshold(), stop)))
             .collect::<Result<_>>()?;
         let mut hits = self.follow_replacements(reranked, before, probe, point.threshold())?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
@@ -120,7 +120,7 @@ impl Searcher {
         Ok(Found { matches, completeness, policy_version: self.model.profile.policy_version() })
     }
 
-    /// Opens candidates and keeps those at or above the threshold. What is opened is wiped at once.
+    /// Opens candidates and keeps those at or above the threshold. What is opened is wiped with the batch at the latest.
     fn rerank(
         &self,
         batch: &[Candidate<TemplateAt>],
@@ -135,8 +135,7 @@ impl Searcher {
         let keys: Vec<Key> =
             batch.iter().map(|candidate| Key::Template { tree, gallery, at: candidate.key, profile }).collect();
         let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
-        let mut reranked = Reranked::default();
-        // After the rows were read: none of them is of a later epoch.
+        let (mut reranked, mut gone) = (Reranked::default(), Vec::new());
         let mut opener = self.vault.keys.opener();
         let model = self.model.profile.model();
         let name = model.to_string();
@@ -148,11 +147,14 @@ impl Searcher {
             let opened = opened.map(|opened| TemplateRecord::decode(&opened, model)).transpose()?;
             match opened {
                 Some(record) => reranked.hits.extend(hit(candidate.key, &record, probe, threshold)),
-                None => {
-                    self.excuse(candidate.key)?;
-                    reranked.gone.push(candidate.key.subject);
-                }
+                None => gone.push(candidate.key),
             }
+        }
+        // Nobody is waited for with an opener in hand.
+        drop(opener);
+        for at in gone {
+            self.excuse(at)?;
+            reranked.gone.push(at.subject);
         }
         Ok(reranked)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lethe_crypto::epoch::EpochState;
-use lethe_crypto::tree::TreeId;
+use lethe_crypto::tree::{SlotRef, TreeId};
 
 use super::place::Place;
 use super::report::{
@@ -289,7 +289,7 @@ fn sizes(place: &Place) -> (usize, u64) {
 
 /// A tree, as it is told.
 pub(super) fn name(tree: TreeId) -> String {
-    tree.as_tenant().map_or_else(|| "vault".to_owned(), |tenant| format!("{}.{}", tenant.slot, tenant.generation))
+    tree.as_tenant().map_or_else(|| "vault".to_owned(), |SlotRef { slot, generation }| format!("{slot}.{generation}"))
 }
 
 /// What a kind of row is called.

@@ -113,7 +113,7 @@ impl Silos {
             Key::Sketch { tree, profile, at, .. } => {
                 let model = self.model(*tree, *profile)?;
                 let sketch = open(keys, key, &model.profile.model().to_string(), value)?;
-                model.add(*at, &sketch);
+                model.add(&[(*at, sketch)]);
                 Ok(())
             }
             // The last row of a change: what it stands for has been followed.
@@ -320,12 +320,22 @@ impl Follow for Silos {
             let mut keys = self.opener();
             rows.iter().for_each(|row| self.follow_row(&mut keys, row));
         };
-        let all = || wiping::after_ciphers(all);
+        // A change that opens nothing has nothing to be wiped, and there is one thread for all of them.
+        let all = || if rows.iter().any(is_opened) { wiping::after_ciphers(all) } else { all() };
         match replaced(rows).and_then(|(tree, profile, subject)| Some((self.model(tree, profile).ok()?, subject))) {
             Some((model, subject)) => model.replacing(subject, all),
             None => all(),
         }
     }
+}
+
+/// Is there something to decrypt in a row, for who takes it into memory?
+fn is_opened(row: &Row) -> bool {
+    let opened = |key: &Key| {
+        use RowKind::{Credential, Profile, Shredded, Sketch, Subject, Tenant};
+        matches!(key.kind(), Shredded | Tenant | Credential | Profile | Subject | Sketch)
+    };
+    matches!(row, Row::Put(key, _) if opened(key))
 }
 
 /// Whose template of which model a change replaces: it removes a sketch of the subject, and writes another.

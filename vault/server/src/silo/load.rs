@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use lethe_crypto::tree::TreeId;
@@ -15,8 +15,8 @@ use crate::store::{Key, ProfileNumber, RowKind, SUBJECTS, Store};
 /// Rows that one thread opens in a row: they share the ways to their keys, and one wipe.
 const CHUNK: usize = 512;
 
-/// Chunks that were read and are not taken in yet, at the most.
-const AHEAD: usize = 16;
+/// Chunks that were read and are not taken in yet, for each thread that opens them.
+const AHEAD: usize = 8;
 
 /// What a load found.
 #[derive(Debug, Default)]
@@ -74,39 +74,42 @@ impl Silos {
         Ok(())
     }
 
-    /// Reads on this thread, and opens on those that scan, until all is in.
+    /// Reads on this thread, and opens on rayon's, until all is in or something is at fault.
     fn load_kind(&self, store: &Store, kind: RowKind, loaded: &mut Loaded) -> Result<usize> {
         let (mut rows, mut chunk) = (0, Vec::with_capacity(CHUNK));
         let fault = Mutex::new(None);
         // A place in it for each chunk that is on its way.
-        let (taken, places) = sync_channel(AHEAD);
+        let (taken, places) = sync_channel(AHEAD * rayon::current_num_threads());
         let places = Mutex::new(places);
         let read = rayon::in_place_scope(|scope| {
             let mut take_in = |chunk: Vec<(Key, Vec<u8>)>| {
+                if let Some(fault) = fault.lock().take() {
+                    return Err(fault);
+                }
                 rows += chunk.len();
-                // One thread sends, and the other end lives as long as this does.
+                // The other end lives as long as this does.
                 let _ = taken.send(());
                 let (fault, places) = (&fault, &places);
                 scope.spawn(move |_| {
+                    let _place = Place(places);
                     if let Err(first) = self.take_in(kind, &chunk) {
                         fault.lock().get_or_insert(first);
                     }
-                    let _ = places.lock().recv();
                 });
+                Ok(())
             };
             store.scan(kind, &Key::prefix(kind), |key, value| {
                 loaded.own(&key);
                 chunk.push((key, value.to_vec()));
                 if chunk.len() == CHUNK {
-                    take_in(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)));
+                    take_in(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))?;
                 }
                 Ok::<_, Error>(())
             })?;
-            take_in(chunk);
-            Ok(())
+            take_in(chunk)
         });
-        fault.into_inner().map_or(read, Err)?;
-        Ok(rows)
+        read?;
+        fault.into_inner().map_or(Ok(rows), Err)
     }
 
     fn take_in(&self, kind: RowKind, rows: &[(Key, Vec<u8>)]) -> Result<()> {
@@ -144,7 +147,17 @@ impl Silos {
                 (_, Ok(_)) => {}
             }
         }
-        model.add_all(&sketches);
+        model.add(&sketches);
+    }
+}
+
+/// A place among the chunks that are on their way. It is given back also by a thread that panics, lest the reader wait for it.
+struct Place<'a>(&'a Mutex<Receiver<()>>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // One was sent for each.
+        let _ = self.0.lock().recv();
     }
 }
 

@@ -171,29 +171,21 @@ impl Model {
         TemplateRecord::encode(&facts, &vec![(dimension as f32).sqrt().recip(); dimension])
     }
 
-    pub(super) fn add(&self, at: TemplateAt, sketch: &[u8]) {
-        let added = Sketch::from_bytes(sketch)
-            .map_err(lethe_index::Error::from)
-            .and_then(|sketch| self.shared.gallery.insert(at, &sketch));
-        if let Err(fault) = added {
+    /// Takes in rows of sketches, opened.
+    pub(super) fn add(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
+        let unusable = |at: TemplateAt, fault: &lethe_index::Error| {
             self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
-        }
-        self.shared.rows.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// The same with the rows of many, opened: for a load, before anybody searches.
-    pub(super) fn add_all(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
+        };
         let sketch = |(at, bytes): &(TemplateAt, Zeroizing<Vec<u8>>)| match Sketch::from_bytes(bytes) {
             Ok(sketch) => Some((*at, sketch)),
             Err(fault) => {
-                self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
+                unusable(*at, &fault.into());
                 None
             }
         };
         let sketches: Vec<_> = rows.iter().filter_map(sketch).collect();
-        if let Err(fault) = self.shared.gallery.insert_all(sketches.iter().map(|(at, sketch)| (*at, sketch))) {
-            self.fail(&format!("a sketch cannot be used: {fault}"));
-        }
+        let refused = self.shared.gallery.insert_all(sketches.iter().map(|(at, sketch)| (*at, sketch)));
+        refused.iter().for_each(|(at, fault)| unusable(*at, fault));
         self.shared.rows.fetch_add(rows.len(), Ordering::SeqCst);
     }
 
