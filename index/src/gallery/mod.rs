@@ -86,8 +86,8 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
     /// from several threads, which would meet at every single one.
     pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Vec<(K, Error)> {
         let mut directory = self.directory.lock();
-        let mut insert = |(key, sketch)| self.insert_into(&mut directory, key, sketch).err().map(|error| (key, error));
-        templates.into_iter().filter_map(|template| insert(template)).collect()
+        let insert = |(key, sketch)| self.insert_into(&mut directory, key, sketch).err().map(|error| (key, error));
+        templates.into_iter().filter_map(insert).collect()
     }
 
     fn insert_into(&self, directory: &mut Directory, key: K, sketch: &Sketch) -> Result<(), Error> {
