@@ -101,15 +101,8 @@ impl Keyring {
     /// As there.
     pub fn open(&self, key: &Key, model: &str, sealed: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let home = Home::of(key)?;
-        let Some(subject) = self.slot(home.tree, home.subject)? else { return Ok(None) };
-        let thing = match home.thing {
-            None => None,
-            Some(thing) => match self.slot(home.tree, thing)? {
-                Some(thing) => Some(thing),
-                None => return Ok(None),
-            },
-        };
-        home.open(&(subject, thing), key, model, sealed).map(Some)
+        let Some(keys) = home.keys(|slot| self.slot(home.tree, slot))? else { return Ok(None) };
+        home.open(&keys, key, model, sealed).map(Some)
     }
 
     /// Hands out `count` slots of a tree that were never used (rule 3). A lease that is dropped uncommitted
@@ -198,7 +191,7 @@ impl Opener<'_> {
     /// A row whose keys were erased cannot be written any more.
     pub fn seal(&mut self, key: &Key, model: &str, plaintext: &[u8]) -> Result<Vec<u8>> {
         let home = Home::of(key)?;
-        let (subject, thing) = self.keys(&home)?.ok_or_else(|| {
+        let (subject, thing) = home.keys(|slot| self.slot(home.tree, slot))?.ok_or_else(|| {
             Error::NotFound(lethe_domain::Reason::SubjectNotFound, "the subject was erased meanwhile".to_owned())
         })?;
         let keys = RecordKeys { subject: &subject, other: None, thing: thing.as_ref() };
@@ -213,7 +206,7 @@ impl Opener<'_> {
     /// `Crypto` for a row that is not authentic in its place: damaged, or put there from elsewhere.
     pub fn open(&mut self, key: &Key, model: &str, sealed: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let home = Home::of(key)?;
-        let Some(keys) = self.keys(&home)? else { return Ok(None) };
+        let Some(keys) = home.keys(|slot| self.slot(home.tree, slot))? else { return Ok(None) };
         home.open(&keys, key, model, sealed).map(Some)
     }
 
@@ -224,14 +217,6 @@ impl Opener<'_> {
             other => &mut other.insert((tree, self.view.walk(self.keyring.store.pages(), tree))).1,
         };
         walk.open_slot(slot).map_err(Error::crypto("look a key up"))
-    }
-
-    fn keys(&mut self, home: &Home) -> Result<Option<Keys>> {
-        let Some(subject) = self.slot(home.tree, home.subject)? else { return Ok(None) };
-        match home.thing {
-            None => Ok(Some((subject, None))),
-            Some(thing) => Ok(self.slot(home.tree, thing)?.map(|thing| (subject, Some(thing)))),
-        }
     }
 }
 
@@ -271,6 +256,15 @@ impl Home {
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),
+        }
+    }
+
+    /// The row's keys, each looked up so; `None` if one was erased.
+    fn keys(&self, mut slot: impl FnMut(SlotRef) -> Result<Option<SlotKey>>) -> Result<Option<Keys>> {
+        let Some(subject) = slot(self.subject)? else { return Ok(None) };
+        match self.thing {
+            None => Ok(Some((subject, None))),
+            Some(thing) => Ok(slot(thing)?.map(|thing| (subject, Some(thing)))),
         }
     }
 

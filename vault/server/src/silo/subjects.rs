@@ -7,7 +7,7 @@ use lethe_domain::SubjectId;
 /// Which slot a subject has. In RAM only, rebuilt at start from the sealed base rows; it holds keyed
 /// digests of the ids, not the ids (rule 6).
 ///
-/// A subject takes 28 bytes here, and about 8 in each of the two tables.
+/// A subject takes 28 bytes, an eighth of that in reserve at most, and 6 to 12 bytes in each of the two tables.
 #[derive(Default)]
 pub(super) struct Subjects {
     hashers: [RandomState; 2],
