@@ -68,10 +68,4 @@ pub enum Error {
     /// The caller gave the search up.
     #[error("the search was given up before it had seen the whole gallery")]
     Stopped,
-    /// FAISS refused a call.
-    #[error("FAISS refused: {message}")]
-    Native {
-        /// FAISS's own message.
-        message: String,
-    },
 }

@@ -20,7 +20,7 @@ use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
 
 use self::segment::Segment;
-use crate::pq4::PAGE_BYTES;
+use crate::planes::PAGE_BYTES;
 use crate::{Error, Pool, Quantizer, Sketch};
 
 pub use self::search::{Candidate, Candidates, Stop};
@@ -79,39 +79,72 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
     /// [`Error::Duplicate`] if the key is taken, [`Error::Mismatch`] for another quantizer's sketch,
     /// [`Error::Full`] beyond 2³² templates. The gallery is unchanged then.
     pub fn insert(&self, key: K, sketch: &Sketch) -> Result<(), Error> {
-        self.insert_into(&mut self.directory.lock(), key, sketch)
+        self.insert_all([(key, sketch)]).pop().map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// Adds many templates as [`insert`](Self::insert) adds one, and gives those that it could not add: for filling a gallery
-    /// from several threads, which would meet at every single one.
+    /// Adds many templates as [`insert`](Self::insert) adds one, and gives those that it could not add. To fill a gallery
+    /// so is faster than one by one, the more so from several threads.
     pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Vec<(K, Error)> {
         let mut directory = self.directory.lock();
-        let mut insert = |(key, sketch)| self.insert_into(&mut directory, key, sketch).err().map(|error| (key, error));
-        templates.into_iter().filter_map(|template| insert(template)).collect()
+        let mut refused = Vec::new();
+        let mut fresh = Vec::new();
+        for (key, sketch) in templates {
+            match self.quantizer.radius(sketch) {
+                Ok(radius) => fresh.push((key, sketch.bits(), radius)),
+                Err(error) => refused.push((key, error)),
+            }
+        }
+        let mut rest = fresh.as_slice();
+        while !rest.is_empty() {
+            let number = match directory.open.last() {
+                Some(&number) => number,
+                None => match self.add_segment(&mut directory) {
+                    Ok(number) => number,
+                    Err(_) => {
+                        refused.extend(rest.iter().map(|(key, ..)| (*key, Error::Full)));
+                        break;
+                    }
+                },
+            };
+            rest = self.fill(&mut directory, number, rest, &mut refused);
+        }
+        refused
     }
 
-    fn insert_into(&self, directory: &mut Directory, key: K, sketch: &Sketch) -> Result<(), Error> {
-        let radius = self.quantizer.radius(sketch)?;
-        let hash = self.hasher.hash_one(key);
-        if directory.places.find(hash, |&place| self.key_at(place) == key).is_some() {
-            return Err(Error::Duplicate);
-        }
-        let number = match directory.open.last() {
-            Some(&number) => number,
-            None => self.add_segment(directory)?,
-        };
+    /// Puts templates into an open segment until it is full, and gives the rest.
+    fn fill<'t, 's>(
+        &self,
+        directory: &mut Directory,
+        number: u32,
+        templates: &'t [(K, &'s [u8], f32)],
+        refused: &mut Vec<(K, Error)>,
+    ) -> &'t [(K, &'s [u8], f32)] {
         let segment = self.segment(number as usize);
-        let len = {
-            let mut segment = segment.write();
-            segment.push(key, sketch.bits(), radius);
-            segment.len()
-        };
-        if len == self.capacity() {
+        let len = segment.read().len();
+        let room = self.capacity() - len;
+        let mut added: Vec<(K, &[u8], f32)> = Vec::new();
+        let mut rest = templates;
+        while let ([(key, bits, radius), after @ ..], true) = (rest, added.len() < room) {
+            rest = after;
+            let hash = self.hasher.hash_one(key);
+            // Those that are on their way are in no segment yet.
+            let at = |place: Place| match self.locate(place) {
+                (of, position) if of == number && position >= len => added[position - len].0,
+                _ => self.key_at(place),
+            };
+            if directory.places.find(hash, |&place| at(place) == *key).is_some() {
+                refused.push((*key, Error::Duplicate));
+                continue;
+            }
+            let place = self.place(number, len + added.len());
+            directory.places.insert_unique(hash, place, |&place| self.hasher.hash_one(at(place)));
+            added.push((*key, *bits, *radius));
+        }
+        segment.write().extend(&added);
+        if added.len() == room {
             directory.open.pop();
         }
-        let place = self.place(number, len - 1);
-        directory.places.insert_unique(hash, place, |&place| self.hasher.hash_one(self.key_at(place)));
-        Ok(())
+        rest
     }
 
     /// Removes a template and wipes where it was, in constant time; false if there is none.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::Gallery;
 use super::segment::Segment;
-use crate::pq4::{MAX_PROBES, Probes};
+use crate::planes::Cut;
 use crate::{Error, OperatingPoint, Probe};
 
 /// Asked between segments, a fraction of a millisecond apart, on the scan threads: true gives the
@@ -41,6 +41,9 @@ pub struct Candidate<K> {
     pub estimate: f32,
 }
 
+/// Probes that pass over a segment together: so many that the memory is read seldom, and so few that a writer does not wait.
+const TOGETHER: usize = 16;
+
 type Segments<K> = [Arc<RwLock<Segment<K>>>];
 
 impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
@@ -54,7 +57,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         found.into_iter().next().ok_or(Error::Stopped)
     }
 
-    /// The same for many probes, in their order: the memory is read once for eleven of them.
+    /// The same for many probes, in their order: the memory is read once for sixteen of them.
     ///
     /// # Errors
     /// As [`candidates`](Self::candidates).
@@ -69,8 +72,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
 
     fn search(&self, probes: &[Probe], at: OperatingPoint, stop: &Stop<'_>) -> Result<Vec<Candidates<K>>, Error> {
         probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
-        let groups: Vec<Group<'_>> =
-            probes.chunks(MAX_PROBES).map(|probes| Group::new(probes, at)).collect::<Result<_, Error>>()?;
+        let groups: Vec<Group<'_>> = probes.chunks(TOGETHER).map(|probes| Group::new(probes, at)).collect();
         let segments = self.segments.read().clone();
         let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
 
@@ -96,16 +98,16 @@ impl<K> Candidates<K> {
 /// Probes that pass over a segment together.
 struct Group<'a> {
     probes: &'a [Probe],
-    tables: Probes<'a>,
-    /// The cut of each; none around a centre, where templates have their own.
+    coarse: Vec<Cut>,
+    /// The exact cut of each; none around a centre, where templates have their own.
     cuts: Vec<Option<f32>>,
 }
 
 impl<'a> Group<'a> {
-    fn new(probes: &'a [Probe], at: OperatingPoint) -> Result<Self, Error> {
+    fn new(probes: &'a [Probe], at: OperatingPoint) -> Self {
         let coarse = probes.iter().map(|probe| probe.coarse(at)).collect();
         let cuts = probes.iter().map(|p| (!p.has_centre()).then(|| p.cut(1.0, at))).collect();
-        Ok(Self { probes, tables: Probes::new(probes, coarse)?, cuts })
+        Self { probes, coarse, cuts }
     }
 }
 
@@ -122,19 +124,19 @@ fn scan<K: Copy + Send + Sync>(
         .par_iter()
         .map(|segment| {
             let mut part = Part::new();
-            for Group { probes, tables, cuts } in groups {
+            for Group { probes, coarse, cuts } in groups {
                 if stop() {
                     return Err(Error::Stopped);
                 }
                 // Locked anew for each group, so that a large batch does not keep writers out.
                 let segment = segment.read();
                 let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
-                segment.scan(tables, |i, key, radius, sum| {
+                segment.scan(probes, coarse, |i, key, radius, sum| {
                     let estimate = probes[i].estimate(radius, sum);
                     if estimate >= cuts[i].unwrap_or_else(|| probes[i].cut(radius, at)) {
                         found[i].push(Candidate { key, estimate });
                     }
-                })?;
+                });
                 part.extend(found.into_iter().map(|items| (items, segment.len())));
             }
             Ok(part)
