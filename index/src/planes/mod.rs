@@ -281,7 +281,7 @@ mod tests {
                 let position = rng.random_range(0..model.len());
                 model.swap_remove(position);
                 planes.swap_remove(position);
-                if model.len() % 37 == 0 {
+                if model.len().is_multiple_of(37) {
                     let expected = pushed(&model, width);
                     let (used, all) = (expected.buffer.planes(), planes.buffer.planes());
                     assert_eq!(all[..used.len()], *used, "{} left", model.len());
