@@ -3,6 +3,9 @@
 //! For each group of 4 coordinates a table holds 16 values, one for each sign pattern a template may
 //! have there: the estimate is a sum of table entries.
 //!
+//! Without a centre, coordinates that are small are left out: they say little of a template, and reading their signs costs as
+//! much as reading those of large ones. Three in ten are.
+//!
 //! The scan adds small integers instead, a step for each coordinate whose sign agrees. They are made so that this costs
 //! little, and cannot go wrong: each coordinate's magnitude |yᵢ| is rounded to kᵢ/a with one scale a for all, such that no k
 //! passes 31. Sums of steps are then exact: the only error is the rounding of the coordinates, at most Σ ||yᵢ| − kᵢ/a|, a
@@ -29,12 +32,19 @@ const PATTERNS: usize = 1 << SUB_DIM;
 /// The largest step.
 const MOST: u8 = (1 << STEP_BITS) - 1;
 
+/// Coordinates that are kept without a centre, as multiples of the mean one, 1/√d.
+const LEAST: f64 = 0.4;
+
 /// A probe prepared for comparison with many sketches; wiped on drop.
 pub struct Probe {
     dim: usize,
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
+    /// Magnitudes of the coordinates that are kept, of a unit vector; without a centre.
+    kept: Zeroizing<Vec<f64>>,
+    /// Their squares' sum; 1 with a centre.
+    share: f64,
     /// Numbers of the coordinates whose steps have a bit, for each bit those of positive coordinates and those of negative
     /// ones, and where each of these sets ends.
     planes: Zeroizing<Vec<u16>>,
@@ -57,6 +67,18 @@ impl Probe {
     /// `residual` is the rotated vector less the centre; `centre` is ⟨q, c⟩ and |c|².
     pub(crate) fn new(residual: &[f32], centre: Option<(f64, f64)>) -> Self {
         let magnitudes = Zeroizing::new(residual.iter().map(|y| f64::from(y.abs())).collect::<Vec<_>>());
+        let radius = magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt();
+        let least = if centre.is_none() { LEAST * radius / (residual.len() as f64).sqrt() } else { 0.0 };
+        let keep = |y: f64| if y < least { 0.0 } else { y };
+        let residual = Zeroizing::new(
+            residual.iter().map(|&y| if keep(f64::from(y.abs())) == 0.0 { 0.0 } else { y }).collect::<Vec<f32>>(),
+        );
+        let magnitudes = Zeroizing::new(magnitudes.iter().map(|&y| keep(y)).collect::<Vec<_>>());
+        let mut kept = Zeroizing::new(Vec::with_capacity(magnitudes.len()));
+        if centre.is_none() {
+            kept.extend(magnitudes.iter().filter(|y| **y > 0.0).map(|y| y / radius));
+        }
+        let share = if centre.is_none() { kept.iter().map(|y| y * y).sum() } else { 1.0 };
         let scale = scale(&magnitudes);
         let steps: Zeroizing<Vec<u8>> = Zeroizing::new(magnitudes.iter().map(|y| (y * scale).round() as u8).collect());
         let error = magnitudes.iter().zip(&*steps).map(|(y, &k)| (y - f64::from(k) / scale).abs()).sum();
@@ -74,13 +96,15 @@ impl Probe {
         Self {
             dim: residual.len(),
             exact,
+            kept,
+            share,
             planes,
             ends,
             none,
             scale,
             largest: steps.iter().map(|&k| f64::from(k)).sum(),
             error,
-            radius: magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt(),
+            radius,
             centre,
         }
     }
@@ -127,6 +151,9 @@ impl Probe {
 
     /// How far the estimate of such a template may lie below the threshold.
     pub(crate) fn margin(&self, radius: f64, at: OperatingPoint) -> f64 {
+        if self.centre.is_none() {
+            return f64::from(at.threshold()) - self.radius * at.least_sum(&self.kept, self.dim) / self.unit_sum();
+        }
         let product = self.radius * radius;
         // The residuals' cosine in a pair whose similarity is the threshold.
         let cosine = (f64::from(at.threshold()) - self.known(radius)) / product.max(f64::MIN_POSITIVE);
@@ -139,9 +166,10 @@ impl Probe {
         along + (1.0 - squared - radius * radius) / 2.0
     }
 
-    /// Expected sum of the coordinates' magnitudes of a random unit vector: √(2d/π).
+    /// What the sum grows by with the cosine, for templates that are not alike: √(2d/π), the expected sum of the coordinates'
+    /// magnitudes of a random unit vector, times the kept coordinates' share.
     fn unit_sum(&self) -> f64 {
-        (FRAC_2_PI * self.dim as f64).sqrt()
+        (FRAC_2_PI * self.dim as f64).sqrt() * self.share
     }
 
     /// Thresholds on the integer sum that no template at or above its [`cut`](Self::cut) fails.
@@ -218,8 +246,10 @@ mod tests {
     fn no_step_overflows_and_the_error_is_bounded_as_said() {
         for dim in [64, 128, 512, 1024, 2048, 4096] {
             let quantizer = Quantizer::new(dim, None).unwrap();
-            for vector in extremes(dim) {
+            for mut vector in extremes(dim) {
                 let probe = quantizer.probe(&vector).unwrap();
+                let least = (LEAST / (dim as f64).sqrt()) as f32;
+                vector.iter_mut().filter(|y| y.abs() < least).for_each(|y| *y = 0.0);
                 // Back from the sets to the steps.
                 let mut steps = vec![0u32; dim];
                 for (set, &end) in probe.ends.iter().enumerate() {

@@ -79,6 +79,7 @@ fn check(population: &Population, thresholds: &[f32]) -> usize {
     for vector in &vectors {
         let probe = population.gallery.quantizer().probe(vector).unwrap();
         for &threshold in thresholds {
+            let mut margins = Vec::new();
             for miss in [0.5, 1e-1, 1e-4] {
                 let at = at(threshold, miss);
                 let answer = population.gallery.candidates(&probe, at, &|| false).unwrap();
@@ -87,9 +88,12 @@ fn check(population: &Population, thresholds: &[f32]) -> usize {
                 assert_eq!(answer.scanned, population.templates.len());
                 assert_eq!((answer.threshold, answer.miss), (threshold, miss));
                 assert!((answer.cut - (threshold - answer.margin)).abs() < 1e-6);
-                assert_eq!(answer.margin == 0.0, miss == 0.5);
+                margins.push(answer.margin);
                 total += expected.len();
             }
+            // The surer, the wider; at even odds none but what the estimate is off by on average.
+            assert!(margins.is_sorted(), "{margins:?}");
+            assert!(population.centre.is_none() || margins[0] == 0.0);
         }
     }
     total
