@@ -134,31 +134,36 @@ impl Sum {
         let d = dim as f64;
         let rho = cosine.clamp(-1.0 + 1e-9, 1.0 - 1e-9);
         let radial = (2.0 * d).sqrt().recip();
-        let (mut mean, mut spread, mut third) = (0.0, 0.0, 0.0);
-        let (mut energy, mut c, mut e) = (0.0, 0.0, 0.0);
-        let each = || {
-            kept.iter().map(move |&q| {
-                let t = rho * q * ((d - 1.0) / ((1.0 - rho * rho) * (1.0 - q * q).max(1e-12))).sqrt();
-                let phi = (-t * t / 2.0).exp() / (2.0 * PI).sqrt();
-                let m = libm::erf(t / SQRT_2) + phi * (t.powi(3) - 3.0 * t) / (2.0 * d);
-                (q, t, phi, m)
-            })
-        };
-        for (q, t, phi, m) in each() {
-            energy += q * q;
+        let (mut mean, mut spread, mut energy, mut c, mut e) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        // Of the third cumulant: sums of q³ times a cumulant, E sz and h; of q² times mh and E sz³ / 2; of q times E s(z²−1)² / 2.
+        let mut cubes = [0.0; 3];
+        let mut squares = [0.0; 2];
+        let mut last = 0.0;
+        for &q in kept {
+            let t = rho * q * ((d - 1.0) / ((1.0 - rho * rho) * (1.0 - q * q).max(1e-12))).sqrt();
+            let phi = (-t * t / 2.0).exp() / (2.0 * PI).sqrt();
+            let m = libm::erf(t / SQRT_2) + phi * (t.powi(3) - 3.0 * t) / (2.0 * d);
+            let (g, h, square) = (2.0 * phi, -2.0 * t * phi, q * q);
+            energy += square;
             mean += q * m;
-            spread += q * q * (1.0 - m * m);
-            c += q * q * 2.0 * phi;
-            e += q * -2.0 * t * phi * radial;
+            spread += square * (1.0 - m * m);
+            c += square * g;
+            e += q * h * radial;
+            for (sum, term) in cubes.iter_mut().zip([-2.0 * m * (1.0 - m * m), m * g, h]) {
+                *sum += square * q * term;
+            }
+            for (sum, term) in squares.iter_mut().zip([m * h, (t * t + 1.0) * phi]) {
+                *sum += square * term;
+            }
+            last += q * (t.powi(3) + t) * phi;
         }
-        for (q, t, phi, m) in each() {
-            let (g, h) = (2.0 * phi, -2.0 * t * phi);
-            third += q.powi(3) * (-2.0 * m * (1.0 - m * m) + 6.0 * c * m * g + 3.0 * c * c * h);
-            third -= 3.0 * e * radial * q * q * (-2.0 * m * h - 4.0 * c * (t * t + 1.0) * phi + 2.0 * c * c);
-            third -= 6.0 * (e * radial).powi(2) * q * (t.powi(3) + t) * phi;
-        }
-        // Of coordinates that are left out, and of the length.
-        third -= 6.0 * e * radial * c * c * (1.0 - energy).max(0.0) + 8.0 * d * (e * radial).powi(3);
+        // The direction across the probe, and the length, have a part in coordinates that are left out, too.
+        let e_radial = e * radial;
+        let third = cubes[0] + 6.0 * c * cubes[1] + 3.0 * c * c * cubes[2]
+            - 3.0 * e_radial * (-2.0 * squares[0] - 4.0 * c * squares[1] + 2.0 * c * c * energy)
+            - 6.0 * e_radial.powi(2) * last
+            - 6.0 * e_radial * c * c * (1.0 - energy).max(0.0)
+            - 8.0 * d * e_radial.powi(3);
         Self { mean, variance: spread - c * c - e * e, third }
     }
 }
