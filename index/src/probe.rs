@@ -35,7 +35,7 @@ const MOST: u8 = (1 << STEP_BITS) - 1;
 /// Coordinates that are kept without a centre, as multiples of the mean one, 1/√d.
 const LEAST: f64 = 0.4;
 
-/// A probe prepared for comparison with many sketches; wiped on drop.
+/// A probe prepared for comparison with many sketches; wiped on drop, but for a few sums over all coordinates.
 pub struct Probe {
     dim: usize,
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
@@ -126,8 +126,7 @@ impl Probe {
         self.radius
     }
 
-    /// ⟨q − c, s⟩ where s are a template's signs: the sum over the exact tables, in the order in which
-    /// the scan adds, so that the two agree to the last bit.
+    /// ⟨q − c, s⟩ where s are a template's signs: the sum over the exact tables.
     pub(crate) fn sum(&self, bits: &[u8]) -> f32 {
         let (mut even, mut odd) = (0f32, 0f32);
         for (tables, byte) in self.exact.chunks_exact(2 * PATTERNS).zip(bits) {
@@ -137,7 +136,8 @@ impl Probe {
         even + odd
     }
 
-    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`.
+    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`. Without a centre it is some
+    /// hundredths too low where the cosine is high, which the margin makes up for.
     pub(crate) fn estimate(&self, radius: f32, sum: f32) -> f32 {
         let r = f64::from(radius);
         (self.known(r) + r * f64::from(sum) / self.unit_sum()) as f32
@@ -152,7 +152,9 @@ impl Probe {
     /// How far the estimate of such a template may lie below the threshold.
     pub(crate) fn margin(&self, radius: f64, at: OperatingPoint) -> f64 {
         if self.centre.is_none() {
-            return f64::from(at.threshold()) - self.radius * at.least_sum(&self.kept, self.dim) / self.unit_sum();
+            let cut = self.radius * at.least_sum(&self.kept, self.dim) / self.unit_sum();
+            // Opposites are estimated too high; a margin is none that takes away.
+            return (f64::from(at.threshold()) - cut).max(0.0);
         }
         let product = self.radius * radius;
         // The residuals' cosine in a pair whose similarity is the threshold.
@@ -172,13 +174,14 @@ impl Probe {
         (FRAC_2_PI * self.dim as f64).sqrt() * self.share
     }
 
-    /// Thresholds on the integer sum that no template at or above its [`cut`](Self::cut) fails.
-    pub(crate) fn coarse(&self, at: OperatingPoint) -> Cut {
+    /// Thresholds on the integer sum that no template at or above its [`cut`](Self::cut) fails; `cut` is that of a template
+    /// without a centre.
+    pub(crate) fn coarse(&self, at: OperatingPoint, cut: f32) -> Cut {
         // Integer sum n and signed sum S: n = (a S + Σk) / 2, with S off by at most `error`. The step
-        // taken off at the end is worth far more than any rounding in between.
+        // taken off at the end is worth more than any rounding in between.
         let steps = |signed: f64| (self.scale * (signed - self.error) + self.largest) / 2.0 - 1.0;
         let Some((along, squared)) = self.centre else {
-            let signed = f64::from(self.cut(1.0, at)) * self.unit_sum();
+            let signed = f64::from(cut) * self.unit_sum();
             // No sum is above the largest, so what asks for more keeps none.
             return Cut::Constant(steps(signed).clamp(0.0, self.largest + 1.0) as u32);
         };
@@ -226,7 +229,7 @@ mod tests {
     use super::*;
     use crate::Quantizer;
 
-    /// Vectors that try the byte range: even, concentrated, decaying, alternating in sign.
+    /// Vectors that try the range of steps: even, concentrated, decaying, alternating in sign.
     fn extremes(dim: usize) -> Vec<Vec<f32>> {
         let shapes: [&dyn Fn(usize) -> f32; 4] =
             [&|_| 1.0, &|i| if i == 0 { 1.0 } else { 0.0 }, &|i| 0.5f32.powi(i as i32 / 8), &|i| {

@@ -34,7 +34,8 @@ fn coordinate() -> f32 {
     1.0 / (DIM as f32).sqrt()
 }
 
-fn patterns() -> [[u8; 8]; 6] {
+/// What must not be freed unwiped. Called by the allocator: it must not allocate.
+fn patterns() -> [[u8; 8]; 12] {
     let c = coordinate();
     let pair = |a: f32, b: f32| {
         let mut bytes = [0; 8];
@@ -42,8 +43,30 @@ fn patterns() -> [[u8; 8]; 6] {
         bytes[4..].copy_from_slice(&b.to_le_bytes());
         bytes
     };
-    // Four times and twice the coordinate occur in the look-up tables.
-    [SIGNS, OPPOSITE, FIRST, OTHERS, pair(-c, c), pair(4.0 * c, 2.0 * c)]
+    // Of the probe: its magnitudes, as they are and of a unit vector; its steps, all the largest; which are negative; and which
+    // coordinates, from the first on, are positive, and which are not.
+    let unit = f64::from(c) / (0..DIM).map(|_| f64::from(c) * f64::from(c)).sum::<f64>().sqrt();
+    let numbers = |four: [u16; 4]| {
+        let mut bytes = [0; 8];
+        bytes.as_chunks_mut().0.iter_mut().zip(four).for_each(|(to, number)| *to = number.to_le_bytes());
+        bytes
+    };
+    let negative = std::array::from_fn(|i| u8::from(SIGNS[0] >> i & 1 == 0));
+    [
+        SIGNS,
+        OPPOSITE,
+        FIRST,
+        OTHERS,
+        // Four times and twice the coordinate occur in the look-up tables.
+        pair(-c, c),
+        pair(4.0 * c, 2.0 * c),
+        f64::from(c).to_le_bytes(),
+        unit.to_le_bytes(),
+        [31; 8],
+        negative,
+        numbers([1, 3, 4, 6]),
+        numbers([0, 2, 5, 7]),
+    ]
 }
 
 // SAFETY: every call is handed on to the system's allocator unchanged; `dealloc` only reads the block

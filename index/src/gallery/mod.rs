@@ -2,7 +2,7 @@
 //!
 //! A gallery is cut into segments of equal capacity (2 MiB of codes: a core's second-level cache holds
 //! one while a batch of probes passes over it). Each segment has its own lock: a search holds one
-//! segment's read lock for a fraction of a millisecond at a time, and an insertion or removal takes
+//! segment's read lock for a millisecond or some at a time, and an insertion or removal takes
 //! the write lock of the one segment it changes.
 //!
 //! A template never moves from one segment to another, and moves within its segment only under the
@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
+use zeroize::Zeroizing;
 
 use self::segment::Segment;
 use crate::planes::PAGE_BYTES;
@@ -82,7 +83,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         self.insert_all([(key, sketch)]).pop().map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// Adds many templates as [`insert`](Self::insert) adds one, and gives those that it could not add. To fill a gallery
+    /// Adds many templates as [`insert`](Self::insert) adds one, and gives those that it could not add, in no order. To fill a gallery
     /// so is faster than one by one, the more so from several threads.
     pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Vec<(K, Error)> {
         let mut directory = self.directory.lock();
@@ -90,8 +91,9 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         let mut fresh = Vec::new();
         for (key, sketch) in templates {
             match self.quantizer.radius(sketch) {
-                Ok(radius) => fresh.push((key, sketch.bits(), radius)),
                 Err(error) => refused.push((key, error)),
+                Ok(_) if self.find(&directory, &key).is_some() => refused.push((key, Error::Duplicate)),
+                Ok(_) => fresh.push((key, sketch)),
             }
         }
         let mut rest = fresh.as_slice();
@@ -116,15 +118,17 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         &self,
         directory: &mut Directory,
         number: u32,
-        templates: &'t [(K, &'s [u8], f32)],
+        templates: &'t [(K, &'s Sketch)],
         refused: &mut Vec<(K, Error)>,
-    ) -> &'t [(K, &'s [u8], f32)] {
+    ) -> &'t [(K, &'s Sketch)] {
         let segment = self.segment(number as usize);
         let len = segment.read().len();
         let room = self.capacity() - len;
-        let mut added: Vec<(K, &[u8], f32)> = Vec::new();
+        let mut added: Vec<(K, &Sketch)> = Vec::new();
+        // Reserved in full: a vector that grows leaves its old buffer behind unwiped.
+        let mut radii = Zeroizing::new(Vec::with_capacity(templates.len().min(room)));
         let mut rest = templates;
-        while let ([(key, bits, radius), after @ ..], true) = (rest, added.len() < room) {
+        while let ([(key, sketch), after @ ..], true) = (rest, added.len() < room) {
             rest = after;
             let hash = self.hasher.hash_one(key);
             // Those that are on their way are in no segment yet.
@@ -132,15 +136,19 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
                 (of, position) if of == number && position >= len => added[position - len].0,
                 _ => self.key_at(place),
             };
-            if directory.places.find(hash, |&place| at(place) == *key).is_some() {
-                refused.push((*key, Error::Duplicate));
-                continue;
+            let taken = directory.places.find(hash, |&place| at(place) == *key).is_some();
+            match self.quantizer.radius(sketch) {
+                Ok(radius) if !taken => {
+                    let place = self.place(number, len + added.len());
+                    directory.places.insert_unique(hash, place, |&place| self.hasher.hash_one(at(place)));
+                    added.push((*key, *sketch));
+                    radii.push(radius);
+                }
+                Ok(_) => refused.push((*key, Error::Duplicate)),
+                Err(error) => refused.push((*key, error)),
             }
-            let place = self.place(number, len + added.len());
-            directory.places.insert_unique(hash, place, |&place| self.hasher.hash_one(at(place)));
-            added.push((*key, *bits, *radius));
         }
-        segment.write().extend(&added);
+        segment.write().extend(&added, &radii);
         if added.len() == room {
             directory.open.pop();
         }

@@ -9,7 +9,7 @@ use super::segment::Segment;
 use crate::planes::Cut;
 use crate::{Error, OperatingPoint, Probe};
 
-/// Asked between segments, a fraction of a millisecond apart, on the scan threads: true gives the
+/// Asked between segments, a millisecond apart or some, on the scan threads: true gives the
 /// search up. `&|| false` never does.
 pub type Stop<'a> = dyn Fn() -> bool + Sync + 'a;
 
@@ -37,7 +37,7 @@ pub struct Candidates<K> {
 pub struct Candidate<K> {
     /// The key it was inserted under.
     pub key: K,
-    /// Its estimated cosine to the probe: for ordering, not for deciding.
+    /// Its estimated cosine to the probe: for ordering, not for deciding. High ones are estimated a little too low.
     pub estimate: f32,
 }
 
@@ -76,7 +76,8 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         let segments = self.segments.read().clone();
         let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
 
-        let mut answers: Vec<Candidates<K>> = probes.iter().map(|p| Candidates::none(p, at)).collect();
+        let mut answers: Vec<Candidates<K>> =
+            groups.iter().flat_map(|group| &group.margins).map(|&margin| Candidates::none(margin, at)).collect();
         for part in parts {
             for (answer, (items, scanned)) in answers.iter_mut().zip(part) {
                 answer.items.extend(items);
@@ -88,8 +89,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
 }
 
 impl<K> Candidates<K> {
-    fn none(probe: &Probe, at: OperatingPoint) -> Self {
-        let margin = probe.margin(probe.radius(), at) as f32;
+    fn none(margin: f32, at: OperatingPoint) -> Self {
         let threshold = at.threshold();
         Self { items: Vec::new(), scanned: 0, threshold, margin, cut: threshold - margin, miss: at.miss() }
     }
@@ -98,6 +98,8 @@ impl<K> Candidates<K> {
 /// Probes that pass over a segment together.
 struct Group<'a> {
     probes: &'a [Probe],
+    /// The margin of each, for a template as far from the centre as the probe.
+    margins: Vec<f32>,
     coarse: Vec<Cut>,
     /// The exact cut of each; none around a centre, where templates have their own.
     cuts: Vec<Option<f32>>,
@@ -105,9 +107,12 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn new(probes: &'a [Probe], at: OperatingPoint) -> Self {
-        let coarse = probes.iter().map(|probe| probe.coarse(at)).collect();
-        let cuts = probes.iter().map(|p| (!p.has_centre()).then(|| p.cut(1.0, at))).collect();
-        Self { probes, coarse, cuts }
+        let margins: Vec<f64> = probes.iter().map(|probe| probe.margin(probe.radius(), at)).collect();
+        let cut = |margin: &f64| (f64::from(at.threshold()) - margin) as f32;
+        let coarse = probes.iter().zip(&margins).map(|(probe, margin)| probe.coarse(at, cut(margin))).collect();
+        let cuts = probes.iter().zip(&margins).map(|(p, margin)| (!p.has_centre()).then(|| cut(margin))).collect();
+        let margins = margins.into_iter().map(|margin| margin as f32).collect();
+        Self { probes, margins, coarse, cuts }
     }
 }
 
@@ -124,7 +129,7 @@ fn scan<K: Copy + Send + Sync>(
         .par_iter()
         .map(|segment| {
             let mut part = Part::new();
-            for Group { probes, coarse, cuts } in groups {
+            for Group { probes, coarse, cuts, .. } in groups {
                 if stop() {
                     return Err(Error::Stopped);
                 }

@@ -1,7 +1,7 @@
 use zeroize::Zeroizing;
 
-use crate::Probe;
 use crate::planes::{BLOCK, Cut, Hit, Planes, grow};
+use crate::{Probe, Sketch};
 
 /// A part of a gallery that is locked, scanned and filled as one. Positions are dense: 0 … len − 1.
 pub(super) struct Segment<K> {
@@ -37,16 +37,16 @@ impl<K: Copy> Segment<K> {
         self.codes.bytes() + radii + self.keys.capacity() * size_of::<K>()
     }
 
-    /// Appends templates: keys, signs and radii.
-    pub(super) fn extend(&mut self, templates: &[(K, &[u8], f32)]) {
-        let codes: Vec<&[u8]> = templates.iter().map(|(_, bits, _)| *bits).collect();
+    /// Appends templates, each with its radius.
+    pub(super) fn extend(&mut self, templates: &[(K, &Sketch)], radii: &[f32]) {
+        let codes: Vec<&[u8]> = templates.iter().map(|(_, sketch)| sketch.bits()).collect();
         self.codes.extend(&codes);
         let first = self.keys.len();
-        if let Some(radii) = &mut self.radii {
-            grow(radii, (first + templates.len()).next_multiple_of(BLOCK));
-            radii[first..].iter_mut().zip(templates).for_each(|(to, (_, _, radius))| *to = *radius);
+        if let Some(kept) = &mut self.radii {
+            grow(kept, (first + templates.len()).next_multiple_of(BLOCK));
+            kept[first..].iter_mut().zip(radii).for_each(|(to, radius)| *to = *radius);
         }
-        self.keys.extend(templates.iter().map(|(key, _, _)| *key));
+        self.keys.extend(templates.iter().map(|(key, _)| *key));
     }
 
     /// Removes a template without a trace; the last one takes its place. Gives the moved one's key.

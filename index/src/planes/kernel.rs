@@ -213,7 +213,7 @@ unsafe fn count<W: Word, const COUNT: usize>(base: *const u64, ahead: *const Pla
         };
         let (sixteens, rest) = planes.as_chunks::<16>();
         for planes in sixteens {
-            // A tree of adders: only one carry in sixteen goes through the whole count.
+            // A tree of adders: of sixteen planes, one carry goes through the whole count.
             let (eights, _) = planes.as_chunks::<8>();
             let mut carries = [W::ZERO; 2];
             for (planes, carry) in eights.iter().zip(&mut carries) {

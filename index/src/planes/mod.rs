@@ -157,7 +157,7 @@ impl Planes {
             None => Vec::new(),
         });
         let planes = self.buffer.planes();
-        // A block stays in the nearest cache while all probes pass over it.
+        // A block stays in a core's own caches while all probes pass over it.
         for (block, start) in planes.chunks_exact(self.dim()).zip((0..self.len).step_by(BLOCK)) {
             let ahead = block.as_ptr().wrapping_add(self.dim());
             let used = (self.len - start).min(BLOCK);

@@ -31,6 +31,7 @@ impl Sketches {
 
     /// Adds a sketch's signs, as its encoding has them; any 255 of them in a row are found.
     pub fn add(&mut self, name: &str, signs: &[u8]) -> &mut Self {
+        assert!(signs.len() >= RUN / 8, "too few signs to be told from chance");
         for run in signs.chunks_exact(RUN / 8) {
             let signs = std::array::from_fn(|i| run[i / 8] >> (i % 8) & 1 == 1);
             self.runs.push(Run { secret: name.to_owned(), signs });
