@@ -1,4 +1,4 @@
-// Memory that is given back is wiped first, whoever gives it back: Rust, FAISS and RocksDB through `operator delete`, a PKCS#11
+// Memory that is given back is wiped first, whoever gives it back: Rust and RocksDB through `operator delete`, a PKCS#11
 // module, the TSS library, the C library itself. These two stand before glibc's for the whole program, and for libraries
 // that are loaded later. Memory is still glibc's: its own `free` has a second name.
 //

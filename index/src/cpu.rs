@@ -5,7 +5,7 @@ use crate::Error;
 /// Checks that the processor has every instruction the native code was compiled for.
 ///
 /// To be called once, before anything else of this crate: without the check an older processor would
-/// end the process with an illegal instruction somewhere in FAISS, and say nothing.
+/// end the process with an illegal instruction somewhere in RocksDB, and say nothing.
 ///
 /// # Errors
 /// [`Error::MissingCpuFeatures`] names what is missing.

@@ -5,7 +5,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The CPU lacks instructions that the native code was compiled for.
-    #[error("this CPU lacks {missing}, which the index is compiled for (x86-64-v3 is needed)")]
+    #[error("this CPU lacks {missing}, which Lethe is compiled for (x86-64-v3 is needed)")]
     MissingCpuFeatures {
         /// The missing features, as Linux spells them in `/proc/cpuinfo`.
         missing: String,
@@ -68,10 +68,4 @@ pub enum Error {
     /// The caller gave the search up.
     #[error("the search was given up before it had seen the whole gallery")]
     Stopped,
-    /// FAISS refused a call.
-    #[error("FAISS refused: {message}")]
-    Native {
-        /// FAISS's own message.
-        message: String,
-    },
 }

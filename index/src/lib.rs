@@ -14,7 +14,7 @@
 //! The crate never rotates: it sees rotated, padded, unit vectors only. It writes nothing anywhere.
 //! All calls block and use the processor: keep them off an async runtime.
 
-// Unsafe code lives in `pq4`, over the C++ shim, and nowhere else.
+// Unsafe code lives in `planes`, for vector registers and huge pages, and in the test of the heap; nowhere else.
 #![deny(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -23,9 +23,11 @@ pub mod exact;
 
 mod error;
 mod gallery;
+#[cfg(test)]
+mod heap;
 mod margin;
+mod planes;
 mod pool;
-mod pq4;
 mod probe;
 mod quantizer;
 mod score;

@@ -1,16 +1,15 @@
 //! A probe as look-up tables.
 //!
 //! For each group of 4 coordinates a table holds 16 values, one for each sign pattern a template may
-//! have there. The scan adds table entries; it never multiplies.
+//! have there: the estimate is a sum of table entries.
 //!
-//! The fast scan adds bytes into 16-bit sums. The bytes are made so that this costs no more precision
-//! than it must and cannot go wrong:
+//! Without a centre, coordinates that are small are left out: they say little of a template, and reading their signs costs as
+//! much as reading those of large ones. Three in ten are.
 //!
-//! * each coordinate's magnitude |yᵢ| is rounded to kᵢ/a with one scale a for all, and a pattern's entry
-//!   is the sum of the k whose sign it matches. Sums of entries are then exact: the only error is the
-//!   rounding of the coordinates, at most Σ ||yᵢ| − kᵢ/a|, a number known for each probe;
-//! * a is the largest scale at which no entry passes 255 and no sum passes 65,535, so nothing
-//!   saturates or wraps, at 4096 dimensions either.
+//! The scan adds small integers instead, a step for each coordinate whose sign agrees. They are made so that this costs
+//! little, and cannot go wrong: each coordinate's magnitude |yᵢ| is rounded to kᵢ/a with one scale a for all, such that no k
+//! passes 31. Sums of steps are then exact: the only error is the rounding of the coordinates, at most Σ ||yᵢ| − kᵢ/a|, a
+//! number known for each probe.
 //!
 //! The scan's integer threshold is lowered by that bound. What passes is estimated again over
 //! un-quantised tables and held to the exact cut: hence the candidates are precisely the templates whose
@@ -22,20 +21,41 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::OperatingPoint;
-use crate::pq4::{Cut, PATTERNS, SUB_DIM};
+use crate::planes::{Cut, SETS, STEP_BITS, Steps};
 
-/// A probe prepared for comparison with many sketches; wiped on drop.
+/// Coordinates of a table.
+const SUB_DIM: usize = 4;
+
+/// Sign patterns of so many coordinates.
+const PATTERNS: usize = 1 << SUB_DIM;
+
+/// The largest step.
+const MOST: u8 = (1 << STEP_BITS) - 1;
+
+/// Coordinates that are kept without a centre, as multiples of the mean one, 1/√d.
+const LEAST: f64 = 0.4;
+
+/// A probe prepared for comparison with many sketches; wiped on drop, but for a few sums over all coordinates.
 pub struct Probe {
     dim: usize,
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
-    quantised: Zeroizing<Vec<u8>>,
-    /// Integer steps of the quantised tables to one unit of the vector's coordinates: a.
+    /// Magnitudes of the coordinates that are kept, of a unit vector; without a centre.
+    kept: Zeroizing<Vec<f64>>,
+    /// Their squares' sum; 1 with a centre.
+    share: f64,
+    /// Numbers of the coordinates whose steps have a bit, for each bit those of positive coordinates and those of negative
+    /// ones, and where each of these sets ends.
+    planes: Zeroizing<Vec<u16>>,
+    ends: [usize; SETS],
+    /// Sum of the steps of negative coordinates.
+    none: u32,
+    /// Steps to one unit of the vector's coordinates: a.
     scale: f64,
-    /// Largest possible sum over the quantised tables: Σ kᵢ.
+    /// Largest possible sum of steps: Σ kᵢ.
     largest: f64,
-    /// Largest possible error of the quantised signed sum: Σ ||yᵢ| − kᵢ/a|.
+    /// Largest possible error of the signed sum of steps: Σ ||yᵢ| − kᵢ/a|.
     error: f64,
     /// |q − c|; |q| without a centre.
     radius: f64,
@@ -47,33 +67,44 @@ impl Probe {
     /// `residual` is the rotated vector less the centre; `centre` is ⟨q, c⟩ and |c|².
     pub(crate) fn new(residual: &[f32], centre: Option<(f64, f64)>) -> Self {
         let magnitudes = Zeroizing::new(residual.iter().map(|y| f64::from(y.abs())).collect::<Vec<_>>());
+        let radius = magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt();
+        let least = if centre.is_none() { LEAST * radius / (residual.len() as f64).sqrt() } else { 0.0 };
+        let keep = |y: f64| if y < least { 0.0 } else { y };
+        let residual = Zeroizing::new(
+            residual.iter().map(|&y| if keep(f64::from(y.abs())) == 0.0 { 0.0 } else { y }).collect::<Vec<f32>>(),
+        );
+        let magnitudes = Zeroizing::new(magnitudes.iter().map(|&y| keep(y)).collect::<Vec<_>>());
+        let mut kept = Zeroizing::new(Vec::with_capacity(magnitudes.len()));
+        if centre.is_none() {
+            kept.extend(magnitudes.iter().filter(|y| **y > 0.0).map(|y| y / radius));
+        }
+        let share = if centre.is_none() { kept.iter().map(|y| y * y).sum() } else { 1.0 };
         let scale = scale(&magnitudes);
         let steps: Zeroizing<Vec<u8>> = Zeroizing::new(magnitudes.iter().map(|y| (y * scale).round() as u8).collect());
         let error = magnitudes.iter().zip(&*steps).map(|(y, &k)| (y - f64::from(k) / scale).abs()).sum();
 
         let mut exact = Zeroizing::new(vec![0f32; residual.len() / SUB_DIM * PATTERNS]);
-        let mut quantised = Zeroizing::new(vec![0u8; exact.len()]);
-        let groups = residual.chunks_exact(SUB_DIM).zip(steps.chunks_exact(SUB_DIM));
-        let tables = exact.chunks_exact_mut(PATTERNS).zip(quantised.chunks_exact_mut(PATTERNS));
-        for ((values, steps), (exact, quantised)) in groups.zip(tables) {
-            for pattern in 0..PATTERNS {
-                for (j, (&value, &step)) in values.iter().zip(steps).enumerate() {
-                    let positive = pattern >> j & 1 == 1;
-                    exact[pattern] += if positive { value } else { -value };
-                    if positive == (value >= 0.0) {
-                        quantised[pattern] += step;
-                    }
+        for (values, exact) in residual.chunks_exact(SUB_DIM).zip(exact.chunks_exact_mut(PATTERNS)) {
+            for (pattern, entry) in exact.iter_mut().enumerate() {
+                for (j, &value) in values.iter().enumerate() {
+                    *entry += if pattern >> j & 1 == 1 { value } else { -value };
                 }
             }
         }
+        let negative = Zeroizing::new(residual.iter().map(|&y| y < 0.0).collect::<Vec<_>>());
+        let (planes, ends, none) = sets(&steps, &negative);
         Self {
             dim: residual.len(),
             exact,
-            quantised,
+            kept,
+            share,
+            planes,
+            ends,
+            none,
             scale,
             largest: steps.iter().map(|&k| f64::from(k)).sum(),
             error,
-            radius: magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt(),
+            radius,
             centre,
         }
     }
@@ -86,12 +117,8 @@ impl Probe {
         self.centre.is_some()
     }
 
-    pub(crate) fn exact(&self) -> &[f32] {
-        &self.exact
-    }
-
-    pub(crate) fn quantised(&self) -> &[u8] {
-        &self.quantised
+    pub(crate) fn steps(&self) -> Steps<'_> {
+        Steps { planes: &self.planes, ends: &self.ends, none: self.none }
     }
 
     /// |q − c|; 1 without a centre, up to rounding.
@@ -99,8 +126,7 @@ impl Probe {
         self.radius
     }
 
-    /// ⟨q − c, s⟩ where s are a template's signs: the sum over the exact tables, in the order in which
-    /// the scan adds, so that the two agree to the last bit.
+    /// ⟨q − c, s⟩ where s are a template's signs: the sum over the exact tables.
     pub(crate) fn sum(&self, bits: &[u8]) -> f32 {
         let (mut even, mut odd) = (0f32, 0f32);
         for (tables, byte) in self.exact.chunks_exact(2 * PATTERNS).zip(bits) {
@@ -110,7 +136,8 @@ impl Probe {
         even + odd
     }
 
-    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`.
+    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`. Without a centre it is some
+    /// hundredths too low where the cosine is high, which the margin makes up for.
     pub(crate) fn estimate(&self, radius: f32, sum: f32) -> f32 {
         let r = f64::from(radius);
         (self.known(r) + r * f64::from(sum) / self.unit_sum()) as f32
@@ -124,6 +151,11 @@ impl Probe {
 
     /// How far the estimate of such a template may lie below the threshold.
     pub(crate) fn margin(&self, radius: f64, at: OperatingPoint) -> f64 {
+        if self.centre.is_none() {
+            let cut = self.radius * at.least_sum(&self.kept, self.dim) / self.unit_sum();
+            // Opposites are estimated too high; a margin is none that takes away.
+            return (f64::from(at.threshold()) - cut).max(0.0);
+        }
         let product = self.radius * radius;
         // The residuals' cosine in a pair whose similarity is the threshold.
         let cosine = (f64::from(at.threshold()) - self.known(radius)) / product.max(f64::MIN_POSITIVE);
@@ -136,26 +168,30 @@ impl Probe {
         along + (1.0 - squared - radius * radius) / 2.0
     }
 
-    /// Expected sum of the coordinates' magnitudes of a random unit vector: √(2d/π).
+    /// What the sum grows by with the cosine, for templates that are not alike: √(2d/π), the expected sum of the coordinates'
+    /// magnitudes of a random unit vector, times the kept coordinates' share.
     fn unit_sum(&self) -> f64 {
-        (FRAC_2_PI * self.dim as f64).sqrt()
+        (FRAC_2_PI * self.dim as f64).sqrt() * self.share
     }
 
-    /// Thresholds on the integer sum that no template at or above its [`cut`](Self::cut) fails.
-    pub(crate) fn coarse(&self, at: OperatingPoint) -> Cut {
+    /// Thresholds on the integer sum that no template at or above its [`cut`](Self::cut) fails; `cut` is that of a template
+    /// without a centre.
+    pub(crate) fn coarse(&self, at: OperatingPoint, cut: f32) -> Cut {
         // Integer sum n and signed sum S: n = (a S + Σk) / 2, with S off by at most `error`. The step
-        // taken off at the end is worth far more than any rounding in between.
+        // taken off at the end is worth more than any rounding in between.
         let steps = |signed: f64| (self.scale * (signed - self.error) + self.largest) / 2.0 - 1.0;
         let Some((along, squared)) = self.centre else {
-            let signed = f64::from(self.cut(1.0, at)) * self.unit_sum();
-            return Cut::constant(steps(signed));
+            let signed = f64::from(cut) * self.unit_sum();
+            // No sum is above the largest, so what asks for more keeps none.
+            return Cut::Constant(steps(signed).clamp(0.0, self.largest + 1.0) as u32);
         };
         // Estimate ≥ cut ⇔ S / √(2d/π) ≥ (t − known(r) − margin) / r, where t − known(r) = A + r²/2.
         // Margins differ a little from template to template; the widest is taken for all.
         let a = f64::from(at.threshold()) - along - (1.0 - squared) / 2.0;
         let widest = self.radius * at.widest(self.dim);
         let slope = self.scale * self.unit_sum() / 2.0;
-        Cut::curve(slope * a, slope / 2.0, steps(-widest * self.unit_sum()))
+        let plus = steps(-widest * self.unit_sum()) as f32;
+        Cut::Curve { over: (slope * a) as f32, times: (slope / 2.0) as f32, plus }
     }
 }
 
@@ -166,18 +202,26 @@ impl fmt::Debug for Probe {
     }
 }
 
-/// The largest scale at which every table entry fits a byte and every sum fits the accumulator, counting
-/// that rounding may add half a step to each coordinate.
+/// The scale at which the largest coordinate has the largest step.
 fn scale(magnitudes: &[f64]) -> f64 {
-    let rounding = SUB_DIM as f64 / 2.0;
-    let groups = magnitudes.chunks_exact(SUB_DIM).map(|group| group.iter().sum::<f64>());
-    let (largest, total) = groups.fold((0.0, 0.0), |(max, sum), g| (f64::max(max, g), sum + g));
-    if largest == 0.0 {
-        return 1.0;
-    }
-    let by_entry = (f64::from(u8::MAX) - rounding) / largest;
-    let by_sum = (f64::from(u16::MAX) - magnitudes.len() as f64 / 2.0) / total;
-    by_entry.min(by_sum)
+    let largest = magnitudes.iter().copied().fold(0.0, f64::max);
+    if largest == 0.0 { 1.0 } else { f64::from(MOST) / largest }
+}
+
+/// Sorts coordinates into sets by the bits of their steps and by their signs; also where each set ends, and the sum of the
+/// negative ones' steps. Shared with the kernel's test.
+pub(crate) fn sets(steps: &[u8], negative: &[bool]) -> (Zeroizing<Vec<u16>>, [usize; SETS], u32) {
+    // Reserved in full: a vector that grows leaves its old buffer behind unwiped.
+    let mut planes = Zeroizing::new(Vec::with_capacity(steps.len() * STEP_BITS));
+    let ends = std::array::from_fn(|set| {
+        let (bit, of_negative) = (set / 2, set % 2 == 1);
+        let all = steps.iter().zip(negative).zip(0..);
+        let its = all.filter(|((step, negative), _)| **step >> bit & 1 == 1 && **negative == of_negative);
+        planes.extend(its.map(|(_, plane)| plane));
+        planes.len()
+    });
+    let none = steps.iter().zip(negative).filter(|(_, negative)| **negative).map(|(step, _)| u32::from(*step)).sum();
+    (planes, ends, none)
 }
 
 #[cfg(test)]
@@ -185,7 +229,7 @@ mod tests {
     use super::*;
     use crate::Quantizer;
 
-    /// Vectors that try the byte range: even, concentrated, decaying, alternating in sign.
+    /// Vectors that try the range of steps: even, concentrated, decaying, alternating in sign.
     fn extremes(dim: usize) -> Vec<Vec<f32>> {
         let shapes: [&dyn Fn(usize) -> f32; 4] =
             [&|_| 1.0, &|i| if i == 0 { 1.0 } else { 0.0 }, &|i| 0.5f32.powi(i as i32 / 8), &|i| {
@@ -202,32 +246,36 @@ mod tests {
     }
 
     #[test]
-    fn no_entry_and_no_sum_overflows_and_the_error_is_bounded_as_said() {
+    fn no_step_overflows_and_the_error_is_bounded_as_said() {
         for dim in [64, 128, 512, 1024, 2048, 4096] {
             let quantizer = Quantizer::new(dim, None).unwrap();
-            for vector in extremes(dim) {
+            for mut vector in extremes(dim) {
                 let probe = quantizer.probe(&vector).unwrap();
-                // The largest entry of each table is its Σk: had one wrapped, the total would differ.
-                let tables = probe.quantised.chunks_exact(PATTERNS);
-                let largest: u32 = tables.map(|t| u32::from(t.iter().copied().max().unwrap())).sum();
-                assert_eq!(f64::from(largest), probe.largest);
-                assert!(largest <= u32::from(u16::MAX));
+                let least = (LEAST / (dim as f64).sqrt()) as f32;
+                vector.iter_mut().filter(|y| y.abs() < least).for_each(|y| *y = 0.0);
+                // Back from the sets to the steps.
+                let mut steps = vec![0u32; dim];
+                for (set, &end) in probe.ends.iter().enumerate() {
+                    let start = if set == 0 { 0 } else { probe.ends[set - 1] };
+                    for &plane in &probe.planes[start..end] {
+                        assert_eq!(vector[usize::from(plane)] < 0.0, set % 2 == 1);
+                        steps[usize::from(plane)] += 1 << (set / 2);
+                    }
+                }
+                assert_eq!(f64::from(steps.iter().sum::<u32>()), probe.largest);
                 // The scale is not wastefully small either.
-                let full = probe.quantised.iter().any(|&entry| entry >= 250);
-                assert!(full || largest > 60_000, "{dim}: {largest}");
+                assert_eq!(steps.iter().max(), Some(&u32::from(MOST)));
 
                 for shift in 0..16 {
                     let bits: Vec<u8> = (0..dim / 8).map(|i| (i * 37 + shift * 101) as u8).collect();
-                    let integer: u32 = bits
-                        .iter()
-                        .zip(probe.quantised.chunks_exact(2 * PATTERNS))
-                        .map(|(b, t)| u32::from(t[usize::from(b & 15)]) + u32::from(t[PATTERNS + usize::from(b >> 4)]))
-                        .sum();
+                    let sign = |i: usize| bits[i >> 3] >> (i & 7) & 1 == 1;
+                    let agrees = |i: &usize| sign(*i) == (vector[*i] >= 0.0);
+                    let integer: u32 = (0..dim).filter(agrees).map(|i| steps[i]).sum();
                     let signed = (2.0 * f64::from(integer) - probe.largest) / probe.scale;
                     let truth: f64 = (0..dim)
                         .map(|i| {
                             let y = f64::from(vector[i]);
-                            if bits[i >> 3] >> (i & 7) & 1 == 1 { y } else { -y }
+                            if sign(i) { y } else { -y }
                         })
                         .sum();
                     assert!((signed - truth).abs() <= probe.error + 1e-9);
@@ -239,9 +287,9 @@ mod tests {
 
     #[test]
     fn quantisation_costs_little_against_the_noise() {
-        // With coordinates of a random vector the bound is far below one standard deviation of the
-        // estimate up to 1024 dimensions, and below it at 4096, where the sums must fit 16 bits.
-        for (dim, limit) in [(64, 0.15), (128, 0.2), (512, 0.4), (1024, 0.6), (4096, 1.5)] {
+        // With coordinates of a random vector the bound is about 0.03 as a cosine, whatever the dimension: what a scan lets
+        // pass for it is estimated once more, and costs that much time.
+        for (dim, limit) in [(64, 0.4), (128, 0.6), (512, 1.2), (1024, 1.7), (4096, 3.4)] {
             let raw: Vec<f32> = (1..=dim)
                 .map(|i| {
                     // A low-discrepancy sequence through a rough normal quantile.

@@ -37,7 +37,10 @@ fn a_search_sees_every_template_that_stays() {
                 while !done.load(Ordering::Relaxed) {
                     let key = RESIDENTS + random.random_range(0..VISITORS / 2) * 2 + writer;
                     if gallery.remove(&key) {
-                        gallery.insert(key, &sketches[random.random_range(0..64)]).unwrap();
+                        // With somebody who is there already, whom it refuses.
+                        let new = &sketches[random.random_range(0..64)];
+                        let refused = gallery.insert_all([(key, new), (key % RESIDENTS, new)]);
+                        assert_eq!(refused.len(), 1);
                     }
                 }
             });

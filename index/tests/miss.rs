@@ -27,12 +27,15 @@ fn losses(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64
         let centre = centre.as_ref().map(|centre| rotation.apply(centre));
         let quantizer = Quantizer::new(dim, centre.as_deref()).unwrap();
         let probe = quantizer.probe(&rotation.apply(&probe)).unwrap();
+        // Without a centre all templates have one cut, which takes its time to be computed.
+        let mut cuts: Vec<f32> = Vec::new();
         for template in &templates {
             let sketch = quantizer.sketch(&rotation.apply(template)).unwrap();
             let estimate = quantizer.estimate(&probe, &sketch).unwrap();
-            for (lost, &point) in lost.iter_mut().zip(&points) {
-                *lost += usize::from(estimate < quantizer.cut(&probe, &sketch, point).unwrap());
+            if centred || cuts.is_empty() {
+                cuts = points.iter().map(|&point| quantizer.cut(&probe, &sketch, point).unwrap()).collect();
             }
+            lost.iter_mut().zip(&cuts).for_each(|(lost, &cut)| *lost += usize::from(estimate < cut));
         }
     }
     lost.iter().map(|&lost| lost as f64 / pairs as f64).collect()

@@ -20,18 +20,22 @@ const DIM: usize = 512;
 /// Enough that the buffer grows through all its sizes, to a huge page.
 const TEMPLATES: u64 = 18_000;
 
-/// A byte of signs that occurs eight times over in each sketch of this test, …
+/// A byte of signs that occurs eight times over in a sketch of this test, …
 const SIGNS: [u8; 8] = [0x5a; 8];
-/// … and the same where 32 like it are packed: their even sub-quantizers, and their odd ones.
-const EVEN: [u8; 8] = [0xaa; 8];
-const ODD: [u8; 8] = [0x55; 8];
+/// … its opposite, in the others, …
+const OPPOSITE: [u8; 8] = [0xa5; 8];
+/// … and which of every 64 have the first: what lies in the planes of coordinates that are positive there, …
+const FIRST: [u8; 8] = [0x3c; 8];
+/// … and in those of the others.
+const OTHERS: [u8; 8] = [0xc3; 8];
 
 /// The probe's coordinates: ±1/√512.
 fn coordinate() -> f32 {
     1.0 / (DIM as f32).sqrt()
 }
 
-fn patterns() -> [[u8; 8]; 5] {
+/// What must not be freed unwiped. Called by the allocator: it must not allocate.
+fn patterns() -> [[u8; 8]; 12] {
     let c = coordinate();
     let pair = |a: f32, b: f32| {
         let mut bytes = [0; 8];
@@ -39,8 +43,30 @@ fn patterns() -> [[u8; 8]; 5] {
         bytes[4..].copy_from_slice(&b.to_le_bytes());
         bytes
     };
-    // Four times and twice the coordinate occur in the look-up tables.
-    [SIGNS, EVEN, ODD, pair(-c, c), pair(4.0 * c, 2.0 * c)]
+    // Of the probe: its magnitudes, as they are and of a unit vector; its steps, all the largest; which are negative; and which
+    // coordinates, from the first on, are positive, and which are not.
+    let unit = f64::from(c) / (0..DIM).map(|_| f64::from(c) * f64::from(c)).sum::<f64>().sqrt();
+    let numbers = |four: [u16; 4]| {
+        let mut bytes = [0; 8];
+        bytes.as_chunks_mut().0.iter_mut().zip(four).for_each(|(to, number)| *to = number.to_le_bytes());
+        bytes
+    };
+    let negative = std::array::from_fn(|i| u8::from(SIGNS[0] >> i & 1 == 0));
+    [
+        SIGNS,
+        OPPOSITE,
+        FIRST,
+        OTHERS,
+        // Four times and twice the coordinate occur in the look-up tables.
+        pair(-c, c),
+        pair(4.0 * c, 2.0 * c),
+        f64::from(c).to_le_bytes(),
+        unit.to_le_bytes(),
+        [31; 8],
+        negative,
+        numbers([1, 3, 4, 6]),
+        numbers([0, 2, 5, 7]),
+    ]
 }
 
 // SAFETY: every call is handed on to the system's allocator unchanged; `dealloc` only reads the block
@@ -80,7 +106,9 @@ fn nothing_is_freed_unwiped() {
 
     // The watcher works: this much is seen.
     assert_eq!(freed(|| drop(template.clone())).1, 1);
-    assert_eq!(freed(|| drop(vec![SIGNS; 8])).1, 1);
+    for pattern in [SIGNS, OPPOSITE, FIRST, OTHERS] {
+        assert_eq!(freed(|| drop(vec![pattern; 8])).1, 1);
+    }
 
     for centred in [false, true] {
         let mut centre = vec![0.0; DIM];
@@ -88,16 +116,26 @@ fn nothing_is_freed_unwiped() {
         let centre = centred.then_some(centre);
         let (blocks, unwiped) = freed(|| {
             let gallery = gallery(DIM, centre.as_deref(), 1);
-            for key in 0..TEMPLATES {
-                let sketch = gallery.quantizer().sketch(&template).unwrap();
-                gallery.insert(key, &sketch).unwrap();
+            let opposite: Vec<f32> = template.iter().map(|coordinate| -coordinate).collect();
+            let opposite = zeroize::Zeroizing::new(opposite);
+            let first = |key: u64| u64::from_le_bytes(FIRST) >> (key % 64) & 1 == 1;
+            let sketch = |key: u64| {
+                let vector = if first(key) { &template } else { &*opposite };
+                gallery.quantizer().sketch(vector).unwrap()
+            };
+            // One by one, and many at once.
+            (0..TEMPLATES / 2).for_each(|key| gallery.insert(key, &sketch(key)).unwrap());
+            for some in (TEMPLATES / 2..TEMPLATES).collect::<Vec<_>>().chunks(100) {
+                let some: Vec<_> = some.iter().map(|&key| (key, sketch(key))).collect();
+                assert!(gallery.insert_all(some.iter().map(|(key, sketch)| (*key, sketch))).is_empty());
             }
+            let alike = (0..TEMPLATES).filter(|&key| first(key)).count();
             let probe = gallery.quantizer().probe(&template).unwrap();
             let found = gallery.candidates(&probe, at(0.5, 1e-4), &|| false).unwrap();
-            assert_eq!(found.items.len() as u64, TEMPLATES);
+            assert_eq!(found.items.len(), alike);
             let probes: Vec<_> = (0..12).map(|_| gallery.quantizer().probe(&template).unwrap()).collect();
             let batch = gallery.candidates_batch(&probes, at(0.5, 1e-4), &|| false).unwrap();
-            assert!(batch.iter().all(|found| found.items.len() as u64 == TEMPLATES));
+            assert!(batch.iter().all(|found| found.items.len() == alike));
             drop(gallery.sketch(&3).unwrap().to_bytes());
             (0..500).for_each(|key| assert!(gallery.remove(&key)));
         });

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::Gallery;
 use super::segment::Segment;
-use crate::pq4::{MAX_PROBES, Probes};
+use crate::planes::Cut;
 use crate::{Error, OperatingPoint, Probe};
 
-/// Asked between segments, a fraction of a millisecond apart, on the scan threads: true gives the
+/// Asked between segments, a millisecond apart or some, on the scan threads: true gives the
 /// search up. `&|| false` never does.
 pub type Stop<'a> = dyn Fn() -> bool + Sync + 'a;
 
@@ -37,9 +37,12 @@ pub struct Candidates<K> {
 pub struct Candidate<K> {
     /// The key it was inserted under.
     pub key: K,
-    /// Its estimated cosine to the probe: for ordering, not for deciding.
+    /// Its estimated cosine to the probe: for ordering, not for deciding. High ones are estimated a little too low.
     pub estimate: f32,
 }
+
+/// Probes that pass over a segment together: so many that the memory is read seldom, and so few that a writer does not wait.
+const TOGETHER: usize = 16;
 
 type Segments<K> = [Arc<RwLock<Segment<K>>>];
 
@@ -54,7 +57,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         found.into_iter().next().ok_or(Error::Stopped)
     }
 
-    /// The same for many probes, in their order: the memory is read once for eleven of them.
+    /// The same for many probes, in their order: the memory is read once for sixteen of them.
     ///
     /// # Errors
     /// As [`candidates`](Self::candidates).
@@ -69,12 +72,12 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
 
     fn search(&self, probes: &[Probe], at: OperatingPoint, stop: &Stop<'_>) -> Result<Vec<Candidates<K>>, Error> {
         probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
-        let groups: Vec<Group<'_>> =
-            probes.chunks(MAX_PROBES).map(|probes| Group::new(probes, at)).collect::<Result<_, Error>>()?;
+        let groups: Vec<Group<'_>> = probes.chunks(TOGETHER).map(|probes| Group::new(probes, at)).collect();
         let segments = self.segments.read().clone();
         let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
 
-        let mut answers: Vec<Candidates<K>> = probes.iter().map(|p| Candidates::none(p, at)).collect();
+        let mut answers: Vec<Candidates<K>> =
+            groups.iter().flat_map(|group| &group.margins).map(|&margin| Candidates::none(margin, at)).collect();
         for part in parts {
             for (answer, (items, scanned)) in answers.iter_mut().zip(part) {
                 answer.items.extend(items);
@@ -86,8 +89,7 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
 }
 
 impl<K> Candidates<K> {
-    fn none(probe: &Probe, at: OperatingPoint) -> Self {
-        let margin = probe.margin(probe.radius(), at) as f32;
+    fn none(margin: f32, at: OperatingPoint) -> Self {
         let threshold = at.threshold();
         Self { items: Vec::new(), scanned: 0, threshold, margin, cut: threshold - margin, miss: at.miss() }
     }
@@ -96,16 +98,21 @@ impl<K> Candidates<K> {
 /// Probes that pass over a segment together.
 struct Group<'a> {
     probes: &'a [Probe],
-    tables: Probes<'a>,
-    /// The cut of each; none around a centre, where templates have their own.
+    /// The margin of each, for a template as far from the centre as the probe.
+    margins: Vec<f32>,
+    coarse: Vec<Cut>,
+    /// The exact cut of each; none around a centre, where templates have their own.
     cuts: Vec<Option<f32>>,
 }
 
 impl<'a> Group<'a> {
-    fn new(probes: &'a [Probe], at: OperatingPoint) -> Result<Self, Error> {
-        let coarse = probes.iter().map(|probe| probe.coarse(at)).collect();
-        let cuts = probes.iter().map(|p| (!p.has_centre()).then(|| p.cut(1.0, at))).collect();
-        Ok(Self { probes, tables: Probes::new(probes, coarse)?, cuts })
+    fn new(probes: &'a [Probe], at: OperatingPoint) -> Self {
+        let margins: Vec<f64> = probes.iter().map(|probe| probe.margin(probe.radius(), at)).collect();
+        let cut = |margin: &f64| (f64::from(at.threshold()) - margin) as f32;
+        let coarse = probes.iter().zip(&margins).map(|(probe, margin)| probe.coarse(at, cut(margin))).collect();
+        let cuts = probes.iter().zip(&margins).map(|(p, margin)| (!p.has_centre()).then(|| cut(margin))).collect();
+        let margins = margins.into_iter().map(|margin| margin as f32).collect();
+        Self { probes, margins, coarse, cuts }
     }
 }
 
@@ -122,19 +129,19 @@ fn scan<K: Copy + Send + Sync>(
         .par_iter()
         .map(|segment| {
             let mut part = Part::new();
-            for Group { probes, tables, cuts } in groups {
+            for Group { probes, coarse, cuts, .. } in groups {
                 if stop() {
                     return Err(Error::Stopped);
                 }
                 // Locked anew for each group, so that a large batch does not keep writers out.
                 let segment = segment.read();
                 let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
-                segment.scan(tables, |i, key, radius, sum| {
+                segment.scan(probes, coarse, |i, key, radius, sum| {
                     let estimate = probes[i].estimate(radius, sum);
                     if estimate >= cuts[i].unwrap_or_else(|| probes[i].cut(radius, at)) {
                         found[i].push(Candidate { key, estimate });
                     }
-                })?;
+                });
                 part.extend(found.into_iter().map(|items| (items, segment.len())));
             }
             Ok(part)

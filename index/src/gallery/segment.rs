@@ -1,11 +1,11 @@
 use zeroize::Zeroizing;
 
-use crate::Error;
-use crate::pq4::{BLOCK, Codes, Hit, Probes, grow};
+use crate::planes::{BLOCK, Cut, Hit, Planes, grow};
+use crate::{Probe, Sketch};
 
 /// A part of a gallery that is locked, scanned and filled as one. Positions are dense: 0 … len − 1.
 pub(super) struct Segment<K> {
-    codes: Codes,
+    codes: Planes,
     /// |o − c| of each template, with a centre; zero beyond the last, up to the end of its block.
     radii: Option<Zeroizing<Vec<f32>>>,
     keys: Vec<K>,
@@ -15,7 +15,7 @@ impl<K: Copy> Segment<K> {
     /// An empty segment of codes of `width` bytes.
     pub(super) fn new(width: usize, with_radii: bool) -> Self {
         let radii = with_radii.then(|| Zeroizing::new(Vec::new()));
-        Self { codes: Codes::new(width), radii, keys: Vec::new() }
+        Self { codes: Planes::new(width), radii, keys: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -37,15 +37,16 @@ impl<K: Copy> Segment<K> {
         self.codes.bytes() + radii + self.keys.capacity() * size_of::<K>()
     }
 
-    /// Appends a template.
-    pub(super) fn push(&mut self, key: K, bits: &[u8], radius: f32) {
-        let position = self.keys.len();
-        self.codes.push(bits);
-        if let Some(radii) = &mut self.radii {
-            grow(radii, (position + 1).next_multiple_of(BLOCK));
-            radii[position] = radius;
+    /// Appends templates, each with its radius.
+    pub(super) fn extend(&mut self, templates: &[(K, &Sketch)], radii: &[f32]) {
+        let codes: Vec<&[u8]> = templates.iter().map(|(_, sketch)| sketch.bits()).collect();
+        self.codes.extend(&codes);
+        let first = self.keys.len();
+        if let Some(kept) = &mut self.radii {
+            grow(kept, (first + templates.len()).next_multiple_of(BLOCK));
+            kept[first..].iter_mut().zip(radii).for_each(|(to, radius)| *to = *radius);
         }
-        self.keys.push(key);
+        self.keys.extend(templates.iter().map(|(key, _)| *key));
     }
 
     /// Removes a template without a trace; the last one takes its place. Gives the moved one's key.
@@ -61,12 +62,12 @@ impl<K: Copy> Segment<K> {
     }
 
     /// Calls `each(probe, key, radius, sum)` for every template that reaches a probe's coarse cut.
-    pub(super) fn scan(&self, probes: &Probes<'_>, mut each: impl FnMut(usize, K, f32, f32)) -> Result<(), Error> {
+    pub(super) fn scan(&self, probes: &[Probe], cuts: &[Cut], mut each: impl FnMut(usize, K, f32, f32)) {
         let radii = self.radii.as_ref().map(|radii| radii.as_slice());
-        self.codes.scan(probes, radii, |probe, Hit { position, sum }| {
+        self.codes.scan(probes, cuts, radii, |probe, Hit { position, sum }| {
             let position = position as usize;
             each(probe, self.keys[position], self.radius(position), sum);
-        })
+        });
     }
 
     fn radius(&self, position: usize) -> f32 {

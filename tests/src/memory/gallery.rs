@@ -1,16 +1,14 @@
-//! Sketches as a gallery holds them: packed 32 to a block, so that no two bytes of one lie beside each other
-//! (`docs/FORMAT.md`, "Sketch"). Written from FAISS's description of the layout, not from the vault's code.
+//! Sketches as a gallery holds them: in planes, so that no two signs of one lie in the same cache line
+//! (`docs/FORMAT.md`, "Sketch"). Written from that, not from the vault's code.
 
 use std::collections::BTreeSet;
 
 use crate::residue::Trace;
 
-/// Bytes of a sketch that make a match: 128 bits are nothing that chance does.
-const RUN: usize = 16;
-/// Bytes from a block's byte of one pair of sub-quantizers to that of the next.
-const STRIDE: usize = 32;
-/// Where the odd sub-quantizer of a pair lies from the even one.
-const ODD: usize = 16;
+/// Signs of a sketch that make a match: 128 are nothing that chance does.
+const RUN: usize = 128;
+/// Bytes from a sign's plane to that of the next.
+const PLANE: usize = 64;
 
 /// Sketches to look for.
 #[derive(Default)]
@@ -18,10 +16,10 @@ pub struct Sketches {
     runs: Vec<Run>,
 }
 
-/// Some bytes of a sketch.
+/// Some signs of a sketch.
 struct Run {
     secret: String,
-    nibbles: [(u8, u8); RUN],
+    signs: [bool; RUN],
 }
 
 impl Sketches {
@@ -31,52 +29,48 @@ impl Sketches {
         Self::default()
     }
 
-    /// Adds a sketch's signs; any 32 bytes of them in a row are found.
+    /// Adds a sketch's signs, as its encoding has them; any 255 of them in a row are found.
     pub fn add(&mut self, name: &str, signs: &[u8]) -> &mut Self {
-        for run in signs.chunks_exact(RUN) {
-            let nibbles = std::array::from_fn(|i| (run[i] & 15, run[i] >> 4));
-            self.runs.push(Run { secret: name.to_owned(), nibbles });
+        assert!(signs.len() >= RUN / 8, "too few signs to be told from chance");
+        for run in signs.chunks_exact(RUN / 8) {
+            let signs = std::array::from_fn(|i| run[i / 8] >> (i % 8) & 1 == 1);
+            self.runs.push(Run { secret: name.to_owned(), signs });
         }
-        assert!(self.runs.len() <= 64, "one bit a run");
         self
     }
 
     /// What is found in memory that begins at an address.
     pub(super) fn search(&self, place: &str, memory: &[u8], address: u64) -> BTreeSet<Trace> {
         let mut found = BTreeSet::new();
-        let length = (RUN - 1) * STRIDE + ODD + 1;
-        // By nibble and place: which runs have it there.
-        let mut even = [[0_u64; 16]; RUN];
-        let mut odd = [[0_u64; 16]; RUN];
-        for (bit, run) in self.runs.iter().enumerate() {
-            for (i, (low, high)) in run.nibbles.iter().enumerate() {
-                even[i][usize::from(*low)] |= 1 << bit;
-                odd[i][usize::from(*high)] |= 1 << bit;
-            }
-        }
-        for at in 0..memory.len().saturating_sub(length - 1) {
-            // A register's first half has the even ones.
-            if (address + at as u64) % STRIDE as u64 >= ODD as u64 {
-                continue;
-            }
-            for shift in [0, 4] {
-                let mut left = u64::MAX;
-                for i in 0..RUN {
-                    let nibble = |offset: usize| usize::from(memory[at + i * STRIDE + offset] >> shift & 15);
-                    left &= even[i][nibble(0)] & odd[i][nibble(ODD)];
-                    if left == 0 {
-                        break;
-                    }
-                }
-                for (bit, run) in self.runs.iter().enumerate() {
-                    if left & (1 << bit) != 0 {
-                        let (place, secret) = (place.to_owned(), run.secret.clone());
-                        found.insert(Trace { place, secret, form: "sketch in a gallery" });
-                    }
-                }
+        let before = address.wrapping_neg() % PLANE as u64;
+        let (planes, _) = memory.get(before as usize..).unwrap_or_default().as_chunks::<PLANE>();
+        let words =
+            |plane: &[u8; PLANE]| plane.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect::<Vec<_>>();
+        let planes: Vec<[u64; 8]> = planes.iter().map(|plane| words(plane).try_into().unwrap()).collect();
+        for planes in planes.windows(RUN) {
+            for run in self.runs.iter().filter(|run| run.is_at(planes)) {
+                let (place, secret) = (place.to_owned(), run.secret.clone());
+                found.insert(Trace { place, secret, form: "sketch in a gallery" });
             }
         }
         found
+    }
+}
+
+impl Run {
+    /// Whether any of the 512 columns of these planes has the signs.
+    fn is_at(&self, planes: &[[u64; 8]]) -> bool {
+        let mut left = [u64::MAX; 8];
+        for (planes, signs) in planes.as_chunks::<8>().0.iter().zip(self.signs.as_chunks::<8>().0) {
+            for (plane, sign) in planes.iter().zip(signs) {
+                let other = if *sign { 0 } else { u64::MAX };
+                left.iter_mut().zip(plane).for_each(|(left, word)| *left &= word ^ other);
+            }
+            if left == [0; 8] {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -87,44 +81,37 @@ mod tests {
 
     use super::*;
 
-    /// Packs as `pq4_pack_codes` of FAISS does: the codes of lanes 0, 8, 1, 9 … 7, 15 in the low nibbles of 16 bytes, those
-    /// of 16, 24, 17, 25 … 23, 31 in the high ones.
+    /// A block: the first signs of all codes, then the second ones.
     fn pack(codes: &[Vec<u8>]) -> Vec<u8> {
-        let order: Vec<usize> = (0..8).flat_map(|i| [i, i + 8]).collect();
-        let code = |lane: usize, pair: usize, odd: bool| {
-            let byte = codes.get(lane).map_or(0, |code| code[pair]);
-            if odd { byte >> 4 } else { byte & 15 }
-        };
-        let mut packed = Vec::new();
-        for pair in 0..codes[0].len() {
-            for odd in [false, true] {
-                packed.extend(order.iter().map(|lane| code(*lane, pair, odd) | code(lane + 16, pair, odd) << 4));
-            }
+        let sign = |code: &Vec<u8>, i: usize| code[i / 8] >> (i % 8) & 1;
+        let mut packed = vec![0; codes[0].len() * 8 * PLANE];
+        for (i, plane) in packed.chunks_exact_mut(PLANE).enumerate() {
+            codes.iter().enumerate().for_each(|(number, code)| plane[number / 8] |= sign(code, i) << (number % 8));
         }
         packed
     }
 
     #[test]
-    fn a_packed_sketch_is_found_in_every_lane_and_no_other_is() {
+    fn a_sketch_is_found_wherever_in_a_block_it_is_and_no_other_is() {
         let mut random = ChaCha8Rng::seed_from_u64(6);
-        let codes: Vec<Vec<u8>> = (0..33)
+        let codes: Vec<Vec<u8>> = (0..513)
             .map(|_| {
                 let mut code = vec![0; 64];
                 random.fill_bytes(&mut code);
                 code
             })
             .collect();
-        let packed = pack(&codes[..32]);
-        for (lane, code) in codes.iter().enumerate() {
+        let packed = pack(&codes[..512]);
+        for (number, code) in codes.iter().enumerate().filter(|(number, _)| number % 37 == 0 || *number > 500) {
             let mut sketches = Sketches::new();
             sketches.add("sketch", code);
             let found = sketches.search("memory", &packed, 4096);
-            assert_eq!(found.len(), usize::from(lane < 32), "lane {lane}");
-            // Half of it is enough.
-            let found = sketches.search("memory", &packed[packed.len() / 2..], 4096);
-            assert_eq!(found.len(), usize::from(lane < 32), "half of lane {lane}");
+            assert_eq!(found.len(), usize::from(number < 512), "code {number}");
+            // Half of it is enough, wherever what was read begins.
+            let found = sketches.search("memory", &packed[packed.len() / 2 - 24..], 4096 - 24);
+            assert_eq!(found.len(), usize::from(number < 512), "half of code {number}");
         }
-        let mut noise = vec![0; 4 << 20];
+        let mut noise = vec![0; 1 << 20];
         random.fill_bytes(&mut noise);
         let mut sketches = Sketches::new();
         for code in &codes[..16] {

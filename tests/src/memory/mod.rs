@@ -19,7 +19,7 @@ use crate::residue::{Scanner, Trace};
 /// Bytes that are read at once.
 const CHUNK: usize = 4 << 20;
 /// Bytes of a chunk that are read again with the next one: whatever is looked for is shorter.
-const OVERLAP: usize = 8 << 10;
+const OVERLAP: usize = 16 << 10;
 
 /// Says that these tests must not be skipped, as it is in continuous integration.
 const REQUIRED: &str = "LETHE_MUST_SEE_MEMORY";

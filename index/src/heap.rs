@@ -1,10 +1,13 @@
 //! What C++, C and Rust give back to the heap (`shim/heap.cpp`) is nowhere in memory any more: scanned, not believed.
+#![allow(unsafe_code)]
 
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::unix::fs::FileExt as _;
 
-use super::ffi;
+unsafe extern "C" {
+    fn lethe_heap_use(masked: *const u8, length: usize, mask: u8, copies: usize) -> usize;
+}
 
 const MASK: u8 = 0xa5;
 const LENGTH: usize = 64;
@@ -61,7 +64,7 @@ fn what_is_given_back_is_wiped() {
 
     let given_back = masked(3);
     // SAFETY: the function reads `LENGTH` bytes of `given_back`.
-    let used = unsafe { ffi::lethe_heap_use(given_back.as_ptr(), LENGTH, MASK, COPIES) };
+    let used = unsafe { lethe_heap_use(given_back.as_ptr(), LENGTH, MASK, COPIES) };
     assert_eq!(used, 3 * LENGTH * COPIES);
     assert_eq!(places(&given_back), 0);
 }

@@ -1,4 +1,4 @@
-//! Where packed codes lie in memory.
+//! Where planes of signs lie in memory.
 
 use std::mem::MaybeUninit;
 
@@ -7,26 +7,29 @@ use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 /// Bytes of a full buffer: a huge page, and the room that a core's second-level cache has for it.
 pub(crate) const PAGE_BYTES: usize = 2 << 20;
 
-/// A SIMD register's worth of codes.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(32))]
-pub(super) struct Lane(pub(super) [u64; 4]);
+/// Words of a plane.
+pub(super) const LANES: usize = 8;
 
-// Its default is all zeros: wiping a buffer may write whole lanes.
-impl DefaultIsZeroes for Lane {}
+/// One sign of each of 512 codes: a cache line, and a register of processors that have such long ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(super) struct Plane(pub(super) [u64; LANES]);
 
-const PAGE_LANES: usize = PAGE_BYTES / size_of::<Lane>();
+// Its default is all zeros: wiping a buffer may write whole planes.
+impl DefaultIsZeroes for Plane {}
 
-/// As many lanes as a huge page holds, where a huge page may begin.
+const PAGE_PLANES: usize = PAGE_BYTES / size_of::<Plane>();
+
+/// As many planes as a huge page holds, where a huge page may begin.
 #[repr(C, align(2097152))]
-pub(super) struct Page([Lane; PAGE_LANES]);
+pub(super) struct Page([Plane; PAGE_PLANES]);
 
 /// A zeroed buffer that grows up to [`PAGE_BYTES`] and is wiped wherever it leaves memory behind.
 ///
 /// A scan reads memory about as fast as the machine delivers it, and address translation has a large
 /// part in that, the more so in a virtual machine: hence huge pages where they are to be had.
 pub(super) enum Buffer {
-    Small(Zeroizing<Vec<Lane>>),
+    Small(Zeroizing<Vec<Plane>>),
     Full(Box<Page>),
 }
 
@@ -35,34 +38,34 @@ impl Buffer {
         Self::Small(Zeroizing::new(Vec::new()))
     }
 
-    /// Makes sure that there are `len` lanes, the new ones zero.
+    /// Makes sure that there are `len` planes, the new ones zero.
     ///
     /// # Panics
     /// If that is more than [`PAGE_BYTES`].
     pub(super) fn grow(&mut self, len: usize) {
-        assert!(len <= PAGE_LANES);
+        assert!(len <= PAGE_PLANES);
         match self {
-            Self::Small(lanes) if len > PAGE_LANES / 2 => {
+            Self::Small(planes) if len > PAGE_PLANES / 2 => {
                 let mut page = Page::zeroed();
-                page.0[..lanes.len()].copy_from_slice(lanes);
+                page.0[..planes.len()].copy_from_slice(planes);
                 // The small buffer drops here, wiped.
                 *self = Self::Full(page);
             }
-            Self::Small(lanes) => grow(lanes, len),
+            Self::Small(planes) => grow(planes, len),
             Self::Full(_) => {}
         }
     }
 
-    pub(super) fn lanes(&self) -> &[Lane] {
+    pub(super) fn planes(&self) -> &[Plane] {
         match self {
-            Self::Small(lanes) => lanes,
+            Self::Small(planes) => planes,
             Self::Full(page) => &page.0,
         }
     }
 
-    pub(super) fn lanes_mut(&mut self) -> &mut [Lane] {
+    pub(super) fn planes_mut(&mut self) -> &mut [Plane] {
         match self {
-            Self::Small(lanes) => lanes,
+            Self::Small(planes) => planes,
             Self::Full(page) => &mut page.0,
         }
     }
@@ -70,7 +73,7 @@ impl Buffer {
     /// Heap bytes held.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Small(lanes) => lanes.capacity() * size_of::<Lane>(),
+            Self::Small(planes) => planes.capacity() * size_of::<Plane>(),
             Self::Full(_) => PAGE_BYTES,
         }
     }
@@ -138,16 +141,16 @@ mod tests {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.bytes(), 0);
         let mut written = 0;
-        for len in [1, 100, PAGE_LANES / 2, PAGE_LANES / 2 + 1, PAGE_LANES] {
+        for len in [1, 100, PAGE_PLANES / 2, PAGE_PLANES / 2 + 1, PAGE_PLANES] {
             buffer.grow(len);
-            assert!(buffer.lanes().len() >= len);
-            let zero = |lane: &Lane| lane.0 == [0; 4];
-            assert!(buffer.lanes()[..written].iter().all(|lane| lane.0 == [7; 4]));
-            assert!(buffer.lanes()[written..].iter().all(zero));
-            buffer.lanes_mut()[..len].fill(Lane([7; 4]));
+            assert!(buffer.planes().len() >= len);
+            let zero = |plane: &Plane| plane.0 == [0; LANES];
+            assert!(buffer.planes()[..written].iter().all(|plane| plane.0 == [7; LANES]));
+            assert!(buffer.planes()[written..].iter().all(zero));
+            buffer.planes_mut()[..len].fill(Plane([7; LANES]));
             written = len;
         }
         assert_eq!(buffer.bytes(), PAGE_BYTES);
-        assert_eq!(buffer.lanes().as_ptr() as usize % PAGE_BYTES, 0);
+        assert_eq!(buffer.planes().as_ptr() as usize % PAGE_BYTES, 0);
     }
 }
