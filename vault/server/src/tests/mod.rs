@@ -10,8 +10,10 @@ mod searching;
 mod shredding;
 mod swap;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
     CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId, Role, Roles, SubjectId,
@@ -169,16 +171,35 @@ async fn open(folder: &std::path::Path) -> Arc<Vault> {
     opening::open(&config(folder)).await.unwrap().vault
 }
 
-/// A copy of a database's folder, which may be at work: what it drops between the listing and the copy, it does not need.
+/// A copy of a database's folder, which may be at work: of a moment in which it wrote nothing. Opening one leaves files to be
+/// dropped and a manifest to be written in the background, and half of that is no database.
 fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for file in std::fs::read_dir(from).unwrap() {
-        let file = file.unwrap();
-        match std::fs::copy(file.path(), to.join(file.file_name())) {
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {}
-            copied => {
-                copied.unwrap();
-            }
+    let listed = || -> std::io::Result<BTreeMap<OsString, (u64, SystemTime)>> {
+        let entries = std::fs::read_dir(from)?.map(|entry| {
+            let entry = entry?;
+            let about = entry.metadata()?;
+            Ok((entry.file_name(), (about.len(), about.modified()?)))
+        });
+        entries.collect()
+    };
+    let copied = || -> std::io::Result<bool> {
+        let before = listed()?;
+        std::fs::create_dir_all(to)?;
+        for name in before.keys() {
+            std::fs::copy(from.join(name), to.join(name))?;
+        }
+        Ok(listed()? == before)
+    };
+    let until = std::time::Instant::now() + PATIENCE;
+    loop {
+        match copied() {
+            Ok(true) => return,
+            Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => panic!("{}: {fault}", from.display()),
+            Ok(false) | Err(_) => assert!(std::time::Instant::now() < until, "{} never rests", from.display()),
+        }
+        match std::fs::remove_dir_all(to) {
+            Err(fault) if fault.kind() != std::io::ErrorKind::NotFound => panic!("{}: {fault}", to.display()),
+            _ => std::thread::sleep(Duration::from_millis(20)),
         }
     }
 }
