@@ -12,8 +12,8 @@ use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use lethe_proto::v1::{
     BatchEnrollRequest, Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateTenantRequest,
     Credential, EnrollRequest, EraseSubjectRequest, ErasureState, GetReceiptRequest, LawfulBasis, ModelProfile,
-    ModelVersion, Purpose, PurposeBasis, Role, SearchRequest, SearchResponse, Tenant, Thresholds, VerifyRequest,
-    VerifyResponse, batch_enroll_response,
+    ModelVersion, Purpose, PurposeBasis, Role, SearchRequest, SearchResponse, SweepDuplicatesRequest, Tenant,
+    Thresholds, VerifyRequest, VerifyResponse, batch_enroll_response,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
@@ -107,6 +107,28 @@ impl Client {
             Some(report) if report.complete && report.searched == report.gallery_size => Ok(answer),
             report => Err(Error::invalid(format!("an incomplete search: {report:?}"))),
         }
+    }
+
+    /// The names of all pairs of people who are as alike, and insists that the whole gallery was compared.
+    ///
+    /// # Errors
+    /// [`Error::Call`]; [`Error::Invalid`] for a sweep that did not come to its end.
+    pub async fn sweep(&self, threshold: f32) -> Result<Vec<(String, String)>, Error> {
+        let request = SweepDuplicatesRequest {
+            parent: parent(),
+            purpose: Purpose::DuplicateDetection.into(),
+            model: Some(model(self.dimension)),
+            threshold: Some(threshold),
+            miss_probability: None,
+            page_token: String::new(),
+        };
+        let mut answers = IdentificationServiceClient::new(self.wire()).sweep_duplicates(request).await?.into_inner();
+        let (mut pairs, mut complete) = (Vec::new(), false);
+        while let Some(answer) = answers.message().await? {
+            pairs.extend(answer.pairs.into_iter().map(|pair| (pair.subject, pair.other_subject)));
+            complete = answer.complete && answer.compared == answer.gallery_size;
+        }
+        if complete { Ok(pairs) } else { Err(Error::invalid("a sweep did not come to its end")) }
     }
 
     /// Enrolls one person.

@@ -36,6 +36,8 @@ enum Command {
     Erase(Options),
     /// Starting, against reading and opening every row.
     Start(Options),
+    /// A sweep for duplicates, against FAISS's exact search by matrix multiplication.
+    Sweep(Options),
     /// Everything above.
     All(Options),
     /// Where the bytes of an erasure go, by file and by kind of row: a page of tables on standard output.
@@ -149,13 +151,14 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Error> {
-    let all = [Scenario::Search, Scenario::Verify, Scenario::Enroll, Scenario::Erase, Scenario::Start];
+    let all = [Scenario::Search, Scenario::Verify, Scenario::Enroll, Scenario::Erase, Scenario::Start, Scenario::Sweep];
     match command {
         Command::Search(options) => measure(&[Scenario::Search], &options).await,
         Command::Verify(options) => measure(&[Scenario::Verify], &options).await,
         Command::Enroll(options) => measure(&[Scenario::Enroll], &options).await,
         Command::Erase(options) => measure(&[Scenario::Erase], &options).await,
         Command::Start(options) => measure(&[Scenario::Start], &options).await,
+        Command::Sweep(options) => measure(&[Scenario::Sweep], &options).await,
         Command::All(options) => measure(&all, &options).await,
         Command::Bytes(options) => erase_bytes(&options).await,
         Command::Report { from, to } => {

@@ -106,6 +106,12 @@ fn erasing_is_measured() {
 }
 
 #[test]
+fn sweeping_is_measured() {
+    // So many that some are alike.
+    prints("sweep", "4000", &[("pairs", "faiss_knn"), ("recall", "faiss_knn")]);
+}
+
+#[test]
 fn what_makes_no_figure_is_refused() {
     let folder = tempdir().unwrap();
     for run in [

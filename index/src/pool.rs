@@ -41,7 +41,7 @@ impl Pool {
     }
 
     /// Runs a job on the threads and waits for it.
-    pub(crate) fn run<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
+    pub fn run<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
         self.threads.install(job)
     }
 }

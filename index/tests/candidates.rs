@@ -217,3 +217,31 @@ fn a_probe_of_another_quantizer_is_refused() {
     let sketch = other.sketch(&unit(&mut rng, 64)).unwrap();
     assert!(matches!(population.gallery.insert(11, &sketch), Err(Error::Mismatch)));
 }
+
+/// A sweep: each template against those below it, in a gallery where templates have moved into others' places.
+#[test]
+fn below_a_key_are_those_of_the_whole_that_are_below_it() {
+    for (dim, centred) in [(64, false), (128, false), (128, true)] {
+        let population = population(7, dim, 2600, centred);
+        let gallery = &population.gallery;
+        // The last ones are put in the places of the first: blocks are in no order of keys any more.
+        for key in (0..700).chain(1900..1950) {
+            assert!(gallery.remove(&key));
+        }
+        let (keys, probes): (Vec<u64>, Vec<Probe>) = (700..1000)
+            .chain(2300..2600)
+            .map(|key| (key, gallery.quantizer().probe(&population.templates[key as usize]).unwrap()))
+            .unzip();
+        let at = at(0.3, 1e-3);
+        let (below, mut pairs) = (gallery.candidates_below(&probes, &keys, at, &|| false).unwrap(), 0);
+        for ((probe, &key), below) in probes.iter().zip(&keys).zip(below) {
+            let mut all = found(&gallery.candidates(probe, at, &|| false).unwrap());
+            all.retain(|&other, _| other < key);
+            let below: BTreeMap<u64, u32> = below.iter().map(|c| (c.key, c.estimate.to_bits())).collect();
+            assert_eq!(below, all, "{key}");
+            pairs += below.len();
+        }
+        assert!(pairs > 1000, "{pairs}");
+        assert!(matches!(gallery.candidates_below(&probes, &keys, at, &|| true), Err(Error::Stopped)));
+    }
+}

@@ -131,9 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn only_batch_enrolment_streams() {
+    fn only_batches_and_sweeps_stream() {
         let streaming: Vec<_> =
             methods().iter().filter(|method| method.streaming).map(|method| method.method).collect();
-        assert_eq!(streaming, ["BatchEnroll"]);
+        assert_eq!(streaming, ["BatchEnroll", "SweepDuplicates"]);
     }
 }

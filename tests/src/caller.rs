@@ -6,6 +6,7 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 use http_body_util::{BodyExt as _, Full};
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
+use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::{self, Purpose};
 use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
@@ -16,7 +17,7 @@ use tonic_prost::ProstCodec;
 use crate::call::Call;
 use crate::raw::Bytes;
 use crate::refusal::{Answer, Refusal};
-use crate::requests::{basis, capture, request_id};
+use crate::requests::{basis, capture, model, request_id};
 use crate::wire::Wire;
 
 /// Largest answer taken.
@@ -317,6 +318,39 @@ impl Caller {
     /// When the search is refused, or not complete.
     pub async fn finds(&self, subject: &str, face: &[f32]) -> bool {
         self.found(face).await.iter().any(|found| found == subject)
+    }
+
+    /// Opens a sweep: the profile's thresholds, from the beginning or where another ended.
+    ///
+    /// # Errors
+    /// The refusal of the sweep as such.
+    pub async fn sweep(&self, page_token: &str) -> Answer<Streaming<v1::SweepDuplicatesResponse>> {
+        self.sweep_as(v1::SweepDuplicatesRequest { page_token: page_token.to_owned(), ..self.sweep_request() }).await
+    }
+
+    /// The same, in the caller's own words.
+    ///
+    /// # Errors
+    /// The refusal of the sweep as such.
+    pub async fn sweep_as(
+        &self,
+        request: v1::SweepDuplicatesRequest,
+    ) -> Answer<Streaming<v1::SweepDuplicatesResponse>> {
+        let mut client = IdentificationServiceClient::new(self.wire.channel()).max_decoding_message_size(LARGEST);
+        Ok(client.sweep_duplicates(self.sign(Request::new(request))).await?.into_inner())
+    }
+
+    /// A valid sweep: the profile's thresholds, from the beginning.
+    #[must_use]
+    pub fn sweep_request(&self) -> v1::SweepDuplicatesRequest {
+        v1::SweepDuplicatesRequest {
+            parent: self.tenant_name(),
+            purpose: Purpose::DuplicateDetection.into(),
+            model: Some(model()),
+            threshold: None,
+            miss_probability: None,
+            page_token: String::new(),
+        }
     }
 
     // ── subjects' rights ────────────────────────────────────────────────────────────────────────────

@@ -116,6 +116,17 @@ impl Faiss {
         Ok(false)
     }
 
+    /// The same as [`search`](Self::search) for many probes at once, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Faiss`]; [`Error::Invalid`] for an index in several parts.
+    pub fn nearest(&mut self, probes: &[f32], k: usize) -> Result<Vec<Vec<(u64, f32)>>, Error> {
+        let [(first, part)] = self.parts.as_mut_slice() else {
+            return Err(Error::invalid("many probes are asked of an index in one part"));
+        };
+        Ok(part.search(*first, probes, k)?.chunks(k).map(<[_]>::to_vec).collect())
+    }
+
     /// The numbers and inner products of the `k` nearest to `probe`, best first.
     ///
     /// # Errors
@@ -189,6 +200,10 @@ mod tests {
             assert_eq!(numbers(&found), numbers(&plain[..10]), "{kind:?}");
             assert!(found.iter().zip(&plain).all(|(a, b)| (a.1 - b.1).abs() < 1e-5));
         }
+        let mut flat = Faiss::build(Kind::Flat, 128, 501, 1, batches()).unwrap();
+        let both = [population.person(78).capture(1), probe].concat();
+        let found = flat.nearest(&both, 10).unwrap();
+        assert_eq!((found.len(), found[1][0].0), (2, plain[0].0));
         assert!(Faiss::build(Kind::Flat, 128, 502, 1, batches()).is_err());
     }
 

@@ -34,7 +34,11 @@ fn introduction(scenario: &str) -> &'static str {
              are of one erasure after another. Why a page of the key tree has 64 keys: [fan-out](fan-out.md). Where the bytes \
              go: [erase-bytes](erase-bytes.md)."
         }
-        "sweep" => "Every template against its own gallery.",
+        "sweep" => {
+            "Every template of a gallery against every other one, over gRPC, at the threshold of FMR 1e-6 and miss probability 1e-4. \
+             Lethe unseals every template, and every candidate again for each thousand templates, and scores pairs exactly; FAISS \
+             multiplies matrices of vectors that it has in memory in clear, inside the load generator."
+        }
         _ => "",
     }
 }

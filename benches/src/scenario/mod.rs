@@ -4,6 +4,7 @@ mod enroll;
 mod erase;
 mod search;
 mod start;
+mod sweep;
 mod verify;
 
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub enum Scenario {
     Erase,
     /// A process until it answers.
     Start,
+    /// A gallery against itself.
+    Sweep,
 }
 
 impl Scenario {
@@ -62,6 +65,7 @@ impl Scenario {
             Self::Enroll => "enroll",
             Self::Erase => "erase",
             Self::Start => "start",
+            Self::Sweep => "sweep",
         }
     }
 
@@ -77,6 +81,7 @@ impl Scenario {
             Self::Enroll => enroll::run(bench).await,
             Self::Erase => erase::run(bench).await,
             Self::Start => start::run(bench).await,
+            Self::Sweep => sweep::run(bench).await,
         }
     }
 }

@@ -61,7 +61,7 @@ impl<K> fmt::Debug for Gallery<K> {
     }
 }
 
-impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
+impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     /// An empty gallery of sketches of this quantizer, to be scanned on this pool.
     #[must_use]
     pub fn new(quantizer: Arc<Quantizer>, pool: Pool) -> Self {

@@ -44,9 +44,12 @@ pub struct Candidate<K> {
 /// Probes that pass over a segment together: so many that the memory is read seldom, and so few that a writer does not wait.
 const TOGETHER: usize = 16;
 
+/// Segments that a sweep passes over before others have their turn at the threads: some milliseconds of work.
+const TURN: usize = 8;
+
 type Segments<K> = [Arc<RwLock<Segment<K>>>];
 
-impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
+impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     /// Finds every template that may be at or above the threshold.
     ///
     /// # Errors
@@ -70,9 +73,44 @@ impl<K: Copy + Eq + Hash + Send + Sync> Gallery<K> {
         self.search(probes, at, stop)
     }
 
+    /// For each probe the candidates among the templates whose keys are below one: for templates of the gallery itself, each
+    /// below its own key, so that every pair is compared once. The more so alike the keys are of sixteen probes, the less of
+    /// the gallery is read.
+    ///
+    /// However many the probes are, a search that comes meanwhile waits for some milliseconds of this work and no longer.
+    /// Not for the pool's own threads, which would take no turns.
+    ///
+    /// # Errors
+    /// As [`candidates`](Self::candidates).
+    ///
+    /// # Panics
+    /// Unless there is a key for each probe.
+    pub fn candidates_below(
+        &self,
+        probes: &[Probe],
+        keys: &[K],
+        at: OperatingPoint,
+        stop: &Stop<'_>,
+    ) -> Result<Vec<Vec<Candidate<K>>>, Error> {
+        assert!(probes.len() == keys.len(), "a key for each probe");
+        probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
+        let segments = self.segments.read().clone();
+        let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
+        let chunks = probes.chunks(TOGETHER).zip(keys.chunks(TOGETHER)).zip(found.chunks_mut(TOGETHER));
+        for ((probes, keys), found) in chunks {
+            let group = [Group::new(probes, keys, at)];
+            for segments in segments.chunks(TURN) {
+                for part in self.pool.run(|| scan(segments, &group, at, stop))? {
+                    found.iter_mut().zip(part).for_each(|(found, (items, _))| found.extend(items));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn search(&self, probes: &[Probe], at: OperatingPoint, stop: &Stop<'_>) -> Result<Vec<Candidates<K>>, Error> {
         probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
-        let groups: Vec<Group<'_>> = probes.chunks(TOGETHER).map(|probes| Group::new(probes, at)).collect();
+        let groups: Vec<Group<'_, K>> = probes.chunks(TOGETHER).map(|probes| Group::new(probes, &[], at)).collect();
         let segments = self.segments.read().clone();
         let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
 
@@ -96,8 +134,10 @@ impl<K> Candidates<K> {
 }
 
 /// Probes that pass over a segment together.
-struct Group<'a> {
+struct Group<'a, K> {
     probes: &'a [Probe],
+    /// The key below which each is compared; none for all.
+    below: &'a [K],
     /// The margin of each, for a template as far from the centre as the probe.
     margins: Vec<f32>,
     coarse: Vec<Cut>,
@@ -105,23 +145,23 @@ struct Group<'a> {
     cuts: Vec<Option<f32>>,
 }
 
-impl<'a> Group<'a> {
-    fn new(probes: &'a [Probe], at: OperatingPoint) -> Self {
+impl<'a, K: Copy + Ord> Group<'a, K> {
+    fn new(probes: &'a [Probe], below: &'a [K], at: OperatingPoint) -> Self {
         let margins: Vec<f64> = probes.iter().map(|probe| probe.margin(probe.radius(), at)).collect();
         let cut = |margin: &f64| (f64::from(at.threshold()) - margin) as f32;
         let coarse = probes.iter().zip(&margins).map(|(probe, margin)| probe.coarse(at, cut(margin))).collect();
         let cuts = probes.iter().zip(&margins).map(|(p, margin)| (!p.has_centre()).then(|| cut(margin))).collect();
         let margins = margins.into_iter().map(|margin| margin as f32).collect();
-        Self { probes, margins, coarse, cuts }
+        Self { probes, below, margins, coarse, cuts }
     }
 }
 
 /// One segment's candidates for each probe, and how many templates it compared with it.
 type Part<K> = Vec<(Vec<Candidate<K>>, usize)>;
 
-fn scan<K: Copy + Send + Sync>(
+fn scan<K: Copy + Ord + Send + Sync>(
     segments: &Segments<K>,
-    groups: &[Group<'_>],
+    groups: &[Group<'_, K>],
     at: OperatingPoint,
     stop: &Stop<'_>,
 ) -> Result<Vec<Part<K>>, Error> {
@@ -129,14 +169,17 @@ fn scan<K: Copy + Send + Sync>(
         .par_iter()
         .map(|segment| {
             let mut part = Part::new();
-            for Group { probes, coarse, cuts, .. } in groups {
+            for Group { probes, below, coarse, cuts, .. } in groups {
                 if stop() {
                     return Err(Error::Stopped);
                 }
                 // Locked anew for each group, so that a large batch does not keep writers out.
                 let segment = segment.read();
                 let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
-                segment.scan(probes, coarse, |i, key, radius, sum| {
+                segment.scan(probes, coarse, below.iter().max().copied(), |i, key, radius, sum| {
+                    if below.get(i).is_some_and(|below| key >= *below) {
+                        return;
+                    }
                     let estimate = probes[i].estimate(radius, sum);
                     if estimate >= cuts[i].unwrap_or_else(|| probes[i].cut(radius, at)) {
                         found[i].push(Candidate { key, estimate });

@@ -9,13 +9,15 @@ pub(super) struct Segment<K> {
     /// |o − c| of each template, with a centre; zero beyond the last, up to the end of its block.
     radii: Option<Zeroizing<Vec<f32>>>,
     keys: Vec<K>,
+    /// For each block a key that none of its templates' is below.
+    lowest: Vec<K>,
 }
 
-impl<K: Copy> Segment<K> {
+impl<K: Copy + Ord> Segment<K> {
     /// An empty segment of codes of `width` bytes.
     pub(super) fn new(width: usize, with_radii: bool) -> Self {
         let radii = with_radii.then(|| Zeroizing::new(Vec::new()));
-        Self { codes: Planes::new(width), radii, keys: Vec::new() }
+        Self { codes: Planes::new(width), radii, keys: Vec::new(), lowest: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -34,7 +36,7 @@ impl<K: Copy> Segment<K> {
     /// Heap bytes held.
     pub(super) fn bytes(&self) -> usize {
         let radii = self.radii.as_ref().map_or(0, |radii| radii.capacity() * size_of::<f32>());
-        self.codes.bytes() + radii + self.keys.capacity() * size_of::<K>()
+        self.codes.bytes() + radii + (self.keys.capacity() + self.lowest.capacity()) * size_of::<K>()
     }
 
     /// Appends templates, each with its radius.
@@ -46,7 +48,13 @@ impl<K: Copy> Segment<K> {
             grow(kept, (first + templates.len()).next_multiple_of(BLOCK));
             kept[first..].iter_mut().zip(radii).for_each(|(to, radius)| *to = *radius);
         }
-        self.keys.extend(templates.iter().map(|(key, _)| *key));
+        for &(key, _) in templates {
+            if self.keys.len().is_multiple_of(BLOCK) {
+                self.lowest.push(key);
+            }
+            self.lower(self.keys.len(), key);
+            self.keys.push(key);
+        }
     }
 
     /// Removes a template without a trace; the last one takes its place. Gives the moved one's key.
@@ -58,13 +66,31 @@ impl<K: Copy> Segment<K> {
             radii[last] = 0.0;
         }
         self.keys.swap_remove(position);
-        self.keys.get(position).copied()
+        self.lowest.truncate(last.div_ceil(BLOCK));
+        let moved = self.keys.get(position).copied();
+        moved.into_iter().for_each(|key| self.lower(position, key));
+        moved
+    }
+
+    /// Notes the key that comes to a position.
+    fn lower(&mut self, position: usize, key: K) {
+        let lowest = &mut self.lowest[position / BLOCK];
+        *lowest = key.min(*lowest);
     }
 
     /// Calls `each(probe, key, radius, sum)` for every template that reaches a probe's coarse cut.
-    pub(super) fn scan(&self, probes: &[Probe], cuts: &[Cut], mut each: impl FnMut(usize, K, f32, f32)) {
+    ///
+    /// With a key, only of blocks that may have one below it.
+    pub(super) fn scan(
+        &self,
+        probes: &[Probe],
+        cuts: &[Cut],
+        below: Option<K>,
+        mut each: impl FnMut(usize, K, f32, f32),
+    ) {
         let radii = self.radii.as_ref().map(|radii| radii.as_slice());
-        self.codes.scan(probes, cuts, radii, |probe, Hit { position, sum }| {
+        let wanted = |block: usize| below.is_none_or(|key| self.lowest[block] < key);
+        self.codes.scan(probes, cuts, radii, wanted, |probe, Hit { position, sum }| {
             let position = position as usize;
             each(probe, self.keys[position], self.radius(position), sum);
         });

@@ -145,9 +145,16 @@ impl Planes {
         self.width * 8
     }
 
-    /// Compares every code with the probes and calls `each(probe, hit)` for those that reach the probe's
-    /// cut. `radii`, if the cuts are curves, has an entry for each code.
-    pub(crate) fn scan(&self, probes: &[Probe], cuts: &[Cut], radii: Option<&[f32]>, mut each: impl FnMut(usize, Hit)) {
+    /// Compares the codes of every block that is wanted with the probes and calls `each(probe, hit)` for those that reach the
+    /// probe's cut. `radii`, if the cuts are curves, has an entry for each code.
+    pub(crate) fn scan(
+        &self,
+        probes: &[Probe],
+        cuts: &[Cut],
+        radii: Option<&[f32]>,
+        wanted: impl Fn(usize) -> bool,
+        mut each: impl FnMut(usize, Hit),
+    ) {
         assert!(probes.len() == cuts.len() && probes.iter().all(|probe| probe.dim() == self.dim()));
         assert!(radii.is_none_or(|radii| radii.len() >= self.len));
         let kernel = Kernel::fastest();
@@ -158,7 +165,8 @@ impl Planes {
         });
         let planes = self.buffer.planes();
         // A block stays in a core's own caches while all probes pass over it.
-        for (block, start) in planes.chunks_exact(self.dim()).zip((0..self.len).step_by(BLOCK)) {
+        let blocks = planes.chunks_exact(self.dim()).zip((0..self.len).step_by(BLOCK));
+        for (block, start) in blocks.filter(|(_, start)| wanted(start / BLOCK)) {
             let ahead = block.as_ptr().wrapping_add(self.dim());
             let used = (self.len - start).min(BLOCK);
             for (number, (probe, cut)) in probes.iter().zip(cuts).enumerate() {

@@ -289,6 +289,21 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "IdentificationService/SweepDuplicates",
+        roles: &[FraudAnalyst],
+        operator: false,
+        purposes: &[DuplicateDetection, FraudPrevention],
+        request: |target, purpose| {
+            v1::SweepDuplicatesRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                model: capture(&target.face).model,
+                ..v1::SweepDuplicatesRequest::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
         method: "SubjectService/Get",
         roles: &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer],
         operator: false,

@@ -98,6 +98,7 @@ async fn a_damaged_message_is_never_a_fault_of_the_server() {
             bank.analyst().verification("ada", &scene.face()).encode_to_vec(),
         ),
         (bank.analyst(), "IdentificationService/Search", bank.analyst().query(&scene.face()).encode_to_vec()),
+        (bank.analyst(), "IdentificationService/SweepDuplicates", bank.analyst().sweep_request().encode_to_vec()),
         (
             bank.enroller(),
             "EnrollmentService/ListTemplates",

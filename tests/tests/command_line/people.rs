@@ -170,3 +170,29 @@ async fn the_log_is_shown_with_its_proofs() {
     let no_key = bank.ask("auditor", &["log", "checkpoint", "--verifier", "no key"]).await;
     assert_eq!(no_key.code(), 2, "{no_key:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_there_twice_is_told_by_a_sweep() {
+    let bank = Bank::open().await;
+    let faces = bank.matrix("faces.npy", &[face(0), face(1), like(0, 0.9), like(0, 0.5)]);
+    let sweep = ["sweep", MODEL[0], MODEL[1]];
+    for (subject, row) in [("p-1", "0"), ("p-2", "1"), ("p-3", "2"), ("p-4", "3")] {
+        let none = bank.ask("fraud_analyst", &sweep).await;
+        if subject != "p-4" {
+            assert_eq!((none.code(), none.said.len(), &none.said[0]["pairs"]), (5, 1, &json!(0)), "{none:?}");
+        }
+        let enroll = ["enroll", subject, "--quality", "1", "--npy", &faces, "--row", row, MODEL[0], MODEL[1]];
+        bank.ask("enroller", &enroll).await.one();
+    }
+    let found = bank.ask("fraud_analyst", &sweep).await;
+    assert_eq!(found.code(), 0, "{found:?}");
+    let (summary, pairs) = found.said.split_last().unwrap();
+    let bands: Vec<(&Value, &Value)> = pairs.iter().map(|pair| (&pair["other_subject"], &pair["band"])).collect();
+    assert!(bands.contains(&(&json!("tenants/bank/subjects/p-1"), &json!("MATCH"))), "{found:?}");
+    assert_eq!((&summary["pairs"], &summary["compared"]), (&json!(pairs.len()), &json!(4)), "{summary}");
+    assert_eq!((&summary["complete"], &summary["threshold"]), (&json!(true), &json!(0.4)), "{summary}");
+    let above = bank.ask("fraud_analyst", &[&sweep[..], &["--threshold", "0.95"]].concat()).await;
+    assert_eq!((above.code(), &above.said[0]["pairs"]), (5, &json!(0)), "{above:?}");
+    let nowhere = bank.ask("fraud_analyst", &[&sweep[..], &["--resume", "x"]].concat()).await;
+    assert_eq!((nowhere.code(), &nowhere.failure()["reason"]), (3, &json!("PAGE_TOKEN_MALFORMED")), "{nowhere:?}");
+}

@@ -36,6 +36,8 @@ async fn what_the_server_refuses_is_told_by_reason() {
         ("fraud_analyst", search(&["--purpose", "authentication"]), "PURPOSE_NOT_ALLOWED"),
         ("fraud_analyst", search(&["--purpose", "fraud_prevention"]), "PURPOSE_NOT_ALLOWED"),
         ("fraud_analyst", search(&["--threshold", "0.1"]), "FIELD_OUT_OF_RANGE"),
+        ("enroller", vec!["sweep", "--model", "face@1"], "ROLE_REQUIRED"),
+        ("fraud_analyst", vec!["sweep", "--model", "face@1", "--threshold", "0.1"], "FIELD_OUT_OF_RANGE"),
         ("fraud_analyst", search(&["--miss-probability", "0.5"]), "FIELD_OUT_OF_RANGE"),
         ("fraud_analyst", search(&["--max-results=-1"]), "FIELD_OUT_OF_RANGE"),
         ("fraud_analyst", vec!["erase", "p-1", "--yes"], "ROLE_REQUIRED"),

@@ -9,3 +9,4 @@ mod people;
 mod proofs;
 mod repeats;
 mod service;
+mod sweeps;

@@ -65,6 +65,8 @@ kinds! {
     Verify,
     /// Searches a gallery for a probe.
     Search,
+    /// Compares a gallery with itself.
+    SweepDuplicates,
     /// Reads what is held about a subject, without embeddings.
     GetSubject,
     /// Erases a subject.

@@ -29,6 +29,7 @@ pub enum Operation {
     ListTemplates,
     Verify,
     Search,
+    SweepDuplicates,
     GetSubject,
     EraseSubject,
     GetReceipt,
@@ -82,7 +83,7 @@ const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, 
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 35] = [
+const RULES: [Rule; 36] = [
     rule(Operation::CreateTenant,       "tenant.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
     rule(Operation::GetTenant,          "tenant.get",                   Scope::Either, &[Operator, TenantAdmin, Auditor],       ADMINISTERING),
     // Aimed at the vault, not at the tenant: of one that is gone there is nothing left to aim at.
@@ -105,6 +106,7 @@ const RULES: [Rule; 35] = [
     rule(Operation::ListTemplates,      "enrollment.list_templates",    Scope::Tenant, &[Enroller, FraudAnalyst, PrivacyOfficer], LOOKING),
     rule(Operation::Verify,             "authentication.verify",        Scope::Tenant, &[Role::Authenticator, FraudAnalyst],    &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification]),
     rule(Operation::Search,             "identification.search",        Scope::Tenant, &[FraudAnalyst],                         &[DuplicateDetection, FraudPrevention]),
+    rule(Operation::SweepDuplicates,    "identification.sweep_duplicates", Scope::Tenant, &[FraudAnalyst],                      &[DuplicateDetection, FraudPrevention]),
     rule(Operation::GetSubject,         "subject.get",                  Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
     rule(Operation::EraseSubject,       "subject.erase",                Scope::Tenant, &[PrivacyOfficer],                       &[DataSubjectRequest]),
     rule(Operation::GetReceipt,         "audit.get_receipt",            Scope::Tenant, &[PrivacyOfficer, Auditor],              AUDITING),

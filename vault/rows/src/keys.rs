@@ -313,6 +313,11 @@ impl Key {
         Writer::new(kind).tree(tree).0
     }
 
+    /// All templates of a gallery, by the slots of their subjects.
+    pub fn prefix_of_gallery(tree: TreeId, gallery: GalleryId) -> Vec<u8> {
+        Writer::new(RowKind::Template).tree(tree).bytes(&gallery.to_be_bytes()).0
+    }
+
     /// All templates of a subject in a gallery.
     pub fn prefix_of_templates(tree: TreeId, gallery: GalleryId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::Template).tree(tree).bytes(&gallery.to_be_bytes()).slot(subject).0
@@ -489,7 +494,9 @@ mod tests {
         #[test]
         fn templates_of_a_subject_share_its_prefix(key in keys()) {
             if let Key::Template { tree, gallery, at, .. } = key {
-                prop_assert!(key.encode().starts_with(&Key::prefix_of_templates(tree, gallery, at.subject)));
+                let of_subject = Key::prefix_of_templates(tree, gallery, at.subject);
+                prop_assert!(key.encode().starts_with(&of_subject));
+                prop_assert!(of_subject.starts_with(&Key::prefix_of_gallery(tree, gallery)));
             }
         }
     }

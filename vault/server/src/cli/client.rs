@@ -75,6 +75,11 @@ impl Client {
         IdentificationServiceClient::new(self.wire(&self.unary)).max_decoding_message_size(MAX_ANSWER)
     }
 
+    /// Sweeps, which have no deadline of their own.
+    pub(super) fn sweeps(&self) -> IdentificationServiceClient<Wire> {
+        IdentificationServiceClient::new(self.wire(&self.stream)).max_decoding_message_size(MAX_ANSWER)
+    }
+
     /// Subjects.
     pub(super) fn subjects(&self) -> SubjectServiceClient<Wire> {
         SubjectServiceClient::new(self.wire(&self.unary))

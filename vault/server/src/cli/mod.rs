@@ -86,6 +86,11 @@ enum Command {
     /// Needs role fraud_analyst. Purpose by default: duplicate_detection. Exit code 5 if
     /// nothing is found.
     Search(command::search::Command),
+    /// Find who is in the tenant's gallery twice: every template against every other one.
+    ///
+    /// Pairs are written as they are found, with --json one object a line. Ctrl-C ends it and tells where to go on. Needs role
+    /// fraud_analyst. Purpose by default: duplicate_detection. Exit code 5 if there are none.
+    Sweep(command::sweep::Command),
     /// Erase a subject and everything of it, beyond recovery.
     ///
     /// Needs role privacy_officer. Purpose by default: data_subject_request.
@@ -178,6 +183,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Enroll(command) => on_this_thread(command::enroll::run(&context, command)),
         Command::Verify(command) => on_this_thread(command::verify::run(&context, command)),
         Command::Search(command) => on_this_thread(command::search::run(&context, command)),
+        Command::Sweep(command) => on_this_thread(command::sweep::run(&context, command)),
         Command::Erase(command) => on_this_thread(command::erase::run(&context, command)),
         Command::Template(command) => on_this_thread(command::template::run(&context, command)),
         Command::Subject(command) => on_this_thread(command::subject::run(&context, command)),

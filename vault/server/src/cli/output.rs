@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::exit::{Failure, printable};
@@ -96,6 +97,21 @@ fn colours_allowed() -> bool {
 /// A remark on standard error.
 pub(super) fn remark(text: &str) {
     let _ = writeln!(io::stderr().lock(), "lethe: {}", printable(text));
+}
+
+/// A bar of so many steps.
+pub(super) fn progress_bar(out: Output, steps: u64) -> ProgressBar {
+    // Drawn on standard error, and only if that is a terminal.
+    let target = match out.is_json() {
+        true => ProgressDrawTarget::hidden(),
+        false => ProgressDrawTarget::stderr(),
+    };
+    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len}, {eta} to go");
+    let bar = ProgressBar::with_draw_target(Some(steps), target);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 /// ANSI colours, or none.

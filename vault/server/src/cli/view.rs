@@ -1,12 +1,14 @@
 //! Answers of the API, as JSON and as cards for people.
 
 use lethe_proto::v1::{
-    Backup, BackupState, Completeness, Credential, IssuedCredential, Mirror, ModelProfile, ModelVersion, PurposeBasis,
-    RootStatus, SearchMatch, SearchResponse, Subject, Template, Tenant, VerifyResponse,
+    Backup, BackupState, Completeness, Credential, DuplicatePair, IssuedCredential, Mirror, ModelProfile, ModelVersion,
+    PurposeBasis, RootStatus, SearchMatch, SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant,
+    VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 
+use super::exit::printable;
 use super::output::Card;
 use super::values::Coded;
 
@@ -324,6 +326,45 @@ pub(super) fn search(search: &SearchResponse) -> (Value, Card) {
         card = card.row(&format!("{:.4}", found.score), place);
     }
     (json, card.row("searched", statement(&completeness)))
+}
+
+/// A pair of a sweep, as an object and as a line.
+pub(super) fn pair(pair: &DuplicatePair) -> (Value, String) {
+    let json = json!({
+        "subject": pair.subject,
+        "template": pair.template,
+        "other_subject": pair.other_subject,
+        "other_template": pair.other_template,
+        "score": score(pair.score),
+        "band": pair.band().code(),
+    });
+    let line = format!("{:.4}  {:<9} {}  {}", pair.score, pair.band().words(), pair.subject, pair.other_subject);
+    (json, printable(&line))
+}
+
+/// What a sweep that came to its end says of itself.
+pub(super) fn swept(last: &SweepDuplicatesResponse, pairs: usize) -> (Value, Card) {
+    let json = json!({
+        "pairs": pairs,
+        "compared": last.compared,
+        "gallery_size": last.gallery_size,
+        "candidates": last.candidates,
+        "threshold": score(last.threshold),
+        "miss_probability": last.miss_probability,
+        "policy_version": last.policy_version,
+        "complete": last.complete,
+    });
+    let title = match pairs {
+        0 => "no pair found".to_owned(),
+        1 => "1 pair found".to_owned(),
+        count => format!("{count} pairs found"),
+    };
+    let statement = format!(
+        "{} of {} templates with all others, {} pairs scored exactly; a pair exactly at {} is missed with a probability of \
+         at most {:e}",
+        last.compared, last.gallery_size, last.candidates, last.threshold, last.miss_probability
+    );
+    (json, Card::new(title).row("compared", statement))
 }
 
 /// What a completeness statement says, in words.

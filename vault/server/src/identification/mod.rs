@@ -1,6 +1,7 @@
 //! 1:N: has this client met this face before? Complete, and saying how complete (O8).
 
 mod rerank;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -11,8 +12,11 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
 
 use crate::error::{Error, Result};
+use crate::silo::Model;
 use crate::templates::Capture;
 use crate::vault::Vault;
+
+pub use self::sweep::{Pair, Party, Step, Sweep, Wanted};
 
 /// A 1:N search.
 pub struct Query {
@@ -81,18 +85,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let model = silo.model(&query.probe.model, "probe.model")?;
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
-    let threshold = query.threshold.unwrap_or_else(|| model.profile.thresholds().review());
-    let least = model.profile.thresholds().review();
-    if !(least..=1.0).contains(&threshold) {
-        // Below it, exact scores of strangers would be handed out: enough of them give a template away.
-        let message = format!("must be {least} (the profile's review threshold) to 1");
-        return Err(Invalid::new("threshold", Reason::FieldOutOfRange, message).into());
-    }
-    let miss = query.miss_probability.unwrap_or_else(|| model.profile.miss_probability());
-    if !(1e-12..=0.1).contains(&miss) {
-        return Err(Invalid::new("miss_probability", Reason::FieldOutOfRange, "must be 1e-12 to 0.1").into());
-    }
-    let point = OperatingPoint::new(threshold, miss)?;
+    let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
     let searcher = rerank::Searcher { vault: Arc::clone(vault), silo: Arc::clone(&silo), model: model.clone() };
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
@@ -108,4 +101,20 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
 
     vault.note(silo.tree, &call).await?;
     Ok(found)
+}
+
+/// What a caller wants found, or what the model's profile says where it does not say.
+fn operating_point(model: &Model, threshold: Option<f32>, miss: Option<f64>) -> Result<OperatingPoint> {
+    let least = model.profile.thresholds().review();
+    let threshold = threshold.unwrap_or(least);
+    if !(least..=1.0).contains(&threshold) {
+        // Below it, exact scores of strangers would be handed out: enough of them give a template away.
+        let message = format!("must be {least} (the profile's review threshold) to 1");
+        return Err(Invalid::new("threshold", Reason::FieldOutOfRange, message).into());
+    }
+    let miss = miss.unwrap_or_else(|| model.profile.miss_probability());
+    if !(1e-12..=0.1).contains(&miss) {
+        return Err(Invalid::new("miss_probability", Reason::FieldOutOfRange, "must be 1e-12 to 0.1").into());
+    }
+    Ok(OperatingPoint::new(threshold, miss)?)
 }

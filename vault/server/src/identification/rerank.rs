@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Embedding, Reason};
+use lethe_domain::{Band, Embedding, Reason, SubjectId};
 use lethe_index::{Candidate, OperatingPoint, cosine};
 use rayon::prelude::*;
 
@@ -131,32 +131,43 @@ impl Searcher {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::TaskLost);
         }
-        let (tree, gallery, profile) = (self.silo.tree, SUBJECTS, self.model.number);
-        let keys: Vec<Key> =
-            batch.iter().map(|candidate| Key::Template { tree, gallery, at: candidate.key, profile }).collect();
+        let places: Vec<TemplateAt> = batch.iter().map(|candidate| candidate.key).collect();
+        let mut hits = Vec::new();
+        let gone = self.open(&places, |at, record| hits.extend(hit(places[at], record, probe, threshold)))?;
+        Ok(Reranked { hits, gone: gone.into_iter().map(|at| at.subject).collect() })
+    }
+
+    /// Opens candidates and gives each with its number; returns those that went meanwhile.
+    pub(super) fn open(
+        &self,
+        candidates: &[TemplateAt],
+        mut each: impl FnMut(usize, &TemplateRecord),
+    ) -> Result<Vec<TemplateAt>> {
+        let keys: Vec<Key> = candidates.iter().map(|&at| self.key(at)).collect();
         let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
-        let (mut reranked, mut gone) = (Reranked::default(), Vec::new());
+        let mut gone = Vec::new();
         let mut opener = self.vault.keys.opener();
         let model = self.model.profile.model();
         let name = model.to_string();
-        for ((candidate, key), sealed) in batch.iter().zip(&keys).zip(rows) {
+        for (number, ((&at, key), sealed)) in candidates.iter().zip(&keys).zip(rows).enumerate() {
             let opened = match sealed {
                 Some(sealed) => opener.open(key, &name, &sealed)?,
                 None => None,
             };
-            let opened = opened.map(|opened| TemplateRecord::decode(&opened, model)).transpose()?;
             match opened {
-                Some(record) => reranked.hits.extend(hit(candidate.key, &record, probe, threshold)),
-                None => gone.push(candidate.key),
+                Some(opened) => each(number, &TemplateRecord::decode(&opened, model)?),
+                None => gone.push(at),
             }
         }
         // Nobody is waited for with an opener in hand.
         drop(opener);
-        for at in gone {
-            self.excuse(at)?;
-            reranked.gone.push(at.subject);
-        }
-        Ok(reranked)
+        gone.iter().try_for_each(|&at| self.excuse(at))?;
+        Ok(gone)
+    }
+
+    /// A template's row.
+    pub(super) fn key(&self, at: TemplateAt) -> Key {
+        Key::Template { tree: self.silo.tree, gallery: SUBJECTS, at, profile: self.model.number }
     }
 
     /// The hits of all batches. A candidate that went while the search ran may have been replaced by a template that
@@ -204,17 +215,22 @@ impl Searcher {
         Ok(())
     }
 
-    /// Says whose a hit is; `None` if the subject was erased meanwhile.
     fn name(&self, hit: Hit) -> Result<Option<Match>> {
-        let key = Key::Subject { tree: self.silo.tree, subject: hit.at.subject };
+        let subject = self.subject_of(hit.at)?;
+        let band = Band::of(hit.score, self.model.profile.thresholds());
+        Ok(subject.map(|subject| Match { subject, template: hit.template, score: hit.score, band }))
+    }
+
+    /// Says whose a template is; `None` if the subject was erased meanwhile.
+    pub(super) fn subject_of(&self, at: TemplateAt) -> Result<Option<SubjectId>> {
+        let key = Key::Subject { tree: self.silo.tree, subject: at.subject };
         let Some(sealed) = self.vault.store.get(&key)? else {
-            self.excuse(hit.at)?;
+            self.excuse(at)?;
             return Ok(None);
         };
         let Some(opened) = self.vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
         let record =
             SubjectRecord::decode(&opened).map_err(|_| StoreError::corrupt("subject record", "in a search"))?;
-        let band = Band::of(hit.score, self.model.profile.thresholds());
-        Ok(Some(Match { subject: record.id, template: hit.template, score: hit.score, band }))
+        Ok(Some(record.id))
     }
 }

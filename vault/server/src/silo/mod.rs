@@ -9,6 +9,7 @@ mod subjects;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_domain::{ModelId, PurposeBasis, Reason, SubjectId, TenantId, Timestamp};
@@ -50,6 +51,7 @@ pub struct Silo {
     stripes: Vec<Mutex<()>>,
     administration: Mutex<()>,
     calls: Arc<Semaphore>,
+    sweep: Arc<Semaphore>,
     /// Templates of one model that a subject may have.
     pub(crate) most_templates: usize,
 }
@@ -68,6 +70,7 @@ impl Silo {
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             administration: Mutex::new(()),
             calls: Arc::new(Semaphore::new(limits.concurrency)),
+            sweep: Arc::new(Semaphore::new(1)),
             most_templates: limits.templates,
         }
     }
@@ -116,11 +119,12 @@ impl Silo {
 
     /// A place among the tenant's calls at work. There is none to wait for: overload sheds.
     pub fn enter(&self) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| Error::Limited {
-            reason: Reason::Overloaded,
-            retry_after: std::time::Duration::from_millis(100),
-            message: "the tenant has as many calls at work as it may".to_owned(),
-        })
+        place(&self.calls, Duration::from_millis(100), "the tenant has as many calls at work as it may")
+    }
+
+    /// The tenant's place for a sweep.
+    pub fn enter_sweep(&self) -> Result<OwnedSemaphorePermit> {
+        place(&self.sweep, Duration::from_secs(60), "the tenant has a sweep at work, and may have one")
     }
 
     /// The tenant's sequence: how many entries of its log stand for changes that memory has followed. What is searched
@@ -153,6 +157,11 @@ impl Silo {
             model.fail(fault);
         }
     }
+}
+
+fn place(places: &Arc<Semaphore>, retry_after: Duration, full: &str) -> Result<OwnedSemaphorePermit> {
+    let shed = |_| Error::Limited { reason: Reason::Overloaded, retry_after, message: full.to_owned() };
+    Arc::clone(places).try_acquire_owned().map_err(shed)
 }
 
 /// Shared by everything that serves a tenant.

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -203,6 +204,17 @@ impl Store {
         each: impl FnMut(Key, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.db.scan(kind, prefix, Reach::Long, each)
+    }
+
+    /// The same from `start` on, a key that starts with `prefix` or `prefix` itself, until it is enough.
+    pub fn scan_from<E: From<StoreError>>(
+        &self,
+        kind: RowKind,
+        prefix: &[u8],
+        start: &[u8],
+        each: impl FnMut(Key, &[u8]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        self.db.scan_from(kind, prefix, start, Reach::Long, each)
     }
 
     /// How many templates a gallery has by its template rows, however many sketches there are.

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use lethe_crypto::BoxError;
@@ -171,6 +172,19 @@ impl Database {
         reach: Reach,
         mut each: impl FnMut(Key, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
+        let each = |key: Key, value: &[u8]| each(key, value).map(ControlFlow::Continue);
+        self.scan_from(kind, prefix, prefix, reach, each)
+    }
+
+    /// The same from a key on, until it is enough.
+    pub(super) fn scan_from<E: From<StoreError>>(
+        &self,
+        kind: RowKind,
+        prefix: &[u8],
+        start: &[u8],
+        reach: Reach,
+        mut each: impl FnMut(Key, &[u8]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
         let mut read = ReadOptions::default();
         if reach == Reach::Long {
             // It must not push the pages of logins out of the cache.
@@ -180,10 +194,12 @@ impl Database {
         if let Some(end) = end_of(prefix) {
             read.set_iterate_upper_bound(end);
         }
-        let from = IteratorMode::From(prefix, Direction::Forward);
+        let from = IteratorMode::From(start, Direction::Forward);
         for row in self.db.iterator_cf_opt(self.family(kind), read, from) {
             let (key, value) = row.map_err(StoreError::database("scan rows"))?;
-            each(Key::decode(&key).map_err(StoreError::from)?, &value)?;
+            if each(Key::decode(&key).map_err(StoreError::from)?, &value)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }

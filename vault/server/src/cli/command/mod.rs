@@ -16,6 +16,7 @@ pub(crate) mod root;
 pub(crate) mod rotate;
 pub(crate) mod search;
 pub(crate) mod subject;
+pub(crate) mod sweep;
 pub(crate) mod template;
 pub(crate) mod tenant;
 pub(crate) mod verify;

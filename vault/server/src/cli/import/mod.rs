@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lethe_proto::v1::{CaptureKind, Purpose};
 use prost_types::Timestamp;
 use tokio::sync::mpsc;
@@ -18,8 +17,9 @@ use self::rows::{Plan, Rows};
 use super::capture::modified;
 use super::command::Context;
 use super::exit::{Exit, Failure};
+use super::output::progress_bar;
+use super::request_id;
 use super::values::{self, ModelSpec};
-use super::{output, request_id};
 
 /// What to import.
 #[derive(Debug, Args)]
@@ -102,18 +102,4 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     let report = Report { outcome, import_id, elapsed: start.elapsed(), first: command.skip };
     context.out.result(&report.json(), &report.card())?;
     Ok(if report.is_clean() { Exit::Done } else { Exit::Failed })
-}
-
-fn progress_bar(out: output::Output, rows: u64) -> ProgressBar {
-    // Drawn on standard error, and only if that is a terminal.
-    let target = match out.is_json() {
-        true => ProgressDrawTarget::hidden(),
-        false => ProgressDrawTarget::stderr(),
-    };
-    let style = ProgressStyle::with_template("{bar:30} {human_pos} of {human_len}, {eta} to go");
-    let bar = ProgressBar::with_draw_target(Some(rows), target);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
