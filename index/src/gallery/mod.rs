@@ -21,7 +21,7 @@ use parking_lot::{Mutex, RwLock};
 use zeroize::Zeroizing;
 
 use self::segment::Segment;
-use crate::planes::PAGE_BYTES;
+use crate::planes::{BLOCK, PAGE_BYTES};
 use crate::{Error, Pool, Quantizer, Sketch};
 
 pub use self::search::{Candidate, Candidates, Stop};
@@ -219,6 +219,18 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         segments + open + directory.places.allocation_size()
     }
 
+    /// As many bytes of heap as a gallery of so many templates holds, reserve included, or up to twice as many.
+    #[must_use]
+    pub fn bytes_of(quantizer: &Quantizer, templates: usize) -> usize {
+        let capacity = PAGE_BYTES / (quantizer.dim() / 8);
+        let (full, rest) = (templates / capacity, (templates % capacity).next_multiple_of(BLOCK));
+        // What is not full yet grows by doubling.
+        let codes = full * PAGE_BYTES + (2 * rest * quantizer.dim() / 8).min(PAGE_BYTES);
+        let radius = if quantizer.has_centre() { size_of::<f32>() } else { 0 };
+        // A hash table has between 8/7 and 16/7 places for each entry, and a byte beside each place; so have vectors that grow.
+        codes + templates * (2 * (size_of::<K>() + radius) + 5 * (size_of::<Place>() + 1) / 2)
+    }
+
     /// Templates a segment has room for.
     fn capacity(&self) -> usize {
         PAGE_BYTES / self.width()
@@ -264,5 +276,28 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     fn locate(&self, Place(place): Place) -> (u32, usize) {
         let capacity = self.capacity();
         ((place as usize / capacity) as u32, place as usize % capacity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_gallery_will_hold_is_known_before() {
+        for (dim, centre) in [(64, None), (512, None), (64, Some(vec![0.05; 64]))] {
+            let quantizer = Arc::new(Quantizer::new(dim, centre.as_deref()).unwrap());
+            let gallery: Gallery<[u64; 3]> = Gallery::new(Arc::clone(&quantizer), Pool::new(Some(1)).unwrap());
+            let sketch = quantizer.sketch(&vec![(dim as f32).sqrt().recip(); dim]).unwrap();
+            let mut templates = 0;
+            for more in [1, 500, 1000, 20_000, 20_000] {
+                let keys = (templates..templates + more).map(|key| [key as u64; 3]);
+                assert!(gallery.insert_all(keys.map(|key| (key, &sketch))).is_empty());
+                templates += more;
+                let (held, said) = (gallery.bytes(), Gallery::<[u64; 3]>::bytes_of(&quantizer, templates));
+                // A few have reserve that is not worth being told of.
+                assert!(held <= said + 8192 && said <= 5 * held / 2, "{templates} of {dim}: {held} {said}");
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ fn expect(typed: &Typed, done: &Done) {
         None | Some("leaves ./demo-data, with ten faces in probes.npy") => ("", 0),
         Some("match") => ("match\n", 0),
         Some("no match, exit code 5" | "no match, like anybody's failed login") => ("no match\n", 5),
+        Some("no pair found, exit code 5") => ("no pair found\n", 5),
         Some("nothing found") => ("nothing found\n", 5),
         Some("offline") => ("The receipt is genuine.\n", 0),
         Some("SHREDDED") => {

@@ -34,6 +34,8 @@ async fn metrics_tell_quantities_and_nobodys_name() {
         ("lethe_serving", 1.0),
         ("lethe_subjects", 2.0),
         ("lethe_templates", 2.0),
+        ("lethe_galleries", 1.0),
+        ("lethe_galleries_in_memory", 1.0),
         ("lethe_galleries_failing", 0.0),
         ("lethe_erasures_pending", 0.0),
         ("lethe_erasures_oldest_pending_seconds", 0.0),

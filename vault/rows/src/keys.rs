@@ -318,6 +318,11 @@ impl Key {
         Writer::new(RowKind::Template).tree(tree).bytes(&gallery.to_be_bytes()).0
     }
 
+    /// All sketches of a model in a gallery.
+    pub fn prefix_of_sketches(tree: TreeId, gallery: GalleryId, profile: ProfileNumber) -> Vec<u8> {
+        Writer::new(RowKind::Sketch).tree(tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes()).0
+    }
+
     /// All templates of a subject in a gallery.
     pub fn prefix_of_templates(tree: TreeId, gallery: GalleryId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::Template).tree(tree).bytes(&gallery.to_be_bytes()).slot(subject).0
@@ -497,6 +502,8 @@ mod tests {
                 let of_subject = Key::prefix_of_templates(tree, gallery, at.subject);
                 prop_assert!(key.encode().starts_with(&of_subject));
                 prop_assert!(of_subject.starts_with(&Key::prefix_of_gallery(tree, gallery)));
+            } else if let Key::Sketch { tree, gallery, profile, .. } = key {
+                prop_assert!(key.encode().starts_with(&Key::prefix_of_sketches(tree, gallery, profile)));
             }
         }
     }

@@ -122,7 +122,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         None => false,
     };
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
-    let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.clone()));
+    let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.clone(), config.search.memory));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
     silos.load_sequences(&store)?;
     let burnt = find_burnt(&store, &keys, &loaded)?;
@@ -158,6 +158,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         least_interval: Duration::from_millis(config.erasure.least_interval_ms),
         look_every: config.root.probe_interval(),
     };
+    Silos::keep_within(&vault.silos);
     erasure::start(eraser, writer, journal, roots, keys, pace, moving.clone())?;
     Ok(Opened { vault, operator_key, moving })
 }

@@ -47,12 +47,16 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         "name": tenant.name,
         "purposes": purposes,
         "create_time": time(tenant.create_time.as_ref()),
+        "memory_bytes": tenant.memory_bytes,
     });
     let words = joined(tenant.purposes.iter().map(|entry| {
         let (purpose, basis) = basis(entry);
         format!("{purpose}={basis}").to_lowercase()
     }));
-    let card = Card::new(&tenant.name).row("purposes", words).maybe("created", time(tenant.create_time.as_ref()));
+    let card = Card::new(&tenant.name)
+        .row("purposes", words)
+        .maybe("created", time(tenant.create_time.as_ref()))
+        .row("memory", format!("{:.1} MiB", tenant.memory_bytes as f64 / f64::from(1 << 20)));
     (json, card)
 }
 

@@ -107,6 +107,10 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key { name: "search.threads", set: |config, value| value.number().map(|v| config.search.threads = Some(v)) },
     Key {
+        name: "search.memory_mib",
+        set: |config, value| value.number().map(|v: u64| config.search.memory = Some(v.saturating_mul(1 << 20))),
+    },
+    Key {
         name: "log.format",
         set: |config, value| {
             config.log.format = match value.text()? {

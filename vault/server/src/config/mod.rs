@@ -151,6 +151,8 @@ pub struct Erasure {
 pub struct Search {
     /// Threads that scan galleries, 1 to 1,024; none: one a core.
     pub threads: Option<usize>,
+    /// Bytes of memory that galleries may take; none: as many as there are. Those that were searched longest ago make room.
+    pub memory: Option<u64>,
 }
 
 /// What the process says of itself, on standard error.

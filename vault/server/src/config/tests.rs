@@ -105,6 +105,7 @@ fn every_key_can_stand_in_a_file() {
         least_interval_ms = 60_000
         [search]
         threads = 2
+        memory_mib = 64
         [log]
         format = "json"
         filter = "warn,lethe_vault=debug"
@@ -172,7 +173,7 @@ fn every_key_can_stand_in_a_file() {
         },
         storage: Storage { cache_mib: 64, reserve_mib: 128 },
         erasure: Erasure { window_ms: 0, least_interval_ms: 60_000 },
-        search: Search { threads: Some(2) },
+        search: Search { threads: Some(2), memory: Some(64 << 20) },
         log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
     };
     assert_eq!(load(text).unwrap(), expected);
@@ -261,6 +262,7 @@ fn a_value_out_of_range_is_named_with_its_line() {
         ("[root]\nprobe_interval_s = 0", "root.probe_interval_s"),
         ("[root]\nprobe_interval_s = 86401", "root.probe_interval_s"),
         ("[search]\nthreads = 0", "search.threads"),
+        ("[search]\nmemory_mib = 15", "search.memory_mib"),
         ("[log]\nfilter = \"a=b=c\"", "log.filter"),
         ("[root]\nreplicas = [\"/a\", \"/a\"]", "root.replicas"),
     ] {

@@ -215,6 +215,7 @@ fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
         name: format!("tenants/{}", facts.id),
         purposes: convert::to_purposes(&facts.purposes),
         create_time: Some(to_timestamp(facts.created_at)),
+        memory_bytes: convert::count(facts.memory),
     }
 }
 

@@ -87,7 +87,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
-    let searcher = rerank::Searcher { vault: Arc::clone(vault), silo: Arc::clone(&silo), model: model.clone() };
+    let searcher = rerank::Searcher::of(vault, &silo, &model).await?;
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let (answer, answered) = tokio::sync::oneshot::channel();
     let asked = rerank::Asked::new();

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Reason, SubjectId};
-use lethe_index::{Candidate, OperatingPoint, cosine};
+use lethe_index::{Candidate, Gallery, OperatingPoint, cosine};
 use rayon::prelude::*;
 
 use super::{Completeness, Found, Match};
 use crate::error::{Error, Result};
 use crate::records::{SubjectRecord, TemplateRecord};
-use crate::silo::{Census, Model, Silo};
+use crate::silo::{Census, Model, Silo, Silos};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
@@ -53,6 +53,8 @@ pub(super) struct Searcher {
     pub(super) vault: Arc<Vault>,
     pub(super) silo: Arc<Silo>,
     pub(super) model: Model,
+    /// Stays in memory as long as the search lasts.
+    pub(super) gallery: Arc<Gallery<TemplateAt>>,
 }
 
 /// A template at or above the threshold, before it is known whose it is.
@@ -76,6 +78,12 @@ fn hit(at: TemplateAt, record: &TemplateRecord, probe: &Embedding, threshold: f3
 }
 
 impl Searcher {
+    /// Of a gallery that is brought into memory if it is not there.
+    pub(super) async fn of(vault: &Arc<Vault>, silo: &Arc<Silo>, model: &Model) -> Result<Self> {
+        let gallery = Silos::ready(&vault.silos, &vault.store, silo, model).await?;
+        Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), gallery })
+    }
+
     pub(super) fn search(
         &self,
         probe: &Embedding,
@@ -84,10 +92,10 @@ impl Searcher {
         stop: &AtomicBool,
     ) -> Result<Found> {
         let sequence = self.silo.sequence();
-        let gallery = self.model.gallery()?;
+        self.model.expect_whole()?;
         let tables = self.model.probe(probe.components())?;
         let before = self.model.census();
-        let candidates = gallery.candidates(&tables, point, &|| stop.load(Ordering::Relaxed))?;
+        let candidates = self.gallery.candidates(&tables, point, &|| stop.load(Ordering::Relaxed))?;
         let gallery_size = self.model.stayed(before);
         if candidates.scanned < gallery_size {
             let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
@@ -204,11 +212,11 @@ impl Searcher {
 
     /// A candidate without a row: erased while the search ran, or the search is not complete.
     fn excuse(&self, at: TemplateAt) -> Result<()> {
-        if self.model.gallery()?.contains(&at) {
+        if self.gallery.contains(&at) {
             // Its row is gone, and the gallery is about to learn of it.
             self.vault.store.catch_up();
         }
-        if self.model.gallery()?.contains(&at) {
+        if self.gallery.contains(&at) {
             let message = format!("the template in {} cannot be read", at.thing);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }

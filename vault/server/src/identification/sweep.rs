@@ -123,11 +123,10 @@ impl Sweep {
         let silo = vault.silo(call)?;
         let model = silo.model(&wanted.model, "model")?;
         let point = operating_point(&model, wanted.threshold, wanted.miss_probability)?;
-        model.gallery()?;
         let place = silo.enter_sweep()?;
+        let searcher = Searcher::of(vault, &silo, &model).await?;
         vault.note(silo.tree, call).await?;
         let before = model.census();
-        let searcher = Searcher { vault: Arc::clone(vault), silo, model };
         Ok(Self { searcher, point, from: wanted.from, before, compared: 0, candidates: 0, _place: place })
     }
 
@@ -141,6 +140,7 @@ impl Sweep {
         let (threshold, miss_probability) = (self.point.threshold(), self.point.miss());
         let mut from = Some(self.from);
         while let Some(start) = from {
+            self.searcher.model.expect_whole()?;
             let (rows, next) = self.read(start, stop)?;
             let swept = self.open(&rows)?;
             drop(rows);
@@ -210,7 +210,7 @@ impl Sweep {
             .pool
             .run(|| rows.par_chunks(ROWS).map(|rows| wiping::of_a_task(|| open(rows))).collect::<Result<_>>())?;
         let mut swept: Vec<Swept> = opened.into_iter().flatten().collect();
-        let gallery = model.gallery()?;
+        let gallery = &self.searcher.gallery;
         if !swept.iter().all(|swept| gallery.contains(&swept.at)) {
             // Enrolled or erased just now: the gallery is about to learn of it.
             vault.store.catch_up();
@@ -239,7 +239,7 @@ impl Sweep {
             let probe = |swept: &Swept| wiping::of_a_task(|| model.probe(swept.record.embedding.components()));
             let probes: Vec<_> = vault.pool.run(|| chunk.par_iter().map(probe).collect::<Result<_>>())?;
             let keys: Vec<TemplateAt> = chunk.iter().map(|swept| swept.at).collect();
-            let found = model.gallery()?.candidates_below(&probes, &keys, self.point, stop)?;
+            let found = self.searcher.gallery.candidates_below(&probes, &keys, self.point, stop)?;
             for ((number, swept), found) in (first..).zip(chunk).zip(found) {
                 let others = found.into_iter().map(|candidate| candidate.key);
                 // Somebody's own templates are alike, and no duplicates.
@@ -288,7 +288,7 @@ impl Sweep {
         let mut parties = Vec::with_capacity(2);
         for (at, template) in hit.at.into_iter().zip(hit.templates) {
             match self.searcher.subject_of(at)? {
-                Some(subject) if model.gallery()?.contains(&at) => parties.push(Party { subject, template }),
+                Some(subject) if self.searcher.gallery.contains(&at) => parties.push(Party { subject, template }),
                 _ => return Ok(None),
             }
         }

@@ -47,15 +47,22 @@ impl Collector for Whole {
 
 fn people(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     let (mut subjects, mut templates, mut failing) = (0, 0, 0);
+    let (mut galleries, mut in_memory, mut bytes) = (0, 0, 0);
     for silo in vault.silos.all() {
         subjects += silo.subject_count();
         for model in silo.models() {
             templates += model.rows();
             failing += usize::from(model.fault().is_some());
+            galleries += 1;
+            in_memory += usize::from(model.is_in_memory());
+            bytes += model.bytes();
         }
     }
-    page.count("subjects", "Subjects in memory, of the whole vault.", subjects)?;
-    page.count("templates", "Templates in memory, of the whole vault.", templates)?;
+    page.count("subjects", "Subjects, of the whole vault.", subjects)?;
+    page.count("templates", "Templates, of the whole vault.", templates)?;
+    page.count("galleries", "Galleries: models of tenants.", galleries)?;
+    page.count("galleries_in_memory", "Galleries that are in memory; others come when they are searched.", in_memory)?;
+    page.count("galleries_bytes", "Bytes of memory that they take (search.memory_mib).", bytes)?;
     page.count("galleries_failing", "Galleries that cannot answer.", failing)
 }
 

@@ -39,6 +39,10 @@ pub struct Silos {
     keys: Arc<Keyring>,
     pool: Pool,
     limits: Limits,
+    /// Bytes of memory that galleries may take.
+    pub(super) memory: Option<usize>,
+    /// Held by who brings a gallery into memory.
+    pub(super) bringing: tokio::sync::Mutex<()>,
     by_tree: RwLock<HashMap<TreeId, Arc<Silo>>>,
     by_id: RwLock<HashMap<TenantId, Arc<Silo>>>,
     /// Names of tenants that were shredded.
@@ -48,9 +52,11 @@ pub struct Silos {
 
 impl Silos {
     /// No silo yet.
-    pub fn new(keys: Arc<Keyring>, pool: Pool, limits: Limits) -> Self {
+    pub fn new(keys: Arc<Keyring>, pool: Pool, limits: Limits, memory: Option<u64>) -> Self {
         let (by_tree, by_id, credentials) = (RwLock::default(), RwLock::default(), RwLock::default());
-        Self { keys, pool, limits, by_tree, by_id, spent: RwLock::default(), credentials }
+        let memory = memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let (spent, bringing) = (RwLock::default(), tokio::sync::Mutex::default());
+        Self { keys, pool, limits, memory, bringing, by_tree, by_id, spent, credentials }
     }
 
     /// The silo of a tenant.
@@ -112,6 +118,10 @@ impl Silos {
             Key::Subject { tree, subject } => self.put_subject(keys, key, *tree, *subject, value),
             Key::Sketch { tree, profile, at, .. } => {
                 let model = self.model(*tree, *profile)?;
+                if model.held().is_out() {
+                    model.count(1);
+                    return Ok(());
+                }
                 let sketch = open(keys, key, &model.profile.model().to_string(), value)?;
                 model.add(&[(*at, sketch)]);
                 Ok(())
@@ -292,8 +302,13 @@ impl Silos {
     }
 }
 
-pub(super) fn open(keys: &mut Opener<'_>, key: &Key, model: &str, value: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    keys.open(key, model, value)?.ok_or_else(|| corrupt("row", format!("{:?} outlived its key", key.kind())))
+fn open(keys: &mut Opener<'_>, key: &Key, model: &str, value: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    keys.open(key, model, value)?.ok_or_else(|| outlived(key))
+}
+
+/// A row that is there after its key was destroyed.
+pub(super) fn outlived(key: &Key) -> Error {
+    corrupt("row", format!("{:?} outlived its key", key.kind()))
 }
 
 impl Silos {

@@ -5,12 +5,13 @@ use std::time::Instant;
 use lethe_crypto::tree::TreeId;
 use lethe_crypto::wiping;
 use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
-use super::Silos;
-use super::directory::open;
+use super::directory::outlived;
+use super::{Model, Silos};
 use crate::error::{Error, Result};
 use crate::keyring::Opener;
-use crate::store::{Key, ProfileNumber, RowKind, SUBJECTS, Store};
+use crate::store::{Key, ProfileNumber, RowKind, SUBJECTS, Store, TemplateAt};
 
 /// Rows that one thread opens in a row: they share the ways to their keys, and one wipe.
 const CHUNK: usize = 512;
@@ -43,6 +44,9 @@ impl Silos {
             RowKind::Sketch,
         ];
         for kind in kinds {
+            if kind == RowKind::Sketch {
+                self.plan(store)?;
+            }
             rows += self.load_kind(store, kind, &mut loaded)?;
         }
         self.check_galleries(store, &mut loaded)?;
@@ -74,42 +78,15 @@ impl Silos {
         Ok(())
     }
 
-    /// Reads on this thread, and opens on rayon's, until all is in or something is at fault.
+    /// Reads all rows of a kind.
     fn load_kind(&self, store: &Store, kind: RowKind, loaded: &mut Loaded) -> Result<usize> {
-        let (mut rows, mut chunk) = (0, Vec::with_capacity(CHUNK));
-        let fault = Mutex::new(None);
-        // A place in it for each chunk that is on its way.
-        let (taken, places) = sync_channel(AHEAD * rayon::current_num_threads());
-        let places = Mutex::new(places);
-        let read = rayon::in_place_scope(|scope| {
-            let mut take_in = |chunk: Vec<(Key, Vec<u8>)>| {
-                if let Some(fault) = fault.lock().take() {
-                    return Err(fault);
-                }
-                rows += chunk.len();
-                // The other end lives as long as this does.
-                let _ = taken.send(());
-                let (fault, places) = (&fault, &places);
-                scope.spawn(move |_| {
-                    let _place = Place(places);
-                    if let Err(first) = self.take_in(kind, &chunk) {
-                        fault.lock().get_or_insert(first);
-                    }
-                });
-                Ok(())
-            };
-            store.scan(kind, &Key::prefix(kind), |key, value| {
-                loaded.own(&key);
-                chunk.push((key, value.to_vec()));
-                if chunk.len() == CHUNK {
-                    take_in(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))?;
-                }
-                Ok::<_, Error>(())
-            })?;
-            take_in(chunk)
-        });
-        read?;
-        fault.into_inner().map_or(Ok(rows), Err)
+        let mut rows = 0;
+        let noted = |key: &Key| {
+            loaded.own(key);
+            rows += 1;
+        };
+        in_parallel(store, kind, &Key::prefix(kind), noted, |rows| self.take_in(kind, rows))?;
+        Ok(rows)
     }
 
     fn take_in(&self, kind: RowKind, rows: &[(Key, Vec<u8>)]) -> Result<()> {
@@ -134,21 +111,75 @@ impl Silos {
     /// Rows of one gallery.
     fn take_in_sketches(&self, keys: &mut Opener<'_>, rows: &[(Key, Vec<u8>)]) {
         let Some((tree, profile)) = rows.first().and_then(|(key, _)| gallery_of(key)) else { return };
-        let model = match self.model(tree, profile) {
-            Ok(model) => model,
-            Err(fault) => return rows.iter().for_each(|(key, _)| self.quarantine(key, &fault)),
-        };
+        match self.model(tree, profile) {
+            Ok(model) if model.held().is_out() => model.count(rows.len()),
+            Ok(model) => model.add(&self.open_sketches(keys, &model, rows, |key| self.quarantine(key, &outlived(key)))),
+            Err(fault) => rows.iter().for_each(|(key, _)| self.quarantine(key, &fault)),
+        }
+    }
+
+    /// Opens sketches of one gallery; `erased` is told of those whose keys are gone.
+    pub(super) fn open_sketches(
+        &self,
+        keys: &mut Opener<'_>,
+        model: &Model,
+        rows: &[(Key, Vec<u8>)],
+        erased: impl Fn(&Key),
+    ) -> Vec<(TemplateAt, Zeroizing<Vec<u8>>)> {
         let name = model.profile.model().to_string();
         let mut sketches = Vec::with_capacity(rows.len());
         for (key, value) in rows {
-            match (key, open(keys, key, &name, value)) {
-                (Key::Sketch { at, .. }, Ok(sketch)) => sketches.push((*at, sketch)),
-                (_, Err(fault)) => self.quarantine(key, &fault),
-                (_, Ok(_)) => {}
+            let Key::Sketch { at, .. } = key else { continue };
+            match keys.open(key, &name, value) {
+                Ok(Some(sketch)) => sketches.push((*at, sketch)),
+                Ok(None) => erased(key),
+                Err(fault) => self.quarantine(key, &fault),
             }
         }
-        model.add(&sketches);
+        sketches
     }
+}
+
+/// Reads rows on this thread, and takes them in on rayon's, some hundred at a time, until all are in or something is at fault.
+pub(super) fn in_parallel(
+    store: &Store,
+    kind: RowKind,
+    prefix: &[u8],
+    mut noted: impl FnMut(&Key),
+    take_in: impl Fn(&[(Key, Vec<u8>)]) -> Result<()> + Sync,
+) -> Result<()> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let fault = Mutex::new(None);
+    // A place in it for each chunk that is on its way.
+    let (taken, places) = sync_channel(AHEAD * rayon::current_num_threads());
+    let places = Mutex::new(places);
+    rayon::in_place_scope(|scope| {
+        let mut hand_over = |chunk: Vec<(Key, Vec<u8>)>| {
+            if let Some(fault) = fault.lock().take() {
+                return Err(fault);
+            }
+            // The other end lives as long as this does.
+            let _ = taken.send(());
+            let (fault, places, take_in) = (&fault, &places, &take_in);
+            scope.spawn(move |_| {
+                let _place = Place(places);
+                if let Err(first) = take_in(&chunk) {
+                    fault.lock().get_or_insert(first);
+                }
+            });
+            Ok(())
+        };
+        store.scan(kind, prefix, |key, value| {
+            noted(&key);
+            chunk.push((key, value.to_vec()));
+            if chunk.len() == CHUNK {
+                hand_over(std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK)))?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        hand_over(chunk)
+    })?;
+    fault.into_inner().map_or(Ok(()), Err)
 }
 
 /// A place among the chunks that are on their way. It is given back also by a thread that panics, lest the reader wait for it.

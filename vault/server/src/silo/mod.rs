@@ -1,9 +1,11 @@
 //! Silos: what each tenant has in memory. All of it follows from committed rows; see [`Silos`].
 
 mod directory;
+mod held;
 mod load;
 mod model;
 mod replacements;
+mod room;
 mod subjects;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
 use super::Silo;
+use super::held::Held;
 use super::replacements::Replacements;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
@@ -40,7 +41,7 @@ pub(crate) struct Census {
 /// What a change of thresholds does not touch.
 struct Shared {
     transform: KeyedTransform,
-    gallery: Gallery<TemplateAt>,
+    held: Held,
     /// Sketch rows that were followed. The gallery has as many templates, or a search is not complete.
     rows: AtomicUsize,
     /// Templates that were removed, ever.
@@ -64,10 +65,10 @@ impl Model {
         let centre = profile.centre().map(|centre| transform.rotate(centre)).transpose();
         let centre = centre.map_err(Error::crypto("rotate a model's centre"))?;
         let quantizer = Quantizer::new(transform.padded_dimension(), centre.as_ref().map(|centre| centre.as_slice()))?;
-        let gallery = Gallery::new(Arc::new(quantizer), pool.clone());
+        let held = Held::new(quantizer, pool.clone());
         let (rows, removed, replacements) = (AtomicUsize::new(0), AtomicUsize::new(0), Replacements::default());
         let (fault, decoy) = (RwLock::new(None), OnceLock::new());
-        let shared = Arc::new(Shared { transform, gallery, rows, removed, replacements, fault, decoy });
+        let shared = Arc::new(Shared { transform, held, rows, removed, replacements, fault, decoy });
         Ok(Self { number, profile: Arc::new(profile), created_at: times.0, updated_at: times.1, shared })
     }
 
@@ -76,15 +77,31 @@ impl Model {
         Self { profile: Arc::new(profile), updated_at, ..self.clone() }
     }
 
-    /// The gallery, if it is whole. A search never answers from half a gallery.
-    pub fn gallery(&self) -> Result<&Gallery<TemplateAt>> {
+    /// Whether the gallery is whole. A search never answers from half a gallery.
+    pub fn expect_whole(&self) -> Result<()> {
         match &*self.shared.fault.read() {
-            None => Ok(&self.shared.gallery),
-            Some(fault) => {
-                let message = format!("the gallery of {} cannot answer: {fault}", self.profile.model());
-                Err(Error::Unavailable(Reason::GalleryNotReady, message))
-            }
+            None => Ok(()),
+            Some(fault) => Err(self.not_ready(&format!("cannot answer: {fault}"))),
         }
+    }
+
+    pub(super) fn not_ready(&self, why: &str) -> Error {
+        Error::Unavailable(Reason::GalleryNotReady, format!("the gallery of {} {why}", self.profile.model()))
+    }
+
+    /// The memory of the gallery.
+    pub(super) fn held(&self) -> &Held {
+        &self.shared.held
+    }
+
+    /// Whether the gallery is in memory: others are read from their rows when they are searched.
+    pub fn is_in_memory(&self) -> bool {
+        !self.shared.held.is_out()
+    }
+
+    /// Bytes of memory that the gallery takes.
+    pub fn bytes(&self) -> usize {
+        self.shared.held.bytes()
     }
 
     /// Templates the gallery must have, by the rows that were followed.
@@ -131,13 +148,13 @@ impl Model {
     /// The sketch of an embedding in this tenant's space.
     pub fn sketch(&self, embedding: &[f32]) -> Result<Sketch> {
         let rotated = self.shared.transform.rotate(embedding).map_err(Error::crypto("rotate an embedding"))?;
-        Ok(self.shared.gallery.quantizer().sketch(&rotated)?)
+        Ok(self.shared.held.quantizer().sketch(&rotated)?)
     }
 
     /// The probe's look-up tables in this tenant's space.
     pub fn probe(&self, embedding: &[f32]) -> Result<Probe> {
         let rotated = self.shared.transform.rotate(embedding).map_err(Error::crypto("rotate a probe"))?;
-        Ok(self.shared.gallery.quantizer().probe(&rotated)?)
+        Ok(self.shared.held.quantizer().probe(&rotated)?)
     }
 
     /// A template of nobody, opened with the work that opening somebody's takes.
@@ -171,30 +188,44 @@ impl Model {
         TemplateRecord::encode(&facts, &vec![(dimension as f32).sqrt().recip(); dimension])
     }
 
-    /// Takes in rows of sketches, opened.
+    /// Takes in rows of sketches as they are followed, opened.
     pub(super) fn add(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
-        let unusable = |at: TemplateAt, fault: &lethe_index::Error| {
-            self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
-        };
-        let sketch = |(at, bytes): &(TemplateAt, Zeroizing<Vec<u8>>)| match Sketch::from_bytes(bytes) {
-            Ok(sketch) => Some((*at, sketch)),
-            Err(fault) => {
-                unusable(*at, &fault.into());
-                None
-            }
-        };
-        let sketches: Vec<_> = rows.iter().filter_map(sketch).collect();
-        let refused = self.shared.gallery.insert_all(sketches.iter().map(|(at, sketch)| (*at, sketch)));
-        refused.iter().for_each(|(at, fault)| unusable(*at, fault));
-        self.shared.rows.fetch_add(rows.len(), Ordering::SeqCst);
+        let count = || drop(self.shared.rows.fetch_add(rows.len(), Ordering::SeqCst));
+        let refused = self.shared.held.add(&self.sketches(rows), count);
+        refused.iter().for_each(|(at, fault)| self.unusable(*at, fault));
+    }
+
+    /// Counts rows of sketches that nobody opened: the gallery is not in memory.
+    pub(super) fn count(&self, rows: usize) {
+        self.shared.rows.fetch_add(rows, Ordering::SeqCst);
+    }
+
+    /// Takes in rows of sketches that were read for a gallery on its way into memory, opened.
+    pub(super) fn bring(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
+        let refused = self.shared.held.bring(self.sketches(rows));
+        refused.iter().for_each(|(at, fault)| self.unusable(*at, fault));
     }
 
     pub(super) fn remove(&self, at: TemplateAt) {
-        if self.shared.gallery.contains(&at) {
-            // In this order: a search that begins or ends in between asks for one template less, never for one more.
+        // In this order: a search that begins or ends in between asks for one template less, never for one more.
+        self.shared.held.remove(at, || {
             self.shared.rows.fetch_sub(1, Ordering::SeqCst);
             self.shared.removed.fetch_add(1, Ordering::SeqCst);
-            self.shared.gallery.remove(&at);
-        }
+        });
+    }
+
+    fn sketches(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) -> Vec<(TemplateAt, Sketch)> {
+        let sketch = |(at, bytes): &(TemplateAt, Zeroizing<Vec<u8>>)| match Sketch::from_bytes(bytes) {
+            Ok(sketch) => Some((*at, sketch)),
+            Err(fault) => {
+                self.unusable(*at, &fault.into());
+                None
+            }
+        };
+        rows.iter().filter_map(sketch).collect()
+    }
+
+    fn unusable(&self, at: TemplateAt, fault: &lethe_index::Error) {
+        self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
     }
 }

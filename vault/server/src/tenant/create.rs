@@ -77,7 +77,7 @@ pub async fn create(
     change.log(TreeId::VAULT, audit::done(&call, now)?);
     change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;
-    let tenant = TenantFacts { id, purposes, created_at: now };
+    let tenant = TenantFacts { id, purposes, created_at: now, memory: 0 };
     let credential = api_key.credential();
     Ok(Created { tenant, administrator: issued(vault, credential, Some(api_key))? })
 }

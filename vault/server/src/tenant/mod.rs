@@ -11,7 +11,7 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::GetTenant;
 
 use crate::error::Result;
-use crate::silo::Silo;
+use crate::silo::{Model, Silo};
 use crate::vault::Vault;
 
 pub use create::{Created, create};
@@ -31,11 +31,14 @@ pub struct TenantFacts {
     pub purposes: Vec<PurposeBasis>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// Bytes of memory that its galleries take now.
+    pub memory: usize,
 }
 
 impl TenantFacts {
     fn of(silo: &Silo) -> Self {
-        Self { id: silo.id.clone(), purposes: silo.purposes.clone(), created_at: silo.created_at }
+        let memory = silo.models().iter().map(Model::bytes).sum();
+        Self { id: silo.id.clone(), purposes: silo.purposes.clone(), created_at: silo.created_at, memory }
     }
 }
 

@@ -6,6 +6,7 @@ mod founding;
 mod histories;
 mod mirrors;
 mod restoring;
+mod room;
 mod searching;
 mod shredding;
 mod swap;

@@ -205,5 +205,5 @@ async fn a_row_put_in_anothers_place_takes_its_gallery_out_of_service_by_name() 
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].contains("Sketch"), "{faults:?}");
     let model = open.silo(&tenant).models().into_iter().find(|model| model.fault().is_some()).unwrap();
-    assert!(model.gallery().is_err());
+    assert!(model.expect_whole().is_err());
 }

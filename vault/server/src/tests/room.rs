@@ -1,0 +1,179 @@
+//! Galleries that come into memory and leave it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lethe_domain::{ModelId, Purpose, Reason, RequestId, Role, SubjectId, TenantId};
+use lethe_policy::operation::{EraseSubject, Search};
+
+use super::{Open, capture, config, soon};
+use crate::identification::{Found, Query, search};
+use crate::silo::Model;
+use crate::{opening, subject};
+
+/// People of a tenant.
+const PEOPLE: usize = 600;
+
+/// Memory of one gallery of so many, and of no second one.
+const ROOM: u64 = 96 << 10;
+
+/// One direction, apart from all others.
+fn face(number: usize) -> Vec<f32> {
+    let other = number / 64;
+    let mut face: Vec<f32> = (0..64).map(|i| if i == number % 64 { 1.0 } else { 0.0 }).collect();
+    face[(number + 1 + other) % 64] += 0.8;
+    face
+}
+
+struct House {
+    open: Open,
+    tenants: Vec<(TenantId, ModelId)>,
+}
+
+impl House {
+    /// Tenants with as many people each.
+    async fn with(tenants: &[&str]) -> Self {
+        let open = Open::fresh().await;
+        let mut known = Vec::new();
+        for name in tenants {
+            let tenant = open.tenant(name).await;
+            let model = open.model(&tenant, "model", 64, None).await;
+            let (open, tenant_of, model_of) = (&open, &tenant, &model);
+            let enrolled = (0..PEOPLE).map(|number| async move {
+                open.enroll(tenant_of, &format!("p-{number}"), model_of, &face(number)).await;
+            });
+            futures::future::join_all(enrolled).await;
+            known.push((tenant, model));
+        }
+        Self { open, tenants: known }
+    }
+
+    /// The same with so much memory for galleries.
+    async fn within(self, memory: u64) -> Self {
+        let Self { open: Open { vault, folder }, tenants } = self;
+        vault.close().await;
+        drop(vault);
+        let mut config = config(folder.path());
+        config.search.memory = Some(memory);
+        let vault = opening::open(&config).await.unwrap().vault;
+        Self { open: Open { vault, folder }, tenants }
+    }
+
+    fn model(&self, tenant: usize) -> Model {
+        let (tenant, model) = &self.tenants[tenant];
+        self.open.silo(tenant).model(model, "model").unwrap()
+    }
+
+    fn in_memory(&self) -> Vec<bool> {
+        (0..self.tenants.len()).map(|tenant| self.model(tenant).is_in_memory()).collect()
+    }
+
+    async fn search(&self, tenant: usize, number: usize) -> crate::Result<Found> {
+        let (tenant, model) = &self.tenants[tenant];
+        let call = self.open.may::<Search>(tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+        let probe = capture(model, &face(number));
+        search(&self.open.vault, call, Query { probe, threshold: Some(0.999), miss_probability: None, limit: 0 }).await
+    }
+
+    /// Whether a person of a tenant is found, in a gallery of so many.
+    async fn finds(&self, tenant: usize, number: usize, of: usize) -> bool {
+        let found = self.search(tenant, number).await.unwrap();
+        let covered = found.completeness;
+        assert_eq!((covered.gallery_size, covered.searched), (of, of));
+        found.matches.iter().any(|hit| hit.subject.as_str() == format!("p-{number}"))
+    }
+
+    async fn enroll(&self, tenant: usize, number: usize) {
+        let (tenant, model) = &self.tenants[tenant];
+        self.open.enroll(tenant, &format!("p-{number}"), model, &face(number)).await;
+    }
+
+    async fn erase(&self, tenant: usize, number: usize) {
+        let (tenant, _) = &self.tenants[tenant];
+        let call = self.open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let subject = SubjectId::parse(&format!("p-{number}")).unwrap();
+        subject::erase(&self.open.vault, call, &subject, RequestId::random(), soon()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_gallery_that_is_searched_takes_the_room_of_one_that_is_not() {
+    let house = House::with(&["bank", "shop"]).await;
+    assert_eq!(house.in_memory(), [true, true], "there is no bound if none is set");
+    let house = house.within(ROOM).await;
+    assert_eq!(house.in_memory().iter().filter(|held| **held).count(), 1, "as many as there is room for");
+    for tenant in [0, 1, 0, 0, 1] {
+        assert!(house.finds(tenant, 7, PEOPLE).await);
+        let held: Vec<bool> = (0..2).map(|other| other == tenant).collect();
+        assert_eq!(house.in_memory(), held);
+        assert!(house.model(tenant).bytes() > 0 && house.model(1 - tenant).bytes() == 0);
+    }
+    // Who comes and who goes while nobody has the gallery in memory.
+    house.enroll(0, PEOPLE).await;
+    house.erase(0, 3).await;
+    assert_eq!(house.in_memory(), [false, true]);
+    assert!(
+        house.finds(0, PEOPLE, PEOPLE).await && !house.finds(0, 3, PEOPLE).await && house.finds(0, 4, PEOPLE).await
+    );
+    // And what is in memory from the start is what is on the disk.
+    let house = house.within(1 << 30).await;
+    assert_eq!(house.in_memory(), [true, true]);
+    assert!(house.finds(0, PEOPLE, PEOPLE).await && !house.finds(0, 3, PEOPLE).await);
+    house.open.vault.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_gallery_that_there_is_no_room_for_is_not_searched_in_part() {
+    let house = House::with(&["bank"]).await.within(16 << 10).await;
+    let refused = house.search(0, 7).await.err().unwrap();
+    assert!(
+        refused.reason() == Reason::GalleryNotReady && refused.to_string().contains("search.memory_mib"),
+        "{refused}"
+    );
+    house.open.vault.close().await;
+}
+
+/// Two galleries take each other's room all the time, while people are enrolled and erased in both: every search is complete,
+/// and finds who is there and nobody who is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_lost_or_comes_back_while_galleries_come_and_go() {
+    let house = Arc::new(House::with(&["bank", "shop"]).await.within(ROOM).await);
+    let over = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for tenant in [0, 1] {
+        let (house, over) = (Arc::clone(&house), Arc::clone(&over));
+        writers.push(tokio::spawn(async move {
+            let mut changes = 0;
+            while !over.load(Ordering::Relaxed) {
+                // Numbers of their own, at most one of them enrolled.
+                house.enroll(tenant, PEOPLE + changes % 64).await;
+                house.erase(tenant, PEOPLE + changes % 64).await;
+                changes += 1;
+            }
+            changes
+        }));
+    }
+    let mut came = 0;
+    for round in 0..300 {
+        let tenant = round % 2;
+        came += usize::from(!house.model(tenant).is_in_memory());
+        match house.search(tenant, round).await {
+            Ok(found) => {
+                let size = found.completeness.gallery_size;
+                assert!((PEOPLE..=PEOPLE + 1).contains(&size) && found.completeness.searched >= PEOPLE, "{size}");
+                assert!(found.matches.iter().any(|hit| hit.subject.as_str() == format!("p-{round}")), "{round}");
+            }
+            // The other one was being searched by nobody, so only what grew can stand in the way.
+            Err(refused) => assert_eq!(refused.reason(), Reason::GalleryNotReady, "{refused}"),
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    for writer in writers {
+        assert!(writer.await.unwrap() > 5);
+    }
+    assert!(came > 100, "{came}");
+    for tenant in [0, 1] {
+        assert!(house.finds(tenant, 5, PEOPLE).await && !house.finds(tenant, PEOPLE, PEOPLE).await);
+    }
+    house.open.vault.close().await;
+}
