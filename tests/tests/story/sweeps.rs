@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::TryStreamExt;
 use lethe_proto::v1::batch_enroll_response::Result as Item;
 use lethe_proto::v1::{self, DecisionBand, ErrorReason};
-use lethe_tests::{Face, Faces, MATCH, REVIEW, Tenant, Vault, cosine};
+use lethe_tests::{Face, Faces, MATCH, REVIEW, Refused as _, Tenant, Vault, cosine};
 use tonic::Code;
 
 /// People of the gallery: a sweep of them has several answers.
@@ -133,7 +133,9 @@ async fn next_sweep(bank: &Tenant, token: &str) -> tonic::Streaming<v1::SweepDup
     loop {
         match bank.analyst().sweep(token).await {
             Ok(sweep) => return sweep,
-            Err(refused) => refused.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded),
+            Err(refused) => {
+                refused.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+            }
         }
     }
 }

@@ -154,7 +154,7 @@ pub(super) fn in_parallel(
     let (taken, places) = sync_channel(AHEAD * rayon::current_num_threads());
     let places = Mutex::new(places);
     rayon::in_place_scope(|scope| {
-        let mut hand_over = |chunk: Vec<(Key, Vec<u8>)>| {
+        let hand_over = |chunk: Vec<(Key, Vec<u8>)>| {
             if let Some(fault) = fault.lock().take() {
                 return Err(fault);
             }

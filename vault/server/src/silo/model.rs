@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use lethe_crypto::transform::KeyedTransform;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{CaptureKind, ModelProfile, Quality, Reason, TemplateFacts, TemplateId, Timestamp};
-use lethe_index::{Gallery, Pool, Probe, Quantizer, Sketch};
+use lethe_index::{Pool, Probe, Quantizer, Sketch};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
@@ -190,12 +190,11 @@ impl Model {
 
     /// Takes in rows of sketches as they are followed, opened.
     pub(super) fn add(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
-        let count = || drop(self.shared.rows.fetch_add(rows.len(), Ordering::SeqCst));
-        let refused = self.shared.held.add(&self.sketches(rows), count);
+        let refused = self.shared.held.add(&self.sketches(rows), || self.count(rows.len()));
         refused.iter().for_each(|(at, fault)| self.unusable(*at, fault));
     }
 
-    /// Counts rows of sketches that nobody opened: the gallery is not in memory.
+    /// Counts rows of sketches; also those that nobody opened, as the gallery is not in memory.
     pub(super) fn count(&self, rows: usize) {
         self.shared.rows.fetch_add(rows, Ordering::SeqCst);
     }
