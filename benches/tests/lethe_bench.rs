@@ -77,7 +77,9 @@ fn searching_is_measured() {
         ("scan", "memory_bandwidth"),
         ("recall", "exact"),
         ("rss_per_template", "sketch_bytes"),
+        ("p50_under_writes", "quiet_p50"),
         ("p99_under_writes", "quiet_p50"),
+        ("grpc_p50", "ten_times_a_tenth"),
     ];
     // Large enough for its memory to be seen beside that of a process.
     prints("search", "20000", &metrics);

@@ -65,6 +65,12 @@ pub enum Error {
         /// The operating system's words.
         reason: String,
     },
+    /// A sweep has more candidates at a time than it may keep.
+    #[error("more than {most} templates are candidates of as many probes as are compared together")]
+    TooMany {
+        /// How many it may keep.
+        most: usize,
+    },
     /// The caller gave the search up.
     #[error("the search was given up before it had seen the whole gallery")]
     Stopped,

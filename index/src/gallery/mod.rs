@@ -219,7 +219,7 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         segments + open + directory.places.allocation_size()
     }
 
-    /// As many bytes of heap as a gallery of so many templates holds, reserve included, or up to twice as many.
+    /// As many bytes of heap as a gallery of so many templates holds, reserve included, or up to two and a half times as many.
     #[must_use]
     pub fn bytes_of(quantizer: &Quantizer, templates: usize) -> usize {
         let capacity = PAGE_BYTES / (quantizer.dim() / 8);

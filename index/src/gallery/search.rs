@@ -44,8 +44,11 @@ pub struct Candidate<K> {
 /// Probes that pass over a segment together: so many that the memory is read seldom, and so few that a writer does not wait.
 const TOGETHER: usize = 16;
 
-/// Segments that a sweep passes over before others have their turn at the threads: some milliseconds of work.
-const TURN: usize = 8;
+/// Segments for each thread that a sweep passes over before others have their turn: some milliseconds of work.
+const TURN: usize = 2;
+
+/// Candidates that a sweep keeps for the probes that it compares together, and for one turn more.
+const MOST: usize = 1 << 22;
 
 type Segments<K> = [Arc<RwLock<Segment<K>>>];
 
@@ -77,11 +80,12 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     /// below its own key, so that every pair is compared once. The more so alike the keys are of sixteen probes, the less of
     /// the gallery is read.
     ///
-    /// However many the probes are, a search that comes meanwhile waits for some milliseconds of this work and no longer.
-    /// Not for the pool's own threads, which would take no turns.
+    /// However many the probes are, the threads are taken for some milliseconds at a time, and searches that came meanwhile go
+    /// first. Not for the pool's own threads, which would take no turns.
     ///
     /// # Errors
-    /// As [`candidates`](Self::candidates).
+    /// As [`candidates`](Self::candidates). [`Error::TooMany`] for a threshold that millions of pairs of sixteen probes may reach:
+    /// what they are would not fit into memory.
     ///
     /// # Panics
     /// Unless there is a key for each probe.
@@ -98,9 +102,13 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
         let chunks = probes.chunks(TOGETHER).zip(keys.chunks(TOGETHER)).zip(found.chunks_mut(TOGETHER));
         for ((probes, keys), found) in chunks {
-            let group = [Group::new(probes, keys, at)];
-            for segments in segments.chunks(TURN) {
+            let (group, mut candidates) = ([Group::new(probes, keys, at)], 0);
+            for segments in segments.chunks(TURN * self.pool.threads()) {
+                if candidates > MOST {
+                    return Err(Error::TooMany { most: MOST });
+                }
                 for part in self.pool.run(|| scan(segments, &group, at, stop))? {
+                    candidates += part.iter().map(|(items, _)| items.len()).sum::<usize>();
                     found.iter_mut().zip(part).for_each(|(found, (items, _))| found.extend(items));
                 }
             }

@@ -105,15 +105,14 @@ async fn a_sweep_finds_everyone_who_is_there_twice_and_goes_on_where_it_ended() 
 
     // Hung up after each answer, with a server that starts anew in between.
     let (mut parts, mut token) = (Found::default(), String::new());
-    for at in 0.. {
+    for (at, answered) in answers.iter().enumerate() {
         let mut sweep = next_sweep(&bank, &token).await;
         let answer = sweep.message().await.unwrap().unwrap();
         parts.take(&answer);
-        assert_eq!(answer.next_page_token, answers[at].next_page_token);
-        if answer.complete {
-            break;
+        assert_eq!((&answer.next_page_token, answer.complete), (&answered.next_page_token, answered.complete));
+        if !answer.complete {
+            token = answer.next_page_token;
         }
-        token = answer.next_page_token;
         drop(sweep);
         if at == 0 {
             vault.restart().await;

@@ -183,6 +183,7 @@ impl Running {
         self.watching.abort();
         health::all(&self.health, ServingStatus::NotServing).await;
         self.stop.send_replace(true);
+        self.vault.silos.close();
         let mut serving = self.serving;
         if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
             tracing::warn!("calls in flight did not end in time");

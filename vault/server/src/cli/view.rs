@@ -56,7 +56,7 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
     let card = Card::new(&tenant.name)
         .row("purposes", words)
         .maybe("created", time(tenant.create_time.as_ref()))
-        .row("memory", format!("{:.1} MiB", tenant.memory_bytes as f64 / f64::from(1 << 20)));
+        .maybe("memory", (tenant.memory_bytes > 0).then(|| format!("{} KiB", tenant.memory_bytes.div_euclid(1024))));
     (json, card)
 }
 

@@ -1,29 +1,32 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::Stream;
-use lethe_domain::{Invalid, Reason, TenantId};
-use lethe_policy::operation as op;
+use lethe_domain::{Invalid, Purpose, Reason, TenantId};
+use lethe_policy::{Principal, operation as op};
 use lethe_proto::v1;
 use lethe_proto::v1::identification_service_server::IdentificationService;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
+use super::call::Admitted;
 use super::page::Pages;
 use super::status::too_long;
 use super::{Node, convert, names};
 use crate::error::{Error, Result};
-use crate::identification::{self, Pair, Query, Step, Sweep, Wanted};
-use crate::vault::Aim;
+use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
+use crate::vault::{Aim, Vault};
 
-/// The answers of a sweep.
-type Answers = Pin<Box<dyn Stream<Item = Result<v1::SweepDuplicatesResponse, Status>> + Send>>;
+/// An answer of a sweep, or why there is no other.
+type Answer = Result<v1::SweepDuplicatesResponse, Status>;
 
 #[async_trait]
 impl IdentificationService for Node {
-    type SweepDuplicatesStream = Answers;
+    type SweepDuplicatesStream = Pin<Box<dyn Stream<Item = Answer> + Send>>;
 
     async fn search(&self, request: Request<v1::SearchRequest>) -> Result<Response<v1::SearchResponse>, Status> {
         let principal = self.principal(&request)?;
@@ -72,59 +75,89 @@ impl IdentificationService for Node {
         let tenant = names::tenant("parent", &message.parent)?;
         let call = self.admit::<op::SweepDuplicates>(&principal, &tenant, message.purpose).await?;
         let model = convert::model("model", message.model)?;
-        // A place in one sweep is none in another.
-        let of = format!("{tenant}/{model}/{:?}/{:?}", message.threshold, message.miss_probability);
-        let pages = self.pages(&call, &of)?;
-        let wanted = Wanted {
-            model,
-            threshold: message.threshold,
-            miss_probability: message.miss_probability,
-            from: pages.start(&message.page_token)?,
-        };
+        let wanted = Wanted { model, threshold: message.threshold, miss_probability: message.miss_probability };
         let vault = Arc::clone(self.vault()?);
-        let sweep = Sweep::begin(&vault, &call.witness, wanted).await?;
+        let plan = Plan::of(&vault, &call.witness, &wanted)?;
+        // A place in one sweep is none in another.
+        let (point, model) = (plan.point(), &wanted.model);
+        let pages = self.pages(&call, &format!("{tenant}/{model}/{}/{}", point.threshold(), point.miss()))?;
+        let sweep = plan.begin(&call.witness, pages.start(&message.page_token)?).await?;
 
         let (sender, receiver) = mpsc::channel(1);
-        let (idle, runtime) = (self.deadline, tokio::runtime::Handle::current());
-        tokio::task::spawn_blocking(move || {
+        let mut caller = Caller {
+            vault,
+            principal,
+            tenant,
+            purpose: convert::purpose(message.purpose),
+            pages,
+            runtime: Handle::current(),
+            idle: self.deadline,
+            sender,
+            place: None,
+            is_idle: false,
             // It is at work as long as it lasts.
-            let _call = call;
-            let send = |answer| match runtime.block_on(timeout(idle, sender.send(answer))) {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_gone)) => Err(Ended::Gone),
-                Err(_) => Err(Ended::Idle),
-            };
-            let mut ended = None;
-            let admit = || {
-                // Each answer passes the gate: a credential may be revoked, or expire, while a sweep lasts.
-                let (principal, purpose) = (vault.still(&principal)?, convert::purpose(message.purpose));
-                runtime.block_on(vault.admit::<op::SweepDuplicates>(&principal, Aim::Tenant(&tenant), purpose))
-            };
-            let swept = sweep.run(&|| sender.is_closed(), |step| {
-                admit()?;
-                send(Ok(to_answer(&tenant, &pages, step))).map_err(|how| {
-                    ended = Some(how);
-                    Error::TaskLost
-                })
-            });
-            // Who does not listen any more need not hear it.
-            let last = match (ended, swept) {
-                (Some(Ended::Gone), _) | (None, Ok(())) => return,
-                (Some(Ended::Idle), _) => too_long("no answer was taken for as long as a call may take"),
-                (None, Err(error)) => error.into(),
-            };
-            let _ = send(Err(last));
-        });
+            _call: call,
+        };
+        let run = move || {
+            let gone = caller.sender.clone();
+            if let Err(error) = sweep.run(&|| gone.is_closed(), &mut caller) {
+                caller.refuse(error);
+            }
+        };
+        // Not one of the runtime's threads, which others wait for.
+        std::thread::Builder::new().name("lethe-sweep".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 
-/// Why the answers of a sweep ended before it did.
-enum Ended {
-    /// The caller hung up.
-    Gone,
-    /// The caller takes no answers.
-    Idle,
+/// Whoever a sweep answers.
+struct Caller {
+    vault: Arc<Vault>,
+    principal: Principal,
+    tenant: TenantId,
+    purpose: Option<Purpose>,
+    pages: Pages,
+    runtime: Handle,
+    /// Longest that the caller may take no answer.
+    idle: Duration,
+    sender: mpsc::Sender<Answer>,
+    /// Where the next answer goes.
+    place: Option<OwnedPermit<Answer>>,
+    /// It took none for too long.
+    is_idle: bool,
+    _call: Admitted<op::SweepDuplicates>,
+}
+
+impl Answers for Caller {
+    fn ready(&mut self) -> Result<()> {
+        let Ok(place) = self.runtime.block_on(timeout(self.idle, self.sender.clone().reserve_owned())) else {
+            self.is_idle = true;
+            return Err(Error::TaskLost);
+        };
+        self.place = Some(place.map_err(|_gone| Error::TaskLost)?);
+        // Each answer passes the gate: a credential may be revoked, or expire, while a sweep lasts.
+        let (principal, aim) = (self.vault.still(&self.principal)?, Aim::Tenant(&self.tenant));
+        self.runtime.block_on(self.vault.admit::<op::SweepDuplicates>(&principal, aim, self.purpose))?;
+        Ok(())
+    }
+
+    fn give(&mut self, step: Step) -> Result<()> {
+        let answer = to_answer(&self.tenant, &self.pages, step);
+        self.place.take().ok_or(Error::TaskLost)?.send(Ok(answer));
+        Ok(())
+    }
+}
+
+impl Caller {
+    /// Says why there are no more answers, to who still listens.
+    fn refuse(&mut self, error: Error) {
+        let sender = self.sender.clone();
+        let place = || self.runtime.block_on(timeout(self.idle, sender.reserve_owned())).ok()?.ok();
+        if let Some(place) = self.place.take().or_else(place) {
+            let idle = || too_long("no answer was taken for as long as a call may take");
+            place.send(Err(if self.is_idle { idle() } else { error.into() }));
+        }
+    }
 }
 
 fn to_answer(tenant: &TenantId, pages: &Pages, step: Step) -> v1::SweepDuplicatesResponse {

@@ -16,7 +16,7 @@ use crate::silo::Model;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
-pub use self::sweep::{Pair, Party, Step, Sweep, Wanted};
+pub use self::sweep::{Answers, Pair, Party, Plan, Step, Sweep, Wanted};
 
 /// A 1:N search.
 pub struct Query {

@@ -1,41 +1,54 @@
 //! Who is in a gallery twice: every template against every other one (O8).
 //!
-//! Templates are taken in the order of their rows, some hundred at a time, and each is compared with those before it: so a pair
-//! is compared once, and a position in that order is all that is needed to go on. The pairs whose estimate is near enough
-//! are scored exactly, with both templates opened.
+//! Templates are taken in the order of their rows, a thousand at a time, and each is compared with those before it: so a pair is
+//! compared once, and a place in that order is all that is needed to go on. The pairs whose estimate is near enough are scored
+//! exactly, with both templates opened.
 
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, ModelId, Reason, SubjectId, TemplateId};
+use lethe_domain::{Band, Invalid, ModelId, Reason, SubjectId, TemplateId};
 use lethe_index::{OperatingPoint, Stop, cosine};
 use lethe_policy::Authorized;
 use lethe_policy::operation::SweepDuplicates;
 use rayon::prelude::*;
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::operating_point;
 use super::rerank::Searcher;
 use crate::error::{Error, Result};
 use crate::records::TemplateRecord;
-use crate::silo::Census;
-use crate::store::{Key, RowKind, SUBJECTS, TemplateAt};
+use crate::silo::{Census, Model, SiloRef};
+use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
+use crate::templates;
 use crate::vault::Vault;
 
 /// Templates that are in memory in clear at a time, or a few more: those of one subject stay together. The more they are, the
 /// fewer times a candidate of several of them is opened.
 const STEP: usize = 1024;
 
-/// Templates that are looked up tables at a time, of 15 KB each.
-const PROBES: usize = 64;
+/// Templates that are looked up tables at a time, of 15 KB each; as many as pass over the gallery together.
+const PROBES: usize = 16;
 
 /// Rows that one thread opens in a row.
 const ROWS: usize = 64;
 
+/// Candidates that are kept before they are scored.
+const KEPT: usize = 1 << 16;
+
 /// Candidates that are opened before others have their turn at the threads.
 const TURN: usize = 1024;
+
+/// Pairs of one answer: some hundred bytes each on the wire.
+const PAIRS: usize = 1000;
+
+/// Times that those who were replaced during a step are looked at again, each of which takes a part of the time of the one
+/// before.
+const ROUNDS: usize = 32;
 
 /// What is to be swept.
 pub struct Wanted {
@@ -45,8 +58,6 @@ pub struct Wanted {
     pub threshold: Option<f32>,
     /// Probability of missing a pair exactly at the threshold; the profile's if `None`.
     pub miss_probability: Option<f64>,
-    /// Where to begin: what an earlier [`Step::next`] said, or 0.
-    pub from: u64,
 }
 
 /// One of a pair.
@@ -69,7 +80,7 @@ pub struct Pair {
 
 /// What a sweep has come to.
 pub struct Step {
-    /// What it found since the last step, the most alike first.
+    /// What it found since the last one, the most alike first.
     pub pairs: Vec<Pair>,
     /// Templates that were compared with all before them, since the sweep began.
     pub compared: usize,
@@ -77,7 +88,7 @@ pub struct Step {
     pub gallery_size: usize,
     /// Pairs that were scored exactly, since the sweep began.
     pub candidates: usize,
-    /// Where to go on; `None` where everything has been compared.
+    /// Where to go on; `None` where everything has been compared. Several steps may have the same, where there are many pairs.
     pub next: Option<u64>,
     /// The threshold, cosine.
     pub threshold: f32,
@@ -87,14 +98,39 @@ pub struct Step {
     pub policy_version: u32,
 }
 
+/// Whom a sweep answers.
+pub trait Answers {
+    /// Waits until the next step can be given at once, to somebody who may still have it.
+    ///
+    /// # Errors
+    /// Ends the sweep.
+    fn ready(&mut self) -> Result<()>;
+
+    /// Takes a step.
+    ///
+    /// # Errors
+    /// Ends the sweep.
+    fn give(&mut self, step: Step) -> Result<()>;
+}
+
+/// A sweep that may begin.
+pub struct Plan {
+    vault: Arc<Vault>,
+    silo: SiloRef,
+    model: Model,
+    point: OperatingPoint,
+}
+
 /// A sweep on its way. The tenant has one at a time.
 pub struct Sweep {
-    searcher: Searcher,
-    point: OperatingPoint,
+    plan: Plan,
+    runtime: Handle,
     from: u64,
     before: Census,
     compared: usize,
     candidates: usize,
+    /// Found, and not given yet.
+    hits: Vec<Hit>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -107,6 +143,9 @@ struct Swept {
 /// A template that may make a pair with one of the step's, by its number.
 type Candidate = (TemplateAt, usize);
 
+/// A row, sealed as it is.
+type Sealed = (TemplateAt, Vec<u8>);
+
 /// A pair at or above the threshold, before it is known whose templates they are.
 struct Hit {
     at: [TemplateAt; 2],
@@ -114,69 +153,129 @@ struct Hit {
     score: f32,
 }
 
-impl Sweep {
-    /// Begins a sweep of the tenant's own gallery, and no other (O4).
+impl Plan {
+    /// A sweep of the tenant's own gallery, and no other (O4).
     ///
     /// # Errors
-    /// `Limited` while another sweep of the tenant's is at work.
-    pub async fn begin(vault: &Arc<Vault>, call: &Authorized<SweepDuplicates>, wanted: Wanted) -> Result<Self> {
+    /// `Invalid` for a model that there is not, a threshold below the profile's, a miss probability out of range.
+    pub fn of(vault: &Arc<Vault>, call: &Authorized<SweepDuplicates>, wanted: &Wanted) -> Result<Self> {
         let silo = vault.silo(call)?;
         let model = silo.model(&wanted.model, "model")?;
         let point = operating_point(&model, wanted.threshold, wanted.miss_probability)?;
-        let place = silo.enter_sweep()?;
-        let searcher = Searcher::of(vault, &silo, &model).await?;
-        vault.note(silo.tree, call).await?;
-        let before = model.census();
-        Ok(Self { searcher, point, from: wanted.from, before, compared: 0, candidates: 0, _place: place })
+        Ok(Self { vault: Arc::clone(vault), silo, model, point })
     }
 
-    /// Compares all that is left and gives each step to `each`; ends where `stop` or `each` says so. It blocks its thread for as
-    /// long as it takes, and works on the scanning threads, by turns with searches.
+    /// The threshold and the miss probability.
+    pub fn point(&self) -> OperatingPoint {
+        self.point
+    }
+
+    /// Begins, at the beginning or where an earlier sweep of the same plan ended: at its last step's [`next`](Step::next).
+    ///
+    /// # Errors
+    /// `Limited` while another sweep of the tenant's is at work.
+    pub async fn begin(self, call: &Authorized<SweepDuplicates>, from: u64) -> Result<Sweep> {
+        let _place = self.silo.enter_sweep()?;
+        self.model.expect_whole()?;
+        self.vault.note(self.silo.tree, call).await?;
+        let (before, runtime) = (self.model.census(), Handle::current());
+        Ok(Sweep { plan: self, runtime, from, before, compared: 0, candidates: 0, hits: Vec::new(), _place })
+    }
+}
+
+impl Sweep {
+    /// Compares all that is left and gives what it finds; ends where `gone` or the answers say so, or when the vault is about to close.
+    /// It blocks its thread for as long as it takes, and works on the scanning threads, by turns with searches.
     ///
     /// # Errors
     /// `GalleryNotReady` and `SearchIncomplete`: a gallery that is not whole has no answer. What was given is right
     /// all the same, and a sweep from the last step's [`next`](Step::next) goes on.
-    pub fn run(mut self, stop: &Stop<'_>, mut each: impl FnMut(Step) -> Result<()>) -> Result<()> {
-        let (threshold, miss_probability) = (self.point.threshold(), self.point.miss());
+    pub fn run(mut self, gone: &Stop<'_>, answers: &mut impl Answers) -> Result<()> {
+        let vault = Arc::clone(&self.plan.vault);
+        let stop = || gone() || vault.silos.is_closing();
         let mut from = Some(self.from);
         while let Some(start) = from {
-            self.searcher.model.expect_whole()?;
-            let (rows, next) = self.read(start, stop)?;
-            let swept = self.open(&rows)?;
-            drop(rows);
-            self.compared += swept.len();
-            let hits = self.compare(&swept, stop)?;
-            drop(swept);
-            let gallery_size = self.searcher.model.stayed(self.before);
-            if next.is_none() && self.from == 0 && self.compared < gallery_size {
-                let message = format!("{} of {gallery_size} templates were compared", self.compared);
-                return Err(Error::Unavailable(Reason::SearchIncomplete, message));
-            }
-            let pairs = hits.into_iter().map(|hit| self.name(hit)).collect::<Result<Vec<_>>>()?;
-            each(Step {
-                pairs: pairs.into_iter().flatten().collect(),
-                compared: self.compared,
-                gallery_size: self.searcher.model.rows(),
-                candidates: self.candidates,
-                next,
-                threshold,
-                miss_probability,
-                policy_version: self.searcher.model.profile.policy_version(),
-            })?;
-            from = next;
+            // For a step at a time: a gallery that a sweep holds on to cannot make room for another.
+            let Plan { vault, silo, model, .. } = &self.plan;
+            let searcher = self.runtime.block_on(Searcher::of(vault, silo, model))?;
+            from = self.step(&searcher, start, &stop, answers)?;
         }
         Ok(())
     }
 
-    /// The next rows, sealed as they are, and where those after them begin.
-    fn read(&self, start: u64, stop: &Stop<'_>) -> Result<(Vec<(TemplateAt, Vec<u8>)>, Option<u64>)> {
-        let (tree, number) = (self.searcher.silo.tree, self.searcher.model.number);
-        let (mut rows, mut next) = (Vec::<(TemplateAt, Vec<u8>)>::new(), None);
+    /// Compares the next thousand, gives their pairs, and says where those after them begin.
+    fn step(
+        &mut self,
+        searcher: &Searcher,
+        start: u64,
+        stop: &Stop<'_>,
+        answers: &mut impl Answers,
+    ) -> Result<Option<u64>> {
+        let model = self.plan.model.clone();
+        model.expect_whole()?;
+        let mut mark = model.census();
+        let (rows, next) = self.read(start, stop)?;
+        let swept = self.open(searcher, &rows)?;
+        drop(rows);
+
+        let mut candidates = Vec::new();
+        for (chunk, first) in swept.chunks(PROBES).zip((0..).step_by(PROBES)) {
+            self.find(searcher, chunk, first, &mut candidates, stop)?;
+            if candidates.len() >= KEPT {
+                self.score(searcher, &swept, std::mem::take(&mut candidates), stop)?;
+                self.give_some(searcher, start, stop, answers)?;
+            }
+        }
+        self.score(searcher, &swept, candidates, stop)?;
+
+        // Who was replaced meanwhile may have been passed over, with the old template or with the new one.
+        let mut rounds = 0..ROUNDS;
+        loop {
+            let moved: BTreeSet<SlotRef> = model.moved(mark).into_iter().flatten().collect();
+            let known = model.moved(mark).is_some();
+            if known && moved.is_empty() {
+                break;
+            }
+            if !known || rounds.next().is_none() {
+                let message = "more templates were replaced meanwhile than can be followed".to_owned();
+                return Err(Error::Unavailable(Reason::SearchIncomplete, message));
+            }
+            mark = model.census();
+            let own = |slot: u64| slot >= start && next.is_none_or(|next| slot < next);
+            self.look_again(searcher, &swept, &moved, own, stop)?;
+        }
+        self.compared += swept.len();
+        drop(swept);
+        self.give_some(searcher, start, stop, answers)?;
+
+        if next.is_none() && self.from == 0 && self.compared < model.stayed(self.before) {
+            // Of those who went some may not have been followed yet.
+            self.plan.vault.store.catch_up();
+            let stayed = model.stayed(self.before);
+            if self.compared < stayed {
+                let message = format!("{} of {stayed} templates were compared", self.compared);
+                return Err(Error::Unavailable(Reason::SearchIncomplete, message));
+            }
+        }
+        let last = std::mem::take(&mut self.hits);
+        self.give(searcher, last, next, stop, answers)?;
+        Ok(next)
+    }
+
+    /// What a sweep ends with that was stopped.
+    fn given_up(&self) -> Error {
+        if self.plan.vault.silos.is_closing() { StoreError::Closed.into() } else { Error::TaskLost }
+    }
+
+    /// The next rows, and where those after them begin.
+    fn read(&self, start: u64, stop: &Stop<'_>) -> Result<(Vec<Sealed>, Option<u64>)> {
+        let (tree, number) = (self.plan.silo.tree, self.plan.model.number);
+        let (mut rows, mut next) = (Vec::<Sealed>::new(), None);
         let whole = Key::prefix_of_gallery(tree, SUBJECTS);
         let start = Key::prefix_of_templates(tree, SUBJECTS, SlotRef::first(start));
-        self.searcher.vault.store.scan_from(RowKind::Template, &whole, &start, |key, sealed| {
+        self.plan.vault.store.scan_from(RowKind::Template, &whole, &start, |key, sealed| {
             if stop() {
-                return Err(Error::TaskLost);
+                return Err(self.given_up());
             }
             let Key::Template { at, profile, .. } = key else { return Ok(ControlFlow::Continue(())) };
             // A subject's templates are not parted: where to go on is said by a subject's slot.
@@ -193,14 +292,14 @@ impl Sweep {
     }
 
     /// Opens rows, but for those that were erased meanwhile.
-    fn open(&self, rows: &[(TemplateAt, Vec<u8>)]) -> Result<Vec<Swept>> {
-        let Searcher { vault, model, .. } = &self.searcher;
+    fn open(&self, searcher: &Searcher, rows: &[Sealed]) -> Result<Vec<Swept>> {
+        let Plan { vault, model, .. } = &self.plan;
         let (of, name) = (model.profile.model(), model.profile.model().to_string());
-        let open = |rows: &[(TemplateAt, Vec<u8>)]| -> Result<Vec<Swept>> {
+        let open = |rows: &[Sealed]| -> Result<Vec<Swept>> {
             let mut opener = vault.keys.opener();
             let mut swept = Vec::with_capacity(rows.len());
             for (at, sealed) in rows {
-                if let Some(opened) = opener.open(&self.searcher.key(*at), &name, sealed)? {
+                if let Some(opened) = opener.open(&searcher.key(*at), &name, sealed)? {
                     swept.push(Swept { at: *at, record: TemplateRecord::decode(&opened, of)? });
                 }
             }
@@ -210,91 +309,194 @@ impl Sweep {
             .pool
             .run(|| rows.par_chunks(ROWS).map(|rows| wiping::of_a_task(|| open(rows))).collect::<Result<_>>())?;
         let mut swept: Vec<Swept> = opened.into_iter().flatten().collect();
-        let gallery = &self.searcher.gallery;
-        if !swept.iter().all(|swept| gallery.contains(&swept.at)) {
+        if !swept.iter().all(|swept| searcher.gallery.contains(&swept.at)) {
             // Enrolled or erased just now: the gallery is about to learn of it.
             vault.store.catch_up();
         }
-        let mut lacking = Vec::new();
+        let mut gone = BTreeSet::new();
         for Swept { at, .. } in &swept {
-            if gallery.contains(at) {
+            if searcher.gallery.contains(at) {
                 continue;
             }
-            if vault.store.get(&self.searcher.key(*at))?.is_some() {
+            if vault.store.get(&searcher.key(*at))?.is_some() {
                 // Its pairs would be missed as others' candidate.
                 let message = format!("the gallery lacks the template in {}", at.thing);
                 return Err(Error::Unavailable(Reason::SearchIncomplete, message));
             }
-            lacking.push(*at);
+            gone.insert(*at);
         }
-        swept.retain(|swept| !lacking.contains(&swept.at));
+        swept.retain(|swept| !gone.contains(&swept.at));
         Ok(swept)
     }
 
-    /// The pairs of the step's templates with those before them, the most alike first.
-    fn compare(&mut self, swept: &[Swept], stop: &Stop<'_>) -> Result<Vec<Hit>> {
-        let Searcher { vault, model, .. } = &self.searcher;
-        let mut candidates: Vec<Candidate> = Vec::new();
-        for (chunk, first) in swept.chunks(PROBES).zip((0..).step_by(PROBES)) {
-            let probe = |swept: &Swept| wiping::of_a_task(|| model.probe(swept.record.embedding.components()));
-            let probes: Vec<_> = vault.pool.run(|| chunk.par_iter().map(probe).collect::<Result<_>>())?;
-            let keys: Vec<TemplateAt> = chunk.iter().map(|swept| swept.at).collect();
-            let found = self.searcher.gallery.candidates_below(&probes, &keys, self.point, stop)?;
-            for ((number, swept), found) in (first..).zip(chunk).zip(found) {
-                let others = found.into_iter().map(|candidate| candidate.key);
-                // Somebody's own templates are alike, and no duplicates.
-                let others = others.filter(|other| other.subject != swept.at.subject);
-                candidates.extend(others.map(|other| (other, number)));
+    /// The candidates of some templates, numbered from `first`, among those before each.
+    fn find(
+        &self,
+        searcher: &Searcher,
+        chunk: &[Swept],
+        first: usize,
+        candidates: &mut Vec<Candidate>,
+        stop: &Stop<'_>,
+    ) -> Result<()> {
+        let Plan { vault, model, point, .. } = &self.plan;
+        let probe = |swept: &Swept| wiping::of_a_task(|| model.probe(swept.record.embedding.components()));
+        let probes: Vec<_> = vault.pool.run(|| chunk.par_iter().map(probe).collect::<Result<_>>())?;
+        let keys: Vec<TemplateAt> = chunk.iter().map(|swept| swept.at).collect();
+        let found = searcher.gallery.candidates_below(&probes, &keys, *point, stop).map_err(|error| match error {
+            lethe_index::Error::TooMany { most } => {
+                let message = format!("is so low that it lets millions of pairs through at a time, more than {most}");
+                Error::from(Invalid::new("threshold", Reason::FieldOutOfRange, message))
             }
+            lethe_index::Error::Stopped => self.given_up(),
+            error => error.into(),
+        })?;
+        for ((number, swept), found) in (first..).zip(chunk).zip(found) {
+            let others = found.into_iter().map(|candidate| candidate.key);
+            // Somebody's own templates are alike, and no duplicates.
+            let others = others.filter(|other| other.subject != swept.at.subject);
+            candidates.extend(others.map(|other| (other, number)));
         }
-        self.candidates += candidates.len();
-        candidates.sort_unstable();
-        let mut hits = Vec::new();
-        for turn in turns(&candidates) {
-            if stop() {
-                return Err(Error::TaskLost);
-            }
-            let scored: Vec<Vec<Hit>> = vault.pool.run(|| {
-                let parts: Vec<&[Candidate]> = turn.chunk_by(|one, other| one.0 == other.0).collect();
-                let score = |parts: &[&[Candidate]]| wiping::of_a_task(|| self.score(swept, parts));
-                parts.par_chunks(ROWS).map(score).collect::<Result<_>>()
-            })?;
-            hits.extend(scored.into_iter().flatten());
-        }
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
-        Ok(hits)
+        Ok(())
     }
 
-    /// Opens each part's candidate and scores it.
-    fn score(&self, swept: &[Swept], parts: &[&[Candidate]]) -> Result<Vec<Hit>> {
-        let places: Vec<TemplateAt> = parts.iter().flat_map(|part| part.first()).map(|candidate| candidate.0).collect();
-        let (mut hits, threshold) = (Vec::new(), self.point.threshold());
-        // Who went meanwhile makes no pair.
-        self.searcher.open(&places, |number, other| {
-            for &(at, number) in parts[number] {
-                let Swept { at: own, record } = &swept[number];
-                let score = cosine(record.embedding.components(), other.embedding.components());
-                if score >= threshold {
-                    hits.push(Hit { at: [*own, at], templates: [record.facts.id, other.facts.id], score });
-                }
+    /// Opens candidates, each once, and keeps the pairs at or above the threshold.
+    fn score(
+        &mut self,
+        searcher: &Searcher,
+        swept: &[Swept],
+        mut candidates: Vec<Candidate>,
+        stop: &Stop<'_>,
+    ) -> Result<()> {
+        self.candidates += candidates.len();
+        candidates.sort_unstable();
+        let threshold = self.plan.point.threshold();
+        for turn in turns(&candidates) {
+            if stop() {
+                return Err(self.given_up());
             }
-        })?;
-        Ok(hits)
+            let scored: Vec<Vec<Hit>> = self.plan.vault.pool.run(|| {
+                let parts: Vec<&[Candidate]> = turn.chunk_by(|one, other| one.0 == other.0).collect();
+                let score = |parts: &[&[Candidate]]| wiping::of_a_task(|| score(searcher, swept, parts, threshold));
+                parts.par_chunks(ROWS).map(score).collect::<Result<_>>()
+            })?;
+            self.hits.extend(scored.into_iter().flatten());
+        }
+        Ok(())
+    }
+
+    /// Compares the templates that those who were replaced have now: with the step's templates after them; and if they are of
+    /// the step themselves, with all before them.
+    fn look_again(
+        &mut self,
+        searcher: &Searcher,
+        swept: &[Swept],
+        moved: &BTreeSet<SlotRef>,
+        own: impl Fn(u64) -> bool,
+        stop: &Stop<'_>,
+    ) -> Result<()> {
+        let Plan { vault, silo, model, point } = &self.plan;
+        let read = |subject: &SlotRef| {
+            let found = templates::of_subject(&vault.store, &vault.keys, silo, *subject, Some(model.number))?;
+            Ok::<_, Error>(
+                found.into_iter().map(|found| Swept { at: found.at, record: found.record }).collect::<Vec<_>>(),
+            )
+        };
+        let read = || wiping::of_a_task(|| moved.iter().map(read).collect::<Result<Vec<_>>>());
+        let fresh: Vec<Swept> = vault.pool.run(read)?.into_iter().flatten().collect();
+        for new in &fresh {
+            for after in swept.iter().filter(|after| after.at > new.at && after.at.subject != new.at.subject) {
+                self.hits.extend(pair(after, new.at, &new.record, point.threshold()));
+            }
+        }
+        let fresh: Vec<Swept> = fresh.into_iter().filter(|new| own(new.at.subject.slot)).collect();
+        let mut candidates = Vec::new();
+        for (chunk, first) in fresh.chunks(PROBES).zip((0..).step_by(PROBES)) {
+            self.find(searcher, chunk, first, &mut candidates, stop)?;
+        }
+        self.score(searcher, &fresh, candidates, stop)?;
+        // Some were found with the new template already.
+        self.hits.sort_by_key(|hit| hit.at);
+        self.hits.dedup_by_key(|hit| hit.at);
+        Ok(())
+    }
+
+    /// Gives what is found but for the last pairs, which go with the step's end. Who goes on from these answers has them again.
+    fn give_some(
+        &mut self,
+        searcher: &Searcher,
+        start: u64,
+        stop: &Stop<'_>,
+        answers: &mut impl Answers,
+    ) -> Result<()> {
+        while self.hits.len() > PAIRS {
+            let rest = self.hits.split_off(PAIRS);
+            let some = std::mem::replace(&mut self.hits, rest);
+            self.give(searcher, some, Some(start), stop, answers)?;
+        }
+        Ok(())
+    }
+
+    fn give(
+        &self,
+        searcher: &Searcher,
+        mut hits: Vec<Hit>,
+        next: Option<u64>,
+        stop: &Stop<'_>,
+        answers: &mut impl Answers,
+    ) -> Result<()> {
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
+        // Only then: who is erased while an answer waits to be taken is in none.
+        answers.ready()?;
+        let mut pairs = Vec::with_capacity(hits.len());
+        for hit in hits {
+            if stop() {
+                return Err(self.given_up());
+            }
+            pairs.extend(self.name(searcher, &hit)?);
+        }
+        answers.give(Step {
+            pairs,
+            compared: self.compared,
+            gallery_size: self.plan.model.rows(),
+            candidates: self.candidates,
+            next,
+            threshold: self.plan.point.threshold(),
+            miss_probability: self.plan.point.miss(),
+            policy_version: self.plan.model.profile.policy_version(),
+        })
     }
 
     /// Says whose a pair is; `None` if either went meanwhile.
-    fn name(&self, hit: Hit) -> Result<Option<Pair>> {
-        let model = &self.searcher.model;
+    fn name(&self, searcher: &Searcher, hit: &Hit) -> Result<Option<Pair>> {
         let mut parties = Vec::with_capacity(2);
         for (at, template) in hit.at.into_iter().zip(hit.templates) {
-            match self.searcher.subject_of(at)? {
-                Some(subject) if self.searcher.gallery.contains(&at) => parties.push(Party { subject, template }),
+            match searcher.subject_of(at)? {
+                Some(subject) if searcher.gallery.contains(&at) => parties.push(Party { subject, template }),
                 _ => return Ok(None),
             }
         }
-        let band = Band::of(hit.score, model.profile.thresholds());
+        let band = Band::of(hit.score, self.plan.model.profile.thresholds());
         Ok(parties.try_into().ok().map(|parties| Pair { parties, score: hit.score, band }))
     }
+}
+
+/// Opens each part's candidate and scores it.
+fn score(searcher: &Searcher, swept: &[Swept], parts: &[&[Candidate]], threshold: f32) -> Result<Vec<Hit>> {
+    let places: Vec<TemplateAt> = parts.iter().flat_map(|part| part.first()).map(|candidate| candidate.0).collect();
+    let mut hits = Vec::new();
+    // Who went meanwhile makes no pair.
+    searcher.open(&places, |number, other| {
+        for &(at, number) in parts[number] {
+            hits.extend(pair(&swept[number], at, other, threshold));
+        }
+    })?;
+    Ok(hits)
+}
+
+fn pair(one: &Swept, at: TemplateAt, other: &TemplateRecord, threshold: f32) -> Option<Hit> {
+    let score = cosine(one.record.embedding.components(), other.embedding.components());
+    let templates = [one.record.facts.id, other.facts.id];
+    (score >= threshold).then_some(Hit { at: [one.at, at], templates, score })
 }
 
 /// Cuts candidates, which are sorted, in parts of some, without parting those of one template.

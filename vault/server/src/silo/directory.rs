@@ -1,5 +1,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::secret::TransformSeed;
 use lethe_crypto::transform::KeyedTransform;
@@ -43,6 +44,8 @@ pub struct Silos {
     pub(super) memory: Option<usize>,
     /// Held by who brings a gallery into memory.
     pub(super) bringing: tokio::sync::Mutex<()>,
+    /// Set when the vault is about to close: what takes long ends.
+    closing: AtomicBool,
     by_tree: RwLock<HashMap<TreeId, Arc<Silo>>>,
     by_id: RwLock<HashMap<TenantId, Arc<Silo>>>,
     /// Names of tenants that were shredded.
@@ -56,7 +59,18 @@ impl Silos {
         let (by_tree, by_id, credentials) = (RwLock::default(), RwLock::default(), RwLock::default());
         let memory = memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let (spent, bringing) = (RwLock::default(), tokio::sync::Mutex::default());
-        Self { keys, pool, limits, memory, bringing, by_tree, by_id, spent, credentials }
+        let closing = AtomicBool::new(false);
+        Self { keys, pool, limits, memory, bringing, closing, by_tree, by_id, spent, credentials }
+    }
+
+    /// Has sweeps end, and galleries that are on their way into memory stay out.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Is the vault about to close?
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// The silo of a tenant.

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lethe_index::{Error, Gallery, Pool, Quantizer, Sketch};
 use parking_lot::RwLock;
@@ -18,6 +18,8 @@ pub(super) struct Held {
     pool: Pool,
     state: RwLock<State>,
     used: AtomicU64,
+    /// Set for one that is to leave as soon as nobody searches it: it is not given to others meanwhile.
+    leaving: AtomicBool,
 }
 
 /// It follows the rows in all three.
@@ -35,21 +37,21 @@ impl Held {
     pub(super) fn new(quantizer: Quantizer, pool: Pool) -> Self {
         let quantizer = Arc::new(quantizer);
         let state = RwLock::new(State::In(Arc::new(Gallery::new(Arc::clone(&quantizer), pool.clone()))));
-        Self { quantizer, pool, state, used: AtomicU64::new(0) }
+        Self { quantizer, pool, state, used: AtomicU64::new(0), leaving: AtomicBool::new(false) }
     }
 
     pub(super) fn quantizer(&self) -> &Quantizer {
         &self.quantizer
     }
 
-    /// The gallery, to be searched, if it is in memory. It stays there as long as what is returned lives.
+    /// The gallery, to be searched, if it is in memory and may stay. It stays as long as what is returned lives.
     pub(super) fn get(&self) -> Option<Arc<Gallery<TemplateAt>>> {
         match &*self.state.read() {
-            State::In(gallery) => {
+            State::In(gallery) if !self.leaving.load(Ordering::SeqCst) => {
                 self.used.store(SEARCHES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
                 Some(Arc::clone(gallery))
             }
-            State::Coming(..) | State::Out => None,
+            State::In(_) | State::Coming(..) | State::Out => None,
         }
     }
 
@@ -117,6 +119,11 @@ impl Held {
         }
     }
 
+    /// Is to leave as soon as nobody searches it, or may stay after all.
+    pub(super) fn ask_to_leave(&self, leaving: bool) {
+        self.leaving.store(leaving, Ordering::SeqCst);
+    }
+
     /// Gives up its memory, wiped, unless somebody is searching it; whether it did.
     pub(super) fn leave(&self) -> bool {
         let left = {
@@ -153,7 +160,7 @@ impl Held {
         }
     }
 
-    /// Everything was read: from here on it answers, if it has as many templates as it must.
+    /// Everything was read, and followed: from here on it answers, if it has as many templates as it must.
     pub(super) fn arrive(&self, templates: impl FnOnce() -> usize) -> Result<Arc<Gallery<TemplateAt>>, (usize, usize)> {
         let mut state = self.state.write();
         let (State::Coming(gallery, _) | State::In(gallery)) = &*state else { return Err((0, templates())) };

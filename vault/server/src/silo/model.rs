@@ -208,7 +208,9 @@ impl Model {
     pub(super) fn remove(&self, at: TemplateAt) {
         // In this order: a search that begins or ends in between asks for one template less, never for one more.
         self.shared.held.remove(at, || {
-            self.shared.rows.fetch_sub(1, Ordering::SeqCst);
+            // Of a gallery that is out of service there may be one that was never counted.
+            let less = |rows: usize| rows.checked_sub(1);
+            let _ = self.shared.rows.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
             self.shared.removed.fetch_add(1, Ordering::SeqCst);
         });
     }

@@ -301,12 +301,13 @@ impl Store {
     }
 
     /// Returns once memory has followed every row that could be read when it was called: rows can be read an instant
-    /// before galleries and maps know of them. Gives up after a second.
-    pub fn catch_up(&self) {
+    /// before galleries and maps know of them. Gives up after a second, and says so with `false`.
+    pub fn catch_up(&self) -> bool {
         let (written, until) = (self.db.sequence(), Instant::now() + Duration::from_secs(1));
         while self.followed.load(Ordering::Acquire) < written && Instant::now() < until {
             std::thread::yield_now();
         }
+        self.followed.load(Ordering::Acquire) >= written
     }
 
     /// Where the database is.

@@ -6,7 +6,7 @@ mod profiles;
 mod rotate;
 mod shred;
 
-use lethe_domain::{PurposeBasis, TenantId, Timestamp};
+use lethe_domain::{PurposeBasis, Role, TenantId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::GetTenant;
 
@@ -31,14 +31,14 @@ pub struct TenantFacts {
     pub purposes: Vec<PurposeBasis>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Bytes of memory that its galleries take now.
+    /// Bytes of memory that its galleries take now; 0 for who is not told. What they take depends on what other tenants do,
+    /// which is for the operator to know (O35).
     pub memory: usize,
 }
 
 impl TenantFacts {
     fn of(silo: &Silo) -> Self {
-        let memory = silo.models().iter().map(Model::bytes).sum();
-        Self { id: silo.id.clone(), purposes: silo.purposes.clone(), created_at: silo.created_at, memory }
+        Self { id: silo.id.clone(), purposes: silo.purposes.clone(), created_at: silo.created_at, memory: 0 }
     }
 }
 
@@ -46,7 +46,9 @@ impl TenantFacts {
 pub async fn get(vault: &Vault, call: Authorized<GetTenant>) -> Result<TenantFacts> {
     let silo = vault.silo(&call)?;
     vault.note(silo.tree, &call).await?;
-    Ok(TenantFacts::of(&silo))
+    let told = call.roles().has(Role::Operator);
+    let memory = if told { silo.models().iter().map(Model::bytes).sum() } else { 0 };
+    Ok(TenantFacts { memory, ..TenantFacts::of(&silo) })
 }
 
 /// `size` of the items from number `from` on, and the number where the next page begins.

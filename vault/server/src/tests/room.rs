@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lethe_domain::{ModelId, Purpose, Reason, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::{EraseSubject, Search};
 
-use super::{Open, capture, config, soon};
+use super::{Open, PATIENCE, capture, config, soon};
 use crate::identification::{Found, Query, search};
-use crate::silo::Model;
+use crate::silo::{Model, Silos};
 use crate::{opening, subject};
 
 /// People of a tenant.
 const PEOPLE: usize = 600;
 
 /// Memory of one gallery of so many, and of no second one.
-const ROOM: u64 = 96 << 10;
+const ROOM: u64 = 64 << 10;
 
 /// One direction, apart from all others.
 fn face(number: usize) -> Vec<f32> {
@@ -88,6 +88,11 @@ impl House {
         self.open.enroll(tenant, &format!("p-{number}"), model, &face(number)).await;
     }
 
+    async fn replace(&self, tenant: usize, number: usize) {
+        let (tenant, model) = &self.tenants[tenant];
+        super::searching::replace(&self.open, tenant, model, &format!("p-{number}"), number).await;
+    }
+
     async fn erase(&self, tenant: usize, number: usize) {
         let (tenant, _) = &self.tenants[tenant];
         let call = self.open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
@@ -133,39 +138,39 @@ async fn a_gallery_that_there_is_no_room_for_is_not_searched_in_part() {
     house.open.vault.close().await;
 }
 
-/// Two galleries take each other's room all the time, while people are enrolled and erased in both: every search is complete,
-/// and finds who is there and nobody who is not.
+/// Two galleries take each other's room all the time, while people are enrolled, replaced and erased in both: every search is
+/// complete, and finds who is there and nobody who is not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_is_lost_or_comes_back_while_galleries_come_and_go() {
     let house = Arc::new(House::with(&["bank", "shop"]).await.within(ROOM).await);
     let over = Arc::new(AtomicBool::new(false));
     let mut writers = Vec::new();
     for tenant in [0, 1] {
-        let (house, over) = (Arc::clone(&house), Arc::clone(&over));
-        writers.push(tokio::spawn(async move {
-            let mut changes = 0;
-            while !over.load(Ordering::Relaxed) {
-                // Numbers of their own, at most one of them enrolled.
-                house.enroll(tenant, PEOPLE + changes % 64).await;
-                house.erase(tenant, PEOPLE + changes % 64).await;
-                changes += 1;
-            }
-            changes
-        }));
+        // Side by side, so that their changes share a write, and are followed one after the other.
+        for writer in 0..4 {
+            let (house, over) = (Arc::clone(&house), Arc::clone(&over));
+            writers.push(tokio::spawn(async move {
+                let (mut changes, own) = (0, PEOPLE + writer);
+                while !over.load(Ordering::Relaxed) {
+                    house.enroll(tenant, own).await;
+                    house.replace(tenant, own).await;
+                    house.erase(tenant, own).await;
+                    changes += 1;
+                }
+                changes
+            }));
+        }
     }
     let mut came = 0;
-    for round in 0..300 {
+    for round in 0..200 {
         let tenant = round % 2;
         came += usize::from(!house.model(tenant).is_in_memory());
-        match house.search(tenant, round).await {
-            Ok(found) => {
-                let size = found.completeness.gallery_size;
-                assert!((PEOPLE..=PEOPLE + 1).contains(&size) && found.completeness.searched >= PEOPLE, "{size}");
-                assert!(found.matches.iter().any(|hit| hit.subject.as_str() == format!("p-{round}")), "{round}");
-            }
-            // The other one was being searched by nobody, so only what grew can stand in the way.
-            Err(refused) => assert_eq!(refused.reason(), Reason::GalleryNotReady, "{refused}"),
-        }
+        let found = house.search(tenant, round).await;
+        assert_eq!(house.model(tenant).fault(), None, "{round}");
+        let found = found.unwrap();
+        let size = found.completeness.gallery_size;
+        assert!((PEOPLE..=PEOPLE + 8).contains(&size) && found.completeness.searched >= PEOPLE, "{size}");
+        assert!(found.matches.iter().any(|hit| hit.subject.as_str() == format!("p-{round}")), "{round}");
     }
     over.store(true, Ordering::Relaxed);
     for writer in writers {
@@ -175,5 +180,40 @@ async fn nobody_is_lost_or_comes_back_while_galleries_come_and_go() {
     for tenant in [0, 1] {
         assert!(house.finds(tenant, 5, PEOPLE).await && !house.finds(tenant, PEOPLE, PEOPLE).await);
     }
+    house.open.vault.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_gallery_that_is_being_searched_stays_and_one_that_grew_leaves() {
+    let house = House::with(&["bank", "shop"]).await.within(ROOM).await;
+    let silos = &house.open.vault.silos;
+    assert!(house.finds(0, 7, PEOPLE).await);
+    let model = house.model(0);
+    let silo = house.open.silo(&house.tenants[0].0);
+    let gallery = Silos::ready(silos, &house.open.vault.store, &silo, &model).await.unwrap();
+    assert_eq!(gallery.len(), PEOPLE);
+    let (searched, other) = tokio::join!(
+        async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let stayed = model.is_in_memory();
+            drop(gallery);
+            stayed
+        },
+        house.finds(1, 7, PEOPLE),
+    );
+    assert!(searched && other, "one waits for the other, and both are answered");
+    assert_eq!(house.in_memory(), [false, true]);
+    // It grows until it is more than all may be.
+    for number in PEOPLE..3 * PEOPLE {
+        house.enroll(1, number).await;
+    }
+    let left = async {
+        while house.model(1).is_in_memory() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, left).await.expect("it stays, whatever it takes");
+    assert_eq!(house.search(1, 7).await.err().unwrap().reason(), Reason::GalleryNotReady);
+    assert!(house.finds(0, 7, PEOPLE).await);
     house.open.vault.close().await;
 }

@@ -9,7 +9,7 @@ use lethe_policy::operation::{EraseSubject, ReplaceTemplate, Search, SweepDuplic
 
 use super::{Open, capture, soon};
 use crate::enrollment::{Target, replace_template};
-use crate::identification::{Query, Sweep, Wanted, search};
+use crate::identification::{Answers, Plan, Query, Step, Sweep, Wanted, search};
 use crate::store::{Change, Key, SUBJECTS};
 use crate::subject;
 
@@ -69,7 +69,7 @@ async fn who_is_replaced_all_the_time_is_found_all_the_time() {
     open.vault.close().await;
 }
 
-async fn replace(open: &Open, tenant: &TenantId, model: &ModelId, subject: &str, number: usize) {
+pub(super) async fn replace(open: &Open, tenant: &TenantId, model: &ModelId, subject: &str, number: usize) {
     let silo = open.silo(tenant);
     let subject = SubjectId::parse(subject).unwrap();
     let slot = silo.subject(&subject).unwrap();
@@ -97,8 +97,48 @@ async fn alike(open: &Open, people: usize) -> (TenantId, ModelId) {
 
 async fn begin(open: &Open, tenant: &TenantId, model: &ModelId) -> crate::Result<Sweep> {
     let call = open.may::<SweepDuplicates>(tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
-    let wanted = Wanted { model: model.clone(), threshold: Some(0.9), miss_probability: None, from: 0 };
-    Sweep::begin(&open.vault, &call, wanted).await
+    let wanted = Wanted { model: model.clone(), threshold: Some(0.9), miss_probability: None };
+    Plan::of(&open.vault, &call, &wanted).unwrap().begin(&call, 0).await
+}
+
+/// Does something before the second step is named, and notes who is named in the first and who in later ones.
+struct Interrupted<F> {
+    first: Vec<String>,
+    later: Vec<String>,
+    steps: usize,
+    interrupt: Option<F>,
+}
+
+impl<F: FnOnce()> Interrupted<F> {
+    fn by(interrupt: F) -> Self {
+        Self { first: Vec::new(), later: Vec::new(), steps: 0, interrupt: Some(interrupt) }
+    }
+}
+
+impl<F: FnOnce()> Answers for Interrupted<F> {
+    fn ready(&mut self) -> crate::Result<()> {
+        if self.steps == 1 {
+            self.interrupt.take().into_iter().for_each(|interrupt| interrupt());
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, step: Step) -> crate::Result<()> {
+        assert!(step.pairs.len() <= 1000 && step.pairs.is_sorted_by(|one, next| one.score >= next.score));
+        let named = step.pairs.iter().flat_map(|pair| &pair.parties).map(|party| party.subject.as_str().to_owned());
+        if self.steps == 0 {
+            self.first.extend(named)
+        } else {
+            self.later.extend(named)
+        }
+        self.steps += 1;
+        Ok(())
+    }
+}
+
+async fn swept<F: FnOnce() + Send + 'static>(sweep: Sweep, interrupt: F) -> crate::Result<Interrupted<F>> {
+    let mut answers = Interrupted::by(interrupt);
+    tokio::task::spawn_blocking(move || sweep.run(&|| false, &mut answers).map(|()| answers)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -109,42 +149,73 @@ async fn who_is_erased_during_a_sweep_is_in_no_later_answer() {
     let refused = begin(&open, &tenant, &model).await.err().unwrap();
     assert_eq!(refused.reason(), Reason::Overloaded, "a tenant has one sweep at a time");
 
-    // Everybody whose number is the same modulo 64 looks alike.
+    // Everybody whose number is the same modulo 64 looks alike; each is in pairs of every step. They are found when they go.
     let gone = ["p-3", "p-67", "p-2115"];
     let (runtime, eraser) = (tokio::runtime::Handle::current(), (Arc::clone(&open), tenant.clone()));
-    let swept = tokio::task::spawn_blocking(move || {
-        let (mut before, mut after, mut steps) = (Vec::new(), Vec::new(), 0);
-        let swept = sweep.run(&|| false, |step| {
-            let named = step.pairs.iter().flat_map(|pair| &pair.parties).map(|party| party.subject.to_string());
-            if steps == 0 {
-                before.extend(named)
-            } else {
-                after.extend(named)
-            }
-            if steps == 0 {
-                let (open, tenant) = &eraser;
-                for name in gone {
-                    let call = open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest);
-                    let erased = async {
-                        let subject = SubjectId::parse(name).unwrap();
-                        subject::erase(&open.vault, call.await, &subject, RequestId::random(), soon()).await
-                    };
-                    runtime.block_on(erased).unwrap();
-                }
-            }
-            steps += 1;
-            Ok(())
-        });
-        swept.map(|()| (before, after, steps))
-    });
-    let (before, after, steps) = swept.await.unwrap().unwrap();
-    assert!(steps >= 3 && before.iter().any(|name| gone.contains(&name.as_str())), "{steps} steps");
-    assert!(after.iter().any(|name| name == "p-131") && after.iter().all(|name| !gone.contains(&name.as_str())));
+    let erase = move || {
+        let (open, tenant) = &eraser;
+        for name in gone {
+            runtime.block_on(async {
+                let call = open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+                let subject = SubjectId::parse(name).unwrap();
+                subject::erase(&open.vault, call, &subject, RequestId::random(), soon()).await.unwrap();
+            });
+        }
+    };
+    let told = swept(sweep, erase).await.unwrap();
+    let named = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
+    assert!(told.steps > 20 && named(&told.first, "p-3") && named(&told.later, "p-4"), "{} steps", told.steps);
+    assert!(!gone.iter().any(|name| named(&told.later, name)));
     // Its place is free again.
     let sweep = begin(&open, &tenant, &model).await.unwrap();
-    let stopped =
-        tokio::task::spawn_blocking(move || sweep.run(&|| true, |_| panic!("a step of a sweep that was stopped")));
-    assert!(stopped.await.unwrap().is_err());
+    let mut nobody = Interrupted::by(|| ());
+    let (stopped, nobody) =
+        tokio::task::spawn_blocking(move || (sweep.run(&|| true, &mut nobody), nobody)).await.unwrap();
+    assert!(stopped.is_err() && nobody.steps == 0);
+    open.vault.close().await;
+}
+
+/// Those who are replaced while they are compared look like each other before and after: a sweep tells of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_replaced_during_a_sweep_is_found_all_the_same() {
+    let open = Arc::new(Open::fresh().await);
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    open.enroll(&tenant, "ann", &model, &face(0)).await;
+    let (tenant_of, model_of, open_of) = (&tenant, &model, &open);
+    // All apart from her, and from each other.
+    let others = (0..1500).map(|number| async move {
+        let mut face = vec![0.0; 64];
+        (face[1 + number % 63], face[1 + (number + 1 + number / 63) % 63]) = (1.0, 0.7);
+        open_of.enroll(tenant_of, &format!("p-{number}"), model_of, &face).await;
+    });
+    stream::iter(others).buffer_unordered(64).collect::<()>().await;
+    open.enroll(&tenant, "ann-again", &model, &face(0)).await;
+
+    let over = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for subject in ["ann", "ann-again"] {
+        let (open, tenant, model, over) = (Arc::clone(&open), tenant.clone(), model.clone(), Arc::clone(&over));
+        writers.push(tokio::spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                replace(&open, &tenant, &model, subject, 0).await;
+                // So that a sweep comes to an end.
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        }));
+    }
+    for number in 0..20 {
+        let sweep = begin(&open, &tenant, &model).await.unwrap();
+        let told = swept(sweep, || ()).await.unwrap();
+        let mut named = [told.first, told.later].concat();
+        named.sort();
+        named.dedup();
+        assert_eq!(named, ["ann", "ann-again"], "sweep {number}");
+    }
+    over.store(true, Ordering::Relaxed);
+    for writer in writers {
+        writer.await.unwrap();
+    }
     open.vault.close().await;
 }
 
@@ -160,8 +231,7 @@ async fn a_sweep_of_a_gallery_that_lacks_somebody_is_not_answered() {
     open.vault.store.commit(change).await.unwrap();
 
     let sweep = begin(&open, &tenant, &model).await.unwrap();
-    let swept =
-        tokio::task::spawn_blocking(move || sweep.run(&|| false, |_| panic!("half a gallery was answered from")));
-    assert_eq!(swept.await.unwrap().unwrap_err().reason(), Reason::SearchIncomplete);
+    let refused = swept(sweep, || ()).await.err().expect("half a gallery was answered from");
+    assert_eq!(refused.reason(), Reason::SearchIncomplete);
     open.vault.close().await;
 }
