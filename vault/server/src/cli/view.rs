@@ -359,13 +359,14 @@ pub(super) fn swept(last: &SweepDuplicatesResponse, pairs: usize) -> (Value, Car
         "complete": last.complete,
     });
     let title = match pairs {
+        // Of a sweep that went on, those who asked before know of theirs.
         0 => "no pair found".to_owned(),
         1 => "1 pair found".to_owned(),
         count => format!("{count} pairs found"),
     };
     let statement = format!(
-        "{} of {} templates with all others, {} pairs scored exactly; a pair exactly at {} is missed with a probability of \
-         at most {:e}",
+        "{} templates with all those before them, in a gallery of {}; {} pairs scored exactly; a pair exactly at {} is \
+         missed with a probability of at most {:e}",
         last.compared, last.gallery_size, last.candidates, last.threshold, last.miss_probability
     );
     (json, Card::new(title).row("compared", statement))
