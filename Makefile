@@ -32,6 +32,8 @@ FUZZ_SANITIZER ?= none
 # Instrumented from the first crate on, so it has a folder of its own; inputs that are found are kept there.
 FUZZ_DIR := $${CARGO_TARGET_DIR:-target}/fuzz
 FUZZ := $(CARGO) fuzz
+# A Python of its own for the peer that is measured against by that name.
+QDRANT_DIR := $${XDG_CACHE_HOME:-$$HOME/.cache}/lethe/qdrant
 # Fan-outs that are compared, the format's among them.
 FAN_OUTS ?= 16 32 64 128 256
 FAN_OUT_DIR := $${CARGO_TARGET_DIR:-target}/fan-out
@@ -181,6 +183,15 @@ bench: setup ## Measures against the peers and the machine's limits, SCENARIO (a
 	@$(CARGO) build $(BUILD) --workspace --bins
 	@rm -rf $(if $(filter all,$(SCENARIO)),'$(RESULTS)','$(RESULTS)'/$(SCENARIO).*)
 	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" $(SCENARIO) --size '$(SIZES)' --store '$(RESULTS)'
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" report --from '$(RESULTS)' --to docs/benchmarks
+
+.PHONY: bench-approximate
+bench-approximate: setup ## Searches against approximate indexes at SIZES: FAISS's HNSW, and Qdrant Edge, which comes from PyPI.
+	$(call step,benchmarks against approximate indexes)
+	@python3 -m venv "$(QDRANT_DIR)" && "$(QDRANT_DIR)/bin/pip" install --quiet qdrant-edge-py==0.9.0
+	@$(CARGO) build $(BUILD) --workspace --bins
+	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" search --peer hnsw --peer qdrant \
+	    --qdrant-python "$(QDRANT_DIR)/bin/python" --size '$(SIZES)' --store '$(RESULTS)'
 	@"$${CARGO_TARGET_DIR:-target}/release/lethe-bench" report --from '$(RESULTS)' --to docs/benchmarks
 
 .PHONY: erase-bytes

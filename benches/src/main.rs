@@ -108,6 +108,10 @@ struct Options {
     /// Further indexes to compare searches with, beside FAISS flat on one thread and on all.
     #[arg(long, value_enum)]
     peer: Vec<Peer>,
+
+    /// Python interpreter that has the package qdrant-edge-py, for `--peer qdrant`.
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    qdrant_python: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +129,8 @@ struct BytesOptions {
 enum Peer {
     /// Approximate; takes minutes to build at 100,000 and over an hour at 1,000,000.
     Hnsw,
+    /// Qdrant Edge with binary quantization and rescoring, approximate; needs Python and a package of it.
+    Qdrant,
 }
 
 fn dimension(text: &str) -> Result<usize, String> {
@@ -200,9 +206,11 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
     std::fs::create_dir_all(&scratch).map_err(|source| Error::Io { what: scratch.display().to_string(), source })?;
     preface(&host, &scratch)?;
     let mut faiss = vec![Kind::Flat, Kind::FlatSharded];
-    faiss.extend(options.peer.iter().map(|peer| match peer {
-        Peer::Hnsw => Kind::Hnsw,
+    faiss.extend(options.peer.iter().filter_map(|peer| match peer {
+        Peer::Hnsw => Some(Kind::Hnsw),
+        Peer::Qdrant => None,
     }));
+    let qdrant = options.peer.iter().any(|peer| matches!(peer, Peer::Qdrant));
     let settings = Settings {
         runs: options.runs,
         threads: options.threads.unwrap_or(host.cores).max(1),
@@ -211,6 +219,7 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
         duration: Duration::from_secs(options.seconds),
         scratch,
         faiss,
+        qdrant: qdrant.then(|| options.qdrant_python.clone()),
         smallest: options.size.iter().copied().min().unwrap_or(u64::MAX),
     };
     let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name()).collect();

@@ -4,9 +4,11 @@
 mod bandwidth;
 mod echo;
 mod flat;
+mod qdrant;
 mod rows;
 
 pub use bandwidth::Memory;
 pub use echo::serve_echo;
 pub use flat::{Faiss, Kind};
+pub use qdrant::Qdrant;
 pub use rows::{Rows, SealedRow};

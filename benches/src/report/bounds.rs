@@ -16,7 +16,7 @@ const fn row(scenario: &'static str, metric: &'static str, peers: &'static [&'st
 }
 
 /// All figures that there are to be; those without a sentence are of what the vault cannot do yet.
-const ROWS: [Row; 26] = [
+const ROWS: [Row; 28] = [
     row(
         "search",
         "grpc_p50",
@@ -54,6 +54,21 @@ const ROWS: [Row; 26] = [
         "rss_per_template_at_start",
         &["sketch_bytes"],
         "As `rss_per_template`, before any search has filled the block cache.",
+    ),
+    row(
+        "search",
+        "build",
+        &["faiss_hnsw", "qdrant"],
+        "Rotating, taking signs and turning them around, on all threads: what the index takes of an enrolment, once, without \
+         sealing and syncing it. FAISS's graph cannot delete; Qdrant marks what is deleted, and rebuilds the segment when a fifth is; \
+         Lethe overwrites it in its place.",
+    ),
+    row(
+        "search",
+        "index_per_template",
+        &["faiss_hnsw", "qdrant"],
+        "Signs, keys and the directory of keys. The peers' is what the process grew by: FAISS keeps vectors and graph in memory, \
+         Qdrant a graph, a bit for each coordinate, and of the vectors what it has lately read.",
     ),
     row("search", "p50_under_writes", &["quiet_p50"], "As `p99_under_writes`."),
     row(

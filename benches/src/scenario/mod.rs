@@ -34,6 +34,8 @@ pub struct Settings {
     pub scratch: PathBuf,
     /// FAISS indexes to compare searches with.
     pub faiss: Vec<Kind>,
+    /// A Python interpreter with Qdrant Edge, where searches are to be compared with that.
+    pub qdrant: Option<PathBuf>,
     /// The smallest of the sizes that are measured.
     pub smallest: u64,
 }

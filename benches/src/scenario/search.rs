@@ -3,17 +3,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lethe_index::{Gallery, OperatingPoint, Pool, Quantizer};
 use rayon::prelude::*;
+use tempfile::TempDir;
 
 use super::Bench;
 use crate::Error;
 use crate::client::{THRESHOLD, search_request, subject};
-use crate::measure::{Better, Measure, Pairs, alternate, alternate_several};
-use crate::peers::{Faiss, Kind, Memory};
+use crate::measure::{Better, Measure, Pairs, alternate, alternate_several, median};
+use crate::peers::{Faiss, Kind, Memory, Qdrant};
 use crate::vault::Vault;
 use crate::{fixtures, host, load};
 
@@ -44,6 +46,9 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     if fits(bench) {
         for kind in bench.settings.faiss.clone() {
             latency(bench, &vault, kind).await?;
+        }
+        if let Some(python) = bench.settings.qdrant.clone() {
+            qdrant(bench, &vault, &python).await?;
         }
         recall(bench, &vault).await?;
     } else {
@@ -78,16 +83,9 @@ async fn growth(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
 
 /// The scan over sketches inside one process, against reading as much memory as often.
 async fn scan(bench: &mut Bench<'_>) -> Result<(), Error> {
+    let gallery = gallery(bench)?;
     let Bench { settings, population, n, .. } = bench;
-    let rotation = fixtures::rotation(settings.dimension)?;
-
-    let quantizer = Arc::new(Quantizer::new(rotation.padded_dimension(), None)?);
-    let gallery: Gallery<u64> = Gallery::new(quantizer.clone(), Pool::new(Some(settings.threads))?);
-    for (first, batch) in population.batches(0..*n, 0, 4096) {
-        for (row, vector) in batch.chunks_exact(settings.dimension).enumerate() {
-            gallery.insert(first + row as u64, &quantizer.sketch(&rotation.rotate(vector)?)?)?;
-        }
-    }
+    let (rotation, quantizer) = (fixtures::rotation(settings.dimension)?, gallery.quantizer());
     let at = OperatingPoint::new(THRESHOLD, lethe_index::DEFAULT_MISS)?;
     let probes: Result<Vec<_>, Error> =
         (0..PROBES).map(|i| Ok(quantizer.probe(&rotation.rotate(&population.person(*n + i).capture(0))?)?)).collect();
@@ -129,8 +127,11 @@ fn fresh(bench: &Bench<'_>, next: &Cell<u64>) -> Vec<Vec<f32>> {
 async fn latency(bench: &mut Bench<'_>, vault: &Vault, kind: Kind) -> Result<(), Error> {
     let settings = bench.settings;
     let batches = bench.population.batches(0..bench.n, 0, 4096).map(|(_, batch)| batch);
+    let (start, before) = (Instant::now(), host::resident(std::process::id())?);
     let mut faiss = Faiss::build(kind, settings.dimension, bench.n, settings.threads, batches)?;
     if kind == Kind::Hnsw {
+        let (took, grown) = (start.elapsed().as_secs_f64(), host::resident(std::process::id())? - before);
+        built(bench, kind.name(), took, grown)?;
         let probes = fresh(bench, &Cell::new(3_000_000));
         faiss.tune(&probes, &exact(bench, &probes), NEIGHBOURS)?;
     }
@@ -153,6 +154,64 @@ async fn latency(bench: &mut Bench<'_>, vault: &Vault, kind: Kind) -> Result<(),
     };
     let pairs = alternate(settings.runs, ours, peer).await?;
     bench.put(measure("grpc_p50", "ms", kind.name(), Better::Lower), &pairs)
+}
+
+/// The same against Qdrant, which is given the effort that it needs to find what it should. Its time is that of the query inside its
+/// process.
+async fn qdrant(bench: &mut Bench<'_>, vault: &Vault, python: &Path) -> Result<(), Error> {
+    let settings = bench.settings;
+    let folder = TempDir::new_in(&settings.scratch).map_err(Error::io(settings.scratch.display().to_string()))?;
+    let batches = bench.population.batches(0..bench.n, 0, 4096).map(|(_, batch)| batch);
+    let mut peer = Qdrant::build(python, folder.path(), settings.dimension, bench.n, settings.threads, batches)?;
+    built(bench, "qdrant", peer.built().seconds, peer.built().resident)?;
+    let probes = fresh(bench, &Cell::new(3_000_000));
+    peer.tune(&probes, &exact(bench, &probes), NEIGHBOURS as u32)?;
+
+    let peer = RefCell::new(peer);
+    let (of_ours, of_peer) = (Cell::new(0), Cell::new(0));
+    let ours = async || {
+        let probes = fresh(bench, &of_ours);
+        let call =
+            async |number: u64| vault.client().search(search_request(&probes[number as usize])).await.map(|_| ());
+        Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
+    };
+    let theirs = async || {
+        let mut took = Vec::new();
+        for probe in fresh(bench, &of_peer) {
+            took.push(peer.borrow_mut().search(&probe, NEIGHBOURS as u32)?.1 * 1000.0);
+        }
+        Ok(median(&took))
+    };
+    let pairs = alternate(settings.runs, ours, theirs).await?;
+    bench.put(measure("grpc_p50", "ms", "qdrant", Better::Lower), &pairs)
+}
+
+/// What it takes to index the gallery, and what that takes in memory, against a peer that was built once.
+fn built(bench: &mut Bench<'_>, peer: &'static str, seconds: f64, bytes: u64) -> Result<(), Error> {
+    let start = Instant::now();
+    let gallery = gallery(bench)?;
+    let (mut took, mut held) = (Pairs::default(), Pairs::default());
+    took.push(start.elapsed().as_secs_f64(), seconds);
+    held.push(gallery.bytes() as f64 / bench.n as f64, bytes as f64 / bench.n as f64);
+    bench.put(measure("build", "s", peer, Better::Lower), &took)?;
+    bench.put(measure("index_per_template", "B", peer, Better::Lower), &held)
+}
+
+/// The sketches of all, in this process.
+fn gallery(bench: &Bench<'_>) -> Result<Gallery<u64>, Error> {
+    let Bench { settings, population, n, .. } = bench;
+    let rotation = fixtures::rotation(settings.dimension)?;
+    let quantizer = Arc::new(Quantizer::new(rotation.padded_dimension(), None)?);
+    let gallery: Gallery<u64> = Gallery::new(quantizer.clone(), Pool::new(Some(settings.threads))?);
+    for (first, batch) in population.batches(0..*n, 0, 4096) {
+        let sketch = |vector: &[f32]| Ok::<_, Error>(quantizer.sketch(&rotation.rotate(vector)?)?);
+        let sketches: Vec<_> = batch.par_chunks_exact(settings.dimension).map(sketch).collect::<Result<_, _>>()?;
+        let refused = gallery.insert_all((first..).zip(&sketches));
+        if let Some((key, error)) = refused.first() {
+            return Err(Error::invalid(format!("{key} is refused: {error}")));
+        }
+    }
+    Ok(gallery)
 }
 
 /// Share of the templates at or above the threshold that a search answers with, against all of them, by name: for probes each of
@@ -178,9 +237,10 @@ async fn recall(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
                     near.into_iter().map(|(person, score)| (subject(person), score)).collect();
                 let matches = vault.client().search(search_request(probe)).await?.matches;
                 for hit in &matches {
-                    let exact = scores.get(&hit.subject).copied().unwrap_or(f32::NAN);
-                    if !((hit.score - exact).abs() < 1e-5) {
-                        return Err(Error::invalid(format!("{} was found at {}, not {exact}", hit.subject, hit.score)));
+                    let exact = scores.get(&hit.subject).copied();
+                    if exact.is_none_or(|exact| (hit.score - exact).abs() >= 1e-5) {
+                        let message = format!("{} was found at {}, not {exact:?}", hit.subject, hit.score);
+                        return Err(Error::invalid(message));
                     }
                 }
                 wanted += above.len();

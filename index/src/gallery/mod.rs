@@ -86,6 +86,8 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     /// Adds many templates as [`insert`](Self::insert) adds one, and gives those that it could not add, in no order. To fill a gallery
     /// so is faster than one by one, the more so from several threads.
     pub fn insert_all<'s>(&self, templates: impl IntoIterator<Item = (K, &'s Sketch)>) -> Vec<(K, Error)> {
+        // Before the lock: whoever makes them may ask the gallery.
+        let templates: Vec<(K, &Sketch)> = templates.into_iter().collect();
         let mut directory = self.directory.lock();
         let mut refused = Vec::new();
         let mut fresh = Vec::new();

@@ -130,7 +130,8 @@ struct Caller {
 
 impl Answers for Caller {
     fn ready(&mut self) -> Result<()> {
-        let Ok(place) = self.runtime.block_on(timeout(self.idle, self.sender.clone().reserve_owned())) else {
+        let sender = self.sender.clone();
+        let Ok(place) = self.runtime.block_on(async { timeout(self.idle, sender.reserve_owned()).await }) else {
             self.is_idle = true;
             return Err(Error::TaskLost);
         };
@@ -152,7 +153,7 @@ impl Caller {
     /// Says why there are no more answers, to who still listens.
     fn refuse(&mut self, error: Error) {
         let sender = self.sender.clone();
-        let place = || self.runtime.block_on(timeout(self.idle, sender.reserve_owned())).ok()?.ok();
+        let place = || self.runtime.block_on(async { timeout(self.idle, sender.reserve_owned()).await }).ok()?.ok();
         if let Some(place) = self.place.take().or_else(place) {
             let idle = || too_long("no answer was taken for as long as a call may take");
             place.send(Err(if self.is_idle { idle() } else { error.into() }));

@@ -231,16 +231,13 @@ impl Sweep {
         // Who was replaced meanwhile may have been passed over, with the old template or with the new one.
         let mut rounds = 0..ROUNDS;
         loop {
-            let moved: BTreeSet<SlotRef> = model.moved(mark).into_iter().flatten().collect();
-            let known = model.moved(mark).is_some();
-            if known && moved.is_empty() {
+            let since = mark;
+            mark = model.census();
+            let moved: BTreeSet<SlotRef> = model.moved(since).ok_or_else(restless)?.into_iter().collect();
+            if moved.is_empty() {
                 break;
             }
-            if !known || rounds.next().is_none() {
-                let message = "more templates were replaced meanwhile than can be followed".to_owned();
-                return Err(Error::Unavailable(Reason::SearchIncomplete, message));
-            }
-            mark = model.census();
+            rounds.next().ok_or_else(restless)?;
             let own = |slot: u64| slot >= start && next.is_none_or(|next| slot < next);
             self.look_again(searcher, &swept, &moved, own, stop)?;
         }
@@ -342,14 +339,14 @@ impl Sweep {
         let probe = |swept: &Swept| wiping::of_a_task(|| model.probe(swept.record.embedding.components()));
         let probes: Vec<_> = vault.pool.run(|| chunk.par_iter().map(probe).collect::<Result<_>>())?;
         let keys: Vec<TemplateAt> = chunk.iter().map(|swept| swept.at).collect();
-        let found = searcher.gallery.candidates_below(&probes, &keys, *point, stop).map_err(|error| match error {
-            lethe_index::Error::TooMany { most } => {
+        let found = match searcher.gallery.candidates_below(&probes, &keys, *point, stop) {
+            Err(lethe_index::Error::TooMany { most }) => {
                 let message = format!("is so low that it lets millions of pairs through at a time, more than {most}");
-                Error::from(Invalid::new("threshold", Reason::FieldOutOfRange, message))
+                return Err(Invalid::new("threshold", Reason::FieldOutOfRange, message).into());
             }
-            lethe_index::Error::Stopped => self.given_up(),
-            error => error.into(),
-        })?;
+            Err(lethe_index::Error::Stopped) => return Err(self.given_up()),
+            found => found?,
+        };
         for ((number, swept), found) in (first..).zip(chunk).zip(found) {
             let others = found.into_iter().map(|candidate| candidate.key);
             // Somebody's own templates are alike, and no duplicates.
@@ -394,18 +391,11 @@ impl Sweep {
         own: impl Fn(u64) -> bool,
         stop: &Stop<'_>,
     ) -> Result<()> {
-        let Plan { vault, silo, model, point } = &self.plan;
-        let read = |subject: &SlotRef| {
-            let found = templates::of_subject(&vault.store, &vault.keys, silo, *subject, Some(model.number))?;
-            Ok::<_, Error>(
-                found.into_iter().map(|found| Swept { at: found.at, record: found.record }).collect::<Vec<_>>(),
-            )
-        };
-        let read = || wiping::of_a_task(|| moved.iter().map(read).collect::<Result<Vec<_>>>());
-        let fresh: Vec<Swept> = vault.pool.run(read)?.into_iter().flatten().collect();
+        let threshold = self.plan.point.threshold();
+        let fresh = self.templates_of(moved.iter().copied())?;
         for new in &fresh {
             for after in swept.iter().filter(|after| after.at > new.at && after.at.subject != new.at.subject) {
-                self.hits.extend(pair(after, new.at, &new.record, point.threshold()));
+                self.hits.extend(pair(after, new.at, &new.record, threshold));
             }
         }
         let fresh: Vec<Swept> = fresh.into_iter().filter(|new| own(new.at.subject.slot)).collect();
@@ -452,7 +442,7 @@ impl Sweep {
             if stop() {
                 return Err(self.given_up());
             }
-            pairs.extend(self.name(searcher, &hit)?);
+            pairs.extend(self.name(searcher, hit)?);
         }
         answers.give(Step {
             pairs,
@@ -466,18 +456,52 @@ impl Sweep {
         })
     }
 
-    /// Says whose a pair is; `None` if either went meanwhile.
-    fn name(&self, searcher: &Searcher, hit: &Hit) -> Result<Option<Pair>> {
-        let mut parties = Vec::with_capacity(2);
-        for (at, template) in hit.at.into_iter().zip(hit.templates) {
-            match searcher.subject_of(at)? {
-                Some(subject) if searcher.gallery.contains(&at) => parties.push(Party { subject, template }),
-                _ => return Ok(None),
+    /// Says whose a pair is, judged by the templates that they have now; `None` if either went, or is not like the other any more.
+    fn name(&self, searcher: &Searcher, hit: Hit) -> Result<Option<Pair>> {
+        let mut hit = hit;
+        for _ in 0..ROUNDS {
+            let mut parties = Vec::with_capacity(2);
+            for (at, template) in hit.at.into_iter().zip(hit.templates) {
+                let Some(subject) = searcher.subject_of(at)? else { return Ok(None) };
+                parties.push(Party { subject, template });
+            }
+            if hit.at.iter().all(|at| searcher.gallery.contains(at)) {
+                let band = Band::of(hit.score, self.plan.model.profile.thresholds());
+                return Ok(parties.try_into().ok().map(|parties| Pair { parties, score: hit.score, band }));
+            }
+            // Replaced, or deleted, since they were compared.
+            let [one, other] = hit.at.map(|at| at.subject);
+            let (one, other) = (self.templates_of([one])?, self.templates_of([other])?);
+            let pairs = one.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
+            let threshold = self.plan.point.threshold();
+            let alike = pairs.filter_map(|(one, other)| pair(one, other.at, &other.record, threshold));
+            match alike.max_by(|a, b| a.score.total_cmp(&b.score)) {
+                Some(now) => hit = now,
+                None => return Ok(None),
             }
         }
-        let band = Band::of(hit.score, self.plan.model.profile.thresholds());
-        Ok(parties.try_into().ok().map(|parties| Pair { parties, score: hit.score, band }))
+        Err(restless())
     }
+
+    /// The templates that some subjects have now, in clear.
+    fn templates_of(&self, subjects: impl IntoIterator<Item = SlotRef> + Send) -> Result<Vec<Swept>> {
+        let Plan { vault, silo, model, .. } = &self.plan;
+        let read = || {
+            let mut swept = Vec::new();
+            for subject in subjects {
+                let found = templates::of_subject(&vault.store, &vault.keys, silo, subject, Some(model.number))?;
+                swept.extend(found.into_iter().map(|found| Swept { at: found.at, record: found.record }));
+            }
+            Ok(swept)
+        };
+        vault.pool.run(|| wiping::of_a_task(read))
+    }
+}
+
+/// What a sweep ends with whose gallery changes faster than it can be compared.
+fn restless() -> Error {
+    let message = "more templates were replaced meanwhile than can be followed".to_owned();
+    Error::Unavailable(Reason::SearchIncomplete, message)
 }
 
 /// Opens each part's candidate and scores it.
