@@ -81,12 +81,12 @@ pub(super) async fn replace(open: &Open, tenant: &TenantId, model: &ModelId, sub
     replace_template(vault, call, target, capture(model, &face(number))).await.unwrap();
 }
 
-/// More people than a sweep takes in a step, in the order of their slots, and all alike.
+/// Some people, in the order of their slots; each looks like every sixty-fourth.
 async fn alike(open: &Open, people: usize) -> (TenantId, ModelId) {
     let tenant = open.tenant("bank").await;
     let model = open.model(&tenant, "model", 64, None).await;
     open.enroll(&tenant, "p-0", &model, &face(0)).await;
-    let others = (1..people).map(|number| (format!("p-{number}"), face(number)));
+    let others = (1..people).map(|number| (format!("p-{number}"), face(number % 64)));
     let (tenant_of, model_of) = (&tenant, &model);
     let enrolled = stream::iter(others).map(|(name, face)| async move {
         open.enroll(tenant_of, &name, model_of, &face).await;
@@ -149,7 +149,7 @@ async fn who_is_erased_during_a_sweep_is_in_no_later_answer() {
     let refused = begin(&open, &tenant, &model).await.err().unwrap();
     assert_eq!(refused.reason(), Reason::Overloaded, "a tenant has one sweep at a time");
 
-    // Everybody whose number is the same modulo 64 looks alike; each is in pairs of every step. They are found when they go.
+    // They are in pairs of every step, and in none once they are gone.
     let gone = ["p-3", "p-67", "p-2115"];
     let (runtime, eraser) = (tokio::runtime::Handle::current(), (Arc::clone(&open), tenant.clone()));
     let erase = move || {
