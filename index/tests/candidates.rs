@@ -245,3 +245,21 @@ fn below_a_key_are_those_of_the_whole_that_are_below_it() {
         assert!(matches!(gallery.candidates_below(&probes, &keys, at, &|| true), Err(Error::Stopped)));
     }
 }
+
+/// What would fill the memory is refused, whatever its size.
+#[test]
+fn a_sweep_that_lets_everybody_through_is_given_up() {
+    let mut rng = rng(11);
+    let gallery = gallery(64, None, 2);
+    let vectors: Vec<Vec<f32>> = (0..16).map(|_| unit(&mut rng, 64)).collect();
+    let sketches: Vec<_> = vectors.iter().map(|vector| gallery.quantizer().sketch(vector).unwrap()).collect();
+    for first in (0..70_000).step_by(16) {
+        assert!(gallery.insert_all((first..).zip(&sketches)).is_empty());
+    }
+    let probes: Vec<Probe> = vectors.iter().map(|vector| gallery.quantizer().probe(vector).unwrap()).collect();
+    let (low, high) = (at(-1.0, 1e-3), at(0.9, 1e-3));
+    assert!(matches!(gallery.candidates_below(&probes, &[70_000; 16], low, &|| false), Err(Error::TooMany { .. })));
+    // Those who look alike are found, a sixteenth of all for each.
+    let found = gallery.candidates_below(&probes, &[70_000; 16], high, &|| false).unwrap();
+    assert!(found.iter().all(|found| found.len() >= 70_000 / 16), "{}", found[0].len());
+}

@@ -1,5 +1,6 @@
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 use rayon::prelude::*;
@@ -47,8 +48,8 @@ const TOGETHER: usize = 16;
 /// Segments for each thread that a sweep passes over before others have their turn: some milliseconds of work.
 const TURN: usize = 2;
 
-/// Candidates that a sweep keeps for the probes that it compares together, and for one turn more.
-const MOST: usize = 1 << 22;
+/// Candidates that a sweep keeps for the probes that it compares together, and for one segment more for each thread.
+const MOST: usize = 1 << 20;
 
 type Segments<K> = [Arc<RwLock<Segment<K>>>];
 
@@ -84,8 +85,8 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     /// first. Not for the pool's own threads, which would take no turns.
     ///
     /// # Errors
-    /// As [`candidates`](Self::candidates). [`Error::TooMany`] for a threshold that millions of pairs of sixteen probes may reach:
-    /// what they are would not fit into memory.
+    /// As [`candidates`](Self::candidates). [`Error::TooMany`] for a threshold that more than a million pairs of sixteen probes may
+    /// reach: what they are would not fit into memory.
     ///
     /// # Panics
     /// Unless there is a key for each probe.
@@ -102,13 +103,14 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         let mut found: Vec<Vec<Candidate<K>>> = probes.iter().map(|_| Vec::new()).collect();
         let chunks = probes.chunks(TOGETHER).zip(keys.chunks(TOGETHER)).zip(found.chunks_mut(TOGETHER));
         for ((probes, keys), found) in chunks {
-            let (group, mut candidates) = ([Group::new(probes, keys, at)], 0);
+            let (group, count) = ([Group::new(probes, keys, at)], AtomicUsize::new(0));
+            let too_many = || count.load(Ordering::Relaxed) > MOST;
             for segments in segments.chunks(TURN * self.pool.threads()) {
-                if candidates > MOST {
+                let parts = self.pool.run(|| scan(segments, &group, at, &count, &|| stop() || too_many()));
+                if too_many() {
                     return Err(Error::TooMany { most: MOST });
                 }
-                for part in self.pool.run(|| scan(segments, &group, at, stop))? {
-                    candidates += part.iter().map(|(items, _)| items.len()).sum::<usize>();
+                for part in parts? {
                     found.iter_mut().zip(part).for_each(|(found, (items, _))| found.extend(items));
                 }
             }
@@ -120,7 +122,7 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         probes.iter().try_for_each(|probe| self.quantizer.check_probe(probe))?;
         let groups: Vec<Group<'_, K>> = probes.chunks(TOGETHER).map(|probes| Group::new(probes, &[], at)).collect();
         let segments = self.segments.read().clone();
-        let parts = self.pool.run(|| scan(&segments, &groups, at, stop))?;
+        let parts = self.pool.run(|| scan(&segments, &groups, at, &AtomicUsize::new(0), stop))?;
 
         let mut answers: Vec<Candidates<K>> =
             groups.iter().flat_map(|group| &group.margins).map(|&margin| Candidates::none(margin, at)).collect();
@@ -167,10 +169,12 @@ impl<'a, K: Copy + Ord> Group<'a, K> {
 /// One segment's candidates for each probe, and how many templates it compared with it.
 type Part<K> = Vec<(Vec<Candidate<K>>, usize)>;
 
+/// Scans segments, and adds the candidates to `count` as they are found.
 fn scan<K: Copy + Ord + Send + Sync>(
     segments: &Segments<K>,
     groups: &[Group<'_, K>],
     at: OperatingPoint,
+    count: &AtomicUsize,
     stop: &Stop<'_>,
 ) -> Result<Vec<Part<K>>, Error> {
     segments
@@ -193,6 +197,7 @@ fn scan<K: Copy + Ord + Send + Sync>(
                         found[i].push(Candidate { key, estimate });
                     }
                 });
+                count.fetch_add(found.iter().map(Vec::len).sum(), Ordering::Relaxed);
                 part.extend(found.into_iter().map(|items| (items, segment.len())));
             }
             Ok(part)

@@ -1,6 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::Stream;
 use lethe_domain::{Invalid, Purpose, Reason, TenantId};
@@ -19,6 +19,7 @@ use super::status::too_long;
 use super::{Node, convert, names};
 use crate::error::{Error, Result};
 use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
+use crate::store::StoreError;
 use crate::vault::{Aim, Vault};
 
 /// An answer of a sweep, or why there is no other.
@@ -110,6 +111,9 @@ impl IdentificationService for Node {
     }
 }
 
+/// How often it is looked whether a caller who takes no answer need still be waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// Whoever a sweep answers.
 struct Caller {
     vault: Arc<Vault>,
@@ -130,12 +134,20 @@ struct Caller {
 
 impl Answers for Caller {
     fn ready(&mut self) -> Result<()> {
-        let sender = self.sender.clone();
-        let Ok(place) = self.runtime.block_on(async { timeout(self.idle, sender.reserve_owned()).await }) else {
-            self.is_idle = true;
-            return Err(Error::TaskLost);
+        let until = Instant::now() + self.idle;
+        let place = loop {
+            let sender = self.sender.clone();
+            match self.runtime.block_on(async { timeout(LOOK_EVERY, sender.reserve_owned()).await }) {
+                Ok(place) => break place.map_err(|_gone| Error::TaskLost)?,
+                Err(_) if self.vault.silos.is_closing() => return Err(StoreError::Closed.into()),
+                Err(_) if Instant::now() > until => {
+                    self.is_idle = true;
+                    return Err(Error::TaskLost);
+                }
+                Err(_) => {}
+            }
         };
-        self.place = Some(place.map_err(|_gone| Error::TaskLost)?);
+        self.place = Some(place);
         // Each answer passes the gate: a credential may be revoked, or expire, while a sweep lasts.
         let (principal, aim) = (self.vault.still(&self.principal)?, Aim::Tenant(&self.tenant));
         self.runtime.block_on(self.vault.admit::<op::SweepDuplicates>(&principal, aim, self.purpose))?;
@@ -153,7 +165,7 @@ impl Caller {
     /// Says why there are no more answers, to who still listens.
     fn refuse(&mut self, error: Error) {
         let sender = self.sender.clone();
-        let place = || self.runtime.block_on(async { timeout(self.idle, sender.reserve_owned()).await }).ok()?.ok();
+        let place = || self.runtime.block_on(async { timeout(LOOK_EVERY, sender.reserve_owned()).await }).ok()?.ok();
         if let Some(place) = self.place.take().or_else(place) {
             let idle = || too_long("no answer was taken for as long as a call may take");
             place.send(Err(if self.is_idle { idle() } else { error.into() }));

@@ -37,7 +37,7 @@ const PROBES: usize = 16;
 /// Rows that one thread opens in a row.
 const ROWS: usize = 64;
 
-/// Candidates that are kept before they are scored.
+/// Candidates that make a step shorter than it might be, so that their pairs fit into memory.
 const KEPT: usize = 1 << 16;
 
 /// Candidates that are opened before others have their turn at the threads.
@@ -129,9 +129,12 @@ pub struct Sweep {
     before: Census,
     compared: usize,
     candidates: usize,
-    /// Found, and not given yet.
+    /// Found in the step at hand, and not given yet.
     hits: Vec<Hit>,
-    _place: OwnedSemaphorePermit,
+    /// What was given of it.
+    given: BTreeSet<[TemplateAt; 2]>,
+    /// The tenant's, until it is over.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// A template of the step at hand, in clear.
@@ -175,11 +178,12 @@ impl Plan {
     /// # Errors
     /// `Limited` while another sweep of the tenant's is at work.
     pub async fn begin(self, call: &Authorized<SweepDuplicates>, from: u64) -> Result<Sweep> {
-        let _place = self.silo.enter_sweep()?;
+        let place = Some(self.silo.enter_sweep()?);
         self.model.expect_whole()?;
         self.vault.note(self.silo.tree, call).await?;
         let (before, runtime) = (self.model.census(), Handle::current());
-        Ok(Sweep { plan: self, runtime, from, before, compared: 0, candidates: 0, hits: Vec::new(), _place })
+        let (hits, given) = (Vec::new(), BTreeSet::new());
+        Ok(Sweep { plan: self, runtime, from, before, compared: 0, candidates: 0, hits, given, place })
     }
 }
 
@@ -195,35 +199,49 @@ impl Sweep {
         let stop = || gone() || vault.silos.is_closing();
         let mut from = Some(self.from);
         while let Some(start) = from {
-            // For a step at a time: a gallery that a sweep holds on to cannot make room for another.
-            let Plan { vault, silo, model, .. } = &self.plan;
-            let searcher = self.runtime.block_on(Searcher::of(vault, silo, model))?;
-            from = self.step(&searcher, start, &stop, answers)?;
+            // Nobody is waited for with a gallery or templates in hand: others may need the room.
+            let next = self.step(&self.searcher()?, start, &stop)?;
+            while self.hits.len() > PAIRS {
+                let some = self.hits.split_off(self.hits.len() - PAIRS);
+                self.give(some, Some(start), &stop, answers)?;
+            }
+            if next.is_none() {
+                // Whoever has the last answer may begin another.
+                self.place = None;
+            }
+            let rest = std::mem::take(&mut self.hits);
+            self.give(rest, next, &stop, answers)?;
+            self.given.clear();
+            from = next;
         }
         Ok(())
     }
 
-    /// Compares the next thousand, gives their pairs, and says where those after them begin.
-    fn step(
-        &mut self,
-        searcher: &Searcher,
-        start: u64,
-        stop: &Stop<'_>,
-        answers: &mut impl Answers,
-    ) -> Result<Option<u64>> {
+    /// The gallery, which is brought into memory if it is not there.
+    fn searcher(&self) -> Result<Searcher> {
+        let Plan { vault, silo, model, .. } = &self.plan;
+        self.runtime.block_on(Searcher::of(vault, silo, model))
+    }
+
+    /// Compares the next thousand, keeps their pairs, those that are most alike last, and says where those after them begin.
+    fn step(&mut self, searcher: &Searcher, start: u64, stop: &Stop<'_>) -> Result<Option<u64>> {
         let model = self.plan.model.clone();
         model.expect_whole()?;
         let mut mark = model.census();
-        let (rows, next) = self.read(start, stop)?;
-        let swept = self.open(searcher, &rows)?;
+        let (rows, mut next) = self.read(start, stop)?;
+        let mut swept = self.open(searcher, &rows)?;
         drop(rows);
 
-        let mut candidates = Vec::new();
-        for (chunk, first) in swept.chunks(PROBES).zip((0..).step_by(PROBES)) {
-            self.find(searcher, chunk, first, &mut candidates, stop)?;
-            if candidates.len() >= KEPT {
-                self.score(searcher, &swept, std::mem::take(&mut candidates), stop)?;
-                self.give_some(searcher, start, stop, answers)?;
+        let (mut candidates, mut done) = (Vec::new(), 0);
+        while done < swept.len() {
+            let end = (done + PROBES).min(swept.len());
+            self.find(searcher, &swept[done..end], done, &mut candidates, stop)?;
+            done = end;
+            let subject = |number: usize| swept.get(number).map(|swept| swept.at.subject.slot);
+            // A subject's templates are not parted.
+            if candidates.len() >= KEPT && subject(done) != subject(done - 1) {
+                next = subject(done).or(next);
+                swept.truncate(done);
             }
         }
         self.score(searcher, &swept, candidates, stop)?;
@@ -231,6 +249,8 @@ impl Sweep {
         // Who was replaced meanwhile may have been passed over, with the old template or with the new one.
         let mut rounds = 0..ROUNDS;
         loop {
+            // What is on its way is not looked at again and again.
+            self.plan.vault.store.catch_up();
             let since = mark;
             mark = model.census();
             let moved: BTreeSet<SlotRef> = model.moved(since).ok_or_else(restless)?.into_iter().collect();
@@ -239,11 +259,9 @@ impl Sweep {
             }
             rounds.next().ok_or_else(restless)?;
             let own = |slot: u64| slot >= start && next.is_none_or(|next| slot < next);
-            self.look_again(searcher, &swept, &moved, own, stop)?;
+            self.look_again(searcher, &mut swept, &moved, own, stop)?;
         }
         self.compared += swept.len();
-        drop(swept);
-        self.give_some(searcher, start, stop, answers)?;
 
         if next.is_none() && self.from == 0 && self.compared < model.stayed(self.before) {
             // Of those who went some may not have been followed yet.
@@ -254,8 +272,9 @@ impl Sweep {
                 return Err(Error::Unavailable(Reason::SearchIncomplete, message));
             }
         }
-        let last = std::mem::take(&mut self.hits);
-        self.give(searcher, last, next, stop, answers)?;
+        self.hits.sort_by_key(|hit| hit.at);
+        self.hits.dedup_by_key(|hit| hit.at);
+        self.hits.sort_by(|a, b| a.score.total_cmp(&b.score));
         Ok(next)
     }
 
@@ -381,69 +400,50 @@ impl Sweep {
         Ok(())
     }
 
-    /// Compares the templates that those who were replaced have now: with the step's templates after them; and if they are of
-    /// the step themselves, with all before them.
+    /// Compares the templates that those who were replaced have now, in place of those that they had: with the step's templates
+    /// after them, and with each other; and if they are of the step themselves, with all before them.
     fn look_again(
         &mut self,
         searcher: &Searcher,
-        swept: &[Swept],
+        swept: &mut Vec<Swept>,
         moved: &BTreeSet<SlotRef>,
         own: impl Fn(u64) -> bool,
         stop: &Stop<'_>,
     ) -> Result<()> {
         let threshold = self.plan.point.threshold();
-        let fresh = self.templates_of(moved.iter().copied())?;
-        for new in &fresh {
-            for after in swept.iter().filter(|after| after.at > new.at && after.at.subject != new.at.subject) {
-                self.hits.extend(pair(after, new.at, &new.record, threshold));
+        swept.retain(|swept| !moved.contains(&swept.at.subject));
+        let mut fresh = self.templates_of(moved, stop)?;
+        fresh.sort_by_key(|new| new.at);
+        wiping::after_ciphers(|| {
+            for (number, new) in fresh.iter().enumerate() {
+                let after = swept.iter().filter(|after| after.at > new.at).chain(&fresh[number + 1..]);
+                let others = after.filter(|after| after.at.subject != new.at.subject);
+                self.hits.extend(others.filter_map(|after| pair(after, new.at, &new.record, threshold)));
             }
-        }
-        let fresh: Vec<Swept> = fresh.into_iter().filter(|new| own(new.at.subject.slot)).collect();
+        });
+        fresh.retain(|new| own(new.at.subject.slot));
         let mut candidates = Vec::new();
         for (chunk, first) in fresh.chunks(PROBES).zip((0..).step_by(PROBES)) {
             self.find(searcher, chunk, first, &mut candidates, stop)?;
         }
         self.score(searcher, &fresh, candidates, stop)?;
-        // Some were found with the new template already.
-        self.hits.sort_by_key(|hit| hit.at);
-        self.hits.dedup_by_key(|hit| hit.at);
+        swept.append(&mut fresh);
         Ok(())
     }
 
-    /// Gives what is found but for the last pairs, which go with the step's end. Who goes on from these answers has them again.
-    fn give_some(
-        &mut self,
-        searcher: &Searcher,
-        start: u64,
-        stop: &Stop<'_>,
-        answers: &mut impl Answers,
-    ) -> Result<()> {
-        while self.hits.len() > PAIRS {
-            let rest = self.hits.split_off(PAIRS);
-            let some = std::mem::replace(&mut self.hits, rest);
-            self.give(searcher, some, Some(start), stop, answers)?;
-        }
-        Ok(())
-    }
-
-    fn give(
-        &self,
-        searcher: &Searcher,
-        mut hits: Vec<Hit>,
-        next: Option<u64>,
-        stop: &Stop<'_>,
-        answers: &mut impl Answers,
-    ) -> Result<()> {
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
-        // Only then: who is erased while an answer waits to be taken is in none.
+    /// Gives pairs when the caller can take them, the most alike first.
+    fn give(&mut self, hits: Vec<Hit>, next: Option<u64>, stop: &Stop<'_>, answers: &mut impl Answers) -> Result<()> {
         answers.ready()?;
+        // Only now: who was erased while the caller was waited for is in none.
+        let searcher = self.searcher()?;
         let mut pairs = Vec::with_capacity(hits.len());
         for hit in hits {
             if stop() {
                 return Err(self.given_up());
             }
-            pairs.extend(self.name(searcher, hit)?);
+            self.name(&searcher, hit, &mut pairs, stop)?;
         }
+        pairs.sort_by(|a, b| b.score.total_cmp(&a.score));
         answers.give(Step {
             pairs,
             compared: self.compared,
@@ -456,45 +456,62 @@ impl Sweep {
         })
     }
 
-    /// Says whose a pair is, judged by the templates that they have now; `None` if either went, or is not like the other any more.
-    fn name(&self, searcher: &Searcher, hit: Hit) -> Result<Option<Pair>> {
-        let mut hit = hit;
+    /// Says whose a pair is, judged by the templates that they have now. None is said if either went.
+    fn name(&mut self, searcher: &Searcher, hit: Hit, pairs: &mut Vec<Pair>, stop: &Stop<'_>) -> Result<()> {
+        let mut hits = vec![hit];
         for _ in 0..ROUNDS {
-            let mut parties = Vec::with_capacity(2);
-            for (at, template) in hit.at.into_iter().zip(hit.templates) {
-                let Some(subject) = searcher.subject_of(at)? else { return Ok(None) };
-                parties.push(Party { subject, template });
-            }
-            if hit.at.iter().all(|at| searcher.gallery.contains(at)) {
-                let band = Band::of(hit.score, self.plan.model.profile.thresholds());
-                return Ok(parties.try_into().ok().map(|parties| Pair { parties, score: hit.score, band }));
+            let Some(&Hit { at: [one, other], .. }) = hits.first() else { return Ok(()) };
+            let Some(subject) = searcher.subject_of(one)? else { return Ok(()) };
+            let Some(other_subject) = searcher.subject_of(other)? else { return Ok(()) };
+            if hits.iter().flat_map(|hit| &hit.at).all(|at| searcher.gallery.contains(at)) {
+                for Hit { at, templates: [template, other_template], score } in hits {
+                    let parties = [
+                        Party { subject: subject.clone(), template },
+                        Party { subject: other_subject.clone(), template: other_template },
+                    ];
+                    let band = Band::of(score, self.plan.model.profile.thresholds());
+                    // Of those who were replaced, several pairs may come down to the same ones.
+                    if self.given.insert(at) {
+                        pairs.push(Pair { parties, score, band });
+                    }
+                }
+                return Ok(());
             }
             // Replaced, or deleted, since they were compared.
-            let [one, other] = hit.at.map(|at| at.subject);
-            let (one, other) = (self.templates_of([one])?, self.templates_of([other])?);
-            let pairs = one.iter().flat_map(|one| other.iter().map(move |other| (one, other)));
+            self.plan.vault.store.catch_up();
+            let (of_one, of_other) = ([one.subject].into(), [other.subject].into());
+            let (of_one, of_other) = (self.templates_of(&of_one, stop)?, self.templates_of(&of_other, stop)?);
             let threshold = self.plan.point.threshold();
-            let alike = pairs.filter_map(|(one, other)| pair(one, other.at, &other.record, threshold));
-            match alike.max_by(|a, b| a.score.total_cmp(&b.score)) {
-                Some(now) => hit = now,
-                None => return Ok(None),
-            }
+            hits = wiping::after_ciphers(|| {
+                let all = of_one.iter().flat_map(|one| of_other.iter().map(move |other| (one, other)));
+                all.filter_map(|(one, other)| pair(one, other.at, &other.record, threshold)).collect()
+            });
         }
         Err(restless())
     }
 
     /// The templates that some subjects have now, in clear.
-    fn templates_of(&self, subjects: impl IntoIterator<Item = SlotRef> + Send) -> Result<Vec<Swept>> {
+    fn templates_of(&self, subjects: &BTreeSet<SlotRef>, stop: &Stop<'_>) -> Result<Vec<Swept>> {
         let Plan { vault, silo, model, .. } = &self.plan;
-        let read = || {
+        let read = |subjects: &[SlotRef]| {
             let mut swept = Vec::new();
             for subject in subjects {
-                let found = templates::of_subject(&vault.store, &vault.keys, silo, subject, Some(model.number))?;
+                let found = templates::of_subject(&vault.store, &vault.keys, silo, *subject, Some(model.number))?;
                 swept.extend(found.into_iter().map(|found| Swept { at: found.at, record: found.record }));
             }
-            Ok(swept)
+            Ok::<_, Error>(swept)
         };
-        vault.pool.run(|| wiping::of_a_task(read))
+        let read = |subjects: &[SlotRef]| wiping::of_a_task(|| read(subjects));
+        let subjects: Vec<SlotRef> = subjects.iter().copied().collect();
+        let mut swept = Vec::new();
+        for turn in subjects.chunks(TURN) {
+            if stop() {
+                return Err(self.given_up());
+            }
+            let parts: Vec<Vec<Swept>> = vault.pool.run(|| turn.par_chunks(ROWS).map(read).collect::<Result<_>>())?;
+            swept.extend(parts.into_iter().flatten());
+        }
+        Ok(swept)
     }
 }
 

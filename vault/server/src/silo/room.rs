@@ -10,7 +10,7 @@ use super::held::Held;
 use super::load::in_parallel;
 use super::{Model, Silo, Silos};
 use crate::error::{Error, Result};
-use crate::store::{Key, RowKind, SUBJECTS, Store, TemplateAt};
+use crate::store::{Key, RowKind, SUBJECTS, Store, StoreError, TemplateAt};
 
 /// How often galleries that have grown are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -75,7 +75,7 @@ impl Silos {
             |_| (),
             |rows| {
                 if self.is_closing() {
-                    return Err(Error::TaskLost);
+                    return Err(StoreError::Closed.into());
                 }
                 wiping::after_ciphers(|| {
                     // Who was erased since the reading began is on the way out of the gallery, too.
@@ -92,6 +92,9 @@ impl Silos {
             return Err(model.not_ready("is behind what is written; try again"));
         }
         let gallery = held.arrive(|| model.rows()).map_err(|(found, expected)| {
+            if self.of_tree(silo.tree).is_none() {
+                return StoreError::Shredded.into();
+            }
             model.fail(&format!("{found} sketches were read of {expected} templates"));
             model.not_ready("cannot answer")
         })?;
@@ -111,7 +114,10 @@ impl Silos {
         let leaving = self.longest_unused(most - need);
         let until = Instant::now() + PATIENCE;
         loop {
-            let left = leaving.iter().map(Model::held).all(|held| held.is_out() || held.leave());
+            // Wiping takes a while.
+            let left = tokio::task::block_in_place(|| {
+                leaving.iter().map(Model::held).all(|held| held.is_out() || held.leave())
+            });
             if left || Instant::now() > until {
                 leaving.iter().for_each(|model| model.held().ask_to_leave(false));
                 return if left { Ok(()) } else { Err(model.not_ready("found no room in memory; try again")) };

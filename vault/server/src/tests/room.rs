@@ -1,7 +1,7 @@
 //! Galleries that come into memory and leave it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use lethe_domain::{ModelId, Purpose, Reason, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::{EraseSubject, Search};
@@ -143,26 +143,27 @@ async fn a_gallery_that_there_is_no_room_for_is_not_searched_in_part() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_is_lost_or_comes_back_while_galleries_come_and_go() {
     let house = Arc::new(House::with(&["bank", "shop"]).await.within(ROOM).await);
-    let over = Arc::new(AtomicBool::new(false));
+    let (over, changes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = Vec::new();
     for tenant in [0, 1] {
         // Side by side, so that their changes share a write, and are followed one after the other.
         for writer in 0..4 {
-            let (house, over) = (Arc::clone(&house), Arc::clone(&over));
+            let (house, over, changes) = (Arc::clone(&house), Arc::clone(&over), Arc::clone(&changes));
             writers.push(tokio::spawn(async move {
-                let (mut changes, own) = (0, PEOPLE + writer);
+                let own = PEOPLE + writer;
                 while !over.load(Ordering::Relaxed) {
                     house.enroll(tenant, own).await;
                     house.replace(tenant, own).await;
                     house.erase(tenant, own).await;
-                    changes += 1;
+                    changes.fetch_add(1, Ordering::Relaxed);
                 }
-                changes
             }));
         }
     }
-    let mut came = 0;
-    for round in 0..200 {
+    let (mut came, mut searches) = (0, 0);
+    while searches < 200 || changes.load(Ordering::Relaxed) < 100 {
+        let round = searches % PEOPLE;
+        searches += 1;
         let tenant = round % 2;
         came += usize::from(!house.model(tenant).is_in_memory());
         let found = house.search(tenant, round).await;
@@ -174,7 +175,7 @@ async fn nobody_is_lost_or_comes_back_while_galleries_come_and_go() {
     }
     over.store(true, Ordering::Relaxed);
     for writer in writers {
-        assert!(writer.await.unwrap() > 5);
+        writer.await.unwrap();
     }
     assert!(came > 100, "{came}");
     for tenant in [0, 1] {

@@ -1,5 +1,6 @@
 //! 1:N search while the gallery changes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -173,6 +174,42 @@ async fn who_is_erased_during_a_sweep_is_in_no_later_answer() {
     let (stopped, nobody) =
         tokio::task::spawn_blocking(move || (sweep.run(&|| true, &mut nobody), nobody)).await.unwrap();
     assert!(stopped.is_err() && nobody.steps == 0);
+    open.vault.close().await;
+}
+
+/// Far more pairs than a step keeps, or an answer has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn however_many_are_alike_each_pair_is_given_once() {
+    struct Counted(BTreeSet<[String; 2]>, usize);
+    impl Answers for Counted {
+        fn ready(&mut self) -> crate::Result<()> {
+            Ok(())
+        }
+        fn give(&mut self, step: Step) -> crate::Result<()> {
+            assert!(step.pairs.len() <= 1000);
+            for pair in &step.pairs {
+                let mut names = pair.parties.each_ref().map(|party| party.subject.as_str().to_owned());
+                names.sort();
+                assert!(self.0.insert(names), "a pair twice");
+            }
+            self.1 += 1;
+            Ok(())
+        }
+    }
+    let open = Open::fresh().await;
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    let (tenant_of, model_of, open_of) = (&tenant, &model, &open);
+    let people = (0..500).map(|number| async move {
+        open_of.enroll(tenant_of, &format!("p-{number}"), model_of, &face(0)).await;
+    });
+    stream::iter(people).buffer_unordered(64).collect::<()>().await;
+    let sweep = begin(&open, &tenant, &model).await.unwrap();
+    let mut counted = Counted(BTreeSet::new(), 0);
+    let run = move || sweep.run(&|| false, &mut counted).map(|()| counted);
+    let Counted(pairs, answers) = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    assert_eq!(pairs.len(), 500 * 499 / 2);
+    assert!(answers >= 125, "{answers}");
     open.vault.close().await;
 }
 
