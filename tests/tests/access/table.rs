@@ -422,6 +422,12 @@ impl Row {
         format!("/lethe.v1.{}", self.method)
     }
 
+    /// Whether it answers with a stream, or is asked by one.
+    pub(crate) fn streams(&self) -> bool {
+        let path = format!("lethe.v1.{}", self.method);
+        lethe_proto::methods().iter().any(|it| it.streaming && path == format!("{}/{}", it.service, it.method))
+    }
+
     /// Whether the method is the vault's, not a tenant's.
     pub(crate) fn is_the_vaults(&self) -> bool {
         self.roles.is_empty()
