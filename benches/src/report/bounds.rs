@@ -177,7 +177,13 @@ const ROWS: [Row; 28] = [
         "How many erasures really shared an epoch, counted by the epochs that their receipts name.",
     ),
     row("erase", "per_epoch_of_1000", &["callers"], ""),
-    row("sweep", "pairs", &["faiss_knn"], ""),
+    row(
+        "sweep",
+        "pairs",
+        &["faiss_knn"],
+        "Likely the scan, half of the gallery for each template, and in small galleries opening every template and building its \
+         tables. The peer compares each pair twice, once from either side, which is what its k nearest are.",
+    ),
     row(
         "sweep",
         "recall",

@@ -69,14 +69,8 @@ async fn growth(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
     let settings = bench.settings;
     let tenth = Vault::of(&settings.scratch, &bench.population, bench.n / 10).await?.restart().await?;
     let next = [Cell::new(4_000_000), Cell::new(4_000_000)];
-    let p50 = async |vault: &Vault, next: &Cell<u64>| {
-        let probes = fresh(bench, next);
-        let call =
-            async |number: u64| vault.client().search(search_request(&probes[number as usize])).await.map(|_| ());
-        Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
-    };
-    let ours = async || p50(vault, &next[0]).await;
-    let peer = async || Ok::<_, Error>(10.0 * p50(&tenth, &next[1]).await?);
+    let ours = async || p50(bench, vault, &next[0]).await;
+    let peer = async || Ok::<_, Error>(10.0 * p50(bench, &tenth, &next[1]).await?);
     let pairs = alternate(settings.runs, ours, peer).await?;
     bench.put(measure("grpc_p50", "ms", "ten_times_a_tenth", Better::Lower), &pairs)
 }
@@ -123,6 +117,13 @@ fn fresh(bench: &Bench<'_>, next: &Cell<u64>) -> Vec<Vec<f32>> {
     (first..first + PROBES).map(|number| probe(bench, number)).collect()
 }
 
+/// Milliseconds of one search after another, over gRPC: the median of a run.
+async fn p50(bench: &Bench<'_>, vault: &Vault, next: &Cell<u64>) -> Result<f64, Error> {
+    let probes = fresh(bench, next);
+    let call = async |number: u64| vault.client().search(search_request(&probes[number as usize])).await.map(|_| ());
+    Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
+}
+
 /// One search after another, over gRPC, against FAISS inside this process, asked for the same faces.
 async fn latency(bench: &mut Bench<'_>, vault: &Vault, kind: Kind) -> Result<(), Error> {
     let settings = bench.settings;
@@ -137,12 +138,7 @@ async fn latency(bench: &mut Bench<'_>, vault: &Vault, kind: Kind) -> Result<(),
     }
     let faiss = RefCell::new(faiss);
     let (of_ours, of_peer) = (Cell::new(0), Cell::new(0));
-    let ours = async || {
-        let probes = fresh(bench, &of_ours);
-        let call =
-            async |number: u64| vault.client().search(search_request(&probes[number as usize])).await.map(|_| ());
-        Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
-    };
+    let ours = async || p50(bench, vault, &of_ours).await;
     let peer = async || {
         let probes = fresh(bench, &of_peer);
         let faiss: &mut Faiss = &mut faiss.borrow_mut();
@@ -169,12 +165,7 @@ async fn qdrant(bench: &mut Bench<'_>, vault: &Vault, python: &Path) -> Result<(
 
     let peer = RefCell::new(peer);
     let (of_ours, of_peer) = (Cell::new(0), Cell::new(0));
-    let ours = async || {
-        let probes = fresh(bench, &of_ours);
-        let call =
-            async |number: u64| vault.client().search(search_request(&probes[number as usize])).await.map(|_| ());
-        Ok(load::one_by_one(PROBES, call).await?.quantile_ms(0.5))
-    };
+    let ours = async || p50(bench, vault, &of_ours).await;
     let theirs = async || {
         let mut took = Vec::new();
         for probe in fresh(bench, &of_peer) {
@@ -366,7 +357,7 @@ async fn under_writes(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error>
         let searches = load::on_schedule(rate, warm_up, settings.duration, search).await?;
         Ok([searches.quantile_ms(0.5), searches.quantile_ms(0.5)])
     };
-    let [p50, p99] = alternate_several(settings.runs, ours, peer).await?;
-    bench.put(measure("p50_under_writes", "ms", "quiet_p50", Better::Lower), &p50)?;
-    bench.put(measure("p99_under_writes", "ms", "quiet_p50", Better::Lower), &p99)
+    let [half, slowest] = alternate_several(settings.runs, ours, peer).await?;
+    bench.put(measure("p50_under_writes", "ms", "quiet_p50", Better::Lower), &half)?;
+    bench.put(measure("p99_under_writes", "ms", "quiet_p50", Better::Lower), &slowest)
 }
