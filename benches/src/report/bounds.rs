@@ -59,7 +59,8 @@ const ROWS: [Row; 28] = [
         "search",
         "build",
         &["faiss_hnsw", "qdrant"],
-        "Rotating, taking signs and turning them around, on all threads: what the index takes of an enrolment, once, without \
+        "Making the people, which FAISS's figure has, too; rotating, taking signs and turning them around, on all threads: what the index \
+         takes of an enrolment, without \
          sealing and syncing it. FAISS's graph cannot delete; Qdrant marks what is deleted, and rebuilds the segment when a fifth is; \
          Lethe overwrites it in its place.",
     ),
