@@ -13,7 +13,7 @@ use lethe_benches::fixtures::{rotation, slot_key};
 use lethe_crypto::record::{self, RecordContext, RecordKeys, RecordKind};
 use lethe_crypto::tree::SlotRef;
 use lethe_dataset::{Model, Population};
-use lethe_index::{DEFAULT_MISS, Gallery, OperatingPoint, Pool, Quantizer};
+use lethe_index::{DEFAULT_MISS, Gallery, OperatingPoint, Pool, Quantizer, Query};
 
 const DIMENSION: usize = 512;
 const GALLERY: u64 = 100_000;
@@ -43,7 +43,7 @@ fn scanning(criterion: &mut Criterion) {
     let quantizer = Arc::new(Quantizer::new(DIMENSION, None).unwrap());
     let at = OperatingPoint::new(THRESHOLD, DEFAULT_MISS).unwrap();
     let stranger = population.person(GALLERY).capture(0);
-    let probe = quantizer.probe(&transform.rotate(&stranger).unwrap()).unwrap();
+    let query = Query::new(quantizer.probe(&transform.rotate(&stranger).unwrap()).unwrap(), at);
 
     let mut group = criterion.benchmark_group("scan_100k");
     group.throughput(Throughput::Bytes(GALLERY * DIMENSION as u64 / 8));
@@ -57,7 +57,7 @@ fn scanning(criterion: &mut Criterion) {
             }
         }
         let name = threads.map_or("all_threads".to_owned(), |threads| format!("{threads}_thread"));
-        group.bench_function(name, |b| b.iter(|| gallery.candidates(&probe, at, &|| false).unwrap().items.len()));
+        group.bench_function(name, |b| b.iter(|| gallery.candidates(&query, &|| false).unwrap().items.len()));
     }
     group.finish();
 }

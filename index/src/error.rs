@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 /// What can go wrong in the index. Messages name sizes and limits, never a vector's content.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The CPU lacks instructions that the native code was compiled for.

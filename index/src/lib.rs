@@ -8,7 +8,7 @@
 //!
 //! * [`Quantizer`] turns rotated vectors into [`Sketch`]es and [`Probe`]s.
 //! * [`Gallery`] holds sketches under keys and answers with [`Candidates`].
-//! * [`OperatingPoint`] names the threshold and the miss probability of a search.
+//! * [`OperatingPoint`] names the threshold and the miss probability of a search, [`Query`] a probe at one.
 //! * [`cosine`] is the one exact score; [`exact`] is the brute-force oracle for tests.
 //!
 //! The crate never rotates: it sees rotated, padded, unit vectors only. It writes nothing anywhere.
@@ -30,6 +30,7 @@ mod planes;
 mod pool;
 mod probe;
 mod quantizer;
+mod query;
 mod score;
 
 pub use error::Error;
@@ -39,4 +40,5 @@ pub use margin::{DEFAULT_MISS, OperatingPoint};
 pub use pool::Pool;
 pub use probe::Probe;
 pub use quantizer::Quantizer;
+pub use query::Query;
 pub use score::cosine;

@@ -21,24 +21,28 @@
 //!
 //! # Without a centre
 //!
-//! There a probe's own coordinates are known, and small ones can be left out: they say little and cost as much. Let K be those
-//! that are kept. The sum that is compared is S = Σ_K |qᵢ| sᵢ, with sᵢ = ±1 for a sign that agrees or does not. With o = ρq + √(1−ρ²)u
-//! and u a random direction across q, sign i agrees where zᵢ > −tᵢ, zᵢ nearly normal and
+//! There a probe's own coordinates are known, and any weights wᵢ can be given to them. The sum that is compared is
+//! S = Σ wᵢ sᵢ, with sᵢ = ±1 for a sign that agrees or does not: for the estimate wᵢ = |qᵢ|, for the scan its step. With
+//! o = ρq + √(1−ρ²)u and u a random direction across q, sign i agrees where zᵢ > −tᵢ, zᵢ nearly normal and
 //!
 //! tᵢ = ρ|qᵢ| √(d−1) / √((1−ρ²)(1−qᵢ²)).
 //!
 //! Signs disagree with probability pᵢ = Q(tᵢ) exp(−φ(tᵢ)(tᵢ³−3tᵢ)/(4d Q(tᵢ))), Q the normal tail, corrected in first order for the lighter
 //! tails that coordinates of a direction have; and E sᵢ = mᵢ = 1−2pᵢ. But the zᵢ are not independent: u is orthogonal to q, and its length is given. What S has along these two, in first order,
-//! it cannot have. With gᵢ = E sᵢzᵢ = 2φ(tᵢ) and hᵢ = E sᵢ(zᵢ²−1) = −2tᵢφ(tᵢ) that is c = Σ_K qᵢ²gᵢ of ⟨q, z⟩ and
-//! e = Σ_K |qᵢ|hᵢ/√(2d) of (|z|²−d)/√(2d); hence
+//! it cannot have. With gᵢ = E sᵢzᵢ = 2φ(tᵢ) and hᵢ = E sᵢ(zᵢ²−1) = −2tᵢφ(tᵢ) that is c = Σ wᵢ|qᵢ|gᵢ of ⟨q, z⟩ and
+//! e = Σ wᵢhᵢ/√(2d) of (|z|²−d)/√(2d); hence
 //!
-//! Var S = Σ_K qᵢ² 4pᵢ(1−pᵢ) − c² − e²,
+//! Var S = Σ wᵢ² 4pᵢ(1−pᵢ) − c² − e²,
 //!
-//! and its third cumulant is that of Σ (|qᵢ|sᵢ − c|qᵢ|zᵢ − e(zᵢ²−1)/√(2d)), term by term ([`Sum::of`]). The margin is the normal
-//! quantile with the same Cornish–Fisher term. With all coordinates kept this agrees with the formulas above but for knowing the
-//! probe. With those below 0.4/√d left out, three in ten, the deviation grows by a fiftieth.
+//! and its third cumulant is that of Σ (wᵢsᵢ − c|qᵢ|zᵢ − e(zᵢ²−1)/√(2d)), term by term ([`Signs::sum`]). The margin is the normal
+//! quantile with the same Cornish–Fisher term. For wᵢ = |qᵢ| this agrees with the formulas above but for knowing the probe.
+//!
+//! A template is missed where the scan or the estimate falls short of its margin. Each has a part of the miss probability, so
+//! both together stay below it; and as a sum that is low in the scan is low in the estimate, too, they lose somewhat less.
 
 use std::f64::consts::{PI, SQRT_2};
+
+use zeroize::Zeroizing;
 
 use crate::Error;
 
@@ -53,7 +57,14 @@ pub struct OperatingPoint {
     miss: f64,
     /// Upper quantile of the standard normal distribution that belongs to `miss`.
     z: f64,
+    /// Without a centre: those of the scan's part of it, and of the rest.
+    z_scan: f64,
+    z_estimate: f64,
 }
+
+/// The scan's part of the miss probability. What the scan lets pass is estimated in less than a microsecond, and what the estimate
+/// lets pass is unsealed in ten: the estimate should have the narrower margin.
+const OF_SCAN: f64 = 0.25;
 
 impl OperatingPoint {
     /// `threshold` is a cosine; `miss` is the probability of losing a template whose exact similarity
@@ -68,7 +79,8 @@ impl OperatingPoint {
         if !(miss > 0.0 && miss <= 0.5) {
             return Err(Error::OperatingPoint { what: "the miss probability", range: "above 0, at most 0.5" });
         }
-        Ok(Self { threshold, miss, z: upper_quantile(miss) })
+        let (z_scan, z_estimate) = (upper_quantile(OF_SCAN * miss), upper_quantile((1.0 - OF_SCAN) * miss));
+        Ok(Self { threshold, miss, z: upper_quantile(miss), z_scan, z_estimate })
     }
 
     /// The threshold, a cosine.
@@ -90,7 +102,7 @@ impl OperatingPoint {
         let variance = variance(rho);
         // A pair at a negative cosine has the longer tail above.
         let skew = third_moment(rho).max(0.0) / variance;
-        self.z * (variance / d).sqrt() + self.skewing() * skew / d
+        self.z * (variance / d).sqrt() + skewing(self.z) * skew / d
     }
 
     /// No margin of unit vectors in `dim` dimensions is wider, whatever their cosine.
@@ -98,30 +110,31 @@ impl OperatingPoint {
         /// Least upper bound of `third_moment / variance`, rounded up.
         const SKEW: f64 = 0.6;
         let d = dim as f64;
-        self.z * (variance(0.0) / d).sqrt() + self.skewing() * SKEW / d
+        self.z * (variance(0.0) / d).sqrt() + skewing(self.z) * SKEW / d
     }
 
-    /// The least sum over the kept coordinates of a unit probe at which a template is a candidate. `kept` are their magnitudes.
-    pub(crate) fn least_sum(&self, kept: &[f64], dim: usize) -> f64 {
-        /// Of what the sum could be: more than adding it up in single precision can be off by. A template that is the probe
-        /// itself has all of it.
-        const ROUNDING: f64 = 3e-5;
-        let Sum { mean, variance, third } = Sum::of(kept, dim, f64::from(self.threshold));
-        let rounding = ROUNDING * kept.iter().sum::<f64>();
-        // A longer tail above is no reason for a narrower margin. In a pair that is nearly as alike as can be, few signs can
-        // disagree, each of them seldom: it is this term that leaves room for them.
-        let skew = if variance > 0.0 { third.min(0.0) / variance } else { 0.0 };
-        mean - self.z * variance.max(0.0).sqrt() + self.skewing() * skew - rounding
-    }
-
-    /// Weight of the skewness in the Cornish–Fisher expansion. Below one standard deviation it would
-    /// narrow the margin: better left.
-    fn skewing(&self) -> f64 {
-        (self.z * self.z - 1.0).max(0.0) / 6.0
+    /// Without a centre: the least signed sum of steps at which the scan lets a template pass, and the least sum of a unit
+    /// probe's coordinates, of these magnitudes, at which a template is a candidate.
+    pub(crate) fn least(&self, magnitudes: &[f64], steps: &[f64], dim: usize) -> (f64, f64) {
+        let signs = Signs::of(magnitudes, dim, f64::from(self.threshold));
+        (signs.least(steps, self.z_scan), signs.least(magnitudes, self.z_estimate))
     }
 }
 
-/// Moments of the sum Σ |qᵢ| sᵢ over the kept coordinates of a unit probe, for a template at a given cosine.
+/// Weight of the skewness in the Cornish–Fisher expansion at a quantile. Below one standard deviation it would narrow the margin:
+/// better left.
+fn skewing(z: f64) -> f64 {
+    (z * z - 1.0).max(0.0) / 6.0
+}
+
+/// How often the signs of a template at a given cosine to a unit probe agree with the probe's.
+struct Signs {
+    dim: usize,
+    /// Of each coordinate its magnitude q, and t, φ(t) and p as above.
+    each: Zeroizing<Vec<[f64; 4]>>,
+}
+
+/// Moments of the sum Σ wᵢ sᵢ with some weights.
 struct Sum {
     mean: f64,
     variance: f64,
@@ -129,47 +142,67 @@ struct Sum {
     third: f64,
 }
 
-impl Sum {
-    fn of(kept: &[f64], dim: usize, cosine: f64) -> Self {
+impl Signs {
+    fn of(magnitudes: &[f64], dim: usize, cosine: f64) -> Self {
         let d = dim as f64;
         let rho = cosine.clamp(-1.0 + 1e-9, 1.0 - 1e-9);
-        let radial = (2.0 * d).sqrt().recip();
-        let (mut mean, mut spread, mut energy, mut c, mut e) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        // Of the third cumulant: sums of q³ times a cumulant, E sz and h; of q² times mh and E sz³ / 2; of q times E s(z²−1)² / 2.
-        let mut cubes = [0.0; 3];
-        let mut squares = [0.0; 2];
-        let mut last = 0.0;
-        for &q in kept {
+        let sign = |&q: &f64| {
             let t = rho * q * ((d - 1.0) / ((1.0 - rho * rho) * (1.0 - q * q).max(1e-12))).sqrt();
             let phi = (-t * t / 2.0).exp() / (2.0 * PI).sqrt();
             let tail = libm::erfc(t / SQRT_2) / 2.0;
             // Beyond, nothing is left of the tail to be corrected.
             let lighter = if tail > 0.0 { (-phi * (t.powi(3) - 3.0 * t) / (4.0 * d * tail)).exp() } else { 1.0 };
-            let p = (tail * lighter).min(1.0);
-            let (m, square) = (1.0 - 2.0 * p, q * q);
+            [q, t, phi, (tail * lighter).min(1.0)]
+        };
+        Self { dim, each: Zeroizing::new(magnitudes.iter().map(sign).collect()) }
+    }
+
+    /// The least sum with these weights at a quantile.
+    fn least(&self, weights: &[f64], z: f64) -> f64 {
+        /// Of what the sum could be: more than adding it up in single precision can be off by. A template that is the probe
+        /// itself has all of it.
+        const ROUNDING: f64 = 3e-5;
+        let rounding = ROUNDING * weights.iter().sum::<f64>();
+        let Sum { mean, variance, third } = self.sum(weights);
+        // A longer tail above is no reason for a narrower margin. In a pair that is nearly as alike as can be, few signs can
+        // disagree, each of them seldom: it is this term that leaves room for them.
+        let skew = if variance > 0.0 { third.min(0.0) / variance } else { 0.0 };
+        mean - z * variance.max(0.0).sqrt() + skewing(z) * skew - rounding
+    }
+
+    fn sum(&self, weights: &[f64]) -> Sum {
+        let d = self.dim as f64;
+        let radial = (2.0 * d).sqrt().recip();
+        let (mut mean, mut spread, mut energy, mut c, mut e) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        // Of the third cumulant: sums of w³ times a cumulant of s, of w²q times mg, and of wq² times h; of w² times mh, and of wq
+        // times E sz(z²−1) / 2; of w times E s(z²−1)² / −2.
+        let mut cubes = [0.0; 3];
+        let mut squares = [0.0; 2];
+        let mut last = 0.0;
+        for (&[q, t, phi, p], &w) in self.each.iter().zip(weights).filter(|(_, w)| **w > 0.0) {
+            let m = 1.0 - 2.0 * p;
             let (g, h) = (2.0 * phi, -2.0 * t * phi);
             let of_one = 4.0 * p * (1.0 - p);
-            energy += square;
-            mean += q * m;
-            spread += square * of_one;
-            c += square * g;
-            e += q * h * radial;
-            for (sum, term) in cubes.iter_mut().zip([-2.0 * m * of_one, m * g, h]) {
-                *sum += square * q * term;
-            }
-            for (sum, term) in squares.iter_mut().zip([m * h, (t * t + 1.0) * phi]) {
-                *sum += square * term;
-            }
-            last += q * (t.powi(3) + t) * phi;
+            energy += q * q;
+            mean += w * m;
+            spread += w * w * of_one;
+            c += w * q * g;
+            e += w * h * radial;
+            cubes[0] -= 2.0 * w * w * w * m * of_one;
+            cubes[1] += w * w * q * m * g;
+            cubes[2] += w * q * q * h;
+            squares[0] += w * w * m * h;
+            squares[1] += w * q * (t * t + 1.0) * phi;
+            last += w * (t.powi(3) + t) * phi;
         }
-        // The direction across the probe, and the length, have a part in coordinates that are left out, too.
+        // The direction across the probe, and the length, have a part in coordinates without a weight, too.
         let e_radial = e * radial;
         let third = cubes[0] + 6.0 * c * cubes[1] + 3.0 * c * c * cubes[2]
             - 3.0 * e_radial * (-2.0 * squares[0] - 4.0 * c * squares[1] + 2.0 * c * c * energy)
             - 6.0 * e_radial.powi(2) * last
             - 6.0 * e_radial * c * c * (1.0 - energy).max(0.0)
             - 8.0 * d * e_radial.powi(3);
-        Self { mean, variance: spread - c * c - e * e, third }
+        Sum { mean, variance: spread - c * c - e * e, third }
     }
 }
 
@@ -335,7 +368,7 @@ mod tests {
                 let rho = 1.0 - 0.3 / 1.06f64.powi(step);
                 for miss in [1e-1, 1e-4, 1e-6, 1e-9, 1e-12] {
                     let at = OperatingPoint::new(rho as f32, miss).unwrap();
-                    let least = at.least_sum(&kept, dim);
+                    let (_, least) = at.least(&kept, &kept, dim);
                     // The largest coordinate whose sign alone disagrees so often, taken as normal.
                     let rho = f64::from(at.threshold());
                     let t = |q: f64| rho * q * ((dim as f64 - 1.0) / ((1.0 - rho * rho) * (1.0 - q * q))).sqrt();

@@ -1,19 +1,19 @@
-//! A probe as look-up tables.
+//! A probe as steps and as look-up tables.
 //!
-//! For each group of 4 coordinates a table holds 16 values, one for each sign pattern a template may
-//! have there: the estimate is a sum of table entries.
+//! The scan adds small integers, a step for each coordinate whose sign agrees. What passes it is *estimated*: for each group of
+//! 4 coordinates a table holds 16 values, one for each sign pattern a template may have there, and the estimate is a sum of
+//! table entries. A candidate is what reaches the cut of the scan and that of the estimate.
 //!
-//! Without a centre, coordinates that are small are left out: they say little of a template, and reading their signs costs as
-//! much as reading those of large ones. Three in ten are.
+//! Without a centre the scan is a coarser estimate with a wider margin, which has a part of the miss probability for itself
+//! ([`OperatingPoint`]). Its steps are 0 to 3: small coordinates have none, as they say little of a template, and reading their
+//! signs costs as much as reading those of large ones. Any steps would do, as the margin follows from what they are: these
+//! add up to a deviation an eighth larger than that of the coordinates themselves, from six tenths of the signs, and cost a third of
+//! the additions that steps of five bits would.
 //!
-//! The scan adds small integers instead, a step for each coordinate whose sign agrees. They are made so that this costs
-//! little, and cannot go wrong: each coordinate's magnitude |yᵢ| is rounded to kᵢ/a with one scale a for all, such that no k
-//! passes 31. Sums of steps are then exact: the only error is the rounding of the coordinates, at most Σ ||yᵢ| − kᵢ/a|, a
-//! number known for each probe.
-//!
-//! The scan's integer threshold is lowered by that bound. What passes is estimated again over
-//! un-quantised tables and held to the exact cut: hence the candidates are precisely the templates whose
-//! un-quantised estimate reaches the cut, as if there had been no quantisation.
+//! Around a centre templates have a margin each, and the scan must not cost any of it. There each coordinate's magnitude |yᵢ| is
+//! rounded to kᵢ/a with one scale a for all, such that no k passes 31. The only error is then the rounding of the coordinates,
+//! at most Σ ||yᵢ| − kᵢ/a|, a number known for each probe, and the scan's threshold is lowered by that: it loses nothing that the
+//! estimate would let pass.
 
 use std::f64::consts::FRAC_2_PI;
 use std::fmt;
@@ -32,8 +32,11 @@ const PATTERNS: usize = 1 << SUB_DIM;
 /// The largest step.
 const MOST: u8 = (1 << STEP_BITS) - 1;
 
-/// Coordinates that are kept without a centre, as multiples of the mean one, 1/√d.
-const LEAST: f64 = 0.4;
+/// Without a centre: the coordinates that have a step, what one step is worth, both as multiples of the mean coordinate, 1/√d, and
+/// the largest step.
+const LEAST: f64 = 0.6;
+const UNIT: f64 = 0.75;
+const MOST_COARSE: f64 = 3.0;
 
 /// A probe prepared for comparison with many sketches; wiped on drop, but for a few sums over all coordinates.
 pub struct Probe {
@@ -41,22 +44,20 @@ pub struct Probe {
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
-    /// Magnitudes of the coordinates that are kept, of a unit vector; without a centre.
-    kept: Zeroizing<Vec<f64>>,
-    /// Their squares' sum; 1 with a centre.
-    share: f64,
+    /// Magnitudes of the coordinates of a unit vector, and their steps; without a centre.
+    magnitudes: Zeroizing<Vec<f64>>,
+    steps: Zeroizing<Vec<f64>>,
     /// Numbers of the coordinates whose steps have a bit, for each bit those of positive coordinates and those of negative
     /// ones, and where each of these sets ends.
     planes: Zeroizing<Vec<u16>>,
     ends: [usize; SETS],
     /// Sum of the steps of negative coordinates.
     none: u32,
-    /// Steps to one unit of the vector's coordinates: a.
-    scale: f64,
     /// Largest possible sum of steps: Σ kᵢ.
     largest: f64,
-    /// Largest possible error of the signed sum of steps: Σ ||yᵢ| − kᵢ/a|.
-    error: f64,
+    /// Steps to one unit of the vector's coordinates, a, and the largest possible error of the signed sum of steps,
+    /// Σ ||yᵢ| − kᵢ/a|; with a centre.
+    rounding: Option<(f64, f64)>,
     /// |q − c|; |q| without a centre.
     radius: f64,
     /// ⟨q, c⟩ and |c|².
@@ -68,20 +69,24 @@ impl Probe {
     pub(crate) fn new(residual: &[f32], centre: Option<(f64, f64)>) -> Self {
         let magnitudes = Zeroizing::new(residual.iter().map(|y| f64::from(y.abs())).collect::<Vec<_>>());
         let radius = magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt();
-        let least = if centre.is_none() { LEAST * radius / (residual.len() as f64).sqrt() } else { 0.0 };
-        let keep = |y: f64| if y < least { 0.0 } else { y };
-        let residual = Zeroizing::new(
-            residual.iter().map(|&y| if keep(f64::from(y.abs())) == 0.0 { 0.0 } else { y }).collect::<Vec<f32>>(),
-        );
-        let magnitudes = Zeroizing::new(magnitudes.iter().map(|&y| keep(y)).collect::<Vec<_>>());
-        let mut kept = Zeroizing::new(Vec::with_capacity(magnitudes.len()));
+        let (steps, rounding) = match centre {
+            None => (coarse_steps(&magnitudes, radius), None),
+            Some(_) => {
+                let scale = scale(&magnitudes);
+                let steps: Zeroizing<Vec<u8>> =
+                    Zeroizing::new(magnitudes.iter().map(|y| (y * scale).round() as u8).collect());
+                let error = magnitudes.iter().zip(&*steps).map(|(y, &k)| (y - f64::from(k) / scale).abs()).sum();
+                (steps, Some((scale, error)))
+            }
+        };
+        let (mut of_unit, mut weights) = (Zeroizing::new(Vec::new()), Zeroizing::new(Vec::new()));
         if centre.is_none() {
-            kept.extend(magnitudes.iter().filter(|y| **y > 0.0).map(|y| y / radius));
+            // Reserved in full: a vector that grows leaves its old buffer behind unwiped.
+            of_unit.reserve_exact(magnitudes.len());
+            of_unit.extend(magnitudes.iter().map(|y| y / radius));
+            weights.reserve_exact(magnitudes.len());
+            weights.extend(steps.iter().map(|&k| f64::from(k)));
         }
-        let share = if centre.is_none() { kept.iter().map(|y| y * y).sum() } else { 1.0 };
-        let scale = scale(&magnitudes);
-        let steps: Zeroizing<Vec<u8>> = Zeroizing::new(magnitudes.iter().map(|y| (y * scale).round() as u8).collect());
-        let error = magnitudes.iter().zip(&*steps).map(|(y, &k)| (y - f64::from(k) / scale).abs()).sum();
 
         let mut exact = Zeroizing::new(vec![0f32; residual.len() / SUB_DIM * PATTERNS]);
         for (values, exact) in residual.chunks_exact(SUB_DIM).zip(exact.chunks_exact_mut(PATTERNS)) {
@@ -96,14 +101,13 @@ impl Probe {
         Self {
             dim: residual.len(),
             exact,
-            kept,
-            share,
+            magnitudes: of_unit,
+            steps: weights,
             planes,
             ends,
             none,
-            scale,
             largest: steps.iter().map(|&k| f64::from(k)).sum(),
-            error,
+            rounding,
             radius,
             centre,
         }
@@ -121,9 +125,22 @@ impl Probe {
         Steps { planes: &self.planes, ends: &self.ends, none: self.none }
     }
 
-    /// |q − c|; 1 without a centre, up to rounding.
-    pub(crate) fn radius(&self) -> f64 {
-        self.radius
+    /// The sum of the steps of coordinates whose sign agrees with a template's.
+    pub(crate) fn agreeing(&self, bits: &[u8]) -> u32 {
+        let Steps { planes, ends, none } = self.steps();
+        let (mut sum, mut start) = (none, 0);
+        for (set, &end) in ends.iter().enumerate() {
+            let is_set = |plane: &&u16| bits[usize::from(**plane) / 8] >> (**plane % 8) & 1 == 1;
+            let count = planes[start..end].iter().filter(is_set).count() as u32;
+            // A sign that is set agrees with a positive coordinate.
+            if set % 2 == 0 {
+                sum += count << (set / 2)
+            } else {
+                sum -= count << (set / 2)
+            }
+            start = end;
+        }
+        sum
     }
 
     /// ⟨q − c, s⟩ where s are a template's signs: the sum over the exact tables.
@@ -136,26 +153,18 @@ impl Probe {
         even + odd
     }
 
-    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`. Without a centre it is some
-    /// hundredths too low where the cosine is high, which the margin makes up for.
+    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`.
     pub(crate) fn estimate(&self, radius: f32, sum: f32) -> f32 {
         let r = f64::from(radius);
         (self.known(r) + r * f64::from(sum) / self.unit_sum()) as f32
     }
 
-    /// The estimate from which on such a template is a candidate.
+    /// Around a centre: the estimate from which on such a template is a candidate.
     pub(crate) fn cut(&self, radius: f32, at: OperatingPoint) -> f32 {
-        let r = f64::from(radius);
-        (f64::from(at.threshold()) - self.margin(r, at)) as f32
+        (f64::from(at.threshold()) - self.margin(f64::from(radius), at)) as f32
     }
 
-    /// How far the estimate of such a template may lie below the threshold.
-    pub(crate) fn margin(&self, radius: f64, at: OperatingPoint) -> f64 {
-        if self.centre.is_none() {
-            let cut = self.radius * at.least_sum(&self.kept, self.dim) / self.unit_sum();
-            // Opposites are estimated too high; a margin is none that takes away.
-            return (f64::from(at.threshold()) - cut).max(0.0);
-        }
+    fn margin(&self, radius: f64, at: OperatingPoint) -> f64 {
         let product = self.radius * radius;
         // The residuals' cosine in a pair whose similarity is the threshold.
         let cosine = (f64::from(at.threshold()) - self.known(radius)) / product.max(f64::MIN_POSITIVE);
@@ -168,30 +177,34 @@ impl Probe {
         along + (1.0 - squared - radius * radius) / 2.0
     }
 
-    /// What the sum grows by with the cosine, for templates that are not alike: √(2d/π), the expected sum of the coordinates'
-    /// magnitudes of a random unit vector, times the kept coordinates' share.
+    /// What the sum grows by with the cosine: √(2d/π), the expected sum of the coordinates' magnitudes of a random unit vector.
     fn unit_sum(&self) -> f64 {
-        (FRAC_2_PI * self.dim as f64).sqrt() * self.share
+        (FRAC_2_PI * self.dim as f64).sqrt()
     }
 
-    /// Thresholds on the integer sum that no template at or above its [`cut`](Self::cut) fails; `cut` is that of a template
-    /// without a centre.
-    pub(crate) fn coarse(&self, at: OperatingPoint, cut: f32) -> Cut {
-        // Integer sum n and signed sum S: n = (a S + Σk) / 2, with S off by at most `error`. The step
-        // taken off at the end is worth more than any rounding in between.
-        let steps = |signed: f64| (self.scale * (signed - self.error) + self.largest) / 2.0 - 1.0;
-        let Some((along, squared)) = self.centre else {
-            let signed = f64::from(cut) * self.unit_sum();
-            // No sum is above the largest, so what asks for more keeps none.
-            return Cut::Constant(steps(signed).clamp(0.0, self.largest + 1.0) as u32);
+    /// The scan's cut, and how far below the threshold an estimate may lie: around a centre, that of a template as far from it
+    /// as the probe.
+    pub(crate) fn cuts(&self, at: OperatingPoint) -> (Cut, f64) {
+        let (Some((along, squared)), Some((scale, error))) = (self.centre, self.rounding) else {
+            let (scan, estimate) = at.least(&self.magnitudes, &self.steps, self.dim);
+            // Of steps that agree n, of all Σk, and signed S = 2n − Σk. No sum is above the largest, so what asks for more
+            // keeps none.
+            let least = ((scan + self.largest) / 2.0).ceil().clamp(0.0, self.largest + 1.0);
+            // Opposites are estimated too high; a margin is none that takes away.
+            let margin = (f64::from(at.threshold()) - self.radius * estimate / self.unit_sum()).max(0.0);
+            return (Cut::Constant(least as u32), margin);
         };
+        // No template at or above its cut fails. Integer sum n and signed sum S: n = (a S + Σk) / 2, with S off by at most
+        // `error`. The step taken off at the end is worth more than any rounding in between.
+        let steps = |signed: f64| (scale * (signed - error) + self.largest) / 2.0 - 1.0;
         // Estimate ≥ cut ⇔ S / √(2d/π) ≥ (t − known(r) − margin) / r, where t − known(r) = A + r²/2.
         // Margins differ a little from template to template; the widest is taken for all.
         let a = f64::from(at.threshold()) - along - (1.0 - squared) / 2.0;
         let widest = self.radius * at.widest(self.dim);
-        let slope = self.scale * self.unit_sum() / 2.0;
+        let slope = scale * self.unit_sum() / 2.0;
         let plus = steps(-widest * self.unit_sum()) as f32;
-        Cut::Curve { over: (slope * a) as f32, times: (slope / 2.0) as f32, plus }
+        let curve = Cut::Curve { over: (slope * a) as f32, times: (slope / 2.0) as f32, plus };
+        (curve, self.margin(self.radius, at))
     }
 }
 
@@ -200,6 +213,13 @@ impl fmt::Debug for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Probe").field("dim", &self.dim).finish_non_exhaustive()
     }
+}
+
+/// The scan's steps without a centre, for magnitudes of a vector of this length.
+fn coarse_steps(magnitudes: &[f64], radius: f64) -> Zeroizing<Vec<u8>> {
+    let mean = radius / (magnitudes.len() as f64).sqrt();
+    let step = |y: &f64| if *y < LEAST * mean { 0.0 } else { (y / (UNIT * mean)).round().clamp(1.0, MOST_COARSE) };
+    Zeroizing::new(magnitudes.iter().map(|y| step(y) as u8).collect())
 }
 
 /// The scale at which the largest coordinate has the largest step.
@@ -245,41 +265,55 @@ mod tests {
             .collect()
     }
 
+    /// Steps of each coordinate, back from the sets.
+    fn steps_of(probe: &Probe, vector: &[f32]) -> Vec<u32> {
+        let mut steps = vec![0u32; vector.len()];
+        for (set, &end) in probe.ends.iter().enumerate() {
+            let start = if set == 0 { 0 } else { probe.ends[set - 1] };
+            for &plane in &probe.planes[start..end] {
+                assert_eq!(vector[usize::from(plane)] < 0.0, set % 2 == 1);
+                steps[usize::from(plane)] += 1 << (set / 2);
+            }
+        }
+        assert_eq!(f64::from(steps.iter().sum::<u32>()), probe.largest);
+        steps
+    }
+
     #[test]
     fn no_step_overflows_and_the_error_is_bounded_as_said() {
         for dim in [64, 128, 512, 1024, 2048, 4096] {
-            let quantizer = Quantizer::new(dim, None).unwrap();
-            for mut vector in extremes(dim) {
-                let probe = quantizer.probe(&vector).unwrap();
-                let least = (LEAST / (dim as f64).sqrt()) as f32;
-                vector.iter_mut().filter(|y| y.abs() < least).for_each(|y| *y = 0.0);
-                // Back from the sets to the steps.
-                let mut steps = vec![0u32; dim];
-                for (set, &end) in probe.ends.iter().enumerate() {
-                    let start = if set == 0 { 0 } else { probe.ends[set - 1] };
-                    for &plane in &probe.planes[start..end] {
-                        assert_eq!(vector[usize::from(plane)] < 0.0, set % 2 == 1);
-                        steps[usize::from(plane)] += 1 << (set / 2);
+            // Around a centre that takes nothing away, and around none.
+            for quantizer in [Quantizer::new(dim, Some(&vec![0.0; dim])), Quantizer::new(dim, None)] {
+                let quantizer = quantizer.unwrap();
+                for vector in extremes(dim) {
+                    let probe = quantizer.probe(&vector).unwrap();
+                    let steps = steps_of(&probe, &vector);
+                    let most = *steps.iter().max().unwrap();
+                    if quantizer.has_centre() {
+                        // The scale is not wastefully small either.
+                        assert_eq!(most, u32::from(MOST));
+                    } else {
+                        let step = |y: f32| f64::from(y.abs()) * (dim as f64).sqrt() / UNIT;
+                        let as_said = |(&k, &y): (&u32, &f32)| {
+                            (k == 0) == (step(y) * UNIT < LEAST)
+                                && (k == 0 || (f64::from(k) - step(y).clamp(1.0, 3.0)).abs() <= 0.5)
+                        };
+                        assert!(steps.iter().zip(&vector).all(as_said), "{dim}");
                     }
-                }
-                assert_eq!(f64::from(steps.iter().sum::<u32>()), probe.largest);
-                // The scale is not wastefully small either.
-                assert_eq!(steps.iter().max(), Some(&u32::from(MOST)));
-
-                for shift in 0..16 {
-                    let bits: Vec<u8> = (0..dim / 8).map(|i| (i * 37 + shift * 101) as u8).collect();
-                    let sign = |i: usize| bits[i >> 3] >> (i & 7) & 1 == 1;
-                    let agrees = |i: &usize| sign(*i) == (vector[*i] >= 0.0);
-                    let integer: u32 = (0..dim).filter(agrees).map(|i| steps[i]).sum();
-                    let signed = (2.0 * f64::from(integer) - probe.largest) / probe.scale;
-                    let truth: f64 = (0..dim)
-                        .map(|i| {
-                            let y = f64::from(vector[i]);
-                            if sign(i) { y } else { -y }
-                        })
-                        .sum();
-                    assert!((signed - truth).abs() <= probe.error + 1e-9);
-                    assert!((f64::from(probe.sum(&bits)) - truth).abs() < 1e-4);
+                    for shift in 0..16 {
+                        let bits: Vec<u8> = (0..dim / 8).map(|i| (i * 37 + shift * 101) as u8).collect();
+                        let sign = |i: usize| bits[i >> 3] >> (i & 7) & 1 == 1;
+                        let agrees = |i: &usize| sign(*i) == (vector[*i] >= 0.0);
+                        let integer: u32 = (0..dim).filter(agrees).map(|i| steps[i]).sum();
+                        assert_eq!(probe.agreeing(&bits), integer);
+                        let signed = |i: usize| if sign(i) { f64::from(vector[i]) } else { -f64::from(vector[i]) };
+                        let truth: f64 = (0..dim).map(signed).sum();
+                        assert!((f64::from(probe.sum(&bits)) - truth).abs() < 1e-4);
+                        if let Some((scale, error)) = probe.rounding {
+                            let signed = (2.0 * f64::from(integer) - probe.largest) / scale;
+                            assert!((signed - truth).abs() <= error + 1e-9);
+                        }
+                    }
                 }
             }
         }
@@ -299,8 +333,9 @@ mod tests {
                 .collect();
             let norm = raw.iter().map(|x| x * x).sum::<f32>().sqrt();
             let vector: Vec<f32> = raw.iter().map(|x| x / norm).collect();
-            let probe = Quantizer::new(dim, None).unwrap().probe(&vector).unwrap();
-            let deviations = probe.error / probe.unit_sum() / (0.755 / (dim as f64).sqrt());
+            let probe = Quantizer::new(dim, Some(&vec![0.0; dim])).unwrap().probe(&vector).unwrap();
+            let (_, error) = probe.rounding.unwrap();
+            let deviations = error / probe.unit_sum() / (0.755 / (dim as f64).sqrt());
             assert!(deviations < limit, "{dim}: {deviations}");
         }
     }

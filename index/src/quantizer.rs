@@ -2,7 +2,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{Error, MAX_DIM, MIN_DIM, OperatingPoint, Probe, Sketch};
+use crate::planes::Cut;
+use crate::{Error, MAX_DIM, MIN_DIM, Probe, Query, Sketch};
 
 /// Turns rotated vectors into sketches and probes.
 ///
@@ -85,26 +86,19 @@ impl Quantizer {
         })
     }
 
-    /// The estimated cosine of one pair, exactly as a gallery computes it.
+    /// The estimated cosine of one pair, if a gallery would find it a candidate: the same decision, a coordinate at a time.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if either comes from another quantizer.
-    pub fn estimate(&self, probe: &Probe, sketch: &Sketch) -> Result<f32, Error> {
-        let radius = self.paired(probe, sketch)?;
-        Ok(probe.estimate(radius, probe.sum(sketch.bits())))
-    }
-
-    /// The estimate from which on this pair is a candidate at the given operating point.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if either comes from another quantizer.
-    pub fn cut(&self, probe: &Probe, sketch: &Sketch, at: OperatingPoint) -> Result<f32, Error> {
-        Ok(probe.cut(self.paired(probe, sketch)?, at))
-    }
-
-    fn paired(&self, probe: &Probe, sketch: &Sketch) -> Result<f32, Error> {
-        self.check_probe(probe)?;
-        self.radius(sketch)
+    pub fn candidate(&self, query: &Query, sketch: &Sketch) -> Result<Option<f32>, Error> {
+        self.check_probe(query.probe())?;
+        let radius = self.radius(sketch)?;
+        let passed = match query.coarse() {
+            Cut::Constant(least) => query.probe().agreeing(sketch.bits()) >= least,
+            // Loses nothing that the estimate would let pass.
+            Cut::Curve { .. } => true,
+        };
+        Ok(if passed { query.estimate(radius, query.probe().sum(sketch.bits())) } else { None })
     }
 
     pub(crate) fn check_probe(&self, probe: &Probe) -> Result<(), Error> {
@@ -192,6 +186,7 @@ fn check_finite(dim: usize, vector: &[f32]) -> Result<f64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OperatingPoint;
 
     fn axis(dim: usize, i: usize) -> Vec<f32> {
         let mut v = vec![0.0; dim];
@@ -253,11 +248,14 @@ mod tests {
     fn a_template_at_the_centre_still_has_an_estimate() {
         let centre = axis(64, 3);
         let quantizer = Quantizer::new(64, Some(&centre)).unwrap();
-        let probe = quantizer.probe(&axis(64, 5)).unwrap();
+        let all = OperatingPoint::new(-1.0, 1e-4).unwrap();
         let sketch = quantizer.sketch(&centre).unwrap();
-        assert!(quantizer.estimate(&probe, &sketch).unwrap().abs() < 1e-5);
-        let same = quantizer.probe(&centre).unwrap();
-        assert!((quantizer.estimate(&same, &sketch).unwrap() - 1.0).abs() < 1e-5);
+        let estimate = |vector: &[f32]| {
+            let query = Query::new(quantizer.probe(vector).unwrap(), all);
+            quantizer.candidate(&query, &sketch).unwrap().unwrap()
+        };
+        assert!(estimate(&axis(64, 5)).abs() < 1e-5);
+        assert!((estimate(&centre) - 1.0).abs() < 1e-5);
     }
 
     #[test]
@@ -265,16 +263,15 @@ mod tests {
         let plain = Quantizer::new(64, None).unwrap();
         let wide = Quantizer::new(128, None).unwrap();
         let centred = Quantizer::new(64, Some(&[0.0; 64])).unwrap();
-        let probe = plain.probe(&axis(64, 0)).unwrap();
-        let sketch = plain.sketch(&axis(64, 0)).unwrap();
         let at = OperatingPoint::new(0.4, 1e-4).unwrap();
-        assert!(plain.estimate(&probe, &sketch).is_ok());
+        let query = |of: &Quantizer| Query::new(of.probe(&axis(of.dim(), 0)).unwrap(), at);
+        let sketch = |of: &Quantizer| of.sketch(&axis(of.dim(), 0)).unwrap();
+        assert!(plain.candidate(&query(&plain), &sketch(&plain)).is_ok());
         for other in [&wide, &centred] {
-            assert!(matches!(other.estimate(&probe, &sketch), Err(Error::Mismatch)));
-            let own = axis(other.dim(), 0);
-            let (own_probe, own_sketch) = (other.probe(&own).unwrap(), other.sketch(&own).unwrap());
-            assert!(matches!(plain.cut(&own_probe, &sketch, at), Err(Error::Mismatch)));
-            assert!(matches!(plain.cut(&probe, &own_sketch, at), Err(Error::Mismatch)));
+            for (query, sketch) in [(query(other), sketch(&plain)), (query(&plain), sketch(other))] {
+                assert!(matches!(plain.candidate(&query, &sketch), Err(Error::Mismatch)));
+                assert!(matches!(other.candidate(&query, &sketch), Err(Error::Mismatch)));
+            }
         }
     }
 

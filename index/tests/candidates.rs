@@ -1,13 +1,14 @@
-//! A search returns exactly the templates whose estimate reaches the cut: none is lost to packing,
+//! A search returns exactly the templates that reach the scan's cut and the estimate's: none is lost to packing,
 //! padding, steps or sums of few bits, and none is added.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use common::{around, at, combine, gallery, naive_estimate, rng, unit};
-use lethe_index::{Candidates, Error, Gallery, OperatingPoint, Probe};
+use lethe_index::{Candidates, Error, Gallery, Query};
 
 const DIMS: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
 const SIZES: [u64; 9] = [0, 1, 63, 64, 65, 511, 512, 513, 1030];
@@ -47,15 +48,14 @@ fn population(seed: u64, dim: usize, size: u64, centred: bool) -> Population {
 
 impl Population {
     /// The answer by its definition, a pair at a time.
-    fn expected(&self, probe: &Probe, at: OperatingPoint) -> BTreeMap<u64, u32> {
+    fn expected(&self, query: &Query) -> BTreeMap<u64, u32> {
         let quantizer = self.gallery.quantizer();
         (0u64..)
             .zip(&self.templates)
             .filter_map(|(key, template)| {
                 let sketch = quantizer.sketch(template).unwrap();
-                let estimate = quantizer.estimate(probe, &sketch).unwrap();
-                let cut = quantizer.cut(probe, &sketch, at).unwrap();
-                (estimate >= cut).then_some((key, estimate.to_bits()))
+                let estimate = quantizer.candidate(query, &sketch).unwrap()?;
+                Some((key, estimate.to_bits()))
             })
             .collect()
     }
@@ -77,13 +77,13 @@ fn check(population: &Population, thresholds: &[f32]) -> usize {
         Some(centre) => around(&mut rng, centre, 0.4),
     });
     for vector in &vectors {
-        let probe = population.gallery.quantizer().probe(vector).unwrap();
+        let probe = Arc::new(population.gallery.quantizer().probe(vector).unwrap());
         for &threshold in thresholds {
             let mut margins = Vec::new();
             for miss in [0.5, 1e-1, 1e-4] {
-                let at = at(threshold, miss);
-                let answer = population.gallery.candidates(&probe, at, &|| false).unwrap();
-                let expected = population.expected(&probe, at);
+                let query = Query::new(Arc::clone(&probe), at(threshold, miss));
+                let answer = population.gallery.candidates(&query, &|| false).unwrap();
+                let expected = population.expected(&query);
                 assert_eq!(found(&answer), expected, "{dim} {threshold} {miss}");
                 assert_eq!(answer.scanned, population.templates.len());
                 assert_eq!((answer.threshold, answer.miss), (threshold, miss));
@@ -137,8 +137,8 @@ fn estimates_are_those_of_the_definition() {
             let population = population(dim as u64 + 7, dim, 200, centred);
             let quantizer = population.gallery.quantizer();
             let vector = &population.templates[0];
-            let probe = quantizer.probe(vector).unwrap();
-            let answer = population.gallery.candidates(&probe, at(-1.0, 1e-6), &|| false).unwrap();
+            let query = Query::new(quantizer.probe(vector).unwrap(), at(-1.0, 1e-6));
+            let answer = population.gallery.candidates(&query, &|| false).unwrap();
             for candidate in &answer.items {
                 let template = &population.templates[candidate.key as usize];
                 let naive = naive_estimate(vector, template, population.centre.as_deref());
@@ -163,10 +163,11 @@ fn no_sum_is_too_large() {
             gallery.insert(1, &quantizer.sketch(&vector).unwrap()).unwrap();
             let opposite: Vec<f32> = vector.iter().map(|x| -x).collect();
             gallery.insert(2, &quantizer.sketch(&opposite).unwrap()).unwrap();
-            let probe = quantizer.probe(&vector).unwrap();
-            let top = quantizer.estimate(&probe, &quantizer.sketch(&vector).unwrap()).unwrap();
-            let at = at(top.min(1.0) - 1e-3, 0.5);
-            let answer = gallery.candidates(&probe, at, &|| false).unwrap();
+            let probe = Arc::new(quantizer.probe(&vector).unwrap());
+            let all = Query::new(Arc::clone(&probe), at(-1.0, 1e-6));
+            let top = quantizer.candidate(&all, &quantizer.sketch(&vector).unwrap()).unwrap().unwrap();
+            let query = Query::new(probe, at(top.min(1.0) - 1e-3, 0.5));
+            let answer = gallery.candidates(&query, &|| false).unwrap();
             let keys: Vec<u64> = answer.items.iter().map(|c| c.key).collect();
             assert_eq!(keys, [1], "{dim}");
         }
@@ -181,11 +182,12 @@ fn a_batch_answers_as_its_probes_alone() {
         let point = at(if centred { 0.88 } else { 0.3 }, 1e-3);
         for count in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 25] {
             let vectors = &population.templates[..count];
-            let probes: Vec<Probe> = vectors.iter().map(|v| quantizer.probe(v).unwrap()).collect();
-            let answers = population.gallery.candidates_batch(&probes, point, &|| false).unwrap();
+            let query = |v: &Vec<f32>| Query::new(quantizer.probe(v).unwrap(), point);
+            let queries: Vec<Query> = vectors.iter().map(query).collect();
+            let answers = population.gallery.candidates_batch(&queries, &|| false).unwrap();
             assert_eq!(answers.len(), count);
-            for (probe, answer) in probes.iter().zip(&answers) {
-                let alone = population.gallery.candidates(probe, point, &|| false).unwrap();
+            for (query, answer) in queries.iter().zip(&answers) {
+                let alone = population.gallery.candidates(query, &|| false).unwrap();
                 assert_eq!(answer, &alone);
                 assert!(!answer.items.is_empty());
                 assert_eq!(answer.scanned, 3000);
@@ -198,11 +200,12 @@ fn a_batch_answers_as_its_probes_alone() {
 fn a_search_that_is_given_up_has_no_answer() {
     let population = population(9, 4096, 5000, false);
     let probe = population.gallery.quantizer().probe(&population.templates[0]).unwrap();
-    let stopped = population.gallery.candidates(&probe, at(0.3, 1e-4), &|| true);
+    let query = Query::new(probe, at(0.3, 1e-4));
+    let stopped = population.gallery.candidates(&query, &|| true);
     assert!(matches!(stopped, Err(Error::Stopped)));
     let asked = std::sync::atomic::AtomicUsize::new(0);
     let second = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0;
-    let stopped = population.gallery.candidates(&probe, at(0.3, 1e-4), &second);
+    let stopped = population.gallery.candidates(&query, &second);
     assert!(matches!(stopped, Err(Error::Stopped)), "after one of two segments");
 }
 
@@ -211,8 +214,8 @@ fn a_probe_of_another_quantizer_is_refused() {
     let population = population(10, 128, 10, false);
     let mut rng = rng(1);
     let other = lethe_index::Quantizer::new(64, None).unwrap();
-    let probe = other.probe(&unit(&mut rng, 64)).unwrap();
-    let refused = population.gallery.candidates(&probe, at(0.3, 1e-4), &|| false);
+    let query = Query::new(other.probe(&unit(&mut rng, 64)).unwrap(), at(0.3, 1e-4));
+    let refused = population.gallery.candidates(&query, &|| false);
     assert!(matches!(refused, Err(Error::Mismatch)));
     let sketch = other.sketch(&unit(&mut rng, 64)).unwrap();
     assert!(matches!(population.gallery.insert(11, &sketch), Err(Error::Mismatch)));
@@ -228,21 +231,22 @@ fn below_a_key_are_those_of_the_whole_that_are_below_it() {
         for key in (0..700).chain(1900..1950) {
             assert!(gallery.remove(&key));
         }
-        let (keys, probes): (Vec<u64>, Vec<Probe>) = (700..1000)
+        let at = at(0.3, 1e-3);
+        let (keys, queries): (Vec<u64>, Vec<Query>) = (700..1000)
             .chain(2300..2600)
             .map(|key| (key, gallery.quantizer().probe(&population.templates[key as usize]).unwrap()))
+            .map(|(key, probe)| (key, Query::new(probe, at)))
             .unzip();
-        let at = at(0.3, 1e-3);
-        let (below, mut pairs) = (gallery.candidates_below(&probes, &keys, at, &|| false).unwrap(), 0);
-        for ((probe, &key), below) in probes.iter().zip(&keys).zip(below) {
-            let mut all = found(&gallery.candidates(probe, at, &|| false).unwrap());
+        let (below, mut pairs) = (gallery.candidates_below(&queries, &keys, &|| false).unwrap(), 0);
+        for ((query, &key), below) in queries.iter().zip(&keys).zip(below) {
+            let mut all = found(&gallery.candidates(query, &|| false).unwrap());
             all.retain(|&other, _| other < key);
             let below: BTreeMap<u64, u32> = below.iter().map(|c| (c.key, c.estimate.to_bits())).collect();
             assert_eq!(below, all, "{key}");
             pairs += below.len();
         }
         assert!(pairs > 1000, "{pairs}");
-        assert!(matches!(gallery.candidates_below(&probes, &keys, at, &|| true), Err(Error::Stopped)));
+        assert!(matches!(gallery.candidates_below(&queries, &keys, &|| true), Err(Error::Stopped)));
     }
 }
 
@@ -256,10 +260,12 @@ fn a_sweep_that_lets_everybody_through_is_given_up() {
     for first in (0..70_000).step_by(16) {
         assert!(gallery.insert_all((first..).zip(&sketches)).is_empty());
     }
-    let probes: Vec<Probe> = vectors.iter().map(|vector| gallery.quantizer().probe(vector).unwrap()).collect();
-    let (low, high) = (at(-1.0, 1e-3), at(0.9, 1e-3));
-    assert!(matches!(gallery.candidates_below(&probes, &[70_000; 16], low, &|| false), Err(Error::TooMany { .. })));
+    let queries = |at| -> Vec<Query> {
+        vectors.iter().map(|vector| Query::new(gallery.quantizer().probe(vector).unwrap(), at)).collect()
+    };
+    let (low, high) = (queries(at(-1.0, 1e-3)), queries(at(0.9, 1e-3)));
+    assert!(matches!(gallery.candidates_below(&low, &[70_000; 16], &|| false), Err(Error::TooMany { .. })));
     // Those who look alike are found, a sixteenth of all for each.
-    let found = gallery.candidates_below(&probes, &[70_000; 16], high, &|| false).unwrap();
+    let found = gallery.candidates_below(&high, &[70_000; 16], &|| false).unwrap();
     assert!(found.iter().all(|found| found.len() >= 70_000 / 16), "{}", found[0].len());
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{at, gallery, rng, unit};
+use lethe_index::Query;
 use rand::Rng;
 
 /// 4096 dimensions: 4096 templates a segment, so that writers and searches meet in few of them.
@@ -50,8 +51,9 @@ fn a_search_sees_every_template_that_stays() {
                 let gallery = &gallery;
                 scope.spawn(move || {
                     let probe = gallery.quantizer().probe(&unit(&mut rng(searcher), DIM)).unwrap();
+                    let query = Query::new(probe, at(-1.0, 1e-6));
                     for _ in 0..60 {
-                        let all = gallery.candidates(&probe, at(-1.0, 1e-6), &|| false).unwrap();
+                        let all = gallery.candidates(&query, &|| false).unwrap();
                         let keys: Vec<u64> = all.items.iter().map(|c| c.key).collect();
                         let residents: BTreeSet<u64> = keys.iter().copied().filter(|&key| key < RESIDENTS).collect();
                         assert_eq!(residents.len() as u64, RESIDENTS);

@@ -6,11 +6,12 @@ mod common;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use common::{Rotation, at, gallery, rng};
 use lethe_dataset::{Captures, Faces, Model, Population, SyntheticFaces};
 use lethe_index::exact::ExactIndex;
-use lethe_index::{Gallery, Probe};
+use lethe_index::{Gallery, Probe, Query};
 
 const MISS: f64 = 1e-4;
 
@@ -60,7 +61,8 @@ impl Enrolled {
     /// A tally at each threshold, lowest first; the oracle is asked once.
     fn tallies<const N: usize>(&self, thresholds: [f32; N]) -> [Tally; N] {
         let quantizer = self.gallery.quantizer();
-        let probes: Vec<Probe> = self.rotated.iter().map(|v| quantizer.probe(v).unwrap()).collect();
+        let probe = |v| Arc::new(quantizer.probe(v).unwrap());
+        let probes: Vec<Arc<Probe>> = self.rotated.iter().map(|v| probe(v)).collect();
         let truth: Vec<Vec<(u64, f32)>> = (0u64..)
             .zip(&self.plain)
             .map(|(own, v)| {
@@ -70,7 +72,9 @@ impl Enrolled {
             })
             .collect();
         thresholds.map(|threshold| {
-            let answers = self.gallery.candidates_batch(&probes, at(threshold, MISS), &|| false).unwrap();
+            let query = |probe: &Arc<Probe>| Query::new(Arc::clone(probe), at(threshold, MISS));
+            let queries: Vec<Query> = probes.iter().map(query).collect();
+            let answers = self.gallery.candidates_batch(&queries, &|| false).unwrap();
             let (mut matches, mut lost, mut candidates) = (0, 0, 0);
             for (own, (answer, truth)) in (0u64..).zip(answers.iter().zip(&truth)) {
                 assert_eq!(answer.scanned, self.plain.len());
@@ -127,7 +131,7 @@ fn real_faces_are_found() {
     }
 }
 
-/// dlib's vectors share a large mean. Around the origin a 128-bit sketch leaves a third of the gallery to
+/// dlib's vectors share a large mean. Around the origin a 128-bit sketch leaves a tenth of the gallery to
 /// re-rank; around the mean it leaves less than a hundredth.
 #[test]
 fn real_faces_of_a_model_with_a_common_mean_need_its_centre() {
@@ -138,5 +142,5 @@ fn real_faces_of_a_model_with_a_common_mean_need_its_centre() {
     none_too_many_lost(&around_centre);
     assert_eq!(around_origin.matches, around_centre.matches);
     assert!(around_centre.idle < 0.01);
-    assert!(around_origin.idle > 0.1);
+    assert!(around_origin.idle > 10.0 * around_centre.idle);
 }

@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Rotation, around, at, at_cosine, combine, rng, unit};
-use lethe_index::{OperatingPoint, Quantizer};
+use lethe_index::{OperatingPoint, Quantizer, Query};
 
 /// Templates compared with one rotated probe.
 const PER_PROBE: usize = 16;
@@ -26,16 +28,12 @@ fn losses(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64
         let rotation = Rotation::new(&mut rng, dim);
         let centre = centre.as_ref().map(|centre| rotation.apply(centre));
         let quantizer = Quantizer::new(dim, centre.as_deref()).unwrap();
-        let probe = quantizer.probe(&rotation.apply(&probe)).unwrap();
-        // Without a centre all templates have one cut, which takes its time to be computed.
-        let mut cuts: Vec<f32> = Vec::new();
+        let probe = Arc::new(quantizer.probe(&rotation.apply(&probe)).unwrap());
+        let queries: Vec<Query> = points.iter().map(|&point| Query::new(Arc::clone(&probe), point)).collect();
         for template in &templates {
             let sketch = quantizer.sketch(&rotation.apply(template)).unwrap();
-            let estimate = quantizer.estimate(&probe, &sketch).unwrap();
-            if centred || cuts.is_empty() {
-                cuts = points.iter().map(|&point| quantizer.cut(&probe, &sketch, point).unwrap()).collect();
-            }
-            lost.iter_mut().zip(&cuts).for_each(|(lost, &cut)| *lost += usize::from(estimate < cut));
+            let is_lost = |query| quantizer.candidate(query, &sketch).unwrap().is_none();
+            lost.iter_mut().zip(&queries).for_each(|(lost, query)| *lost += usize::from(is_lost(query)));
         }
     }
     lost.iter().map(|&lost| lost as f64 / pairs as f64).collect()

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{around, at, combine, gallery, rng, unit};
-use lethe_index::{Error, Sketch};
+use lethe_index::{Error, Query, Sketch};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -41,8 +41,8 @@ fn run(steps: &[Step], dim: usize, centred: bool, start: u64, seed: u64) {
     };
     let check = |model: &BTreeMap<u64, Vec<u8>>, probe: &[f32]| {
         assert_eq!((gallery.len(), gallery.is_empty()), (model.len(), model.is_empty()));
-        let probe = gallery.quantizer().probe(probe).unwrap();
-        let all = gallery.candidates(&probe, at(-1.0, 1e-9), &|| false).unwrap();
+        let query = Query::new(gallery.quantizer().probe(probe).unwrap(), at(-1.0, 1e-9));
+        let all = gallery.candidates(&query, &|| false).unwrap();
         assert_eq!(all.scanned, model.len());
         let mut keys: Vec<u64> = all.items.iter().map(|c| c.key).collect();
         keys.sort_unstable();

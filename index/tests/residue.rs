@@ -7,6 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{at, gallery};
+use lethe_index::Query;
 
 struct Watcher;
 
@@ -130,11 +131,11 @@ fn nothing_is_freed_unwiped() {
                 assert!(gallery.insert_all(some.iter().map(|(key, sketch)| (*key, sketch))).is_empty());
             }
             let alike = (0..TEMPLATES).filter(|&key| first(key)).count();
-            let probe = gallery.quantizer().probe(&template).unwrap();
-            let found = gallery.candidates(&probe, at(0.5, 1e-4), &|| false).unwrap();
+            let query = || Query::new(gallery.quantizer().probe(&template).unwrap(), at(0.5, 1e-4));
+            let found = gallery.candidates(&query(), &|| false).unwrap();
             assert_eq!(found.items.len(), alike);
-            let probes: Vec<_> = (0..12).map(|_| gallery.quantizer().probe(&template).unwrap()).collect();
-            let batch = gallery.candidates_batch(&probes, at(0.5, 1e-4), &|| false).unwrap();
+            let queries: Vec<_> = (0..12).map(|_| query()).collect();
+            let batch = gallery.candidates_batch(&queries, &|| false).unwrap();
             assert!(batch.iter().all(|found| found.items.len() == alike));
             drop(gallery.sketch(&3).unwrap().to_bytes());
             (0..500).for_each(|key| assert!(gallery.remove(&key)));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lethe_index::{Gallery, OperatingPoint, Pool, Quantizer};
+use lethe_index::{Gallery, OperatingPoint, Pool, Quantizer, Query};
 use rayon::prelude::*;
 use tempfile::TempDir;
 
@@ -81,16 +81,18 @@ async fn scan(bench: &mut Bench<'_>) -> Result<(), Error> {
     let Bench { settings, population, n, .. } = bench;
     let (rotation, quantizer) = (fixtures::rotation(settings.dimension)?, gallery.quantizer());
     let at = OperatingPoint::new(THRESHOLD, lethe_index::DEFAULT_MISS)?;
-    let probes: Result<Vec<_>, Error> =
-        (0..PROBES).map(|i| Ok(quantizer.probe(&rotation.rotate(&population.person(*n + i).capture(0))?)?)).collect();
-    let probes = probes?;
+    let query = |i: u64| {
+        let rotated = rotation.rotate(&population.person(*n + i).capture(0))?;
+        Ok::<_, Error>(Query::new(quantizer.probe(&rotated)?, at))
+    };
+    let queries = (0..PROBES).map(query).collect::<Result<Vec<_>, _>>()?;
     let bytes = *n as usize * (rotation.padded_dimension() / 8);
     let memory = Memory::new(bytes);
 
     let ours = async || {
         let start = Instant::now();
-        for probe in &probes {
-            let found = gallery.candidates(probe, at, &|| false)?;
+        for query in &queries {
+            let found = gallery.candidates(query, &|| false)?;
             if found.scanned as u64 != *n {
                 return Err(Error::invalid(format!("scanned {} of {n}", found.scanned)));
             }

@@ -1,7 +1,7 @@
 use zeroize::Zeroizing;
 
-use crate::planes::{BLOCK, Cut, Hit, Planes, grow};
-use crate::{Probe, Sketch};
+use crate::planes::{BLOCK, Hit, Planes, grow};
+use crate::{Query, Sketch};
 
 /// A part of a gallery that is locked, scanned and filled as one. Positions are dense: 0 … len − 1.
 pub(super) struct Segment<K> {
@@ -78,21 +78,15 @@ impl<K: Copy + Ord> Segment<K> {
         *lowest = key.min(*lowest);
     }
 
-    /// Calls `each(probe, key, radius, sum)` for every template that reaches a probe's coarse cut.
+    /// Calls `each(query, key, radius, sum)` for every template that reaches a query's coarse cut.
     ///
     /// With a key, only of blocks that may have one below it.
-    pub(super) fn scan(
-        &self,
-        probes: &[Probe],
-        cuts: &[Cut],
-        below: Option<K>,
-        mut each: impl FnMut(usize, K, f32, f32),
-    ) {
+    pub(super) fn scan(&self, queries: &[Query], below: Option<K>, mut each: impl FnMut(usize, K, f32, f32)) {
         let radii = self.radii.as_ref().map(|radii| radii.as_slice());
         let wanted = |block: usize| below.is_none_or(|key| self.lowest[block] < key);
-        self.codes.scan(probes, cuts, radii, wanted, |probe, Hit { position, sum }| {
+        self.codes.scan(queries, radii, wanted, |query, Hit { position, sum }| {
             let position = position as usize;
-            each(probe, self.keys[position], self.radius(position), sum);
+            each(query, self.keys[position], self.radius(position), sum);
         });
     }
 

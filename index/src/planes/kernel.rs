@@ -28,6 +28,37 @@ pub(crate) struct Steps<'a> {
     pub(crate) none: u32,
 }
 
+impl<'a> Steps<'a> {
+    /// The same, found to be of planes that a block of `dim` coordinates has.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub(super) fn of_dim(self, dim: usize) -> StepsOf<'a> {
+        let Self { planes, ends, .. } = self;
+        assert!(planes.iter().all(|&plane| usize::from(plane) < dim));
+        assert!(ends.is_sorted() && ends[SETS - 1] == planes.len());
+        let lens = ends.iter().scan(0, |start, &end| Some(end - std::mem::replace(start, end)));
+        let (most, largest) =
+            lens.enumerate().fold((0, 0), |(most, sum), (set, len)| (len.max(most), sum + (len << (set / 2))));
+        StepsOf { steps: self, dim, count_bits: bits(most), sum_bits: bits(largest) }
+    }
+}
+
+/// Bits that a number up to this one has.
+fn bits(largest: usize) -> u32 {
+    usize::BITS - largest.leading_zeros()
+}
+
+/// Steps of blocks of so many coordinates.
+#[derive(Clone, Copy)]
+pub(super) struct StepsOf<'a> {
+    steps: Steps<'a>,
+    dim: usize,
+    /// Bits of the size of each set, and of the sum of all steps.
+    count_bits: u32,
+    sum_bits: u32,
+}
+
 /// The same loop, compiled for what the processor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kernel {
@@ -63,22 +94,20 @@ impl Kernel {
     /// Which codes of a block have a sum of at least `least`: bit i of word w for code 64 w + i.
     ///
     /// `ahead` is fetched meanwhile: the block that comes next.
-    pub(super) fn at_least(self, block: &[Plane], steps: Steps<'_>, least: u32, ahead: *const Plane) -> [u64; LANES] {
+    pub(super) fn at_least(self, block: &[Plane], steps: StepsOf<'_>, least: u32, ahead: *const Plane) -> [u64; LANES] {
         let mut kept = [0; LANES];
         self.run(block, steps, ahead, Wanted::AtLeast(least, &mut kept));
         kept
     }
 
     /// The sum of each code of a block.
-    pub(super) fn sums(self, block: &[Plane], steps: Steps<'_>, sums: &mut [u32; BLOCK], ahead: *const Plane) {
+    pub(super) fn sums(self, block: &[Plane], steps: StepsOf<'_>, sums: &mut [u32; BLOCK], ahead: *const Plane) {
         self.run(block, steps, ahead, Wanted::Sums(sums));
     }
 
-    fn run(self, block: &[Plane], steps: Steps<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
-        let dim = block.len();
-        assert!(steps.planes.iter().all(|&plane| usize::from(plane) < dim));
-        assert!(steps.ends.is_sorted() && steps.ends[SETS - 1] == steps.planes.len());
-        // SAFETY: each plane is within the block, and each set within the planes: checked just now. A kernel is only made
+    fn run(self, block: &[Plane], steps: StepsOf<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
+        assert!(block.len() == steps.dim);
+        // SAFETY: each plane is within the block, and each set within the planes: `of_dim` saw to it. A kernel is only made
         // where the processor has its instructions.
         unsafe {
             match self {
@@ -125,19 +154,23 @@ trait Word: Copy {
     }
 }
 
-/// Chooses the loop whose numbers are just long enough: a count has up to d, a sum up to 31 d.
+/// Chooses the loop whose numbers are long enough for each count and for the sum.
 #[inline(always)]
-unsafe fn dispatch<W: Word>(block: &[Plane], steps: Steps<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
+unsafe fn dispatch<W: Word>(
+    block: &[Plane],
+    StepsOf { steps, count_bits, sum_bits, .. }: StepsOf<'_>,
+    ahead: *const Plane,
+    wanted: Wanted<'_>,
+) {
     // SAFETY: the caller's.
     unsafe {
-        match block.len().ilog2() {
-            ..=6 => scan::<W, 7, 11>(block, steps, ahead, wanted),
-            7 => scan::<W, 8, 12>(block, steps, ahead, wanted),
-            8 => scan::<W, 9, 13>(block, steps, ahead, wanted),
-            9 => scan::<W, 10, 14>(block, steps, ahead, wanted),
-            10 => scan::<W, 11, 15>(block, steps, ahead, wanted),
-            11 => scan::<W, 12, 16>(block, steps, ahead, wanted),
-            12.. => scan::<W, 13, 17>(block, steps, ahead, wanted),
+        match (count_bits, sum_bits) {
+            (..=7, ..=9) => scan::<W, 7, 9>(block, steps, ahead, wanted),
+            (..=8, ..=11) => scan::<W, 8, 11>(block, steps, ahead, wanted),
+            (..=9, ..=12) => scan::<W, 9, 12>(block, steps, ahead, wanted),
+            (..=10, ..=14) => scan::<W, 10, 14>(block, steps, ahead, wanted),
+            // A dimension has thirteen bits, and a step five.
+            _ => scan::<W, 13, 17>(block, steps, ahead, wanted),
         }
     }
 }
@@ -315,16 +348,16 @@ impl<const N: usize> Word for [u64; N] {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Plane, Steps, Wanted, Word, dispatch};
+    use super::{Plane, StepsOf, Wanted, Word, dispatch};
 
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn avx2(block: &[Plane], steps: Steps<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
+    pub(super) unsafe fn avx2(block: &[Plane], steps: StepsOf<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
         // SAFETY: the caller's.
         unsafe { dispatch::<__m256i>(block, steps, ahead, wanted) }
     }
 
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn avx512(block: &[Plane], steps: Steps<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
+    pub(super) unsafe fn avx512(block: &[Plane], steps: StepsOf<'_>, ahead: *const Plane, wanted: Wanted<'_>) {
         // SAFETY: the caller's.
         unsafe { dispatch::<__m512i>(block, steps, ahead, wanted) }
     }
@@ -419,7 +452,7 @@ mod tests {
                     plane.0[0] = plane.0[0] & !3 | if *negative { 2 } else { 1 };
                 }
                 let (planes, ends, none) = crate::probe::sets(&steps, &negative);
-                let steps_of = Steps { planes: &planes, ends: &ends, none };
+                let steps_of = Steps { planes: &planes, ends: &ends, none }.of_dim(dim);
                 let expected: Vec<u32> = (0..BLOCK).map(|code| naive(&block, &steps, &negative, code)).collect();
                 let all: u32 = steps.iter().map(|&step| u32::from(step)).sum();
                 assert_eq!((expected[0], expected[1]), (all, 0));

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use self::kernel::Kernel;
 use self::memory::Buffer;
-use crate::Probe;
+use crate::Query;
 
 pub(crate) use self::kernel::{BLOCK, SETS, STEP_BITS, Steps};
 pub(crate) use self::memory::{PAGE_BYTES, grow};
@@ -29,7 +29,7 @@ pub(crate) struct Planes {
     len: usize,
 }
 
-/// Threshold of one probe on the sum of its steps.
+/// Threshold of one query on the sum of its steps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cut {
     /// Sums of at least so much; for codes without radii.
@@ -38,7 +38,7 @@ pub(crate) enum Cut {
     Curve { over: f32, times: f32, plus: f32 },
 }
 
-/// A code that reached its probe's cut.
+/// A code that reached its query's cut.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hit {
     /// Which code.
@@ -145,35 +145,35 @@ impl Planes {
         self.width * 8
     }
 
-    /// Compares the codes of every block that is wanted with the probes and calls `each(probe, hit)` for those that reach the
-    /// probe's cut. `radii`, if the cuts are curves, has an entry for each code.
+    /// Compares the codes of every block that is wanted with the queries and calls `each(query, hit)` for those that reach the
+    /// query's coarse cut. `radii`, if the cuts are curves, has an entry for each code.
     pub(crate) fn scan(
         &self,
-        probes: &[Probe],
-        cuts: &[Cut],
+        queries: &[Query],
         radii: Option<&[f32]>,
         wanted: impl Fn(usize) -> bool,
         mut each: impl FnMut(usize, Hit),
     ) {
-        assert!(probes.len() == cuts.len() && probes.iter().all(|probe| probe.dim() == self.dim()));
+        assert!(queries.iter().all(|query| query.probe().dim() == self.dim()));
         assert!(radii.is_none_or(|radii| radii.len() >= self.len));
         let kernel = Kernel::fastest();
+        let steps: Vec<_> = queries.iter().map(|query| query.probe().steps().of_dim(self.dim())).collect();
         let mut code = Zeroizing::new(vec![0; self.width]);
         let mut sums = Zeroizing::new(match radii {
             Some(_) => vec![0; BLOCK],
             None => Vec::new(),
         });
         let planes = self.buffer.planes();
-        // A block stays in a core's own caches while all probes pass over it.
+        // A block stays in a core's own caches while all queries pass over it.
         let blocks = planes.chunks_exact(self.dim()).zip((0..self.len).step_by(BLOCK));
         for (block, start) in blocks.filter(|(_, start)| wanted(start / BLOCK)) {
             let ahead = block.as_ptr().wrapping_add(self.dim());
             let used = (self.len - start).min(BLOCK);
-            for (number, (probe, cut)) in probes.iter().zip(cuts).enumerate() {
-                let kept = match (*cut, radii, sums.first_chunk_mut()) {
-                    (Cut::Constant(least), _, _) => kernel.at_least(block, probe.steps(), least, ahead),
+            for (number, (query, steps)) in queries.iter().zip(&steps).enumerate() {
+                let kept = match (query.coarse(), radii, sums.first_chunk_mut()) {
+                    (Cut::Constant(least), _, _) => kernel.at_least(block, *steps, least, ahead),
                     (Cut::Curve { over, times, plus }, Some(radii), Some(sums)) => {
-                        kernel.sums(block, probe.steps(), sums, ahead);
+                        kernel.sums(block, *steps, sums, ahead);
                         let mut kept = [0; BLOCK / 64];
                         for (i, (&sum, r)) in sums.iter().zip(&radii[start..start + used]).enumerate() {
                             let reached = sum as f32 >= over / r + times * r + plus;
@@ -190,7 +190,7 @@ impl Planes {
                         // What is beyond the last is padding, whatever its sum is.
                         if place < used {
                             self.read_into(start + place, &mut code);
-                            each(number, Hit { position: (start + place) as u32, sum: probe.sum(&code) });
+                            each(number, Hit { position: (start + place) as u32, sum: query.probe().sum(&code) });
                         }
                     }
                 }

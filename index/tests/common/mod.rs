@@ -101,13 +101,7 @@ pub fn at(threshold: f32, miss: f64) -> OperatingPoint {
 pub fn naive_estimate(q: &[f32], o: &[f32], centre: Option<&[f32]>) -> f64 {
     let zero = vec![0.0; q.len()];
     let c = centre.unwrap_or(&zero);
-    // Without a centre, small coordinates of the probe are left out.
-    let least = if centre.is_none() { 0.4 / (q.len() as f64).sqrt() } else { 0.0 };
-    let keeps = |i: &usize| f64::from((q[*i] - c[*i]).abs()) >= least;
-    let share: f64 =
-        if centre.is_none() { (0..q.len()).filter(keeps).map(|i| f64::from(q[i]).powi(2)).sum() } else { 1.0 };
     let signed: f64 = (0..q.len())
-        .filter(keeps)
         .map(|i| {
             let y = f64::from(q[i] - c[i]);
             if o[i] - c[i] >= 0.0 { y } else { -y }
@@ -117,6 +111,6 @@ pub fn naive_estimate(q: &[f32], o: &[f32], centre: Option<&[f32]>) -> f64 {
         None => 1.0,
         Some(c) => (1.0 - 2.0 * inner(o, c) + inner(c, c)).max(0.0).sqrt(),
     };
-    let unit_sum = (2.0 * q.len() as f64 / std::f64::consts::PI).sqrt() * share;
+    let unit_sum = (2.0 * q.len() as f64 / std::f64::consts::PI).sqrt();
     residual * signed / unit_sum + inner(q, c) + inner(o, c) - inner(c, c)
 }

@@ -17,6 +17,7 @@ use crate::backup::Keeper;
 use crate::config::Config;
 use crate::erasure::{self, Asked, Board, Eraser, Pace, Statements, StoreJournal, Watched};
 use crate::error::{Error, Result, causes};
+use crate::identification::Passes;
 use crate::keyring::Keyring;
 use crate::memory;
 use crate::root_stores::{self, Roots};
@@ -140,6 +141,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         silos,
         eraser: Arc::clone(&eraser),
         pool,
+        passes: Passes::default(),
         backups,
         root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),

@@ -18,6 +18,7 @@ use crate::backup::Keeper;
 use crate::config::StoreKind;
 use crate::erasure::Eraser;
 use crate::error::{Error, Result};
+use crate::identification::Passes;
 use crate::keyring::Keyring;
 use crate::silo::{SiloRef, Silos};
 use crate::store::{Change, Store, StoreError};
@@ -36,6 +37,8 @@ pub struct Vault {
     pub eraser: Arc<Eraser>,
     /// The threads that scan.
     pub pool: Pool,
+    /// Searches that wait for them.
+    pub passes: Passes,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.

@@ -1,5 +1,6 @@
 //! 1:N: has this client met this face before? Complete, and saying how complete (O8).
 
+mod passes;
 mod rerank;
 mod sweep;
 
@@ -16,6 +17,9 @@ use crate::silo::Model;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
+use self::passes::Asked;
+
+pub use self::passes::Passes;
 pub use self::sweep::{Answers, Pair, Party, Plan, Step, Sweep, Wanted};
 
 /// A 1:N search.
@@ -89,18 +93,16 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
 
     let searcher = rerank::Searcher::of(vault, &silo, &model).await?;
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
+    let query =
+        wiping::of_a_task(|| Ok::<_, Error>(lethe_index::Query::new(model.probe(embedding.components())?, point)))?;
     let (answer, answered) = tokio::sync::oneshot::channel();
-    let asked = rerank::Asked::new();
-    let stop = asked.stop_flag();
-    vault.pool.spawn(move || {
-        let found = wiping::of_a_task(|| searcher.search(&embedding, point, limit, &stop));
-        drop(answer.send(found));
-    });
-    let found = answered.await.map_err(|_| Error::TaskLost)??;
-    asked.answered();
-
-    vault.note(silo.tree, &call).await?;
-    Ok(found)
+    let waits = rerank::Waits::default();
+    passes::ask(vault, Asked { searcher, probe: embedding, query, limit, gone: waits.gone(), answer });
+    // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
+    let (found, noted) = tokio::join!(answered, vault.note(silo.tree, &call));
+    waits.answered();
+    noted?;
+    found.map_err(|_| Error::TaskLost)?
 }
 
 /// What a caller wants found, or what the model's profile says where it does not say.

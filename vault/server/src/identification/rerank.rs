@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Reason, SubjectId};
-use lethe_index::{Candidate, Gallery, OperatingPoint, cosine};
+use lethe_index::{Candidate, Candidates, Gallery, cosine};
 use rayon::prelude::*;
 
 use super::{Completeness, Found, Match};
@@ -20,18 +20,15 @@ use crate::vault::Vault;
 /// Templates that are read together: so few that every thread has some, and so many that reading them shares its cost.
 const BATCH: RangeInclusive<usize> = 8..=64;
 
-/// Ends a search whose caller has gone: dropped before [`Asked::answered`], it sets the flag.
-pub(super) struct Asked {
+/// Ends a search whose caller has gone: dropped before [`Waits::answered`], it sets the flag.
+#[derive(Default)]
+pub(super) struct Waits {
     gone: Arc<AtomicBool>,
     answered: bool,
 }
 
-impl Asked {
-    pub(super) fn new() -> Self {
-        Self { gone: Arc::new(AtomicBool::new(false)), answered: false }
-    }
-
-    pub(super) fn stop_flag(&self) -> Arc<AtomicBool> {
+impl Waits {
+    pub(super) fn gone(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.gone)
     }
 
@@ -40,12 +37,19 @@ impl Asked {
     }
 }
 
-impl Drop for Asked {
+impl Drop for Waits {
     fn drop(&mut self) {
         if !self.answered {
             self.gone.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// What was so as a pass began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    pub(super) sequence: u64,
+    pub(super) census: Census,
 }
 
 /// One search on the scanning threads.
@@ -84,19 +88,17 @@ impl Searcher {
         Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), gallery })
     }
 
-    pub(super) fn search(
+    /// Makes an answer of what a pass found; `gallery_size` templates were there from its beginning to its end.
+    pub(super) fn judge(
         &self,
         probe: &Embedding,
-        point: OperatingPoint,
         limit: usize,
+        began: Began,
+        gallery_size: usize,
+        candidates: &Candidates<TemplateAt>,
         stop: &AtomicBool,
     ) -> Result<Found> {
-        let sequence = self.silo.sequence();
         self.model.expect_whole()?;
-        let tables = self.model.probe(probe.components())?;
-        let before = self.model.census();
-        let candidates = self.gallery.candidates(&tables, point, &|| stop.load(Ordering::Relaxed))?;
-        let gallery_size = self.model.stayed(before);
         if candidates.scanned < gallery_size {
             let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
@@ -106,9 +108,9 @@ impl Searcher {
         let reranked: Vec<Reranked> = candidates
             .items
             .par_chunks(batch)
-            .map(|batch| wiping::of_a_task(|| self.rerank(batch, probe, point.threshold(), stop)))
+            .map(|batch| wiping::of_a_task(|| self.rerank(batch, probe, candidates.threshold, stop)))
             .collect::<Result<_>>()?;
-        let mut hits = self.follow_replacements(reranked, before, probe, point.threshold())?;
+        let mut hits = self.follow_replacements(reranked, began.census, probe, candidates.threshold)?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
@@ -120,7 +122,7 @@ impl Searcher {
             threshold: candidates.threshold,
             margin: candidates.margin,
             miss_probability: candidates.miss,
-            sequence,
+            sequence: began.sequence,
         };
         hits.truncate(limit);
         let matches = hits.into_iter().map(|hit| self.name(hit)).collect::<Result<Vec<_>>>()?;

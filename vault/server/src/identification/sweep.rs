@@ -11,7 +11,7 @@ use std::sync::Arc;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Invalid, ModelId, Reason, SubjectId, TemplateId};
-use lethe_index::{OperatingPoint, Stop, cosine};
+use lethe_index::{OperatingPoint, Query, Stop, cosine};
 use lethe_policy::Authorized;
 use lethe_policy::operation::SweepDuplicates;
 use rayon::prelude::*;
@@ -355,10 +355,12 @@ impl Sweep {
         stop: &Stop<'_>,
     ) -> Result<()> {
         let Plan { vault, model, point, .. } = &self.plan;
-        let probe = |swept: &Swept| wiping::of_a_task(|| model.probe(swept.record.embedding.components()));
-        let probes: Vec<_> = vault.pool.run(|| chunk.par_iter().map(probe).collect::<Result<_>>())?;
+        let query = |swept: &Swept| {
+            wiping::of_a_task(|| Ok(Query::new(model.probe(swept.record.embedding.components())?, *point)))
+        };
+        let queries: Vec<_> = vault.pool.run(|| chunk.par_iter().map(query).collect::<Result<_>>())?;
         let keys: Vec<TemplateAt> = chunk.iter().map(|swept| swept.at).collect();
-        let found = match searcher.gallery.candidates_below(&probes, &keys, *point, stop) {
+        let found = match searcher.gallery.candidates_below(&queries, &keys, stop) {
             Err(lethe_index::Error::TooMany { most }) => {
                 let message = format!("is so low that it lets millions of pairs through at a time, more than {most}");
                 return Err(Invalid::new("threshold", Reason::FieldOutOfRange, message).into());

@@ -1,0 +1,61 @@
+use std::fmt;
+use std::sync::Arc;
+
+use crate::planes::Cut;
+use crate::{OperatingPoint, Probe};
+
+/// A probe at an operating point: what a search asks for.
+#[derive(Clone)]
+pub struct Query {
+    probe: Arc<Probe>,
+    at: OperatingPoint,
+    /// How far below the threshold an estimate may lie, for a template as far from the centre as the probe.
+    margin: f32,
+    /// The scan's.
+    coarse: Cut,
+    /// The estimate's; none around a centre, where templates have their own.
+    cut: Option<f32>,
+}
+
+impl Query {
+    /// Computes the margins, which takes some ten microseconds.
+    #[must_use]
+    pub fn new(probe: impl Into<Arc<Probe>>, at: OperatingPoint) -> Self {
+        let probe = probe.into();
+        let (coarse, margin) = probe.cuts(at);
+        let cut = (!probe.has_centre()).then(|| (f64::from(at.threshold()) - margin) as f32);
+        Self { coarse, margin: margin as f32, cut, probe, at }
+    }
+
+    /// The operating point.
+    #[must_use]
+    pub fn at(&self) -> OperatingPoint {
+        self.at
+    }
+
+    pub(crate) fn probe(&self) -> &Probe {
+        &self.probe
+    }
+
+    pub(crate) fn margin(&self) -> f32 {
+        self.margin
+    }
+
+    pub(crate) fn coarse(&self) -> Cut {
+        self.coarse
+    }
+
+    /// The estimate of a template that the scan let pass, with |o − c| = `radius` and signs that add to `sum`, if it is a
+    /// candidate.
+    pub(crate) fn estimate(&self, radius: f32, sum: f32) -> Option<f32> {
+        let estimate = self.probe.estimate(radius, sum);
+        let cut = self.cut.unwrap_or_else(|| self.probe.cut(radius, self.at));
+        (estimate >= cut).then_some(estimate)
+    }
+}
+
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query").field("probe", &self.probe).field("at", &self.at).finish_non_exhaustive()
+    }
+}
