@@ -23,6 +23,8 @@ use crate::{fixtures, host, load};
 const PROBES: u64 = 64;
 /// Probes of a run of load, used in turn.
 const PROBES_OF_LOAD: u64 = 1024;
+/// Callers who search at once.
+const CALLERS: usize = 16;
 /// Matches asked of FAISS, which takes no threshold here; more than there ever are.
 const NEIGHBOURS: usize = 100;
 /// People enrolled a second while searches are measured under writes, and as many who are erased.
@@ -55,6 +57,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
         eprintln!("{} vectors are more than this machine's memory holds: FAISS is not asked.", bench.n);
     }
     let vault = memory(bench, vault).await?;
+    together(bench, &vault).await?;
     under_writes(bench, &vault).await
 }
 
@@ -73,6 +76,23 @@ async fn growth(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
     let peer = async || Ok::<_, Error>(10.0 * p50(bench, &tenth, &next[1]).await?);
     let pairs = alternate(settings.runs, ours, peer).await?;
     bench.put(measure("grpc_p50", "ms", "ten_times_a_tenth", Better::Lower), &pairs)
+}
+
+/// Searches answered a second for callers who ask at once and so share passes, against one caller at a time.
+async fn together(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
+    let probes: Arc<Vec<Vec<f32>>> = Arc::new((0..PROBES_OF_LOAD).map(|number| probe(bench, number)).collect());
+    let client = vault.client_shared();
+    let (warm_up, lasts) = (bench.settings.duration / 5, bench.settings.duration);
+    let searches = async |callers: usize| {
+        let (client, probes) = (client.clone(), Arc::clone(&probes));
+        let search = move |number: u64| {
+            let (client, request) = (client.clone(), search_request(&probes[(number % PROBES_OF_LOAD) as usize]));
+            async move { client.search(request).await.map(|_| ()) }
+        };
+        load::as_many_as_go(callers, warm_up, lasts, search).await
+    };
+    let pairs = alternate(bench.settings.runs, async || searches(CALLERS).await, async || searches(1).await).await?;
+    bench.put(measure("searches", "searches/s", "one_at_a_time", Better::Higher), &pairs)
 }
 
 /// The scan over sketches inside one process, against reading as much memory as often.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lethe_crypto::wiping;
 use lethe_domain::Embedding;
@@ -42,9 +42,20 @@ impl Asked {
 #[derive(Default)]
 pub struct Passes {
     waiting: Mutex<HashMap<usize, Vec<Asked>>>,
+    begun: AtomicU64,
 }
 
 impl Passes {
+    /// Passes that began since the start.
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.lock().values().map(Vec::len).sum()
+    }
+
     /// Joins those who wait; true for the first, who has to see to a pass.
     fn join(&self, gallery: usize, asked: Asked) -> bool {
         let mut waiting = self.waiting.lock();
@@ -57,6 +68,7 @@ impl Passes {
     fn take(&self, gallery: usize) -> Vec<Asked> {
         let mut waiting = self.waiting.lock();
         let Some(waiting) = waiting.get_mut(&gallery) else { return Vec::new() };
+        self.begun.fetch_add(1, Ordering::Relaxed);
         waiting.retain(|asked| !asked.is_gone());
         waiting.drain(..waiting.len().min(TOGETHER)).collect()
     }

@@ -37,6 +37,8 @@ impl Collector for Whole {
         page.flag("serving", "Whether the vault is open: while it loads there is nothing more.", vault.is_some())?;
         let Some(vault) = vault else { return Ok(()) };
         people(&mut page, vault)?;
+        let passes = "Passes over galleries since the start: searches that come together share one.";
+        page.counter("search_passes", passes, vault.passes.begun())?;
         erasures(&mut page, vault)?;
         mirrors(&mut page, &vault.store.mirrors())?;
         let shed = "Changes that were refused because too many waited to be committed (limits.queue).";

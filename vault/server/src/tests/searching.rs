@@ -70,6 +70,70 @@ async fn who_is_replaced_all_the_time_is_found_all_the_time() {
     open.vault.close().await;
 }
 
+/// While the scanning threads are at something else, searches gather; each gets the answer that it would have had alone, and
+/// who gives up takes nobody along.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn searches_that_come_together_share_passes() {
+    const SEARCHES: usize = 40;
+    let open = Arc::new(Open::fresh().await);
+    let (tenant, model) = alike(&open, 300).await;
+    let (other, its_model) = alike_of(&open, "other", 70).await;
+    let ask = |number: usize| {
+        let open = Arc::clone(&open);
+        let (tenant, model) =
+            if number % 8 == 7 { (other.clone(), its_model.clone()) } else { (tenant.clone(), model.clone()) };
+        async move {
+            let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+            let threshold = if number.is_multiple_of(2) { 0.9 } else { 0.95 };
+            let probe = capture(&model, &face(number));
+            let found = search(
+                &open.vault,
+                call,
+                Query { probe, threshold: Some(threshold), miss_probability: None, limit: number % 3 },
+            );
+            let found = found.await.unwrap();
+            let names: Vec<String> = found.matches.iter().map(|hit| hit.subject.as_str().to_owned()).collect();
+            let covered = found.completeness;
+            assert_eq!(covered.searched, if number % 8 == 7 { 70 } else { 300 });
+            assert_eq!(covered.threshold, threshold);
+            (names, covered.matched)
+        }
+    };
+    let mut alone = Vec::new();
+    for number in 0..SEARCHES {
+        alone.push(ask(number).await);
+    }
+    assert!(alone.iter().all(|(_, matched)| *matched >= 1));
+
+    let passes = open.vault.passes.begun();
+    assert_eq!(passes, SEARCHES as u64, "one after another, each has its own");
+    let (free, busy) = std::sync::mpsc::sync_channel::<()>(0);
+    let busy = Arc::new(std::sync::Mutex::new(busy));
+    for _ in 0..open.vault.pool.threads() {
+        let busy = Arc::clone(&busy);
+        open.vault.pool.spawn(move || assert!(busy.lock().unwrap().recv().is_err()));
+    }
+    let given_up: Vec<_> = (0..5).map(|number| tokio::spawn(ask(number))).collect();
+    let together: Vec<_> = (0..SEARCHES).map(|number| tokio::spawn(ask(number))).collect();
+    let is_noted = |count: usize| open.vault.passes.waiting() == count;
+    while !is_noted(SEARCHES + given_up.len()) {
+        tokio::task::yield_now().await;
+    }
+    for one in given_up {
+        one.abort();
+        assert!(one.await.unwrap_err().is_cancelled());
+    }
+    drop(free);
+    for (one, alone) in together.into_iter().zip(alone) {
+        assert_eq!(one.await.unwrap(), alone);
+    }
+    // 35 of one gallery and 5 of the other.
+    let passes = open.vault.passes.begun() - passes;
+    assert!((4..=6).contains(&passes), "{passes}");
+    assert_eq!(open.vault.passes.waiting(), 0);
+    open.vault.close().await;
+}
+
 pub(super) async fn replace(open: &Open, tenant: &TenantId, model: &ModelId, subject: &str, number: usize) {
     let silo = open.silo(tenant);
     let subject = SubjectId::parse(subject).unwrap();
@@ -84,7 +148,11 @@ pub(super) async fn replace(open: &Open, tenant: &TenantId, model: &ModelId, sub
 
 /// Some people, in the order of their slots; each looks like every sixty-fourth.
 async fn alike(open: &Open, people: usize) -> (TenantId, ModelId) {
-    let tenant = open.tenant("bank").await;
+    alike_of(open, "bank", people).await
+}
+
+async fn alike_of(open: &Open, tenant: &str, people: usize) -> (TenantId, ModelId) {
+    let tenant = open.tenant(tenant).await;
     let model = open.model(&tenant, "model", 64, None).await;
     open.enroll(&tenant, "p-0", &model, &face(0)).await;
     let others = (1..people).map(|number| (format!("p-{number}"), face(number % 64)));
