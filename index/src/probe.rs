@@ -7,7 +7,7 @@
 //! Without a centre the scan is a coarser estimate with a wider margin, which has a part of the miss probability for itself
 //! ([`OperatingPoint`]). Its steps are 0 to 3: small coordinates have none, as they say little of a template, and reading their
 //! signs costs as much as reading those of large ones. Any steps would do, as the margin follows from what they are: these
-//! add up to a deviation an eighth larger than that of the coordinates themselves, from six tenths of the signs, and cost a third of
+//! add up to a deviation a ninth larger than that of the coordinates themselves, from 55 signs of 100, and cost four tenths of
 //! the additions that steps of five bits would.
 //!
 //! Around a centre templates have a margin each, and the scan must not cost any of it. There each coordinate's magnitude |yᵢ| is
@@ -187,9 +187,9 @@ impl Probe {
     pub(crate) fn cuts(&self, at: OperatingPoint) -> (Cut, f64) {
         let (Some((along, squared)), Some((scale, error))) = (self.centre, self.rounding) else {
             let (scan, estimate) = at.least(&self.magnitudes, &self.steps, self.dim);
-            // Of steps that agree n, of all Σk, and signed S = 2n − Σk. No sum is above the largest, so what asks for more
-            // keeps none.
-            let least = ((scan + self.largest) / 2.0).ceil().clamp(0.0, self.largest + 1.0);
+            // Of steps that agree n, of all Σk, and signed S = 2n − Σk. A whole n stands for half a step to either side of it:
+            // that half is taken off. No sum is above the largest, so what asks for more keeps none.
+            let least = ((scan - 1.0 + self.largest) / 2.0).ceil().clamp(0.0, self.largest + 1.0);
             // Opposites are estimated too high; a margin is none that takes away.
             let margin = (f64::from(at.threshold()) - self.radius * estimate / self.unit_sum()).max(0.0);
             return (Cut::Constant(least as u32), margin);

@@ -47,7 +47,7 @@ fn check(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64]
         println!("d={dim} t={threshold} centre={centred}: {miss:e} wanted, {loss:.3e} measured");
         let chance = 4.0 * (miss / pairs as f64).sqrt();
         assert!(loss <= miss * 1.05 + chance, "d={dim} t={threshold} miss={miss}: {loss}");
-        assert!(loss >= miss * 0.7 - chance, "d={dim} t={threshold} miss={miss}: {loss}");
+        assert!(loss >= miss * 0.55 - chance, "d={dim} t={threshold} miss={miss}: {loss}");
     }
 }
 
@@ -57,7 +57,7 @@ const TO_1E4: [f64; 4] = [1e-1, 1e-2, 1e-3, 1e-4];
 #[test]
 fn small_dimensions_miss_as_often_as_said() {
     for dim in [64, 128] {
-        for threshold in [0.1, 0.45, 0.8] {
+        for threshold in [0.1, 0.45, 0.8, 0.9, 0.96] {
             check(dim, threshold, false, 200_000, &TO_1E3);
         }
     }
@@ -66,7 +66,7 @@ fn small_dimensions_miss_as_often_as_said() {
 #[test]
 fn large_dimensions_miss_as_often_as_said() {
     for dim in [256, 1024] {
-        for threshold in [0.1, 0.45, 0.8] {
+        for threshold in [0.1, 0.45, 0.8, 0.96] {
             check(dim, threshold, false, 100_000, &TO_1E3);
         }
     }
@@ -94,4 +94,34 @@ fn one_in_ten_thousand_is_one_in_ten_thousand_over_a_million_pairs() {
 #[test]
 fn one_in_ten_thousand_around_a_centre_too() {
     check(128, 0.93, true, 1_000_000, &TO_1E4);
+}
+
+/// A tenant's rotation stays the same, and so does what its signs say of one probe: not only on the average over rotations is no
+/// more lost than was said. Near 1 hardly any sign disagrees, and the scan's steps are few.
+#[test]
+fn no_single_probe_misses_oftener_than_said() {
+    for (dim, pairs) in [(64, 60_000), (128, 40_000), (512, 20_000)] {
+        for threshold in [0.4, 0.8, 0.9, 0.95, 0.965, 0.98] {
+            for seed in 0..4 {
+                let mut rng = rng(seed * 1000 + dim as u64);
+                let quantizer = Quantizer::new(dim, None).unwrap();
+                let vector = unit(&mut rng, dim);
+                let probe = Arc::new(quantizer.probe(&vector).unwrap());
+                let misses = [1e-1, 3e-2, 1e-2, 1e-3];
+                let queries = misses.map(|miss| Query::new(Arc::clone(&probe), at(threshold as f32, miss)));
+                let mut lost = [0usize; 4];
+                for _ in 0..pairs {
+                    let template = at_cosine(&vector, threshold, &unit(&mut rng, dim));
+                    let sketch = quantizer.sketch(&template).unwrap();
+                    let is_lost = |query| quantizer.candidate(query, &sketch).unwrap().is_none();
+                    lost.iter_mut().zip(&queries).for_each(|(lost, query)| *lost += usize::from(is_lost(query)));
+                }
+                for (miss, lost) in misses.into_iter().zip(lost) {
+                    let (loss, chance) = (lost as f64 / pairs as f64, 4.0 * (miss / pairs as f64).sqrt());
+                    println!("d={dim} t={threshold} seed={seed}: {miss:e} allowed, {loss:.3e} measured");
+                    assert!(loss <= miss + chance, "d={dim} t={threshold} seed={seed} miss={miss}: {loss}");
+                }
+            }
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub struct Candidates<K> {
     /// How far below the threshold an estimate may lie. Around a centre each template is held to a
     /// margin of its own; this is then that of a template as far from the centre as the probe.
     pub margin: f32,
-    /// Threshold less margin.
+    /// Threshold less margin: the estimate's cut.
     pub cut: f32,
     /// The probability with which a template whose exact similarity equals the threshold is not among
     /// the items. For templates above the threshold it is smaller.

@@ -1,6 +1,6 @@
 //! The scan's inner loop: for each of 512 codes, the sum of the probe's steps over the signs that agree.
 //!
-//! A plane has one sign of each code. A step is a number of five bits, so the sum is made of ten counts: for each bit, in how
+//! A plane has one sign of each code. A step is a number of up to five bits, so the sum is made of up to ten counts: for each bit, in how
 //! many planes whose step has it a code's sign is set; of the probe's positive coordinates to be added, and of its negative
 //! ones to be taken off what all of those would give. Counts and sums are *vertical*: bit k of as many of them as a register
 //! has bits, in one register. Adding a sign to each is then a few logic operations, two with AVX-512; so that what a
@@ -218,6 +218,9 @@ unsafe fn add_up<W: Word, const COUNT: usize, const SUM: usize>(
         let mut sum: [W; SUM] = std::array::from_fn(|k| if steps.none >> k & 1 == 1 { W::ONES } else { W::ZERO });
         let mut start = 0;
         for (set, &end) in steps.ends.iter().enumerate() {
+            if start == end {
+                continue;
+            }
             let planes = steps.planes.get_unchecked(start..end);
             let counts = count::<W, COUNT>(base, ahead, planes);
             start = end;

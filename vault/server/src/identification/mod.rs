@@ -53,7 +53,7 @@ pub struct Completeness {
     pub gallery_size: usize,
     /// Templates whose sketch was compared. The same, or there is no answer.
     pub searched: usize,
-    /// Templates whose estimate reached the cut.
+    /// Templates that reached the scan's cut and the estimate's.
     pub candidates: usize,
     /// Candidates that were opened and compared exactly.
     pub re_ranked: usize,
@@ -61,7 +61,7 @@ pub struct Completeness {
     pub matched: usize,
     /// The threshold, cosine.
     pub threshold: f32,
-    /// How far below it the cut lay.
+    /// How far below it the estimate's cut lay.
     pub margin: f32,
     /// Probability that a template exactly at the threshold was missed; less above it.
     pub miss_probability: f64,
@@ -99,9 +99,9 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let waits = rerank::Waits::default();
     passes::ask(vault, Asked { searcher, probe: embedding, query, limit, gone: waits.gone(), answer });
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
-    let (found, noted) = tokio::join!(answered, vault.note(silo.tree, &call));
+    let answered = async { Ok::<_, Error>(answered.await) };
+    let (found, ()) = tokio::try_join!(answered, vault.note(silo.tree, &call))?;
     waits.answered();
-    noted?;
     found.map_err(|_| Error::TaskLost)?
 }
 

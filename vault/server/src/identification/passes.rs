@@ -1,5 +1,5 @@
-//! Searches that come while their gallery is being scanned share the next pass over it: sixteen probes take a pass little longer
-//! than eight do alone. Nobody waits for others to come: a search waits for the pass at work, if there is one.
+//! Searches that come while their gallery is being scanned share the next pass over it, which then reads memory once for all of
+//! them. Nobody waits for others to come: a search waits for the pass at work, if there is one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,14 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lethe_crypto::wiping;
 use lethe_domain::Embedding;
-use lethe_index::Query;
+use lethe_index::{Candidates, Query};
 use parking_lot::Mutex;
 use rayon::prelude::*;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::Found;
 use super::rerank::{Began, Searcher};
-use crate::error::Result;
+use crate::error::Result as Answered;
+use crate::store::TemplateAt;
 use crate::vault::Vault;
 
 /// Searches that share a pass.
@@ -28,7 +30,7 @@ pub(super) struct Asked {
     pub(super) limit: usize,
     /// Set when nobody waits for the answer any more.
     pub(super) gone: Arc<AtomicBool>,
-    pub(super) answer: oneshot::Sender<Result<Found>>,
+    pub(super) answer: oneshot::Sender<Answered<Found>>,
 }
 
 impl Asked {
@@ -38,7 +40,7 @@ impl Asked {
 }
 
 /// Searches that wait for a pass, by where their gallery is in memory: it stays there as long as they wait. A gallery has an entry
-/// from when a pass over it is about to begin until nobody waits for another.
+/// from when a pass over it is about to begin until one finds nobody.
 #[derive(Default)]
 pub struct Passes {
     waiting: Mutex<HashMap<usize, Vec<Asked>>>,
@@ -60,27 +62,24 @@ impl Passes {
     fn join(&self, gallery: usize, asked: Asked) -> bool {
         let mut waiting = self.waiting.lock();
         let is_first = !waiting.contains_key(&gallery);
-        waiting.entry(gallery).or_default().push(asked);
+        let waiting = waiting.entry(gallery).or_default();
+        // Who gave up has no place among a tenant's calls any more, and shall have none here.
+        waiting.retain(|asked| !asked.is_gone());
+        waiting.push(asked);
         is_first
     }
 
-    /// Those whose turn it is.
+    /// Those whose turn it is. If there are none, whoever comes next is the first again.
     fn take(&self, gallery: usize) -> Vec<Asked> {
         let mut waiting = self.waiting.lock();
-        let Some(waiting) = waiting.get_mut(&gallery) else { return Vec::new() };
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        waiting.retain(|asked| !asked.is_gone());
-        waiting.drain(..waiting.len().min(TOGETHER)).collect()
-    }
-
-    /// Whether anybody waits for another pass. If nobody does, whoever comes next is the first again.
-    fn go_on(&self, gallery: usize) -> bool {
-        let mut waiting = self.waiting.lock();
-        let go_on = waiting.get(&gallery).is_some_and(|waiting| !waiting.is_empty());
-        if !go_on {
-            waiting.remove(&gallery);
+        let mut together = waiting.remove(&gallery).unwrap_or_default();
+        together.retain(|asked| !asked.is_gone());
+        if !together.is_empty() {
+            let later = together.split_off(together.len().min(TOGETHER));
+            waiting.insert(gallery, later);
+            self.begun.fetch_add(1, Ordering::Relaxed);
         }
-        go_on
+        together
     }
 }
 
@@ -88,37 +87,53 @@ impl Passes {
 pub(super) fn ask(vault: &Arc<Vault>, asked: Asked) {
     let gallery = Arc::as_ptr(&asked.searcher.gallery).addr();
     if vault.passes.join(gallery, asked) {
-        begin(vault, gallery);
+        begin(Arc::clone(vault), Handle::current(), gallery);
     }
 }
 
-/// One pass after another, each a job of its own: other galleries' come in between.
-fn begin(vault: &Arc<Vault>, gallery: usize) {
-    let on = Arc::clone(vault);
-    vault.pool.spawn(move || {
-        pass(on.passes.take(gallery));
-        if on.passes.go_on(gallery) {
-            begin(&on, gallery);
+/// One pass after another, each a job of its own behind those that came before: other galleries' searches, and sweeps.
+fn begin(vault: Arc<Vault>, runtime: Handle, gallery: usize) {
+    let pool = vault.pool.clone();
+    pool.spawn(move || {
+        let together = vault.passes.take(gallery);
+        if together.is_empty() {
+            return;
+        }
+        let scanned = scan(&together);
+        // What one of the pool's threads gives the pool is done before all that others gave it: so somebody else has to.
+        let on = runtime.clone();
+        runtime.spawn(async move { begin(vault, on, gallery) });
+        match scanned {
+            Ok(scanned) => judge(together, scanned),
+            Err(error) => together.into_iter().for_each(|asked| drop(asked.answer.send(Err(error.clone().into())))),
         }
     });
 }
 
-fn pass(together: Vec<Asked>) {
-    let Some(first) = together.first() else { return };
-    let Searcher { silo, model, gallery, .. } = &first.searcher;
+/// What a pass found, for each of its searches.
+struct Scanned {
+    began: Began,
+    /// Templates that were there from its beginning to its end.
+    gallery_size: usize,
+    found: Vec<Candidates<TemplateAt>>,
+}
+
+fn scan(together: &[Asked]) -> Result<Scanned, lethe_index::Error> {
+    let [Asked { searcher: Searcher { silo, model, gallery, .. }, .. }, ..] = together else {
+        return Err(lethe_index::Error::Stopped);
+    };
     let began = Began { sequence: silo.sequence(), census: model.census() };
     let queries: Vec<Query> = together.iter().map(|asked| asked.query.clone()).collect();
-    let found = gallery.candidates_batch(&queries, &|| together.iter().all(Asked::is_gone));
-    let gallery_size = model.stayed(began.census);
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => {
-            together.into_iter().for_each(|asked| drop(asked.answer.send(Err(error.clone().into()))));
-            return;
-        }
-    };
+    let stop = || together.iter().all(Asked::is_gone);
+    let found = wiping::of_a_task(|| gallery.candidates_batch(&queries, &stop))?;
+    Ok(Scanned { began, gallery_size: model.stayed(began.census), found })
+}
+
+fn judge(together: Vec<Asked>, scanned: Scanned) {
+    let Scanned { began, gallery_size, found } = scanned;
     together.into_par_iter().zip(found).for_each(|(asked, candidates)| {
-        let Asked { searcher, probe, limit, gone, answer, .. } = asked;
+        let Asked { searcher, probe, query, limit, gone, answer } = asked;
+        drop(query);
         let found = wiping::of_a_task(|| searcher.judge(&probe, limit, began, gallery_size, &candidates, &gone));
         drop(answer.send(found));
     });

@@ -31,7 +31,7 @@ use crate::vault::Vault;
 /// fewer times a candidate of several of them is opened.
 const STEP: usize = 1024;
 
-/// Templates that are looked up tables at a time, of 15 KB each; as many as pass over the gallery together.
+/// Templates that are looked up tables at a time, of some 20 KB each; as many as pass over the gallery together.
 const PROBES: usize = 16;
 
 /// Rows that one thread opens in a row.

@@ -7,7 +7,7 @@ use lethe_domain::SubjectId;
 /// Which slot a subject has. In RAM only, rebuilt at start from the sealed base rows; it holds keyed
 /// digests of the ids, not the ids (rule 6).
 ///
-/// A subject takes 28 bytes, an eighth of that in reserve at most, and 6 to 12 bytes in each of the two tables.
+/// A subject takes 24 bytes, an eighth of that in reserve at most, and 6 to 12 bytes in each of the two tables.
 #[derive(Default)]
 pub(super) struct Subjects {
     hashers: [RandomState; 2],
@@ -22,8 +22,19 @@ pub(super) struct Subjects {
 #[derive(Clone, Copy, Default)]
 #[repr(C, packed(4))]
 struct Entry {
-    digest: u128,
+    low: u64,
+    high: u32,
     slot: SlotRef,
+}
+
+impl Entry {
+    fn new(digest: u128, slot: SlotRef) -> Self {
+        Self { low: digest as u64, high: (digest >> 64) as u32, slot }
+    }
+
+    fn digest(&self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
 }
 
 impl Subjects {
@@ -43,9 +54,9 @@ impl Subjects {
             // By an eighth: doubling would leave half of it unused.
             self.entries.reserve_exact(self.entries.len() / 8 + 64);
         }
-        self.entries.push(Entry { digest, slot });
+        self.entries.push(Entry::new(digest, slot));
         let Self { hashers, entries, by_id, by_slot } = self;
-        by_id.insert_unique(short(digest), place, |&at| short(entries[at as usize].digest));
+        by_id.insert_unique(short(digest), place, |&at| short(entries[at as usize].digest()));
         by_slot.insert_unique(hashers[0].hash_one(slot), place, |&at| hashers[0].hash_one(entries[at as usize].slot));
         true
     }
@@ -55,7 +66,7 @@ impl Subjects {
         let hash = |slot: SlotRef| hashers[0].hash_one(slot);
         let Ok(found) = by_slot.find_entry(hash(slot), |&at| entries[at as usize].slot == slot) else { return };
         let (place, _) = found.remove();
-        if let Ok(found) = by_id.find_entry(short(entries[place as usize].digest), |&at| at == place) {
+        if let Ok(found) = by_id.find_entry(short(entries[place as usize].digest()), |&at| at == place) {
             found.remove();
         }
         // Not left behind in what the vector keeps: whoever had the hashers could try ids on it.
@@ -66,7 +77,7 @@ impl Subjects {
         let last = last as u32;
         if let Some(moved) = entries.get(place as usize) {
             for at in [
-                by_id.find_mut(short(moved.digest), |&at| at == last),
+                by_id.find_mut(short(moved.digest()), |&at| at == last),
                 by_slot.find_mut(hash(moved.slot), |&at| at == last),
             ] {
                 at.into_iter().for_each(|at| *at = place);
@@ -78,14 +89,14 @@ impl Subjects {
         self.entries.len()
     }
 
-    /// Two independently keyed 64-bit digests: a collision among 10 million ids has probability 1e-25.
+    /// 96 bits of two independently keyed digests: a collision among 10 million ids has probability 1e-15.
     pub(super) fn digest(&self, id: &SubjectId) -> u128 {
         let [low, high] = &self.hashers;
-        u128::from(high.hash_one(id)) << 64 | u128::from(low.hash_one(id))
+        u128::from(high.hash_one(id) as u32) << 64 | u128::from(low.hash_one(id))
     }
 
     fn place_of(&self, digest: u128) -> Option<usize> {
-        let found = self.by_id.find(short(digest), |&at| self.entries[at as usize].digest == digest);
+        let found = self.by_id.find(short(digest), |&at| self.entries[at as usize].digest() == digest);
         found.map(|&at| at as usize)
     }
 }

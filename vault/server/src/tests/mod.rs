@@ -54,9 +54,13 @@ impl Open {
 
     /// A vault whose subjects may have hundreds of templates: some people's pictures are in every collection.
     async fn for_many_templates() -> Self {
+        Self::configured(|config| config.limits.templates = 1024).await
+    }
+
+    async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
-        config.limits.templates = 1024;
+        change(&mut config);
         let vault = opening::open(&config).await.unwrap().vault;
         Self { vault, folder }
     }

@@ -134,6 +134,49 @@ async fn searches_that_come_together_share_passes() {
     open.vault.close().await;
 }
 
+/// One thread, and one gallery that is asked for more than it can do: others have their turn all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_gallery_that_is_always_asked_lets_others_have_their_turn() {
+    let open = Arc::new(Open::configured(|config| config.search.threads = Some(1)).await);
+    let (busy, its_model) = alike(&open, 300).await;
+    let (other, model) = alike_of(&open, "other", 70).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let of = Arc::clone(&open);
+    let ask = move |tenant: TenantId, model: ModelId, number: usize| {
+        let open = Arc::clone(&of);
+        async move {
+            let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+            let probe = capture(&model, &face(number));
+            let query = Query { probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
+            search(&open.vault, call, query).await.unwrap().completeness
+        }
+    };
+    let asking: Vec<_> = (0..40)
+        .map(|number| {
+            let (over, asked, ask) = (Arc::clone(&over), (busy.clone(), its_model.clone()), ask.clone());
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    assert_eq!(ask(asked.0.clone(), asked.1.clone(), number).await.searched, 300);
+                }
+            })
+        })
+        .collect();
+    // At work, and somebody waits for the next pass.
+    while open.vault.passes.begun() < 10 || open.vault.passes.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    for number in 0..20 {
+        assert_eq!(ask(other.clone(), model.clone(), number).await.searched, 70);
+    }
+    let swept = swept(begin(&open, &other, &model).await.unwrap(), || ()).await.unwrap();
+    assert!(!swept.first.is_empty());
+    over.store(true, Ordering::Relaxed);
+    for one in asking {
+        one.await.unwrap();
+    }
+    open.vault.close().await;
+}
+
 pub(super) async fn replace(open: &Open, tenant: &TenantId, model: &ModelId, subject: &str, number: usize) {
     let silo = open.silo(tenant);
     let subject = SubjectId::parse(subject).unwrap();
