@@ -17,7 +17,7 @@ use crate::backup::Keeper;
 use crate::config::Config;
 use crate::erasure::{self, Asked, Board, Eraser, Pace, Statements, StoreJournal, Watched};
 use crate::error::{Error, Result, causes};
-use crate::identification::Passes;
+use crate::identification::{self, Passes};
 use crate::keyring::Keyring;
 use crate::memory;
 use crate::root_stores::{self, Roots};
@@ -123,6 +123,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         None => false,
     };
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
+    let rerankers = Pool::named("lethe-rerank", identification::RERANKERS).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.clone(), config.search.memory));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
     silos.load_sequences(&store)?;
@@ -142,6 +143,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         eraser: Arc::clone(&eraser),
         pool,
         passes: Passes::default(),
+        rerankers,
         backups,
         root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),

@@ -39,6 +39,8 @@ pub struct Vault {
     pub pool: Pool,
     /// Searches that wait for them.
     pub passes: Passes,
+    /// The threads that read what a scan found, unseal it and compare it exactly.
+    pub rerankers: Pool,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.

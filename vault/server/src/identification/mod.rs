@@ -20,6 +20,7 @@ use crate::vault::Vault;
 use self::passes::Asked;
 
 pub use self::passes::Passes;
+pub use self::rerank::RERANKERS;
 pub use self::sweep::{Answers, Pair, Party, Plan, Step, Sweep, Wanted};
 
 /// A 1:N search.

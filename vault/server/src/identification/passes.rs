@@ -69,17 +69,24 @@ impl Passes {
         is_first
     }
 
-    /// Those whose turn it is. If there are none, whoever comes next is the first again.
+    /// Those whose turn it is.
     fn take(&self, gallery: usize) -> Vec<Asked> {
         let mut waiting = self.waiting.lock();
-        let mut together = waiting.remove(&gallery).unwrap_or_default();
-        together.retain(|asked| !asked.is_gone());
-        if !together.is_empty() {
-            let later = together.split_off(together.len().min(TOGETHER));
-            waiting.insert(gallery, later);
-            self.begun.fetch_add(1, Ordering::Relaxed);
-        }
+        let Some(waiting) = waiting.get_mut(&gallery) else { return Vec::new() };
+        waiting.retain(|asked| !asked.is_gone());
+        let together: Vec<Asked> = waiting.drain(..waiting.len().min(TOGETHER)).collect();
+        self.begun.fetch_add(u64::from(!together.is_empty()), Ordering::Relaxed);
         together
+    }
+
+    /// Whether anybody waits for another pass. If nobody does, whoever comes next is the first again.
+    fn go_on(&self, gallery: usize) -> bool {
+        let mut waiting = self.waiting.lock();
+        let go_on = waiting.get(&gallery).is_some_and(|waiting| !waiting.is_empty());
+        if !go_on {
+            waiting.remove(&gallery);
+        }
+        go_on
     }
 }
 
@@ -93,18 +100,19 @@ pub(super) fn ask(vault: &Arc<Vault>, asked: Asked) {
 
 /// One pass after another, each a job of its own behind those that came before: other galleries' searches, and sweeps.
 fn begin(vault: Arc<Vault>, runtime: Handle, gallery: usize) {
-    let pool = vault.pool.clone();
+    let (pool, rerankers) = (vault.pool.clone(), vault.rerankers.clone());
     pool.spawn(move || {
         let together = vault.passes.take(gallery);
-        if together.is_empty() {
-            return;
-        }
         let scanned = scan(&together);
-        // What one of the pool's threads gives the pool is done before all that others gave it: so somebody else has to.
-        let on = runtime.clone();
-        runtime.spawn(async move { begin(vault, on, gallery) });
+        if vault.passes.go_on(gallery) {
+            // What one of the pool's threads gives the pool is done before all that others gave it: so somebody else has to.
+            let on = runtime.clone();
+            runtime.spawn(async move { begin(vault, on, gallery) });
+        } else {
+            drop(vault);
+        }
         match scanned {
-            Ok(scanned) => judge(together, scanned),
+            Ok(scanned) => rerankers.spawn(move || judge(together, scanned)),
             Err(error) => together.into_iter().for_each(|asked| drop(asked.answer.send(Err(error.clone().into())))),
         }
     });
@@ -135,6 +143,8 @@ fn judge(together: Vec<Asked>, scanned: Scanned) {
         let Asked { searcher, probe, query, limit, gone, answer } = asked;
         drop(query);
         let found = wiping::of_a_task(|| searcher.judge(&probe, limit, began, gallery_size, &candidates, &gone));
+        // Whoever has the answer may close the vault.
+        drop(searcher);
         drop(answer.send(found));
     });
 }

@@ -17,8 +17,12 @@ use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
 
+/// Threads that read and judge candidates, on any machine: they wait for the disk more than they compute, and a disk answers many
+/// at once. A gallery of millions has candidates anywhere among the rows, most of them not in the page cache.
+pub const RERANKERS: usize = 16;
+
 /// Templates that are read together: so few that every thread has some, and so many that reading them shares its cost.
-const BATCH: RangeInclusive<usize> = 8..=64;
+const BATCH: RangeInclusive<usize> = 4..=64;
 
 /// Ends a search whose caller has gone: dropped before [`Waits::answered`], it sets the flag.
 #[derive(Default)]
@@ -103,7 +107,7 @@ impl Searcher {
             let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }
-        let shares = 2 * rayon::current_num_threads();
+        let shares = rayon::current_num_threads();
         let batch = candidates.items.len().div_ceil(shares).clamp(*BATCH.start(), *BATCH.end());
         let reranked: Vec<Reranked> = candidates
             .items
