@@ -20,17 +20,9 @@ impl Pool {
     /// [`Error::Pool`] if the operating system starts none.
     pub fn new(threads: Option<usize>) -> Result<Self, Error> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        Self::named("lethe-scan", threads.unwrap_or_else(cores))
-    }
-
-    /// Starts threads for something else than scans; their names are this one and a number.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn named(name: &'static str, threads: usize) -> Result<Self, Error> {
         let pool = ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
-            .thread_name(move |i| format!("{name}-{i}"))
+            .num_threads(threads.unwrap_or_else(cores).max(1))
+            .thread_name(|i| format!("lethe-scan-{i}"))
             .build()
             .map_err(|e| Error::Pool { reason: e.to_string() })?;
         Ok(Self { threads: Arc::new(pool) })

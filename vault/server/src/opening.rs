@@ -10,6 +10,7 @@ use lethe_crypto::root::{MigratingRootStore, RootStore};
 use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
 use lethe_domain::{Role, Roles, Timestamp};
 use lethe_index::{Pool, cpu};
+use tokio::sync::Semaphore;
 
 use crate::access::ApiKey;
 use crate::audit;
@@ -123,7 +124,6 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         None => false,
     };
     let pool = Pool::new(config.search.threads).map_err(Error::from)?;
-    let rerankers = Pool::named("lethe-rerank", identification::RERANKERS).map_err(Error::from)?;
     let silos = Arc::new(Silos::new(Arc::clone(&keys), pool.clone(), config.limits.clone(), config.search.memory));
     let loaded = tokio::task::block_in_place(|| silos.load(&store))?;
     silos.load_sequences(&store)?;
@@ -143,7 +143,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         eraser: Arc::clone(&eraser),
         pool,
         passes: Passes::default(),
-        rerankers,
+        rerankers: Arc::new(Semaphore::new(identification::RERANKERS)),
         backups,
         root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),

@@ -11,6 +11,7 @@ use lethe_domain::{Purpose, Reason, TenantId, Timestamp};
 use lethe_index::Pool;
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Target, authorize};
+use tokio::sync::Semaphore;
 
 use crate::access::ApiKey;
 use crate::audit;
@@ -39,8 +40,8 @@ pub struct Vault {
     pub pool: Pool,
     /// Searches that wait for them.
     pub passes: Passes,
-    /// The threads that read what a scan found, unseal it and compare it exactly.
-    pub rerankers: Pool,
+    /// Places for reading what a scan found, unsealing it and comparing it exactly.
+    pub rerankers: Arc<Semaphore>,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.

@@ -92,18 +92,22 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
-    let searcher = rerank::Searcher::of(vault, &silo, &model).await?;
+    let searcher = Arc::new(rerank::Searcher::of(vault, &silo, &model).await?);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
         wiping::of_a_task(|| Ok::<_, Error>(lethe_index::Query::new(model.probe(embedding.components())?, point)))?;
-    let (answer, answered) = tokio::sync::oneshot::channel();
+    let (answer, scanned) = tokio::sync::oneshot::channel();
     let waits = rerank::Waits::default();
-    passes::ask(vault, Asked { searcher, probe: embedding, query, limit, gone: waits.gone(), answer });
+    let gone = waits.gone();
+    passes::ask(vault, Asked { searcher: Arc::clone(&searcher), query, gone: waits.gone(), answer });
+    let found = async {
+        let scanned = scanned.await.map_err(|_| Error::TaskLost)??;
+        searcher.judge(embedding, limit, scanned, gone).await
+    };
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
-    let answered = async { Ok::<_, Error>(answered.await) };
-    let (found, ()) = tokio::try_join!(answered, vault.note(silo.tree, &call))?;
+    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, vault.note(silo.tree, &call))?;
     waits.answered();
-    found.map_err(|_| Error::TaskLost)?
+    found
 }
 
 /// What a caller wants found, or what the model's profile says where it does not say.

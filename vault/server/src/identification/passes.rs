@@ -6,36 +6,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lethe_crypto::wiping;
-use lethe_domain::Embedding;
-use lethe_index::{Candidates, Query};
+use lethe_index::Query;
 use parking_lot::Mutex;
-use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::Found;
-use super::rerank::{Began, Searcher};
-use crate::error::Result as Answered;
-use crate::store::TemplateAt;
+use super::rerank::{Began, Scanned, Searcher};
+use crate::error::Result;
 use crate::vault::Vault;
 
 /// Searches that share a pass.
 const TOGETHER: usize = 16;
 
-/// One search, from its probe to its answer.
+/// A search that waits for a pass.
 pub(super) struct Asked {
-    pub(super) searcher: Searcher,
-    pub(super) probe: Embedding,
+    pub(super) searcher: Arc<Searcher>,
     pub(super) query: Query,
-    pub(super) limit: usize,
     /// Set when nobody waits for the answer any more.
     pub(super) gone: Arc<AtomicBool>,
-    pub(super) answer: oneshot::Sender<Answered<Found>>,
+    pub(super) answer: oneshot::Sender<Result<Scanned>>,
 }
 
 impl Asked {
     fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
+    }
+
+    fn tell(self, scanned: Result<Scanned>) {
+        // Whoever hears it may be the last to need the vault.
+        drop(self.searcher);
+        drop(self.answer.send(scanned));
     }
 }
 
@@ -90,7 +90,7 @@ impl Passes {
     }
 }
 
-/// Has a search answered from the next pass over its gallery.
+/// Has a search take part in the next pass over its gallery.
 pub(super) fn ask(vault: &Arc<Vault>, asked: Asked) {
     let gallery = Arc::as_ptr(&asked.searcher.gallery).addr();
     if vault.passes.join(gallery, asked) {
@@ -98,9 +98,9 @@ pub(super) fn ask(vault: &Arc<Vault>, asked: Asked) {
     }
 }
 
-/// One pass after another, each a job of its own behind those that came before: other galleries' searches, and sweeps.
+/// One pass after another, each a job of its own behind those that came before: other galleries' passes, and sweeps.
 fn begin(vault: Arc<Vault>, runtime: Handle, gallery: usize) {
-    let (pool, rerankers) = (vault.pool.clone(), vault.rerankers.clone());
+    let pool = vault.pool.clone();
     pool.spawn(move || {
         let together = vault.passes.take(gallery);
         let scanned = scan(&together);
@@ -111,40 +111,21 @@ fn begin(vault: Arc<Vault>, runtime: Handle, gallery: usize) {
         } else {
             drop(vault);
         }
-        match scanned {
-            Ok(scanned) => rerankers.spawn(move || judge(together, scanned)),
-            Err(error) => together.into_iter().for_each(|asked| drop(asked.answer.send(Err(error.clone().into())))),
-        }
+        together.into_iter().zip(scanned).for_each(|(asked, scanned)| asked.tell(scanned));
     });
 }
 
-/// What a pass found, for each of its searches.
-struct Scanned {
-    began: Began,
-    /// Templates that were there from its beginning to its end.
-    gallery_size: usize,
-    found: Vec<Candidates<TemplateAt>>,
-}
-
-fn scan(together: &[Asked]) -> Result<Scanned, lethe_index::Error> {
-    let [Asked { searcher: Searcher { silo, model, gallery, .. }, .. }, ..] = together else {
-        return Err(lethe_index::Error::Stopped);
-    };
+/// One pass: what it found for each.
+fn scan(together: &[Asked]) -> Vec<Result<Scanned>> {
+    let Some(Asked { searcher, .. }) = together.first() else { return Vec::new() };
+    let Searcher { silo, model, gallery, .. } = &**searcher;
     let began = Began { sequence: silo.sequence(), census: model.census() };
     let queries: Vec<Query> = together.iter().map(|asked| asked.query.clone()).collect();
     let stop = || together.iter().all(Asked::is_gone);
-    let found = wiping::of_a_task(|| gallery.candidates_batch(&queries, &stop))?;
-    Ok(Scanned { began, gallery_size: model.stayed(began.census), found })
-}
-
-fn judge(together: Vec<Asked>, scanned: Scanned) {
-    let Scanned { began, gallery_size, found } = scanned;
-    together.into_par_iter().zip(found).for_each(|(asked, candidates)| {
-        let Asked { searcher, probe, query, limit, gone, answer } = asked;
-        drop(query);
-        let found = wiping::of_a_task(|| searcher.judge(&probe, limit, began, gallery_size, &candidates, &gone));
-        // Whoever has the answer may close the vault.
-        drop(searcher);
-        drop(answer.send(found));
-    });
+    let found = wiping::of_a_task(|| gallery.candidates_batch(&queries, &stop));
+    let gallery_size = model.stayed(began.census);
+    match found {
+        Ok(found) => found.into_iter().map(|candidates| Ok(Scanned { began, gallery_size, candidates })).collect(),
+        Err(error) => together.iter().map(|_| Err(error.clone().into())).collect(),
+    }
 }

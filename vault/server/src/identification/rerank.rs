@@ -7,7 +7,7 @@ use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Reason, SubjectId};
 use lethe_index::{Candidate, Candidates, Gallery, cosine};
-use rayon::prelude::*;
+use tokio::task::JoinSet;
 
 use super::{Completeness, Found, Match};
 use crate::error::{Error, Result};
@@ -17,11 +17,11 @@ use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
 
-/// Threads that read and judge candidates, on any machine: they wait for the disk more than they compute, and a disk answers many
-/// at once. A gallery of millions has candidates anywhere among the rows, most of them not in the page cache.
+/// Batches of candidates that are read at a time, on any machine: reading waits for the disk more than it computes, and a disk
+/// answers many at once. A gallery of millions has candidates anywhere among the rows, most of them not in the page cache.
 pub const RERANKERS: usize = 16;
 
-/// Templates that are read together: so few that every thread has some, and so many that reading them shares its cost.
+/// Templates that are read together: so few that as many batches are read as may be, and so many that a batch shares its cost.
 const BATCH: RangeInclusive<usize> = 4..=64;
 
 /// Ends a search whose caller has gone: dropped before [`Waits::answered`], it sets the flag.
@@ -54,6 +54,14 @@ impl Drop for Waits {
 pub(super) struct Began {
     pub(super) sequence: u64,
     pub(super) census: Census,
+}
+
+/// What a pass found for one search.
+pub(super) struct Scanned {
+    pub(super) began: Began,
+    /// Templates that were there from its beginning to its end.
+    pub(super) gallery_size: usize,
+    pub(super) candidates: Candidates<TemplateAt>,
 }
 
 /// One search on the scanning threads.
@@ -92,33 +100,46 @@ impl Searcher {
         Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), gallery })
     }
 
-    /// Makes an answer of what a pass found; `gallery_size` templates were there from its beginning to its end.
-    pub(super) fn judge(
-        &self,
-        probe: &Embedding,
+    /// Makes an answer of what a pass found.
+    pub(super) async fn judge(
+        self: Arc<Self>,
+        probe: Embedding,
         limit: usize,
-        began: Began,
-        gallery_size: usize,
-        candidates: &Candidates<TemplateAt>,
-        stop: &AtomicBool,
+        scanned: Scanned,
+        stop: Arc<AtomicBool>,
     ) -> Result<Found> {
         self.model.expect_whole()?;
-        if candidates.scanned < gallery_size {
+        let Scanned { candidates, gallery_size, .. } = &scanned;
+        if candidates.scanned < *gallery_size {
             let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }
-        let shares = rayon::current_num_threads();
-        let batch = candidates.items.len().div_ceil(shares).clamp(*BATCH.start(), *BATCH.end());
-        let reranked: Vec<Reranked> = candidates
-            .items
-            .par_chunks(batch)
-            .map(|batch| wiping::of_a_task(|| self.rerank(batch, probe, candidates.threshold, stop)))
-            .collect::<Result<_>>()?;
+        let (probe, threshold) = (Arc::new(probe), candidates.threshold);
+        let batch = candidates.items.len().div_ceil(RERANKERS).clamp(*BATCH.start(), *BATCH.end());
+        let mut reading = JoinSet::new();
+        for batch in candidates.items.chunks(batch) {
+            let place = Arc::clone(&self.vault.rerankers).acquire_owned().await.map_err(|_| Error::TaskLost)?;
+            let (this, probe, stop, batch) = (Arc::clone(&self), Arc::clone(&probe), Arc::clone(&stop), batch.to_vec());
+            reading.spawn_blocking(move || {
+                let _place = place;
+                wiping::of_a_task(|| this.rerank(&batch, &probe, threshold, &stop))
+            });
+        }
+        let mut reranked = Vec::with_capacity(reading.len());
+        while let Some(batch) = reading.join_next().await {
+            reranked.push(batch.map_err(|_| Error::TaskLost)??);
+        }
+        let finish = move || wiping::of_a_task(|| self.finish(&probe, limit, &scanned, reranked));
+        tokio::task::spawn_blocking(finish).await.map_err(|_| Error::TaskLost)?
+    }
+
+    fn finish(&self, probe: &Embedding, limit: usize, scanned: &Scanned, reranked: Vec<Reranked>) -> Result<Found> {
+        let Scanned { began, gallery_size, candidates } = scanned;
         let mut hits = self.follow_replacements(reranked, began.census, probe, candidates.threshold)?;
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
-            gallery_size: gallery_size.max(candidates.scanned),
+            gallery_size: candidates.scanned.max(*gallery_size),
             searched: candidates.scanned,
             candidates: candidates.items.len(),
             re_ranked: candidates.items.len(),
