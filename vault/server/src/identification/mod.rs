@@ -17,7 +17,7 @@ use crate::silo::Model;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
-use self::passes::Asked;
+use self::passes::{Asked, Outcome};
 
 pub use self::passes::Passes;
 pub use self::rerank::RERANKERS;
@@ -96,13 +96,17 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
         wiping::of_a_task(|| Ok::<_, Error>(lethe_index::Query::new(model.probe(embedding.components())?, point)))?;
-    let (answer, scanned) = tokio::sync::oneshot::channel();
+    let (answer, outcome) = tokio::sync::oneshot::channel();
+    let probe = Arc::new(embedding);
     let waits = rerank::Waits::default();
     let gone = waits.gone();
-    passes::ask(vault, Asked { searcher: Arc::clone(&searcher), query, gone: waits.gone(), answer });
+    let (own, asked) = (Arc::clone(&probe), Arc::clone(&searcher));
+    passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
     let found = async {
-        let scanned = scanned.await.map_err(|_| Error::TaskLost)??;
-        searcher.judge(embedding, limit, scanned, gone).await
+        match outcome.await.map_err(|_| Error::TaskLost)?? {
+            Outcome::Found(found) => Ok(found),
+            Outcome::Many(scanned) => searcher.judge(probe, limit, scanned, gone).await,
+        }
     };
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
     let (found, ()) = tokio::try_join!(async { Ok(found.await) }, vault.note(silo.tree, &call))?;

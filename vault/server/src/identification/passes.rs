@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lethe_crypto::wiping;
+use lethe_domain::Embedding;
 use lethe_index::Query;
 use parking_lot::Mutex;
+use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::Found;
 use super::rerank::{Began, Scanned, Searcher};
 use crate::error::Result;
 use crate::vault::Vault;
@@ -18,13 +21,26 @@ use crate::vault::Vault;
 /// Searches that share a pass.
 const TOGETHER: usize = 16;
 
+/// So few candidates of a search are judged on the scanning threads. Of more, most are in galleries whose rows no page cache holds.
+const FEW: usize = 512;
+
 /// A search that waits for a pass.
 pub(super) struct Asked {
     pub(super) searcher: Arc<Searcher>,
+    pub(super) probe: Arc<Embedding>,
     pub(super) query: Query,
+    pub(super) limit: usize,
     /// Set when nobody waits for the answer any more.
     pub(super) gone: Arc<AtomicBool>,
-    pub(super) answer: oneshot::Sender<Result<Scanned>>,
+    pub(super) answer: oneshot::Sender<Result<Outcome>>,
+}
+
+/// What comes of a pass for one search.
+pub(super) enum Outcome {
+    /// The answer.
+    Found(Found),
+    /// Many candidates, that are to be judged where others need not wait.
+    Many(Scanned),
 }
 
 impl Asked {
@@ -32,10 +48,17 @@ impl Asked {
         self.gone.load(Ordering::Relaxed)
     }
 
-    fn tell(self, scanned: Result<Scanned>) {
+    /// Judges a few candidates here, where threads are awake and what they need is at hand, and leaves many to others.
+    fn go_on(self, scanned: Result<Scanned>) {
+        let Self { searcher, probe, query, limit, gone, answer } = self;
+        drop(query);
+        let outcome = scanned.and_then(|scanned| match scanned.candidates.items.len() {
+            ..=FEW => searcher.judge_here(&probe, limit, &scanned, &gone).map(Outcome::Found),
+            _ => Ok(Outcome::Many(scanned)),
+        });
         // Whoever hears it may be the last to need the vault.
-        drop(self.searcher);
-        drop(self.answer.send(scanned));
+        drop((searcher, probe));
+        drop(answer.send(outcome));
     }
 }
 
@@ -111,7 +134,7 @@ fn begin(vault: Arc<Vault>, runtime: Handle, gallery: usize) {
         } else {
             drop(vault);
         }
-        together.into_iter().zip(scanned).for_each(|(asked, scanned)| asked.tell(scanned));
+        together.into_par_iter().zip(scanned).for_each(|(asked, scanned)| asked.go_on(scanned));
     });
 }
 

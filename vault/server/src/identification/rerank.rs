@@ -7,6 +7,7 @@ use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Reason, SubjectId};
 use lethe_index::{Candidate, Candidates, Gallery, cosine};
+use rayon::prelude::*;
 use tokio::task::JoinSet;
 
 use super::{Completeness, Found, Match};
@@ -22,7 +23,7 @@ use crate::vault::Vault;
 pub const RERANKERS: usize = 16;
 
 /// Templates that are read together: so few that as many batches are read as may be, and so many that a batch shares its cost.
-const BATCH: RangeInclusive<usize> = 4..=64;
+const BATCH: RangeInclusive<usize> = 8..=64;
 
 /// Ends a search whose caller has gone: dropped before [`Waits::answered`], it sets the flag.
 #[derive(Default)]
@@ -100,24 +101,35 @@ impl Searcher {
         Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), gallery })
     }
 
-    /// Makes an answer of what a pass found.
+    /// Makes an answer of what a pass found, on the threads that scanned.
+    pub(super) fn judge_here(
+        &self,
+        probe: &Embedding,
+        limit: usize,
+        scanned: &Scanned,
+        stop: &AtomicBool,
+    ) -> Result<Found> {
+        self.expect_all(scanned)?;
+        let (items, threshold) = (&scanned.candidates.items, scanned.candidates.threshold);
+        let batch = items.len().div_ceil(2 * rayon::current_num_threads()).clamp(*BATCH.start(), *BATCH.end());
+        let rerank = |batch: &[_]| wiping::of_a_task(|| self.rerank(batch, probe, threshold, stop));
+        let reranked = items.par_chunks(batch).map(rerank).collect::<Result<_>>()?;
+        wiping::of_a_task(|| self.finish(probe, limit, scanned, reranked))
+    }
+
+    /// The same on threads that may wait.
     pub(super) async fn judge(
         self: Arc<Self>,
-        probe: Embedding,
+        probe: Arc<Embedding>,
         limit: usize,
         scanned: Scanned,
         stop: Arc<AtomicBool>,
     ) -> Result<Found> {
-        self.model.expect_whole()?;
-        let Scanned { candidates, gallery_size, .. } = &scanned;
-        if candidates.scanned < *gallery_size {
-            let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
-            return Err(Error::Unavailable(Reason::SearchIncomplete, message));
-        }
-        let (probe, threshold) = (Arc::new(probe), candidates.threshold);
-        let batch = candidates.items.len().div_ceil(RERANKERS).clamp(*BATCH.start(), *BATCH.end());
+        self.expect_all(&scanned)?;
+        let (items, threshold) = (&scanned.candidates.items, scanned.candidates.threshold);
+        let batch = items.len().div_ceil(RERANKERS).clamp(*BATCH.start(), *BATCH.end());
         let mut reading = JoinSet::new();
-        for batch in candidates.items.chunks(batch) {
+        for batch in items.chunks(batch) {
             let place = Arc::clone(&self.vault.rerankers).acquire_owned().await.map_err(|_| Error::TaskLost)?;
             let (this, probe, stop, batch) = (Arc::clone(&self), Arc::clone(&probe), Arc::clone(&stop), batch.to_vec());
             reading.spawn_blocking(move || {
@@ -131,6 +143,16 @@ impl Searcher {
         }
         let finish = move || wiping::of_a_task(|| self.finish(&probe, limit, &scanned, reranked));
         tokio::task::spawn_blocking(finish).await.map_err(|_| Error::TaskLost)?
+    }
+
+    /// A search never answers from half a gallery.
+    fn expect_all(&self, Scanned { candidates, gallery_size, .. }: &Scanned) -> Result<()> {
+        self.model.expect_whole()?;
+        if candidates.scanned < *gallery_size {
+            let message = format!("{} of {gallery_size} templates were compared", candidates.scanned);
+            return Err(Error::Unavailable(Reason::SearchIncomplete, message));
+        }
+        Ok(())
     }
 
     fn finish(&self, probe: &Embedding, limit: usize, scanned: &Scanned, reranked: Vec<Reranked>) -> Result<Found> {

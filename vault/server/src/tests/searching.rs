@@ -134,6 +134,36 @@ async fn searches_that_come_together_share_passes() {
     open.vault.close().await;
 }
 
+/// Few candidates are judged where they were found, many by others: no answer tells which.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_candidates_are_judged_as_few_are() {
+    let open = Open::fresh().await;
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    for people in [300, 700] {
+        let (of, model, tenant) = (&open, &model, &tenant);
+        let enrolled = stream::iter(0..people).map(|number| async move {
+            enroll_alike(of, tenant, model, people, number).await;
+        });
+        enrolled.buffer_unordered(64).collect::<()>().await;
+        let call = open.may::<Search>(tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+        let probe = capture(model, &face(people % 64));
+        let query = Query { probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
+        let found = search(&open.vault, call, query).await.unwrap();
+        let covered = found.completeness;
+        assert_eq!((covered.matched, covered.re_ranked, covered.candidates), (people, people, people));
+        let names: BTreeSet<&str> = found.matches.iter().map(|hit| hit.subject.as_str()).collect();
+        assert_eq!(names.len(), people);
+        assert!(names.iter().all(|name| name.starts_with(&format!("of-{people}-"))));
+    }
+    open.vault.close().await;
+}
+
+/// Somebody who looks like all others of so many.
+async fn enroll_alike(open: &Open, tenant: &TenantId, model: &ModelId, people: usize, number: usize) {
+    open.enroll(tenant, &format!("of-{people}-{number}"), model, &face(people % 64)).await;
+}
+
 /// One thread, and one gallery that is asked for more than it can do: others have their turn all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_gallery_that_is_always_asked_lets_others_have_their_turn() {
