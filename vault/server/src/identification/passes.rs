@@ -21,8 +21,9 @@ use crate::vault::Vault;
 /// Searches that share a pass.
 const TOGETHER: usize = 16;
 
-/// So few candidates of a search are judged on the scanning threads. Of more, most are in galleries whose rows no page cache holds.
-const FEW: usize = 512;
+/// So few candidates of a search are judged on the scanning threads. Of more, some have rows that are not in the page cache, and the
+/// others need not wait for those.
+const FEW: usize = 64;
 
 /// A search that waits for a pass.
 pub(super) struct Asked {

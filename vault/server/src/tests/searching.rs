@@ -140,7 +140,7 @@ async fn many_candidates_are_judged_as_few_are() {
     let open = Open::fresh().await;
     let tenant = open.tenant("bank").await;
     let model = open.model(&tenant, "model", 64, None).await;
-    for people in [300, 700] {
+    for people in [30, 700] {
         let (of, model, tenant) = (&open, &model, &tenant);
         let enrolled = stream::iter(0..people).map(|number| async move {
             enroll_alike(of, tenant, model, people, number).await;
