@@ -26,7 +26,7 @@ pub(crate) fn token(text: &str) -> Result<Token> {
     text.parse().map_err(|_| StoreError::corrupt("log token", text).into())
 }
 
-/// The entry of an operation that was allowed and done.
+/// The entry of an operation that was allowed, and is done or, as a search may be, at work.
 pub(crate) fn done<O: Kind>(call: &Authorized<O>, now: Timestamp) -> Result<EntryDraft> {
     let rule = call.operation().rule();
     let mut entry = EntryDraft::new(time(now), token(rule.name)?, Outcome::Allowed)
