@@ -23,7 +23,7 @@ const ROWS: [Row; 29] = [
         &["faiss_flat", "faiss_flat_sharded", "faiss_hnsw", "qdrant", "ten_times_a_tenth"],
         "Up to some 100,000 templates the fixed costs of a call: hand-overs between the runtime, the scanning threads and \
          the commit thread, the probe's tables, unsealing the candidates, and an audit entry before the answer. Beyond, \
-         the scan, which grows with the gallery. `faiss_flat` is FAISS as it comes, which searches for a single probe \
+         reading and unsealing the candidates, and the scan, which both grow with the gallery. `faiss_flat` is FAISS as it comes, which searches for a single probe \
          on one thread; `faiss_flat_sharded` has all threads, as Lethe has. `ten_times_a_tenth` is ten times what a search of a \
          gallery of a tenth of the size takes: 1.0 would be linear.",
     ),

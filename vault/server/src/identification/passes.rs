@@ -64,7 +64,7 @@ impl Asked {
 }
 
 /// Searches that wait for a pass, by where their gallery is in memory: it stays there as long as they wait. A gallery has an entry
-/// from when a pass over it is about to begin until one finds nobody.
+/// from when a pass over it is about to begin until nobody waits for another.
 #[derive(Default)]
 pub struct Passes {
     waiting: Mutex<HashMap<usize, Vec<Asked>>>,

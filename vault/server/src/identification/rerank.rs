@@ -19,7 +19,7 @@ use crate::templates;
 use crate::vault::Vault;
 
 /// Batches of candidates that are read at a time, on any machine: reading waits for the disk more than it computes, and a disk
-/// answers many at once. A gallery of millions has candidates anywhere among the rows, most of them not in the page cache.
+/// answers many at once. Candidates are anywhere among a gallery's rows, and some of those are not in the page cache.
 pub const RERANKERS: usize = 16;
 
 /// Templates that are read together: so few that as many batches are read as may be, and so many that a batch shares its cost.
@@ -65,7 +65,7 @@ pub(super) struct Scanned {
     pub(super) candidates: Candidates<TemplateAt>,
 }
 
-/// One search on the scanning threads.
+/// One search.
 pub(super) struct Searcher {
     pub(super) vault: Arc<Vault>,
     pub(super) silo: Arc<Silo>,
