@@ -80,10 +80,11 @@ async fn a_sequence_shows_nothing_of_what_other_tenants_do() {
     assert_eq!(bank.auditor().checkpoint(&bank.log()).await.unwrap().tree_size, second.sequence);
     vault.restart().await;
     let covered = bank.analyst().search(&bob.again()).await.unwrap().completeness.unwrap();
-    assert_eq!(covered.sequence, second.sequence + 1, "the checkpoint was logged");
+    // The checkpoint was logged. The search's own entry is written while it runs: it may be counted or not.
+    assert!((second.sequence + 1..=second.sequence + 2).contains(&covered.sequence), "{}", covered.sequence);
     let template = second.template.unwrap().name;
     let replaced = bank.enroller().replace(&template, &bob.again()).await.unwrap();
-    assert_eq!(replaced.sequence, covered.sequence + 2, "the search, then the replacement");
+    assert_eq!(replaced.sequence, second.sequence + 3, "the checkpoint, the search, then the replacement");
 }
 
 /// A search that says it covers an enrolment's sequence has seen it, whatever else goes on.
