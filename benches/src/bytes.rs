@@ -46,7 +46,7 @@ pub async fn measure(scratch: &Path, population: &Population, n: u64) -> Result<
     if n < needed {
         return Err(Error::invalid(format!("{needed} people are erased, so the size is at least that")));
     }
-    let mut vault = Vault::of(scratch, population, n).await?;
+    let mut vault = Vault::of(scratch, population, 2, n).await?;
     let next = Cell::new(0);
     let mut columns = Vec::new();
     for (callers, each, window) in CROWDS {

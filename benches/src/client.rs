@@ -221,7 +221,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Call`]; [`Error::Invalid`] if no key came.
-    pub async fn set_up(&self, model: &ModelVersion) -> Result<Keys, Error> {
+    pub async fn set_up(&self, model: &ModelVersion, sketch_bits: u8) -> Result<Keys, Error> {
         let basis = |purpose: Purpose| PurposeBasis {
             purpose: purpose.into(),
             lawful_basis: LawfulBasis::ExplicitConsent.into(),
@@ -245,6 +245,7 @@ impl Client {
                 model_profile: Some(ModelProfile {
                     model: Some(model.clone()),
                     dimension: i32::try_from(self.dimension).unwrap_or(i32::MAX),
+                    sketch_bits: Some(sketch_bits.into()),
                     thresholds: Some(Thresholds { r#match: THRESHOLD, review: THRESHOLD }),
                     ..ModelProfile::default()
                 }),

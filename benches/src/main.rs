@@ -93,6 +93,10 @@ struct Options {
     #[arg(long, default_value_t = 512, value_parser = dimension)]
     dimension: usize,
 
+    /// Bits that the vault keeps of each coordinate for searches, 1 or 2.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    sketch_bits: u8,
+
     /// Seed of the generated people.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -215,6 +219,7 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
         runs: options.runs,
         threads: options.threads.unwrap_or(host.cores).max(1),
         dimension: options.dimension,
+        sketch_bits: options.sketch_bits,
         seed: options.seed,
         duration: Duration::from_secs(options.seconds),
         scratch,

@@ -61,12 +61,12 @@ impl Vault {
     ///
     /// # Errors
     /// What starting and calling give.
-    pub async fn found(scratch: &Path, dimension: usize) -> Result<Self, Error> {
+    pub async fn found(scratch: &Path, dimension: usize, sketch_bits: u8) -> Result<Self, Error> {
         let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
         let child = Child::start(&arguments(folder.path(), None), None)?;
         let operator = child.key().ok_or_else(|| Error::invalid("a new vault gave no operator's key"))?;
         let client = Client::connect(child.endpoint(), operator, dimension).await?;
-        let keys = client.set_up(&model(dimension)).await?;
+        let keys = client.set_up(&model(dimension), sketch_bits).await?;
         Self::of_parts(folder, child, &client, keys, dimension)
     }
 
@@ -79,8 +79,8 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Vault::found`].
-    pub async fn of(scratch: &Path, population: &Population, people: u64) -> Result<Self, Error> {
-        let vault = Self::found(scratch, population.dimension()).await?;
+    pub async fn of(scratch: &Path, population: &Population, sketch_bits: u8, people: u64) -> Result<Self, Error> {
+        let vault = Self::found(scratch, population.dimension(), sketch_bits).await?;
         vault.enroll(population, 0..people).await?;
         Ok(vault)
     }

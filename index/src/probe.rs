@@ -2,7 +2,7 @@
 //!
 //! The scan adds small integers, a step for each coordinate whose sign agrees. What passes it is *estimated*: for each group of
 //! 4 coordinates a table holds 16 values, one for each sign pattern a template may have there, and the estimate is a sum of
-//! table entries. A candidate is what reaches the cut of the scan and that of the estimate.
+//! table entries: of one for each group for signs alone, of three with magnitudes. A candidate is what reaches the cut of the scan and that of the estimate.
 //!
 //! Without a centre the scan is a coarser estimate with a wider margin, which has a part of the miss probability for itself
 //! ([`OperatingPoint`]). Its steps are 0 to 3: small coordinates have none, as they say little of a template, and reading their
@@ -15,13 +15,14 @@
 //! at most Σ ||yᵢ| − kᵢ/a|, a number known for each probe, and the scan's threshold is lowered by that: it loses nothing that the
 //! estimate would let pass.
 
-use std::f64::consts::FRAC_2_PI;
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 use crate::OperatingPoint;
+use crate::margin::Levels;
 use crate::planes::{Cut, SETS, STEP_BITS, Steps};
+use crate::quantizer::Bits;
 
 /// Coordinates of a table.
 const SUB_DIM: usize = 4;
@@ -41,6 +42,7 @@ const MOST_COARSE: f64 = 3.0;
 /// A probe prepared for comparison with many sketches; wiped on drop, but for a few sums over all coordinates.
 pub struct Probe {
     dim: usize,
+    bits: Bits,
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
@@ -66,7 +68,7 @@ pub struct Probe {
 
 impl Probe {
     /// `residual` is the rotated vector less the centre; `centre` is ⟨q, c⟩ and |c|².
-    pub(crate) fn new(residual: &[f32], centre: Option<(f64, f64)>) -> Self {
+    pub(crate) fn new(residual: &[f32], bits: Bits, centre: Option<(f64, f64)>) -> Self {
         let magnitudes = Zeroizing::new(residual.iter().map(|y| f64::from(y.abs())).collect::<Vec<_>>());
         let radius = magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt();
         let (steps, rounding) = match centre {
@@ -100,6 +102,7 @@ impl Probe {
         let (planes, ends, none) = sets(&steps, &negative);
         Self {
             dim: residual.len(),
+            bits,
             exact,
             magnitudes: of_unit,
             steps: weights,
@@ -115,6 +118,18 @@ impl Probe {
 
     pub(crate) fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// What it can be compared with.
+    pub(crate) fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    fn levels(&self) -> &'static Levels {
+        match self.bits {
+            Bits::One => &Levels::SIGNS,
+            Bits::Two => &Levels::TWO_BITS,
+        }
     }
 
     pub(crate) fn has_centre(&self) -> bool {
@@ -143,17 +158,27 @@ impl Probe {
         sum
     }
 
-    /// ⟨q − c, s⟩ where s are a template's signs: the sum over the exact tables.
-    pub(crate) fn sum(&self, bits: &[u8]) -> f32 {
+    /// ⟨q − c, x⟩ where x are a template's signs, each times its magnitude's level if it has one: sums over the exact tables.
+    pub(crate) fn sum(&self, signs: &[u8], magnitudes: Option<&[u8]>) -> f32 {
+        let Some(magnitudes) = magnitudes else { return self.of_tables(signs.iter().copied()) };
+        // A table adds what is set and takes away the rest: between two patterns the rest goes out.
+        let large = self.of_tables(signs.iter().zip(magnitudes).map(|(sign, large)| large & sign))
+            - self.of_tables(signs.iter().zip(magnitudes).map(|(sign, large)| large & !sign));
+        let Levels { small: level, large: other, .. } = *self.levels();
+        level as f32 * self.of_tables(signs.iter().copied()) + ((other - level) / 2.0) as f32 * large
+    }
+
+    /// The sum of what is set in a pattern less the sum of what is not.
+    fn of_tables(&self, pattern: impl Iterator<Item = u8>) -> f32 {
         let (mut even, mut odd) = (0f32, 0f32);
-        for (tables, byte) in self.exact.chunks_exact(2 * PATTERNS).zip(bits) {
+        for (tables, byte) in self.exact.chunks_exact(2 * PATTERNS).zip(pattern) {
             even += tables[usize::from(byte & 15)];
             odd += tables[PATTERNS + usize::from(byte >> 4)];
         }
         even + odd
     }
 
-    /// The estimated cosine to a template with |o − c| = `radius` and signs that add to `sum`.
+    /// The estimated cosine to a template with |o − c| = `radius` and this sum.
     pub(crate) fn estimate(&self, radius: f32, sum: f32) -> f32 {
         let r = f64::from(radius);
         (self.known(r) + r * f64::from(sum) / self.unit_sum()) as f32
@@ -177,16 +202,16 @@ impl Probe {
         along + (1.0 - squared - radius * radius) / 2.0
     }
 
-    /// What the sum grows by with the cosine: √(2d/π), the expected sum of the coordinates' magnitudes of a random unit vector.
+    /// What the sum grows by with the cosine. Of signs √(2d/π), the expected sum of the coordinates' magnitudes of a random unit vector.
     fn unit_sum(&self) -> f64 {
-        (FRAC_2_PI * self.dim as f64).sqrt()
+        self.levels().slope(self.dim)
     }
 
     /// The scan's cut, and how far below the threshold an estimate may lie: around a centre, that of a template as far from it
     /// as the probe.
     pub(crate) fn cuts(&self, at: OperatingPoint) -> (Cut, f64) {
         let (Some((along, squared)), Some((scale, error))) = (self.centre, self.rounding) else {
-            let (scan, estimate) = at.least(&self.magnitudes, &self.steps, self.dim);
+            let (scan, estimate) = at.least(&self.magnitudes, &self.steps, self.dim, self.levels());
             // Of steps that agree n, of all Σk, and signed S = 2n − Σk. A whole n stands for half a step to either side of it:
             // that half is taken off. No sum is above the largest, so what asks for more keeps none.
             let least = ((scan - 1.0 + self.largest) / 2.0).ceil().clamp(0.0, self.largest + 1.0);
@@ -308,7 +333,7 @@ mod tests {
                         assert_eq!(probe.agreeing(&bits), integer);
                         let signed = |i: usize| if sign(i) { f64::from(vector[i]) } else { -f64::from(vector[i]) };
                         let truth: f64 = (0..dim).map(signed).sum();
-                        assert!((f64::from(probe.sum(&bits)) - truth).abs() < 1e-4);
+                        assert!((f64::from(probe.sum(&bits, None)) - truth).abs() < 1e-4);
                         if let Some((scale, error)) = probe.rounding {
                             let signed = (2.0 * f64::from(integer) - probe.largest) / scale;
                             assert!((signed - truth).abs() <= error + 1e-9);

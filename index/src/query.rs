@@ -45,8 +45,7 @@ impl Query {
         self.coarse
     }
 
-    /// The estimate of a template that the scan let pass, with |o − c| = `radius` and signs that add to `sum`, if it is a
-    /// candidate.
+    /// The estimate of a template that the scan let pass, with |o − c| = `radius` and this sum, if it is a candidate.
     pub(crate) fn estimate(&self, radius: f32, sum: f32) -> Option<f32> {
         let estimate = self.probe.estimate(radius, sum);
         let cut = self.cut.unwrap_or_else(|| self.probe.cut(radius, self.at));

@@ -7,22 +7,23 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{around, at, combine, gallery, naive_estimate, rng, unit};
+use common::{Kind, around, at, combine, gallery, naive_estimate, rng, unit};
 use lethe_index::{Candidates, Error, Gallery, Query};
 
 const DIMS: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
 const SIZES: [u64; 9] = [0, 1, 63, 64, 65, 511, 512, 513, 1030];
 
 struct Population {
+    kind: Kind,
     centre: Option<Vec<f32>>,
     templates: Vec<Vec<f32>>,
     gallery: Gallery<u64>,
 }
 
 /// `size` templates, a fifth of them near the first few so that every threshold has some above it.
-fn population(seed: u64, dim: usize, size: u64, centred: bool) -> Population {
+fn population(seed: u64, dim: usize, size: u64, kind: Kind) -> Population {
     let mut rng = rng(seed);
-    let centre = centred.then(|| combine(0.9, &unit(&mut rng, dim), 0.0, &vec![0.0; dim]));
+    let centre = kind.centre(&mut rng, dim, 0.9);
     let mut templates: Vec<Vec<f32>> = Vec::new();
     for i in 0..size {
         let base = match &centre {
@@ -38,12 +39,12 @@ fn population(seed: u64, dim: usize, size: u64, centred: bool) -> Population {
         };
         templates.push(template);
     }
-    let gallery = gallery(dim, centre.as_deref(), 2);
+    let gallery = kind.gallery(dim, centre.as_deref(), 2);
     for (key, template) in templates.iter().enumerate() {
         let sketch = gallery.quantizer().sketch(template).unwrap();
         gallery.insert(key as u64, &sketch).unwrap();
     }
-    Population { centre, templates, gallery }
+    Population { kind, centre, templates, gallery }
 }
 
 impl Population {
@@ -103,9 +104,11 @@ fn check(population: &Population, thresholds: &[f32]) -> usize {
 fn every_template_at_or_above_its_cut_is_found_and_no_other() {
     for dim in DIMS {
         for size in SIZES {
-            let population = population(dim as u64 + size, dim, size, false);
-            let total = check(&population, &[-1.0, -0.1, 0.0, 0.15, 0.4, 0.8, 1.0]);
-            assert_eq!(total == 0, size == 0);
+            for kind in [Kind::Signs, Kind::TwoBits] {
+                let population = population(dim as u64 + size, dim, size, kind);
+                let total = check(&population, &[-1.0, -0.1, 0.0, 0.15, 0.4, 0.8, 1.0]);
+                assert_eq!(total == 0, size == 0);
+            }
         }
     }
 }
@@ -114,7 +117,7 @@ fn every_template_at_or_above_its_cut_is_found_and_no_other() {
 fn around_a_centre_each_template_is_held_to_its_own_cut() {
     for dim in DIMS {
         for size in SIZES {
-            let population = population(dim as u64 * 3 + size, dim, size, true);
+            let population = population(dim as u64 * 3 + size, dim, size, Kind::Centred);
             let total = check(&population, &[-1.0, 0.5, 0.8, 0.85, 0.9, 0.95, 1.0]);
             assert_eq!(total == 0, size == 0);
         }
@@ -124,25 +127,27 @@ fn around_a_centre_each_template_is_held_to_its_own_cut() {
 #[test]
 fn a_gallery_of_many_segments_is_searched_whole() {
     // 4096 templates a segment at 4096 dimensions: three segments, the last one partly filled.
-    let population = population(5, 4096, 10_007, false);
+    let population = population(5, 4096, 10_007, Kind::Signs);
     assert!(check(&population, &[0.0, 0.3]) > 30_000);
-    let population = self::population(6, 64, 10_007, true);
+    let population = self::population(7, 4096, 5_007, Kind::TwoBits);
+    assert!(check(&population, &[0.0, 0.3]) > 15_000);
+    let population = self::population(6, 64, 10_007, Kind::Centred);
     assert!(check(&population, &[0.84]) > 1000);
 }
 
 #[test]
 fn estimates_are_those_of_the_definition() {
     for dim in DIMS {
-        for centred in [false, true] {
-            let population = population(dim as u64 + 7, dim, 200, centred);
+        for kind in Kind::ALL {
+            let population = population(dim as u64 + 7, dim, 200, kind);
             let quantizer = population.gallery.quantizer();
             let vector = &population.templates[0];
             let query = Query::new(quantizer.probe(vector).unwrap(), at(-1.0, 1e-6));
             let answer = population.gallery.candidates(&query, &|| false).unwrap();
             for candidate in &answer.items {
                 let template = &population.templates[candidate.key as usize];
-                let naive = naive_estimate(vector, template, population.centre.as_deref());
-                assert!((f64::from(candidate.estimate) - naive).abs() < 2e-5, "{dim} {centred}");
+                let naive = naive_estimate(population.kind, vector, template, population.centre.as_deref());
+                assert!((f64::from(candidate.estimate) - naive).abs() < 4e-5, "{dim} {kind:?}");
             }
             assert_eq!(answer.items.len(), 200);
         }
@@ -158,7 +163,7 @@ fn no_sum_is_too_large() {
         let mut steep: Vec<f32> = (0..dim).map(|i| 1.0 / (1.0 + i as f32)).collect();
         steep.iter_mut().step_by(2).for_each(|x| *x = -*x);
         for vector in [even, common::normalised(&steep)] {
-            let gallery = gallery(dim, None, 1);
+            let gallery = gallery(dim, 1);
             let quantizer = gallery.quantizer();
             gallery.insert(1, &quantizer.sketch(&vector).unwrap()).unwrap();
             let opposite: Vec<f32> = vector.iter().map(|x| -x).collect();
@@ -176,10 +181,10 @@ fn no_sum_is_too_large() {
 
 #[test]
 fn a_batch_answers_as_its_probes_alone() {
-    for centred in [false, true] {
-        let population = population(8, 128, 3000, centred);
+    for kind in Kind::ALL {
+        let population = population(8, 128, 3000, kind);
         let quantizer = population.gallery.quantizer();
-        let point = at(if centred { 0.88 } else { 0.3 }, 1e-3);
+        let point = at(if kind == Kind::Centred { 0.88 } else { 0.3 }, 1e-3);
         for count in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 25] {
             let vectors = &population.templates[..count];
             let query = |v: &Vec<f32>| Query::new(quantizer.probe(v).unwrap(), point);
@@ -198,7 +203,7 @@ fn a_batch_answers_as_its_probes_alone() {
 
 #[test]
 fn a_search_that_is_given_up_has_no_answer() {
-    let population = population(9, 4096, 5000, false);
+    let population = population(9, 4096, 5000, Kind::Signs);
     let probe = population.gallery.quantizer().probe(&population.templates[0]).unwrap();
     let query = Query::new(probe, at(0.3, 1e-4));
     let stopped = population.gallery.candidates(&query, &|| true);
@@ -211,7 +216,7 @@ fn a_search_that_is_given_up_has_no_answer() {
 
 #[test]
 fn a_probe_of_another_quantizer_is_refused() {
-    let population = population(10, 128, 10, false);
+    let population = population(10, 128, 10, Kind::Signs);
     let mut rng = rng(1);
     let other = lethe_index::Quantizer::new(64, None).unwrap();
     let query = Query::new(other.probe(&unit(&mut rng, 64)).unwrap(), at(0.3, 1e-4));
@@ -224,8 +229,8 @@ fn a_probe_of_another_quantizer_is_refused() {
 /// A sweep: each template against those below it, in a gallery where templates have moved into others' places.
 #[test]
 fn below_a_key_are_those_of_the_whole_that_are_below_it() {
-    for (dim, centred) in [(64, false), (128, false), (128, true)] {
-        let population = population(7, dim, 2600, centred);
+    for (dim, kind) in [(64, Kind::Signs), (128, Kind::TwoBits), (128, Kind::Centred)] {
+        let population = population(7, dim, 2600, kind);
         let gallery = &population.gallery;
         // The last ones are put in the places of the first: blocks are in no order of keys any more.
         for key in (0..700).chain(1900..1950) {
@@ -254,7 +259,7 @@ fn below_a_key_are_those_of_the_whole_that_are_below_it() {
 #[test]
 fn a_sweep_that_lets_everybody_through_is_given_up() {
     let mut rng = rng(11);
-    let gallery = gallery(64, None, 2);
+    let gallery = gallery(64, 2);
     let vectors: Vec<Vec<f32>> = (0..16).map(|_| unit(&mut rng, 64)).collect();
     let sketches: Vec<_> = vectors.iter().map(|vector| gallery.quantizer().sketch(vector).unwrap()).collect();
     for first in (0..70_000).step_by(16) {

@@ -17,7 +17,7 @@ const VISITORS: u64 = 300;
 
 #[test]
 fn a_search_sees_every_template_that_stays() {
-    let gallery = gallery(DIM, None, 2);
+    let gallery = gallery(DIM, 2);
     let quantizer = gallery.quantizer();
     let mut random = rng(1);
     // Residents keep their place in the answer while visitors, in between them from the start, leave and
@@ -73,7 +73,7 @@ fn a_search_sees_every_template_that_stays() {
 
 #[test]
 fn one_of_many_inserts_of_a_key_wins() {
-    let gallery = gallery(64, None, 1);
+    let gallery = gallery(64, 1);
     let sketch = gallery.quantizer().sketch(&unit(&mut rng(2), 64)).unwrap();
     std::thread::scope(|scope| {
         let racers: Vec<_> = (0..4)

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use common::{Rotation, at, gallery, rng};
+use common::{Kind, Rotation, at, rng};
 use lethe_dataset::{Captures, Faces, Model, Population, SyntheticFaces};
 use lethe_index::exact::ExactIndex;
 use lethe_index::{Gallery, Probe, Query};
@@ -35,13 +35,13 @@ struct Tally {
 }
 
 impl Enrolled {
-    fn new(faces: &Faces, centred: bool) -> Self {
+    fn new(faces: &Faces, kind: Kind) -> Self {
         let dim = faces.dimension();
         assert!(dim.is_power_of_two(), "no padding in this test");
         let rotation = Rotation::new(&mut rng(7), dim);
         let plain: Vec<Vec<f32>> = (0..faces.images()).map(|i| faces.embedding(i).to_vec()).collect();
         let rotated: Vec<Vec<f32>> = plain.iter().map(|v| common::normalised(&rotation.apply(v))).collect();
-        let centre = centred.then(|| {
+        let centre = (kind == Kind::Centred).then(|| {
             (0..dim)
                 .map(|j| {
                     let sum: f64 = rotated.iter().map(|v| f64::from(v[j])).sum();
@@ -49,7 +49,7 @@ impl Enrolled {
                 })
                 .collect::<Vec<f32>>()
         });
-        let gallery = gallery(dim, centre.as_deref(), 2);
+        let gallery = kind.gallery(dim, centre.as_deref(), 2);
         let mut exact = ExactIndex::new(dim);
         for (key, (plain, rotated)) in (0u64..).zip(plain.iter().zip(&rotated)) {
             gallery.insert(key, &gallery.quantizer().sketch(rotated).unwrap()).unwrap();
@@ -104,11 +104,18 @@ fn none_too_many_lost(tally: &Tally) {
 fn generated_faces_are_found() {
     let population = Population::new(Model::edgeface_xs_512(), 11);
     let faces = SyntheticFaces::new(population, 1500, Captures::Fixed(2)).faces().unwrap();
-    let tallies = Enrolled::new(&faces, false).tallies([0.386, 0.438]);
+    let tallies = Enrolled::new(&faces, Kind::Signs).tallies([0.386, 0.438]);
     for (tally, idle) in tallies.iter().zip([2e-3, 4e-4]) {
         assert!(tally.matches > 2500);
         none_too_many_lost(tally);
         assert!(tally.idle < idle, "{tally:?}");
+    }
+    // With magnitudes the margin is half as wide, and few are above the threshold less that.
+    let of_two_bits = Enrolled::new(&faces, Kind::TwoBits).tallies([0.386, 0.438]);
+    for (tally, of_signs) in of_two_bits.iter().zip(&tallies) {
+        assert_eq!(tally.matches, of_signs.matches);
+        none_too_many_lost(tally);
+        assert!(tally.idle < of_signs.idle / 5.0, "{tally:?}");
     }
 }
 
@@ -123,11 +130,16 @@ fn real(model: &str) -> Option<Faces> {
 #[test]
 fn real_faces_are_found() {
     let Some(faces) = real("edgeface_xs_512") else { return };
-    let tallies = Enrolled::new(&faces, false).tallies([0.384, 0.453, 0.50]);
+    let tallies = Enrolled::new(&faces, Kind::Signs).tallies([0.384, 0.453, 0.50]);
     for (tally, idle) in tallies.iter().zip([3e-3, 5e-4, 5e-4]) {
         assert!(tally.matches > 300_000);
         none_too_many_lost(tally);
         assert!(tally.idle < idle, "{tally:?}");
+    }
+    let of_two_bits = Enrolled::new(&faces, Kind::TwoBits).tallies([0.384, 0.453, 0.50]);
+    for ((tally, of_signs), share) in of_two_bits.iter().zip(&tallies).zip([0.2, 0.6, 0.9]) {
+        none_too_many_lost(tally);
+        assert!(tally.idle < of_signs.idle * share, "{tally:?}");
     }
 }
 
@@ -136,8 +148,8 @@ fn real_faces_are_found() {
 #[test]
 fn real_faces_of_a_model_with_a_common_mean_need_its_centre() {
     let Some(faces) = real("dlib_128") else { return };
-    let [around_origin] = Enrolled::new(&faces, false).tallies([0.954]);
-    let [around_centre] = Enrolled::new(&faces, true).tallies([0.954]);
+    let [around_origin] = Enrolled::new(&faces, Kind::Signs).tallies([0.954]);
+    let [around_centre] = Enrolled::new(&faces, Kind::Centred).tallies([0.954]);
     none_too_many_lost(&around_origin);
     none_too_many_lost(&around_centre);
     assert_eq!(around_origin.matches, around_centre.matches);

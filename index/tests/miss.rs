@@ -5,17 +5,17 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Rotation, around, at, at_cosine, combine, rng, unit};
-use lethe_index::{OperatingPoint, Quantizer, Query};
+use common::{Kind, Rotation, around, at, at_cosine, rng, unit};
+use lethe_index::{OperatingPoint, Query};
 
 /// Templates compared with one rotated probe.
 const PER_PROBE: usize = 16;
 
 /// Shares of `pairs` pairs at cosine `threshold` that a search loses at each miss probability. One
 /// centre and one probe, but new templates and a new rotation for every 16 pairs.
-fn losses(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64]) -> Vec<f64> {
+fn losses(dim: usize, threshold: f64, kind: Kind, pairs: usize, misses: &[f64]) -> Vec<f64> {
     let mut rng = rng(dim as u64 * 31 + (threshold * 1000.0) as u64);
-    let centre = centred.then(|| combine(0.91, &unit(&mut rng, dim), 0.0, &vec![0.0; dim]));
+    let centre = kind.centre(&mut rng, dim, 0.91);
     let direction = |rng: &mut _| match &centre {
         None => unit(rng, dim),
         Some(centre) => around(rng, centre, 0.4),
@@ -27,7 +27,7 @@ fn losses(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64
     for _ in 0..pairs / PER_PROBE {
         let rotation = Rotation::new(&mut rng, dim);
         let centre = centre.as_ref().map(|centre| rotation.apply(centre));
-        let quantizer = Quantizer::new(dim, centre.as_deref()).unwrap();
+        let quantizer = kind.quantizer(dim, centre.as_deref());
         let probe = Arc::new(quantizer.probe(&rotation.apply(&probe)).unwrap());
         let queries: Vec<Query> = points.iter().map(|&point| Query::new(Arc::clone(&probe), point)).collect();
         for template in &templates {
@@ -41,10 +41,10 @@ fn losses(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64
 
 /// Not more may be lost than was said, nor much less, which would mean work for nothing. Four standard
 /// deviations of the count are allowed for chance.
-fn check(dim: usize, threshold: f64, centred: bool, pairs: usize, misses: &[f64]) {
-    let losses = losses(dim, threshold, centred, pairs, misses);
+fn check(dim: usize, threshold: f64, kind: Kind, pairs: usize, misses: &[f64]) {
+    let losses = losses(dim, threshold, kind, pairs, misses);
     for (&miss, &loss) in misses.iter().zip(&losses) {
-        println!("d={dim} t={threshold} centre={centred}: {miss:e} wanted, {loss:.3e} measured");
+        println!("d={dim} t={threshold} {kind:?}: {miss:e} wanted, {loss:.3e} measured");
         let chance = 4.0 * (miss / pairs as f64).sqrt();
         assert!(loss <= miss * 1.05 + chance, "d={dim} t={threshold} miss={miss}: {loss}");
         assert!(loss >= miss * 0.55 - chance, "d={dim} t={threshold} miss={miss}: {loss}");
@@ -58,7 +58,7 @@ const TO_1E4: [f64; 4] = [1e-1, 1e-2, 1e-3, 1e-4];
 fn small_dimensions_miss_as_often_as_said() {
     for dim in [64, 128] {
         for threshold in [0.1, 0.45, 0.8, 0.9, 0.96] {
-            check(dim, threshold, false, 200_000, &TO_1E3);
+            check(dim, threshold, Kind::Signs, 200_000, &TO_1E3);
         }
     }
 }
@@ -67,44 +67,69 @@ fn small_dimensions_miss_as_often_as_said() {
 fn large_dimensions_miss_as_often_as_said() {
     for dim in [256, 1024] {
         for threshold in [0.1, 0.45, 0.8, 0.96] {
-            check(dim, threshold, false, 100_000, &TO_1E3);
+            check(dim, threshold, Kind::Signs, 100_000, &TO_1E3);
         }
     }
-    check(4096, 0.45, false, 40_000, &TO_1E3);
+    check(4096, 0.45, Kind::Signs, 40_000, &TO_1E3);
 }
 
 #[test]
 fn searches_around_a_centre_miss_as_often_as_said() {
     for dim in [64, 128, 512] {
         for threshold in [0.85, 0.93] {
-            check(dim, threshold, true, 160_000, &TO_1E3);
+            check(dim, threshold, Kind::Centred, 160_000, &TO_1E3);
         }
     }
     for dim in [256, 1024] {
-        check(dim, 0.93, true, 80_000, &TO_1E3);
+        check(dim, 0.93, Kind::Centred, 80_000, &TO_1E3);
     }
-    check(4096, 0.93, true, 30_000, &TO_1E3);
+    check(4096, 0.93, Kind::Centred, 30_000, &TO_1E3);
 }
 
 #[test]
 fn one_in_ten_thousand_is_one_in_ten_thousand_over_a_million_pairs() {
-    check(512, 0.44, false, 1_000_000, &TO_1E4);
+    check(512, 0.44, Kind::Signs, 1_000_000, &TO_1E4);
+}
+
+#[test]
+fn one_in_ten_thousand_of_two_bits_too() {
+    check(512, 0.44, Kind::TwoBits, 1_000_000, &TO_1E4);
+}
+
+#[test]
+fn two_bits_miss_as_often_as_said() {
+    for dim in [64, 128, 256] {
+        for threshold in [0.1, 0.45, 0.8, 0.9, 0.96] {
+            check(dim, threshold, Kind::TwoBits, 100_000, &TO_1E3);
+        }
+    }
+    check(1024, 0.45, Kind::TwoBits, 80_000, &TO_1E3);
+    check(4096, 0.45, Kind::TwoBits, 30_000, &TO_1E3);
 }
 
 #[test]
 fn one_in_ten_thousand_around_a_centre_too() {
-    check(128, 0.93, true, 1_000_000, &TO_1E4);
+    check(128, 0.93, Kind::Centred, 1_000_000, &TO_1E4);
 }
 
 /// A tenant's rotation stays the same, and so does what its signs say of one probe: not only on the average over rotations is no
 /// more lost than was said. Near 1 hardly any sign disagrees, and the scan's steps are few.
 #[test]
 fn no_single_probe_misses_oftener_than_said() {
+    single_probes(Kind::Signs);
+}
+
+#[test]
+fn no_single_probe_misses_oftener_of_two_bits_either() {
+    single_probes(Kind::TwoBits);
+}
+
+fn single_probes(kind: Kind) {
     for (dim, pairs) in [(64, 60_000), (128, 40_000), (512, 20_000)] {
         for threshold in [0.4, 0.8, 0.9, 0.95, 0.965, 0.98] {
             for seed in 0..4 {
                 let mut rng = rng(seed * 1000 + dim as u64);
-                let quantizer = Quantizer::new(dim, None).unwrap();
+                let quantizer = kind.quantizer(dim, None);
                 let vector = unit(&mut rng, dim);
                 let probe = Arc::new(quantizer.probe(&vector).unwrap());
                 let misses = [1e-1, 3e-2, 1e-2, 1e-3];
@@ -118,7 +143,7 @@ fn no_single_probe_misses_oftener_than_said() {
                 }
                 for (miss, lost) in misses.into_iter().zip(lost) {
                     let (loss, chance) = (lost as f64 / pairs as f64, 4.0 * (miss / pairs as f64).sqrt());
-                    println!("d={dim} t={threshold} seed={seed}: {miss:e} allowed, {loss:.3e} measured");
+                    println!("d={dim} t={threshold} {kind:?} seed={seed}: {miss:e} allowed, {loss:.3e} measured");
                     assert!(loss <= miss + chance, "d={dim} t={threshold} seed={seed} miss={miss}: {loss}");
                 }
             }

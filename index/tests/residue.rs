@@ -6,7 +6,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{at, gallery};
+use common::{Kind, at};
 use lethe_index::Query;
 
 struct Watcher;
@@ -30,13 +30,16 @@ const FIRST: [u8; 8] = [0x3c; 8];
 /// … and in those of the others.
 const OTHERS: [u8; 8] = [0xc3; 8];
 
+/// A byte of magnitudes, in sketches that have any.
+const MAGNITUDES: [u8; 8] = [0x69; 8];
+
 /// The probe's coordinates: ±1/√512.
 fn coordinate() -> f32 {
     1.0 / (DIM as f32).sqrt()
 }
 
 /// What must not be freed unwiped. Called by the allocator: it must not allocate.
-fn patterns() -> [[u8; 8]; 12] {
+fn patterns() -> [[u8; 8]; 13] {
     let c = coordinate();
     let pair = |a: f32, b: f32| {
         let mut bytes = [0; 8];
@@ -58,6 +61,7 @@ fn patterns() -> [[u8; 8]; 12] {
         OPPOSITE,
         FIRST,
         OTHERS,
+        MAGNITUDES,
         // Four times and twice the coordinate occur in the look-up tables.
         pair(-c, c),
         pair(4.0 * c, 2.0 * c),
@@ -107,16 +111,23 @@ fn nothing_is_freed_unwiped() {
 
     // The watcher works: this much is seen.
     assert_eq!(freed(|| drop(template.clone())).1, 1);
-    for pattern in [SIGNS, OPPOSITE, FIRST, OTHERS] {
+    for pattern in [SIGNS, OPPOSITE, FIRST, OTHERS, MAGNITUDES] {
         assert_eq!(freed(|| drop(vec![pattern; 8])).1, 1);
     }
 
-    for centred in [false, true] {
+    for kind in Kind::ALL {
         let mut centre = vec![0.0; DIM];
         centre[0] = template[0] / 2.0;
-        let centre = centred.then_some(centre);
+        let centre = (kind == Kind::Centred).then_some(centre);
+        // The same signs; with magnitudes half of the coordinates are large.
+        let size = |i: usize| match kind {
+            Kind::Signs | Kind::Centred => 1.0,
+            Kind::TwoBits if MAGNITUDES[0] >> (i & 7) & 1 == 1 => 1.75f32.sqrt(),
+            Kind::TwoBits => 0.5,
+        };
+        let template: Vec<f32> = template.iter().enumerate().map(|(i, y)| y * size(i)).collect();
         let (blocks, unwiped) = freed(|| {
-            let gallery = gallery(DIM, centre.as_deref(), 1);
+            let gallery = kind.gallery(DIM, centre.as_deref(), 1);
             let opposite: Vec<f32> = template.iter().map(|coordinate| -coordinate).collect();
             let opposite = zeroize::Zeroizing::new(opposite);
             let first = |key: u64| u64::from_le_bytes(FIRST) >> (key % 64) & 1 == 1;
@@ -141,6 +152,6 @@ fn nothing_is_freed_unwiped() {
             (0..500).for_each(|key| assert!(gallery.remove(&key)));
         });
         assert!(blocks as u64 > TEMPLATES, "{blocks}");
-        assert_eq!(unwiped, 0, "centre: {centred}");
+        assert_eq!(unwiped, 0, "{kind:?}");
     }
 }

@@ -39,7 +39,7 @@ async fn import(bench: &mut Bench<'_>) -> Result<(), Error> {
     let mut embeddings = vec![0.0; n as usize * settings.dimension];
     bench.population.fill_parallel(0, 0, settings.threads, &mut embeddings);
     let ours = async || {
-        let vault = Vault::found(&settings.scratch, settings.dimension).await?;
+        let vault = Vault::found(&settings.scratch, settings.dimension, settings.sketch_bits).await?;
         let embeddings = embeddings.clone();
         let start = Instant::now();
         vault.client().import(0, embeddings).await?;
@@ -66,7 +66,7 @@ async fn import(bench: &mut Bench<'_>) -> Result<(), Error> {
 /// One enrolment after another into a gallery of n, against one synced put after another into n rows.
 async fn durable(bench: &mut Bench<'_>) -> Result<(), Error> {
     let settings = bench.settings;
-    let vault = Vault::of(&settings.scratch, &bench.population, bench.n).await?;
+    let vault = Vault::of(&settings.scratch, &bench.population, bench.settings.sketch_bits, bench.n).await?;
     let folder = folder(bench)?;
     let rows = Rows::filled(folder.path(), bench.n, bench.row_bytes())?;
     let next = Cell::new(bench.n);

@@ -85,7 +85,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
         return Err(Error::invalid(format!("{needed} people are erased, so the size is at least that")));
     }
     let scratch = &bench.settings.scratch;
-    let mut vault = Vault::of(scratch, &bench.population, bench.n).await?;
+    let mut vault = Vault::of(scratch, &bench.population, bench.settings.sketch_bits, bench.n).await?;
     let next = Cell::new(0);
     against_a_small_gallery(bench, &Leaving { vault: &vault, people: bench.n, next: &next }).await?;
 
@@ -114,7 +114,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
 /// To `SHREDDED`, and what one sends to storage: in this gallery, and in the smallest that is measured.
 async fn against_a_small_gallery(bench: &mut Bench<'_>, leaving: &Leaving<'_>) -> Result<(), Error> {
     let people = bench.settings.smallest.min(bench.n);
-    let small = Vault::of(&bench.settings.scratch, &bench.population, people).await?;
+    let small = Vault::of(&bench.settings.scratch, &bench.population, bench.settings.sketch_bits, people).await?;
     let next = Cell::new(0);
     let of_small = Leaving { vault: &small, people, next: &next };
     settle(leaving.vault.child().process()).await?;

@@ -26,6 +26,8 @@ pub struct Settings {
     pub threads: usize,
     /// Values of an embedding: 128, 512 or 1,024.
     pub dimension: usize,
+    /// Bits of a sketch's coordinate: 1 or 2.
+    pub sketch_bits: u8,
     /// Seed of the people.
     pub seed: u64,
     /// How long a run of load lasts.
@@ -129,9 +131,9 @@ impl Bench<'_> {
         sealed(self.sketch_bytes())
     }
 
-    /// Bytes of a sketch: one bit a coordinate of the padded vector.
+    /// Bytes of a sketch: one or two bits a coordinate of the padded vector.
     fn sketch_bytes(&self) -> usize {
-        self.settings.dimension.next_power_of_two() / 8
+        self.settings.dimension.next_power_of_two() / 8 * usize::from(self.settings.sketch_bits)
     }
 
     /// A person of the gallery, the same for the same `number`; numbers in a row are far apart in it.

@@ -43,7 +43,10 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     scan(bench).await?;
     // From here on the vault is one that was started, not one that imported.
-    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart().await?;
+    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.settings.sketch_bits, bench.n)
+        .await?
+        .restart()
+        .await?;
     growth(bench, &vault).await?;
     if fits(bench) {
         for kind in bench.settings.faiss.clone() {
@@ -70,7 +73,10 @@ fn fits(bench: &Bench<'_>) -> bool {
 /// One search after another in this gallery, against one of a tenth of its size: ten times as long would be linear.
 async fn growth(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
     let settings = bench.settings;
-    let tenth = Vault::of(&settings.scratch, &bench.population, bench.n / 10).await?.restart().await?;
+    let tenth = Vault::of(&settings.scratch, &bench.population, bench.settings.sketch_bits, bench.n / 10)
+        .await?
+        .restart()
+        .await?;
     let next = [Cell::new(4_000_000), Cell::new(4_000_000)];
     let ours = async || p50(bench, vault, &next[0]).await;
     let peer = async || Ok::<_, Error>(10.0 * p50(bench, &tenth, &next[1]).await?);
@@ -214,7 +220,11 @@ fn built(bench: &mut Bench<'_>, peer: &'static str, seconds: f64, bytes: u64) ->
 fn gallery(bench: &Bench<'_>) -> Result<Gallery<u64>, Error> {
     let Bench { settings, population, n, .. } = bench;
     let rotation = fixtures::rotation(settings.dimension)?;
-    let quantizer = Arc::new(Quantizer::new(rotation.padded_dimension(), None)?);
+    let quantizer = match settings.sketch_bits {
+        1 => Quantizer::new(rotation.padded_dimension(), None)?,
+        _ => Quantizer::of_two_bits(rotation.padded_dimension())?,
+    };
+    let quantizer = Arc::new(quantizer);
     let gallery: Gallery<u64> = Gallery::new(quantizer.clone(), Pool::new(Some(settings.threads))?);
     for (first, batch) in population.batches(0..*n, 0, 4096) {
         let sketch = |vector: &[f32]| Ok::<_, Error>(quantizer.sketch(&rotation.rotate(vector)?)?);
@@ -306,7 +316,7 @@ async fn memory(bench: &mut Bench<'_>, vault: Vault) -> Result<Vault, Error> {
     let next = Cell::new(2_000_000);
     let (mut started, mut searched) = (Pairs::default(), Pairs::default());
     let sketch = bench.sketch_bytes() as f64;
-    let mut empty = Vault::found(&bench.settings.scratch, bench.settings.dimension).await?;
+    let mut empty = Vault::found(&bench.settings.scratch, bench.settings.dimension, bench.settings.sketch_bits).await?;
     let mut vault = vault;
     for _ in 0..bench.settings.runs {
         let probes = fresh(bench, &next);

@@ -20,7 +20,7 @@ const LOAD: Measure =
 /// opens each with one AES-256-GCM key, on as many threads. Both read from a warm page cache.
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (settings, n) = (bench.settings, bench.n);
-    let vault = Vault::of(&settings.scratch, &bench.population, n).await?;
+    let vault = Vault::of(&settings.scratch, &bench.population, bench.settings.sketch_bits, n).await?;
     let folder = TempDir::new_in(&settings.scratch).map_err(Error::io(settings.scratch.display().to_string()))?;
     let rows = Rows::open(folder.path())?;
     rows.fill(0..n, bench.sketch_row_bytes())?;

@@ -29,7 +29,7 @@ type Found = BTreeSet<(u64, u64)>;
 /// process, by matrix multiplication on all threads, with all vectors in memory in clear.
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let (settings, n) = (bench.settings, bench.n);
-    let vault = Vault::of(&settings.scratch, &bench.population, n).await?.restart().await?;
+    let vault = Vault::of(&settings.scratch, &bench.population, bench.settings.sketch_bits, n).await?.restart().await?;
     let batches = bench.population.batches(0..n, 0, BLOCK).map(|(_, batch)| batch);
     let faiss = RefCell::new(Faiss::build(Kind::Flat, settings.dimension, n, settings.threads, batches)?);
     let (found, wanted) = (RefCell::new(Found::new()), RefCell::new(Found::new()));

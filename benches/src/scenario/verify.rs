@@ -31,7 +31,10 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     let halves = Halves::of_this_process()?;
     let cores = halves.as_ref().map(|halves| halves.server.as_str());
-    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.n).await?.restart_on(cores).await?;
+    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.settings.sketch_bits, bench.n)
+        .await?
+        .restart_on(cores)
+        .await?;
     let server = Child::start(&["child".into(), "echo".into()], cores)?;
     let pinned = halves.as_ref().map(Halves::pin_this_process).transpose()?;
     let echo = Arc::new(Client::connect(server.endpoint(), "none", bench.settings.dimension).await?);

@@ -22,14 +22,16 @@ pub struct Malformed {
     pub reason: &'static str,
 }
 
-/// One bit a coordinate: the sign of each coordinate of a rotated template, less the centre if there
-/// is one.
+/// One or two bits a coordinate: the sign of each coordinate of a rotated template, less the centre if there
+/// is one; and, of two bits, whether it is a large one.
 ///
 /// A sketch is about a person: it is wiped on drop, cannot be cloned or printed, and its bytes are
 /// to be sealed like the template's own.
 pub struct Sketch {
     /// Coordinate i is bit i & 7 of byte i >> 3; set if it is not negative.
     bits: Zeroizing<Vec<u8>>,
+    /// The same for magnitudes; set if it is large.
+    magnitudes: Option<Zeroizing<Vec<u8>>>,
     /// ⟨o, c⟩ where o is the template and c the centre.
     offset: Option<f32>,
 }
@@ -40,14 +42,25 @@ const VERSION: u8 = 1;
 /// Version, flags, dimension.
 const HEADER: usize = 4;
 
-/// The only flag: an offset follows the bits.
+/// Flags: an offset follows the bits, or magnitudes do.
 const HAS_OFFSET: u8 = 1;
+const HAS_MAGNITUDES: u8 = 2;
 
 impl Sketch {
     /// Of signs, one bit a coordinate, and ⟨o, c⟩ if there is a centre.
     #[must_use]
     pub fn new(bits: Zeroizing<Vec<u8>>, offset: Option<f32>) -> Self {
-        Self { bits, offset }
+        Self { bits, magnitudes: None, offset }
+    }
+
+    /// Of signs and magnitudes, two bits a coordinate.
+    ///
+    /// # Panics
+    /// Unless there are as many of both.
+    #[must_use]
+    pub fn of_two_bits(bits: Zeroizing<Vec<u8>>, magnitudes: Zeroizing<Vec<u8>>) -> Self {
+        assert!(bits.len() == magnitudes.len(), "a magnitude for each sign");
+        Self { bits, magnitudes: Some(magnitudes), offset: None }
     }
 
     /// Number of coordinates.
@@ -67,19 +80,23 @@ impl Sketch {
     /// | bytes | content |
     /// |---|---|
     /// | 1 | version = 1 |
-    /// | 1 | flags: bit 0 = an offset follows; the others are 0 |
+    /// | 1 | flags: bit 0 = an offset follows the signs, bit 1 = magnitudes do; never both, and the others are 0 |
     /// | 2 | dimension d, a power of two from 64 to 4096 |
     /// | d/8 | signs: coordinate i is bit i & 7 of byte i >> 3, set if not negative |
+    /// | d/8 | magnitudes: in the same order, set if large; only with flag 1 |
     /// | 4 | ⟨o, c⟩ as IEEE 754 binary32, −1 to 1 up to rounding; only with flag 0 |
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Reserved in full: a vector that grows leaves its old buffer behind unwiped.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER + self.bits.len() + 4));
-        let flags = if self.offset.is_some() { HAS_OFFSET } else { 0 };
+        let magnitudes = self.magnitudes().unwrap_or_default();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER + self.bits.len() + magnitudes.len() + 4));
+        let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
+        let flags = flag(self.offset.is_some(), HAS_OFFSET) | flag(self.magnitudes.is_some(), HAS_MAGNITUDES);
         bytes.extend_from_slice(&[VERSION, flags]);
         // A dimension is at most 4096.
         bytes.extend_from_slice(&(self.dim() as u16).to_be_bytes());
         bytes.extend_from_slice(&self.bits);
+        bytes.extend_from_slice(magnitudes);
         if let Some(offset) = self.offset {
             bytes.extend_from_slice(&offset.to_be_bytes());
         }
@@ -98,7 +115,7 @@ impl Sketch {
         if version != VERSION {
             return malformed("its version is unknown");
         }
-        if flags & !HAS_OFFSET != 0 {
+        if flags & !(HAS_OFFSET | HAS_MAGNITUDES) != 0 {
             return malformed("it has an unknown flag");
         }
         let dim = usize::from(u16::from_be_bytes([high, low]));
@@ -108,21 +125,29 @@ impl Sketch {
         let Some((bits, rest)) = body.split_at_checked(dim / 8) else {
             return malformed("it ends within its bits");
         };
-        let offset = match (flags & HAS_OFFSET != 0, rest) {
-            (false, []) => None,
-            (true, &[a, b, c, d]) => Some(f32::from_be_bytes([a, b, c, d])),
-            (false, _) | (true, _) => return malformed("its length does not fit its header"),
+        let (magnitudes, offset) = match (flags, rest) {
+            (0, []) => (None, None),
+            (HAS_OFFSET, &[a, b, c, d]) => (None, Some(f32::from_be_bytes([a, b, c, d]))),
+            (HAS_MAGNITUDES, rest) if rest.len() == bits.len() => (Some(Zeroizing::new(rest.to_vec())), None),
+            (0 | HAS_OFFSET | HAS_MAGNITUDES, _) => return malformed("its length does not fit its header"),
+            _ => return malformed("it has both flags"),
         };
         if offset.is_some_and(|offset| !(-MAX_OFFSET..=MAX_OFFSET).contains(&offset)) {
             return malformed("its offset is not the inner product of two vectors of the unit ball");
         }
-        Ok(Self { bits: Zeroizing::new(bits.to_vec()), offset })
+        Ok(Self { bits: Zeroizing::new(bits.to_vec()), magnitudes, offset })
     }
 
     /// Coordinate i is bit i & 7 of byte i >> 3; set if it is not negative.
     #[must_use]
     pub fn bits(&self) -> &[u8] {
         &self.bits
+    }
+
+    /// The same for magnitudes, set if it is large; of two bits a coordinate.
+    #[must_use]
+    pub fn magnitudes(&self) -> Option<&[u8]> {
+        self.magnitudes.as_ref().map(|magnitudes| magnitudes.as_slice())
     }
 
     /// ⟨o, c⟩ where o is the template and c the centre.
@@ -160,6 +185,11 @@ mod tests {
         Sketch::new(Zeroizing::new(bits), offset)
     }
 
+    fn of_two_bits(dim: usize, magnitude: u8) -> Sketch {
+        let signs = Zeroizing::new(sketch(dim, None).bits().to_vec());
+        Sketch::of_two_bits(signs, Zeroizing::new(vec![magnitude; dim / 8]))
+    }
+
     fn reason(bytes: &[u8]) -> &'static str {
         match Sketch::from_bytes(bytes) {
             Err(Malformed { reason }) => reason,
@@ -174,6 +204,10 @@ mod tests {
         expected.extend([0x3f, 0x40, 0, 0]);
         assert_eq!(*sketch(64, Some(0.75)).to_bytes(), expected);
         assert_eq!(sketch(512, None).to_bytes().len(), 4 + 64);
+        let mut expected = vec![1, 2, 0, 64];
+        expected.extend([5, 78, 151, 224, 41, 114, 187, 4]);
+        expected.extend([9; 8]);
+        assert_eq!(*of_two_bits(64, 9).to_bytes(), expected);
         assert_eq!(sketch(4096, Some(0.0)).to_bytes()[..4], [1, 1, 16, 0]);
     }
 
@@ -189,7 +223,13 @@ mod tests {
         assert_eq!(reason(&good[..3]), "it is shorter than its header");
         assert_eq!(reason(&with(0, 0)), "its version is unknown");
         assert_eq!(reason(&with(0, 2)), "its version is unknown");
-        assert_eq!(reason(&with(1, 2)), "it has an unknown flag");
+        assert_eq!(reason(&with(1, 4)), "it has an unknown flag");
+        assert_eq!(reason(&with(1, 3)), "it has both flags");
+        assert_eq!(reason(&with(1, 2)), "its length does not fit its header");
+        let of_two_bits = of_two_bits(64, 9).to_bytes();
+        assert_eq!(reason(&of_two_bits), "accepted");
+        assert_eq!(reason(&of_two_bits[..19]), "its length does not fit its header");
+        assert_eq!(reason(&[&of_two_bits[..], &[0]].concat()), "its length does not fit its header");
         assert_eq!(reason(&with(1, 0)), "its length does not fit its header");
         for dim in [0, 1, 32, 63, 65, 96] {
             assert_eq!(reason(&with(3, dim)), "its dimension is no power of two from 64 to 4096");
@@ -219,11 +259,16 @@ mod tests {
             exponent in 6u32..=12,
             seed in any::<u8>(),
             offset in prop::option::of(-1f32..=1.0),
+            two_bits in any::<bool>(),
         ) {
-            let bits = (0..(1usize << exponent) / 8).map(|i| (i as u8).wrapping_mul(seed)).collect();
-            let before = Sketch::new(Zeroizing::new(bits), offset);
+            let bits = |seed: u8| Zeroizing::new((0..(1usize << exponent) / 8).map(|i| (i as u8).wrapping_mul(seed)).collect());
+            let before = match two_bits {
+                true => Sketch::of_two_bits(bits(seed), bits(seed.wrapping_add(7))),
+                false => Sketch::new(bits(seed), offset),
+            };
             let after = Sketch::from_bytes(&before.to_bytes()).unwrap();
             prop_assert_eq!(before.bits(), after.bits());
+            prop_assert_eq!(before.magnitudes(), after.magnitudes());
             prop_assert_eq!(before.offset(), after.offset());
         }
     }

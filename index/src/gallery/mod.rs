@@ -208,8 +208,7 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
     pub fn sketch(&self, key: &K) -> Option<Sketch> {
         let directory = self.directory.lock();
         let (number, position) = self.locate(self.find(&directory, key)?);
-        let (bits, radius) = self.segment(number as usize).read().template(position);
-        Some(Sketch::new(bits, self.quantizer.offset(radius)))
+        Some(self.segment(number as usize).read().sketch(position, &self.quantizer))
     }
 
     /// Bytes of heap that the gallery holds, reserve included.
@@ -227,7 +226,10 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         let capacity = PAGE_BYTES / (quantizer.dim() / 8);
         let (full, rest) = (templates / capacity, (templates % capacity).next_multiple_of(BLOCK));
         // What is not full yet grows by doubling.
-        let codes = full * PAGE_BYTES + (2 * rest * quantizer.dim() / 8).min(PAGE_BYTES);
+        let width = quantizer.dim() / 8;
+        let of = |rest: usize| full * PAGE_BYTES + (2 * rest * width).min(PAGE_BYTES);
+        let magnitudes = if quantizer.has_magnitudes() { of(templates % capacity) } else { 0 };
+        let codes = of(rest) + magnitudes;
         let radius = if quantizer.has_centre() { size_of::<f32>() } else { 0 };
         // A hash table has between 8/7 and 16/7 places for each entry, and a byte beside each place; so have vectors that grow.
         codes + templates * (2 * (size_of::<K>() + radius) + 5 * (size_of::<Place>() + 1) / 2)
@@ -265,7 +267,7 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
             return Err(Error::Full);
         }
         let number = segments.len() as u32;
-        let segment = Segment::new(self.width(), self.quantizer.has_centre());
+        let segment = Segment::new(&self.quantizer);
         segments.push(Arc::new(RwLock::new(segment)));
         directory.open.push(number);
         Ok(number)
@@ -287,8 +289,10 @@ mod tests {
 
     #[test]
     fn what_a_gallery_will_hold_is_known_before() {
-        for (dim, centre) in [(64, None), (512, None), (64, Some(vec![0.05; 64]))] {
-            let quantizer = Arc::new(Quantizer::new(dim, centre.as_deref()).unwrap());
+        let (plain, around) = (|dim| Quantizer::new(dim, None), |dim| Quantizer::new(dim, Some(&vec![0.05; dim])));
+        for quantizer in [plain(64), plain(512), around(64), Quantizer::of_two_bits(512)] {
+            let quantizer = Arc::new(quantizer.unwrap());
+            let dim = quantizer.dim();
             let gallery: Gallery<[u64; 3]> = Gallery::new(Arc::clone(&quantizer), Pool::new(Some(1)).unwrap());
             let sketch = quantizer.sketch(&vec![(dim as f32).sqrt().recip(); dim]).unwrap();
             let mut templates = 0;

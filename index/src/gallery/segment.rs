@@ -1,11 +1,14 @@
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::planes::{BLOCK, Hit, Planes, grow};
-use crate::{Query, Sketch};
+use crate::planes::{BLOCK, Planes, grow};
+use crate::{Quantizer, Query, Sketch};
 
 /// A part of a gallery that is locked, scanned and filled as one. Positions are dense: 0 … len − 1.
 pub(super) struct Segment<K> {
     codes: Planes,
+    /// Of two bits a coordinate, the magnitudes: one template's after the other's, as only a few are read in a search. Zero beyond the
+    /// last.
+    magnitudes: Option<Zeroizing<Vec<u8>>>,
     /// |o − c| of each template, with a centre; zero beyond the last, up to the end of its block.
     radii: Option<Zeroizing<Vec<f32>>>,
     keys: Vec<K>,
@@ -14,10 +17,11 @@ pub(super) struct Segment<K> {
 }
 
 impl<K: Copy + Ord> Segment<K> {
-    /// An empty segment of codes of `width` bytes.
-    pub(super) fn new(width: usize, with_radii: bool) -> Self {
-        let radii = with_radii.then(|| Zeroizing::new(Vec::new()));
-        Self { codes: Planes::new(width), radii, keys: Vec::new(), lowest: Vec::new() }
+    /// An empty segment of this quantizer's sketches.
+    pub(super) fn new(quantizer: &Quantizer) -> Self {
+        let radii = quantizer.has_centre().then(Zeroizing::default);
+        let magnitudes = quantizer.has_magnitudes().then(Zeroizing::default);
+        Self { codes: Planes::new(quantizer.dim() / 8), magnitudes, radii, keys: Vec::new(), lowest: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -28,15 +32,20 @@ impl<K: Copy + Ord> Segment<K> {
         self.keys[position]
     }
 
-    /// The template's signs, and its radius: 1 without a centre.
-    pub(super) fn template(&self, position: usize) -> (Zeroizing<Vec<u8>>, f32) {
-        (self.codes.read(position), self.radius(position))
+    /// The template's sketch, unpacked again. `quantizer` is the one that made it.
+    pub(super) fn sketch(&self, position: usize, quantizer: &Quantizer) -> Sketch {
+        let signs = self.codes.read(position);
+        match self.magnitudes(position) {
+            Some(magnitudes) => Sketch::of_two_bits(signs, Zeroizing::new(magnitudes.to_vec())),
+            None => Sketch::new(signs, quantizer.offset(self.radius(position))),
+        }
     }
 
     /// Heap bytes held.
     pub(super) fn bytes(&self) -> usize {
         let radii = self.radii.as_ref().map_or(0, |radii| radii.capacity() * size_of::<f32>());
-        self.codes.bytes() + radii + (self.keys.capacity() + self.lowest.capacity()) * size_of::<K>()
+        let magnitudes = self.magnitudes.as_ref().map_or(0, |magnitudes| magnitudes.capacity());
+        self.codes.bytes() + magnitudes + radii + (self.keys.capacity() + self.lowest.capacity()) * size_of::<K>()
     }
 
     /// Appends templates, each with its radius.
@@ -44,6 +53,13 @@ impl<K: Copy + Ord> Segment<K> {
         let codes: Vec<&[u8]> = templates.iter().map(|(_, sketch)| sketch.bits()).collect();
         self.codes.extend(&codes);
         let first = self.keys.len();
+        if let Some(kept) = &mut self.magnitudes {
+            let width = self.codes.width();
+            grow(kept, (first + templates.len()) * width);
+            for (to, (_, sketch)) in kept[first * width..].chunks_exact_mut(width).zip(templates) {
+                sketch.magnitudes().into_iter().for_each(|magnitudes| to.copy_from_slice(magnitudes));
+            }
+        }
         if let Some(kept) = &mut self.radii {
             grow(kept, (first + templates.len()).next_multiple_of(BLOCK));
             kept[first..].iter_mut().zip(radii).for_each(|(to, radius)| *to = *radius);
@@ -61,6 +77,11 @@ impl<K: Copy + Ord> Segment<K> {
     pub(super) fn swap_remove(&mut self, position: usize) -> Option<K> {
         let last = self.keys.len() - 1;
         self.codes.swap_remove(position);
+        if let Some(magnitudes) = &mut self.magnitudes {
+            let width = self.codes.width();
+            magnitudes.copy_within(last * width..(last + 1) * width, position * width);
+            magnitudes[last * width..(last + 1) * width].zeroize();
+        }
         if let Some(radii) = &mut self.radii {
             radii[position] = radii[last];
             radii[last] = 0.0;
@@ -84,10 +105,15 @@ impl<K: Copy + Ord> Segment<K> {
     pub(super) fn scan(&self, queries: &[Query], below: Option<K>, mut each: impl FnMut(usize, K, f32, f32)) {
         let radii = self.radii.as_ref().map(|radii| radii.as_slice());
         let wanted = |block: usize| below.is_none_or(|key| self.lowest[block] < key);
-        self.codes.scan(queries, radii, wanted, |query, Hit { position, sum }| {
-            let position = position as usize;
+        self.codes.scan(queries, radii, wanted, |query, position, signs| {
+            let sum = queries[query].probe().sum(signs, self.magnitudes(position));
             each(query, self.keys[position], self.radius(position), sum);
         });
+    }
+
+    fn magnitudes(&self, position: usize) -> Option<&[u8]> {
+        let (all, width) = (self.magnitudes.as_ref()?, self.codes.width());
+        Some(&all[position * width..(position + 1) * width])
     }
 
     fn radius(&self, position: usize) -> f32 {

@@ -38,19 +38,15 @@ pub(crate) enum Cut {
     Curve { over: f32, times: f32, plus: f32 },
 }
 
-/// A code that reached its query's cut.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hit {
-    /// Which code.
-    pub(crate) position: u32,
-    /// ⟨q, s⟩ of the probe's exact coordinates and the code's signs.
-    pub(crate) sum: f32,
-}
-
 impl Planes {
     /// No codes yet, each of `width` bytes.
     pub(crate) fn new(width: usize) -> Self {
         Self { buffer: Buffer::new(), width, len: 0 }
+    }
+
+    /// Bytes of one code.
+    pub(crate) fn width(&self) -> usize {
+        self.width
     }
 
     /// Heap bytes held.
@@ -145,14 +141,14 @@ impl Planes {
         self.width * 8
     }
 
-    /// Compares the codes of every block that is wanted with the queries and calls `each(query, hit)` for those that reach the
-    /// query's coarse cut. `radii`, if the cuts are curves, has an entry for each code.
+    /// Compares the codes of every block that is wanted with the queries and calls `each(query, position, code)` for those that reach
+    /// the query's coarse cut. `radii`, if the cuts are curves, has an entry for each code.
     pub(crate) fn scan(
         &self,
         queries: &[Query],
         radii: Option<&[f32]>,
         wanted: impl Fn(usize) -> bool,
-        mut each: impl FnMut(usize, Hit),
+        mut each: impl FnMut(usize, usize, &[u8]),
     ) {
         assert!(queries.iter().all(|query| query.probe().dim() == self.dim()));
         assert!(radii.is_none_or(|radii| radii.len() >= self.len));
@@ -190,7 +186,7 @@ impl Planes {
                         // What is beyond the last is padding, whatever its sum is.
                         if place < used {
                             self.read_into(start + place, &mut code);
-                            each(number, Hit { position: (start + place) as u32, sum: query.probe().sum(&code) });
+                            each(number, start + place, &code);
                         }
                     }
                 }

@@ -88,9 +88,41 @@ impl Rotation {
     }
 }
 
-pub fn gallery(dim: usize, centre: Option<&[f32]>, threads: usize) -> Gallery<u64> {
-    let quantizer = Arc::new(Quantizer::new(dim, centre).unwrap());
-    Gallery::new(quantizer, Pool::new(Some(threads)).unwrap())
+/// What sketches are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Signs around the origin.
+    Signs,
+    /// Signs around a centre.
+    Centred,
+    /// Signs and magnitudes.
+    TwoBits,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::Signs, Self::Centred, Self::TwoBits];
+
+    /// A centre of this length in a random direction, if there is to be one.
+    pub fn centre(self, rng: &mut impl Rng, dim: usize, length: f64) -> Option<Vec<f32>> {
+        (self == Self::Centred).then(|| combine(length, &unit(rng, dim), 0.0, &vec![0.0; dim]))
+    }
+
+    pub fn quantizer(self, dim: usize, centre: Option<&[f32]>) -> Quantizer {
+        let quantizer = match self {
+            Self::Signs | Self::Centred => Quantizer::new(dim, centre),
+            Self::TwoBits => Quantizer::of_two_bits(dim),
+        };
+        quantizer.unwrap()
+    }
+
+    pub fn gallery(self, dim: usize, centre: Option<&[f32]>, threads: usize) -> Gallery<u64> {
+        Gallery::new(Arc::new(self.quantizer(dim, centre)), Pool::new(Some(threads)).unwrap())
+    }
+}
+
+/// A gallery of signs around the origin.
+pub fn gallery(dim: usize, threads: usize) -> Gallery<u64> {
+    Kind::Signs.gallery(dim, None, threads)
 }
 
 pub fn at(threshold: f32, miss: f64) -> OperatingPoint {
@@ -98,7 +130,16 @@ pub fn at(threshold: f32, miss: f64) -> OperatingPoint {
 }
 
 /// The estimate by its definition, coordinate by coordinate in double precision.
-pub fn naive_estimate(q: &[f32], o: &[f32], centre: Option<&[f32]>) -> f64 {
+pub fn naive_estimate(kind: Kind, q: &[f32], o: &[f32], centre: Option<&[f32]>) -> f64 {
+    if kind == Kind::TwoBits {
+        // The levels of a normal distribution that lose least, and what of it they keep.
+        let unit = (q.len() as f64).sqrt();
+        let level = |x: f32| if f64::from(x.abs()) * unit >= 0.9816 { 1.510 } else { 0.4528 };
+        let of = |(&q, &o): (&f32, &f32)| f64::from(q) * if o >= 0.0 { level(o) } else { -level(o) };
+        let density = |x: f64| (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
+        let kept = 2.0 * (0.4528 * density(0.0) + (1.510 - 0.4528) * density(0.9816));
+        return q.iter().zip(o).map(of).sum::<f64>() / unit / kept;
+    }
     let zero = vec![0.0; q.len()];
     let c = centre.unwrap_or(&zero);
     let signed: f64 = (0..q.len())

@@ -230,6 +230,7 @@ async fn a_model_profile_out_of_range_is_refused() {
         profile(&move |profile| profile.thresholds = Some(Thresholds { r#match: matching, review }))
     };
     let centred = |centre: Vec<f32>| profile(&move |profile| profile.centre.clone_from(&centre));
+    let two_bits = profile(&|profile| (profile.centre, profile.sketch_bits) = (vec![0.1; 64], Some(2)));
     let mut nan = vec![0.0; 64];
     nan[9] = f32::NAN;
     let cases = [
@@ -249,6 +250,9 @@ async fn a_model_profile_out_of_range_is_refused() {
         ("a short centre", centred(vec![0.1; 63]), ErrorReason::EmbeddingDimension, "centre"),
         ("a centre with NaN", centred(nan), RANGE, "centre"),
         ("a centre of norm 1", centred(vec![0.125; 64]), RANGE, "centre"),
+        ("no bits", profile(&|profile| profile.sketch_bits = Some(0)), RANGE, "sketch_bits"),
+        ("three bits", profile(&|profile| profile.sketch_bits = Some(3)), RANGE, "sketch_bits"),
+        ("two bits around a centre", two_bits, RANGE, "sketch_bits"),
         ("never to miss", profile(&|profile| profile.miss_probability = Some(0.0)), RANGE, "miss_probability"),
         ("often to miss", profile(&|profile| profile.miss_probability = Some(0.2)), RANGE, "miss_probability"),
         ("NaN to miss", profile(&|profile| profile.miss_probability = Some(f64::NAN)), RANGE, "miss_probability"),

@@ -17,7 +17,7 @@ mod time;
 pub use decision::{Band, DecisionReason};
 pub use id::{CredentialId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId};
 pub use invalid::Invalid;
-pub use model::{ModelId, ModelProfile, Thresholds};
+pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
 pub use role::{Role, Roles};

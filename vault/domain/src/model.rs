@@ -79,12 +79,53 @@ impl Thresholds {
     }
 }
 
+/// What searches keep of each coordinate of a template in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sketching {
+    /// One bit: its sign, less that of the mean that embeddings of the model share, where it is large.
+    OneBit(Option<Vec<f32>>),
+    /// Two: its sign, and whether it is a large one.
+    TwoBits,
+}
+
+impl Sketching {
+    /// Of so many bits, and around a centre if there is one. Two bits where neither is given: they leave a tenth as many templates to
+    /// be opened. One around a centre, where there are no others.
+    pub fn new(bits: Option<i32>, centre: Option<Vec<f32>>) -> Result<Self, Invalid> {
+        match (bits, centre) {
+            (None | Some(1), Some(centre)) => Ok(Self::OneBit(Some(centre))),
+            (Some(1), None) => Ok(Self::OneBit(None)),
+            (None | Some(2), None) => Ok(Self::TwoBits),
+            (Some(2), Some(_)) => {
+                Err(Invalid::new("sketch_bits", Reason::FieldOutOfRange, "must be 1 around a centre"))
+            }
+            (Some(_), _) => Err(Invalid::new("sketch_bits", Reason::FieldOutOfRange, "must be 1 or 2")),
+        }
+    }
+
+    /// Bits of a coordinate.
+    pub const fn bits(&self) -> u8 {
+        match self {
+            Self::OneBit(_) => 1,
+            Self::TwoBits => 2,
+        }
+    }
+
+    /// The mean that embeddings of the model share, if sketches are made around it.
+    pub fn centre(&self) -> Option<&[f32]> {
+        match self {
+            Self::OneBit(centre) => centre.as_deref(),
+            Self::TwoBits => None,
+        }
+    }
+}
+
 /// What the vault knows of a model, for one tenant.
 #[derive(Debug, Clone)]
 pub struct ModelProfile {
     model: ModelId,
     dimension: usize,
-    centre: Option<Vec<f32>>,
+    sketching: Sketching,
     thresholds: Thresholds,
     miss_probability: f64,
     policy_version: u32,
@@ -99,7 +140,7 @@ impl ModelProfile {
     pub fn new(
         model: ModelId,
         dimension: u32,
-        centre: Option<Vec<f32>>,
+        sketching: Sketching,
         thresholds: Thresholds,
         miss_probability: f64,
     ) -> Result<Self, Invalid> {
@@ -107,11 +148,11 @@ impl ModelProfile {
         if !Embedding::DIMENSIONS.contains(&dimension) {
             return Err(Invalid::new("dimension", Reason::FieldOutOfRange, "must be 64 to 4096"));
         }
-        if let Some(centre) = &centre {
+        if let Some(centre) = sketching.centre() {
             check_centre(centre, dimension)?;
         }
         check_miss_probability("miss_probability", miss_probability)?;
-        Ok(Self { model, dimension, centre, thresholds, miss_probability, policy_version: 1 })
+        Ok(Self { model, dimension, sketching, thresholds, miss_probability, policy_version: 1 })
     }
 
     /// The profile with other thresholds and miss probability, under the next policy version: each
@@ -137,9 +178,9 @@ impl ModelProfile {
         self.dimension
     }
 
-    /// The mean that embeddings of this model share, where it is large.
-    pub fn centre(&self) -> Option<&[f32]> {
-        self.centre.as_deref()
+    /// What its sketches are made of.
+    pub const fn sketching(&self) -> &Sketching {
+        &self.sketching
     }
 
     /// The tenant's thresholds.
@@ -200,7 +241,7 @@ mod tests {
         let model = || ModelId::parse("m", "1").unwrap();
         let thresholds = Thresholds::new(0.5, 0.4).unwrap();
         let field = |dimension, centre, miss| {
-            ModelProfile::new(model(), dimension, centre, thresholds, miss).unwrap_err().field
+            ModelProfile::new(model(), dimension, Sketching::OneBit(centre), thresholds, miss).unwrap_err().field
         };
         assert_eq!(field(63, None, 1e-4), "dimension");
         assert_eq!(field(4097, None, 1e-4), "dimension");
@@ -209,5 +250,18 @@ mod tests {
         assert_eq!(field(64, None, 0.0), "miss_probability");
         assert_eq!(field(64, None, f64::NAN), "miss_probability");
         assert!(ModelId::parse("M", "1").is_err());
+    }
+
+    #[test]
+    fn sketches_have_two_bits_but_around_a_centre() {
+        let centre = || Some(vec![0.0; 64]);
+        assert_eq!(Sketching::new(None, None).unwrap(), Sketching::TwoBits);
+        assert_eq!(Sketching::new(Some(2), None).unwrap().bits(), 2);
+        assert_eq!(Sketching::new(Some(1), None).unwrap(), Sketching::OneBit(None));
+        assert_eq!(Sketching::new(None, centre()).unwrap(), Sketching::OneBit(centre()));
+        assert_eq!(Sketching::new(Some(1), centre()).unwrap().centre().map(<[f32]>::len), Some(64));
+        for (bits, centre) in [(Some(2), centre()), (Some(0), None), (Some(3), None), (Some(-1), centre())] {
+            assert_eq!(Sketching::new(bits, centre).unwrap_err().field, "sketch_bits");
+        }
     }
 }

@@ -1,7 +1,7 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, TenantId, Thresholds,
-    Timestamp,
+    CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, Sketching, TenantId,
+    Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -119,6 +119,9 @@ pub struct ProfileRecord {
     model: String,
     version: String,
     dimension: u32,
+    /// Absent for 1, as the first vaults had no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sketch_bits: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "finite_vector")]
     centre: Option<Vec<f32>>,
     #[serde(rename = "match", deserialize_with = "finite")]
@@ -153,7 +156,8 @@ impl ProfileRecord {
             version: profile.model().version().to_owned(),
             // At most 4096 by construction.
             dimension: profile.dimension() as u32,
-            centre: profile.centre().map(<[f32]>::to_vec),
+            sketch_bits: Some(profile.sketching().bits()).filter(|&bits| bits != 1),
+            centre: profile.sketching().centre().map(<[f32]>::to_vec),
             matching: profile.thresholds().matching(),
             review: profile.thresholds().review(),
             miss_probability: profile.miss_probability(),
@@ -168,8 +172,10 @@ impl ProfileRecord {
         let wrong = |refusal: lethe_domain::Invalid| Corrupt::new("profile record", refusal.field);
         let model = ModelId::parse(&self.model, &self.version).map_err(wrong)?;
         let thresholds = Thresholds::new(self.matching, self.review).map_err(wrong)?;
-        let profile = ModelProfile::new(model, self.dimension, self.centre.clone(), thresholds, self.miss_probability)
-            .map_err(wrong)?;
+        let bits = self.sketch_bits.unwrap_or(1);
+        let sketching = Sketching::new(Some(bits.into()), self.centre.clone()).map_err(wrong)?;
+        let profile =
+            ModelProfile::new(model, self.dimension, sketching, thresholds, self.miss_probability).map_err(wrong)?;
         Ok(profile.at_version(self.policy_version))
     }
 }

@@ -2,7 +2,7 @@
 
 use lethe_domain::{
     CaptureKind, CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, ReceiptId, Role,
-    Roles, SubjectId, TemplateFacts, TemplateId, TenantId, Thresholds, Timestamp,
+    Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId, Thresholds, Timestamp,
 };
 use lethe_rows::records::{
     CredentialRecord, CredentialRef, ProfileRecord, Remembered, ShreddedRecord, SubjectRecord, TemplateRecord,
@@ -152,16 +152,22 @@ fn a_credential_is_fixed() {
 fn a_model_profile_is_fixed() {
     let model = ModelId::parse("edgeface-xs", "1").unwrap();
     let thresholds = Thresholds::new(0.386, 0.319).unwrap();
-    let profile = |centre| ModelProfile::new(model.clone(), 64, centre, thresholds, 1e-4).unwrap().at_version(3);
+    let profile = |sketching| ModelProfile::new(model.clone(), 64, sketching, thresholds, 1e-4).unwrap().at_version(3);
     let updated = Timestamp::from_millis(1_795_354_379_508);
     let times = r#""created_at":1795354379198,"updated_at":1795354379508"#;
-    let plain = profile(None);
+    let plain = profile(Sketching::OneBit(None));
     let expected = format!(
         r#"{{"model":"edgeface-xs","version":"1","dimension":64,"match":0.386,"review":0.319,"miss_probability":0.0001,"policy_version":3,{times}}}"#
     );
     let read = fixed(&ProfileRecord::new(&plain, CREATED, updated), &expected).parse().unwrap();
-    assert_eq!((read.model(), read.dimension(), read.centre()), (&model, 64, None));
+    assert_eq!((read.model(), read.dimension(), read.sketching()), (&model, 64, &Sketching::OneBit(None)));
     assert_eq!((read.thresholds(), read.miss_probability(), read.policy_version()), (thresholds, 1e-4, 3));
+
+    let expected = format!(
+        r#"{{"model":"edgeface-xs","version":"1","dimension":64,"sketch_bits":2,"match":0.386,"review":0.319,"miss_probability":0.0001,"policy_version":3,{times}}}"#
+    );
+    let read = fixed(&ProfileRecord::new(&profile(Sketching::TwoBits), CREATED, updated), &expected);
+    assert_eq!(read.parse().unwrap().sketching(), &Sketching::TwoBits);
 
     let mut centre = vec![0.0; 64];
     centre[..3].copy_from_slice(&[0.1, -0.25, 1e-9]);
@@ -169,8 +175,9 @@ fn a_model_profile_is_fixed() {
     let expected = format!(
         r#"{{"model":"edgeface-xs","version":"1","dimension":64,"centre":[0.1,-0.25,1e-9{zeros}],"match":0.386,"review":0.319,"miss_probability":0.0001,"policy_version":3,{times}}}"#
     );
-    let read = fixed(&ProfileRecord::new(&profile(Some(centre.clone())), CREATED, updated), &expected);
-    assert_eq!(read.parse().unwrap().centre(), Some(&centre[..]));
+    let centred = profile(Sketching::OneBit(Some(centre.clone())));
+    let read = fixed(&ProfileRecord::new(&centred, CREATED, updated), &expected);
+    assert_eq!(read.parse().unwrap().sketching().centre(), Some(&centre[..]));
 }
 
 #[test]

@@ -94,6 +94,7 @@ pub(super) fn profile(profile: &ModelProfile) -> (Value, Card) {
         "name": profile.name,
         "model": model(profile.model.as_ref()),
         "dimension": profile.dimension,
+        "sketch_bits": profile.sketch_bits,
         "centred": !profile.centre.is_empty(),
         "thresholds": { "match": score(thresholds.r#match), "review": score(thresholds.review) },
         "miss_probability": profile.miss_probability,
@@ -108,6 +109,7 @@ pub(super) fn profile(profile: &ModelProfile) -> (Value, Card) {
         .row("review from", thresholds.review)
         .maybe("miss probability", profile.miss_probability)
         .row("sketched around", centre)
+        .maybe("bits a coordinate", profile.sketch_bits)
         .row("policy version", profile.policy_version)
         .maybe("created", time(profile.create_time.as_ref()))
         .maybe("changed", time(profile.update_time.as_ref()));

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, TenantId, Thresholds};
+use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, Sketching, TenantId, Thresholds};
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::tenant_service_server::TenantService;
@@ -182,7 +182,9 @@ fn profile(message: Option<v1::ModelProfile>) -> Result<ModelProfile> {
     let centre = if message.centre.is_empty() { None } else { Some(message.centre) };
     let miss = message.miss_probability.unwrap_or(ModelProfile::DEFAULT_MISS_PROBABILITY);
     let dimension = u32::try_from(message.dimension).unwrap_or(0);
-    Ok(ModelProfile::new(model, dimension, centre, thresholds, miss).map_err(|refusal| refusal.within(FIELD))?)
+    let sketching = Sketching::new(message.sketch_bits, centre);
+    let profile = sketching.and_then(|sketching| ModelProfile::new(model, dimension, sketching, thresholds, miss));
+    Ok(profile.map_err(|refusal| refusal.within(FIELD))?)
 }
 
 type Amendments = ((Option<f32>, Option<f32>), Option<f64>);
@@ -226,7 +228,8 @@ fn to_profile(tenant: &TenantId, facts: &ProfileFacts) -> v1::ModelProfile {
         name: format!("tenants/{tenant}/modelProfiles/{}", profile.model()),
         model: Some(convert::to_model(profile.model())),
         dimension: i32::try_from(profile.dimension()).unwrap_or(i32::MAX),
-        centre: profile.centre().map(<[f32]>::to_vec).unwrap_or_default(),
+        centre: profile.sketching().centre().map(<[f32]>::to_vec).unwrap_or_default(),
+        sketch_bits: Some(profile.sketching().bits().into()),
         thresholds: Some(v1::Thresholds { r#match: thresholds.matching(), review: thresholds.review() }),
         miss_probability: Some(profile.miss_probability()),
         policy_version: profile.policy_version().into(),

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 
 use lethe_crypto::transform::KeyedTransform;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{CaptureKind, ModelProfile, Quality, Reason, TemplateFacts, TemplateId, Timestamp};
+use lethe_domain::{CaptureKind, ModelProfile, Quality, Reason, Sketching, TemplateFacts, TemplateId, Timestamp};
 use lethe_index::{Pool, Probe, Quantizer, Sketch};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
@@ -62,9 +62,15 @@ impl Model {
         transform: KeyedTransform,
         pool: &Pool,
     ) -> Result<Self> {
-        let centre = profile.centre().map(|centre| transform.rotate(centre)).transpose();
-        let centre = centre.map_err(Error::crypto("rotate a model's centre"))?;
-        let quantizer = Quantizer::new(transform.padded_dimension(), centre.as_ref().map(|centre| centre.as_slice()))?;
+        let dimension = transform.padded_dimension();
+        let quantizer = match profile.sketching() {
+            Sketching::OneBit(None) => Quantizer::new(dimension, None)?,
+            Sketching::OneBit(Some(centre)) => {
+                let centre = transform.rotate(centre).map_err(Error::crypto("rotate a model's centre"))?;
+                Quantizer::new(dimension, Some(&centre))?
+            }
+            Sketching::TwoBits => Quantizer::of_two_bits(dimension)?,
+        };
         let held = Held::new(quantizer, pool.clone());
         let (rows, removed, replacements) = (AtomicUsize::new(0), AtomicUsize::new(0), Replacements::default());
         let (fault, decoy) = (RwLock::new(None), OnceLock::new());

@@ -40,7 +40,8 @@ pub async fn create_profile(
     let _alone = silo.lock_administration().await;
     let fingerprint = fingerprint("tenant.create_model_profile", &profile)
         .with(&(profile.dimension() as u64).to_be_bytes())
-        .with_vector(profile.centre().unwrap_or_default())
+        .with(&[profile.sketching().bits()])
+        .with_vector(profile.sketching().centre().unwrap_or_default())
         .finish();
     let remembered = remembered(vault, &silo, request)?;
     if let Some(key) = &remembered

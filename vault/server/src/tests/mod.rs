@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId, Role, Roles, SubjectId,
-    TenantId, Thresholds, Timestamp,
+    CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId, Role, Roles, Sketching,
+    SubjectId, TenantId, Thresholds, Timestamp,
 };
 use lethe_policy::operation::{CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind};
 use lethe_policy::{Authorized, Owner, Principal};
@@ -112,7 +112,8 @@ impl Open {
     ) -> ModelId {
         let model = ModelId::parse(name, "1").unwrap();
         let thresholds = Thresholds::new(0.5, 0.3).unwrap();
-        let profile = ModelProfile::new(model.clone(), dimension as u32, centre, thresholds, 1e-4).unwrap();
+        let sketching = Sketching::new(None, centre).unwrap();
+        let profile = ModelProfile::new(model.clone(), dimension as u32, sketching, thresholds, 1e-4).unwrap();
         let call = self.may::<CreateModelProfile>(tenant, Role::TenantAdmin, Purpose::Administration).await;
         tenant::create_profile(&self.vault, call, profile, None).await.unwrap();
         model
