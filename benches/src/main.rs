@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -144,7 +145,26 @@ fn dimension(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Has OpenBLAS, which FAISS multiplies matrices with, use what this processor has. It reads the variable as it is loaded, before any
+/// code of ours runs, and does not know processors that are newer than itself: those get its oldest code, many times slower.
+fn begin_with_fast_blas() {
+    const VARIABLE: &str = "OPENBLAS_CORETYPE";
+    let core = match () {
+        () if std::env::var_os(VARIABLE).is_some() => return,
+        #[cfg(target_arch = "x86_64")]
+        () if is_x86_feature_detected!("avx512f") => "SkylakeX",
+        #[cfg(target_arch = "x86_64")]
+        () if is_x86_feature_detected!("avx2") => "Haswell",
+        () => return,
+    };
+    let Ok(program) = std::env::current_exe() else { return };
+    // Does not return, unless it cannot.
+    let refused = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(VARIABLE, core).exec();
+    eprintln!("lethe-bench: OpenBLAS may be slow, as the program cannot begin again with {VARIABLE}={core}: {refused}");
+}
+
 fn main() -> ExitCode {
+    begin_with_fast_blas();
     let arguments = Arguments::parse();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -119,16 +119,32 @@ impl OperatingPoint {
     /// Without a centre: the least signed sum of steps at which the scan lets a template pass, and the least sum of a unit
     /// probe's coordinates, of these magnitudes, times the template's levels, at which a template is a candidate.
     pub(crate) fn least(&self, magnitudes: &[f64], steps: &[f64], dim: usize, levels: &Levels) -> (f64, f64) {
-        let rho = f64::from(self.threshold);
+        let rho = f64::from(self.threshold).min(HIGHEST);
         let signs = Pair::of(magnitudes, dim, rho, &Levels::SIGNS);
         let scan = signs.least(steps, self.z_scan);
-        let estimate = match levels.is_of_signs() {
-            true => signs.least(magnitudes, self.z_estimate),
-            false => Pair::of(magnitudes, dim, rho, levels).least(magnitudes, self.z_estimate),
-        };
-        (scan, estimate)
+        if levels.is_of_signs() {
+            return (scan, signs.least(magnitudes, self.z_estimate));
+        }
+        // No sum of signs is above a template's that is the probe itself; of levels there are some. And it is not the lowest of them that is
+        // the probe's opposite: who asks for nearly everybody has everybody.
+        let largest = magnitudes.iter().sum::<f64>() * levels.large;
+        if rho < LOWEST {
+            return (scan, -largest * (1.0 + ROUNDING));
+        }
+        let least = Pair::of(magnitudes, dim, rho, levels).least(magnitudes, self.z_estimate);
+        (scan, least.min(levels.own_sum(magnitudes, dim) - ROUNDING * largest))
     }
 }
+
+/// Above this cosine a sum is of so few jumps that it is far from normal: cuts are those of this one, which let more pass.
+const HIGHEST: f64 = 0.98;
+
+/// Below this cosine every template is a candidate by its levels.
+const LOWEST: f64 = -0.5;
+
+/// Of what a sum could be: more than adding it up in single precision can be off by. A template that is the probe itself has all
+/// of it.
+const ROUNDING: f64 = 3e-5;
 
 /// Weight of the skewness in the Cornish–Fisher expansion at a quantile. Below one standard deviation it would narrow the margin:
 /// better left.
@@ -162,6 +178,19 @@ impl Levels {
         (at_zero + 2.0 * (self.large - self.small) * density(self.from)) * (dim as f64).sqrt()
     }
 
+    /// The level of a magnitude.
+    fn of(&self, magnitude: f64) -> f64 {
+        if magnitude < self.from { self.small } else { self.large }
+    }
+
+    /// The sum that a template has that is the unit probe itself: the least of what rounding may make of it.
+    fn own_sum(&self, magnitudes: &[f64], dim: usize) -> f64 {
+        // A coordinate at the edge may come to either side.
+        const EDGE: f64 = 1e-5;
+        let level = |q: f64| self.of(q * (dim as f64).sqrt() * (1.0 - EDGE));
+        magnitudes.iter().map(|&q| q * level(q)).sum()
+    }
+
     /// Where the level changes, from the lowest on, and by how much.
     fn jumps(&self) -> impl Iterator<Item = (f64, f64)> {
         let outer = self.large - self.small;
@@ -169,6 +198,11 @@ impl Levels {
         all.into_iter().filter(|(_, jump)| *jump > 0.0)
     }
 }
+
+/// Magnitudes that moments are computed for, the others' follow from; and how far apart they may lie, in deviations of a template's
+/// coordinate.
+const GRID: usize = 64;
+const STEP: f64 = 0.15;
 
 /// How the coordinates of a template at a given cosine to a unit probe compare with the probe's.
 struct Pair {
@@ -215,7 +249,8 @@ impl Coordinate {
         for (threshold, jump) in levels.jumps() {
             // The level is this one and the next where z lies below and above.
             let u = (threshold - rho * q * d.sqrt()) / spread;
-            let (phi, above, next) = (density(u), tail(u, d), level + jump);
+            let phi = density(u);
+            let (above, next) = (tail(u, phi, d), level + jump);
             x += jump * above;
             x2 += (next * next - level * level) * above;
             x3 += (next.powi(3) - level.powi(3)) * above;
@@ -234,20 +269,57 @@ impl Coordinate {
         of.square_radial -= 2.0 * x * of.h;
         of
     }
+
+    /// Of the magnitude `q`, a part of the way from the second to the third of four that are as far apart: the cubic through them
+    /// (Catmull–Rom's).
+    fn between(four: &[Self], part: f64, q: f64) -> Self {
+        let (t, t2, t3) = (part, part * part, part * part * part);
+        let weights = [
+            (-t3 + 2.0 * t2 - t) / 2.0,
+            (3.0 * t3 - 5.0 * t2 + 2.0) / 2.0,
+            (-3.0 * t3 + 4.0 * t2 + t) / 2.0,
+            (t3 - t2) / 2.0,
+        ];
+        let of = |moment: fn(&Self) -> f64| four.iter().zip(weights).map(|(of, weight)| weight * moment(of)).sum();
+        Self {
+            q,
+            mean: of(|of| of.mean),
+            variance: of(|of| of.variance),
+            third: of(|of| of.third),
+            g: of(|of| of.g),
+            h: of(|of| of.h),
+            square_z: of(|of| of.square_z),
+            square_radial: of(|of| of.square_radial),
+            z_radial: of(|of| of.z_radial),
+            radial_radial: of(|of| of.radial_radial),
+        }
+    }
 }
 
 impl Pair {
     fn of(magnitudes: &[f64], dim: usize, cosine: f64, levels: &Levels) -> Self {
         let rho = cosine.clamp(-1.0 + 1e-9, 1.0 - 1e-9);
-        let each = magnitudes.iter().map(|&q| Coordinate::of(q, dim as f64, rho, levels)).collect();
-        Self { dim, each: Zeroizing::new(each) }
+        let of = |q: f64| Coordinate::of(q, dim as f64, rho, levels);
+        // Reserved in full: a vector that grows leaves its old buffer behind unwiped.
+        let mut each = Zeroizing::new(Vec::with_capacity(magnitudes.len()));
+        let largest = magnitudes.iter().copied().fold(0.0, f64::max);
+        let step = largest / GRID as f64;
+        if magnitudes.len() < 2 * GRID || step * (dim as f64).sqrt() > STEP * (1.0 - rho * rho).sqrt() {
+            each.extend(magnitudes.iter().map(|&q| of(q)));
+        } else {
+            // Of a few magnitudes, and from these of all: moments are smooth in the magnitude.
+            let grid: Zeroizing<Vec<_>> =
+                Zeroizing::new((0..GRID + 3).map(|at| of((at as f64 - 1.0) * step)).collect());
+            each.extend(magnitudes.iter().map(|&q| {
+                let at = ((q / step) as usize).min(GRID - 1);
+                Coordinate::between(&grid[at..at + 4], q / step - at as f64, q)
+            }));
+        }
+        Self { dim, each }
     }
 
     /// The least sum with these weights at a quantile.
     fn least(&self, weights: &[f64], z: f64) -> f64 {
-        /// Of what the sum could be: more than adding it up in single precision can be off by. A template that is the probe
-        /// itself has all of it.
-        const ROUNDING: f64 = 3e-5;
         let rounding = ROUNDING * weights.iter().sum::<f64>();
         let Sum { mean, variance, third } = self.sum(weights);
         // A longer tail above is no reason for a narrower margin. In a pair that is nearly as alike as can be, few signs can
@@ -285,13 +357,13 @@ fn density(x: f64) -> f64 {
     (-x * x / 2.0).exp() / (2.0 * PI).sqrt()
 }
 
-/// The probability that a coordinate of a random direction in `d` dimensions, scaled to variance 1, lies above `u`.
-fn tail(u: f64, d: f64) -> f64 {
+/// The probability that a coordinate of a random direction in `d` dimensions, scaled to variance 1, lies above `u`; `phi` is the
+/// normal density there.
+fn tail(u: f64, phi: f64, d: f64) -> f64 {
     let far = u.abs();
     let of_normal = libm::erfc(far / SQRT_2) / 2.0;
     // Beyond, nothing is left of the tail to be corrected.
-    let lighter =
-        if of_normal > 0.0 { (-density(far) * (far.powi(3) - 3.0 * far) / (4.0 * d * of_normal)).exp() } else { 1.0 };
+    let lighter = if of_normal > 0.0 { (-phi * (far.powi(3) - 3.0 * far) / (4.0 * d * of_normal)).exp() } else { 1.0 };
     let beyond = (of_normal * lighter).min(1.0);
     if u < 0.0 { 1.0 - beyond } else { beyond }
 }
@@ -440,6 +512,47 @@ mod tests {
                 let max = margins.iter().copied().fold(0.0, f64::max);
                 assert!(max <= at.widest(dim), "{miss} {dim}: {max}");
                 assert!(at.widest(dim) <= max * 1.1, "{miss} {dim}: {max}");
+            }
+        }
+    }
+
+    /// What is computed for a few magnitudes and interpolated is what would be computed for each.
+    #[test]
+    fn moments_between_are_as_those_computed() {
+        for (levels, dim) in [(Levels::SIGNS, 512), (Levels::TWO_BITS, 512), (Levels::TWO_BITS, 4096)] {
+            let quantile = |i: usize| upper_quantile((i as f64 + 0.5) / (2.0 * dim as f64)) / (dim as f64).sqrt();
+            let magnitudes: Vec<f64> = (0..dim).map(quantile).collect();
+            for rho in [-0.3, 0.1, 0.44, 0.8, 0.95] {
+                let quick = Pair::of(&magnitudes, dim, rho, &levels).sum(&magnitudes);
+                let each = magnitudes.iter().map(|&q| Coordinate::of(q, dim as f64, rho, &levels)).collect();
+                let exact = Pair { dim, each: Zeroizing::new(each) }.sum(&magnitudes);
+                let deviation = exact.variance.sqrt();
+                assert!((quick.mean - exact.mean).abs() < 1e-3 * deviation, "{dim} {rho}");
+                assert!((quick.variance / exact.variance - 1.0).abs() < 1e-3, "{dim} {rho}");
+                assert!((quick.third - exact.third).abs() < 2e-3 * deviation.powi(3), "{dim} {rho}");
+            }
+        }
+    }
+
+    /// Of no probe is a template lost that is the probe itself, or more alike than was asked for.
+    #[test]
+    fn what_is_more_alike_is_not_lost_for_its_levels() {
+        let equal = |dim: usize, rest: f64| {
+            let mut magnitudes = vec![rest / (dim as f64).sqrt(); dim];
+            magnitudes[0] = (1.0 - magnitudes[1..].iter().map(|q| q * q).sum::<f64>()).sqrt();
+            magnitudes
+        };
+        for dim in [64usize, 512] {
+            for magnitudes in [equal(dim, 0.98), equal(dim, 0.9816), equal(dim, 0.9), equal(dim, 0.3)] {
+                let own: f64 =
+                    magnitudes.iter().map(|q| q * Levels::TWO_BITS.of(q * (dim as f64).sqrt() * (1.0 - 1e-7))).sum();
+                for threshold in [-1.0, 0.0, 0.44, 0.7, 0.9, 0.99, 1.0] {
+                    for miss in [0.1, 1e-4, 1e-9] {
+                        let at = OperatingPoint::new(threshold, miss).unwrap();
+                        let (_, least) = at.least(&magnitudes, &magnitudes, dim, &Levels::TWO_BITS);
+                        assert!(least <= own, "{dim} {threshold} {miss}: {least} {own}");
+                    }
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Computes the margins, which takes some tens of microseconds at 512 dimensions.
+    /// Computes the margins, which takes some tens of microseconds.
     #[must_use]
     pub fn new(probe: impl Into<Arc<Probe>>, at: OperatingPoint) -> Self {
         let probe = probe.into();

@@ -296,7 +296,8 @@ mod tests {
             let gallery: Gallery<[u64; 3]> = Gallery::new(Arc::clone(&quantizer), Pool::new(Some(1)).unwrap());
             let sketch = quantizer.sketch(&vec![(dim as f32).sqrt().recip(); dim]).unwrap();
             let mut templates = 0;
-            for more in [1, 500, 1000, 20_000, 20_000] {
+            let in_parts = std::iter::once(511).chain(std::iter::repeat_n(512, 200));
+            for more in [1, 500, 1000, 20_000, 20_000].into_iter().chain(in_parts) {
                 let keys = (templates..templates + more).map(|key| [key as u64; 3]);
                 assert!(gallery.insert_all(keys.map(|key| (key, &sketch))).is_empty());
                 templates += more;

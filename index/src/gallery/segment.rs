@@ -1,14 +1,13 @@
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::planes::{BLOCK, Planes, grow};
+use crate::planes::{BLOCK, Planes, Rows, grow};
 use crate::{Quantizer, Query, Sketch};
 
 /// A part of a gallery that is locked, scanned and filled as one. Positions are dense: 0 … len − 1.
 pub(super) struct Segment<K> {
     codes: Planes,
-    /// Of two bits a coordinate, the magnitudes: one template's after the other's, as only a few are read in a search. Zero beyond the
-    /// last.
-    magnitudes: Option<Zeroizing<Vec<u8>>>,
+    /// Of two bits a coordinate, the magnitudes: one template's after the other's, as only a few are read in a search.
+    magnitudes: Option<Rows>,
     /// |o − c| of each template, with a centre; zero beyond the last, up to the end of its block.
     radii: Option<Zeroizing<Vec<f32>>>,
     keys: Vec<K>,
@@ -20,7 +19,7 @@ impl<K: Copy + Ord> Segment<K> {
     /// An empty segment of this quantizer's sketches.
     pub(super) fn new(quantizer: &Quantizer) -> Self {
         let radii = quantizer.has_centre().then(Zeroizing::default);
-        let magnitudes = quantizer.has_magnitudes().then(Zeroizing::default);
+        let magnitudes = quantizer.has_magnitudes().then(|| Rows::new(quantizer.dim() / 8));
         Self { codes: Planes::new(quantizer.dim() / 8), magnitudes, radii, keys: Vec::new(), lowest: Vec::new() }
     }
 
@@ -44,7 +43,7 @@ impl<K: Copy + Ord> Segment<K> {
     /// Heap bytes held.
     pub(super) fn bytes(&self) -> usize {
         let radii = self.radii.as_ref().map_or(0, |radii| radii.capacity() * size_of::<f32>());
-        let magnitudes = self.magnitudes.as_ref().map_or(0, |magnitudes| magnitudes.capacity());
+        let magnitudes = self.magnitudes.as_ref().map_or(0, Rows::bytes);
         self.codes.bytes() + magnitudes + radii + (self.keys.capacity() + self.lowest.capacity()) * size_of::<K>()
     }
 
@@ -54,11 +53,7 @@ impl<K: Copy + Ord> Segment<K> {
         self.codes.extend(&codes);
         let first = self.keys.len();
         if let Some(kept) = &mut self.magnitudes {
-            let width = self.codes.width();
-            grow(kept, (first + templates.len()) * width);
-            for (to, (_, sketch)) in kept[first * width..].chunks_exact_mut(width).zip(templates) {
-                sketch.magnitudes().into_iter().for_each(|magnitudes| to.copy_from_slice(magnitudes));
-            }
+            kept.extend(templates.iter().map(|(_, sketch)| sketch.magnitudes().unwrap_or_default()));
         }
         if let Some(kept) = &mut self.radii {
             grow(kept, (first + templates.len()).next_multiple_of(BLOCK));
@@ -78,9 +73,7 @@ impl<K: Copy + Ord> Segment<K> {
         let last = self.keys.len() - 1;
         self.codes.swap_remove(position);
         if let Some(magnitudes) = &mut self.magnitudes {
-            let width = self.codes.width();
-            magnitudes.copy_within(last * width..(last + 1) * width, position * width);
-            magnitudes[last * width..(last + 1) * width].zeroize();
+            magnitudes.swap_remove(position);
         }
         if let Some(radii) = &mut self.radii {
             radii[position] = radii[last];
@@ -112,8 +105,7 @@ impl<K: Copy + Ord> Segment<K> {
     }
 
     fn magnitudes(&self, position: usize) -> Option<&[u8]> {
-        let (all, width) = (self.magnitudes.as_ref()?, self.codes.width());
-        Some(&all[position * width..(position + 1) * width])
+        self.magnitudes.as_ref().map(|magnitudes| magnitudes.get(position))
     }
 
     fn radius(&self, position: usize) -> f32 {

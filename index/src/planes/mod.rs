@@ -8,6 +8,7 @@
 
 mod kernel;
 mod memory;
+mod rows;
 
 use zeroize::Zeroizing;
 
@@ -17,6 +18,7 @@ use crate::Query;
 
 pub(crate) use self::kernel::{BLOCK, SETS, STEP_BITS, Steps};
 pub(crate) use self::memory::{PAGE_BYTES, grow};
+pub(crate) use self::rows::Rows;
 
 /// So few codes are faster written one by one.
 const FEW: usize = 4;
@@ -42,11 +44,6 @@ impl Planes {
     /// No codes yet, each of `width` bytes.
     pub(crate) fn new(width: usize) -> Self {
         Self { buffer: Buffer::new(), width, len: 0 }
-    }
-
-    /// Bytes of one code.
-    pub(crate) fn width(&self) -> usize {
-        self.width
     }
 
     /// Heap bytes held.

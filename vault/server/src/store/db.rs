@@ -194,14 +194,16 @@ impl Database {
         if let Some(end) = end_of(prefix) {
             read.set_iterate_upper_bound(end);
         }
-        let from = IteratorMode::From(start, Direction::Forward);
-        for row in self.db.iterator_cf_opt(self.family(kind), read, from) {
-            let (key, value) = row.map_err(StoreError::database("scan rows"))?;
-            if each(Key::decode(&key).map_err(StoreError::from)?, &value)?.is_break() {
-                break;
+        // Rows are looked at where they lie: a start looks at all there are.
+        let mut rows = self.db.raw_iterator_cf_opt(self.family(kind), read);
+        rows.seek(start);
+        while let Some((key, value)) = rows.item() {
+            if each(Key::decode(key).map_err(StoreError::from)?, value)?.is_break() {
+                return Ok(());
             }
+            rows.next();
         }
-        Ok(())
+        Ok(rows.status().map_err(StoreError::database("scan rows"))?)
     }
 
     /// Hands rows to the operating system in one batch; [`Self::sync`] makes them durable.
