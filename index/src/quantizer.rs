@@ -10,7 +10,7 @@ use crate::{Error, MAX_DIM, MIN_DIM, Probe, Query, Sketch};
 ///
 /// The quantizer is data-oblivious: nothing is trained on anyone, so nothing needs unlearning. It keeps one bit of a coordinate,
 /// its sign; or two, also whether its magnitude is a large one. All are scanned by their signs. With magnitudes, what the scan lets pass
-/// is estimated with half the error, so that far fewer templates must be compared exactly; they double a gallery's memory.
+/// is estimated with half the error, so that far fewer templates must be compared exactly; they take as much memory again as signs do.
 ///
 /// Some models' vectors share a large mean,
 /// and signs around the origin then tell people apart poorly; for them the quantizer takes signs

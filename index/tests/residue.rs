@@ -38,8 +38,14 @@ fn coordinate() -> f32 {
     1.0 / (DIM as f32).sqrt()
 }
 
+/// What the coordinates are multiplied by where sketches have magnitudes: half of them by each, so that the vector stays a unit one.
+const SMALL: f32 = 0.5;
+fn large() -> f32 {
+    1.75f32.sqrt()
+}
+
 /// What must not be freed unwiped. Called by the allocator: it must not allocate.
-fn patterns() -> [[u8; 8]; 13] {
+fn patterns() -> [[u8; 8]; 17] {
     let c = coordinate();
     let pair = |a: f32, b: f32| {
         let mut bytes = [0; 8];
@@ -55,6 +61,8 @@ fn patterns() -> [[u8; 8]; 13] {
         bytes.as_chunks_mut().0.iter_mut().zip(four).for_each(|(to, number)| *to = number.to_le_bytes());
         bytes
     };
+    // With magnitudes, half of the coordinates are large.
+    let (small, large) = (c * SMALL, c * large());
     let negative = std::array::from_fn(|i| u8::from(SIGNS[0] >> i & 1 == 0));
     [
         SIGNS,
@@ -71,6 +79,10 @@ fn patterns() -> [[u8; 8]; 13] {
         negative,
         numbers([1, 3, 4, 6]),
         numbers([0, 2, 5, 7]),
+        pair(small, -small),
+        pair(-large, large),
+        f64::from(small).to_le_bytes(),
+        f64::from(large).to_le_bytes(),
     ]
 }
 
@@ -122,10 +134,11 @@ fn nothing_is_freed_unwiped() {
         // The same signs; with magnitudes half of the coordinates are large.
         let size = |i: usize| match kind {
             Kind::Signs | Kind::Centred => 1.0,
-            Kind::TwoBits if MAGNITUDES[0] >> (i & 7) & 1 == 1 => 1.75f32.sqrt(),
-            Kind::TwoBits => 0.5,
+            Kind::TwoBits if MAGNITUDES[0] >> (i & 7) & 1 == 1 => large(),
+            Kind::TwoBits => SMALL,
         };
         let template: Vec<f32> = template.iter().enumerate().map(|(i, y)| y * size(i)).collect();
+        assert_eq!(freed(|| drop(template.clone())).1, 1, "{kind:?}");
         let (blocks, unwiped) = freed(|| {
             let gallery = kind.gallery(DIM, centre.as_deref(), 1);
             let opposite: Vec<f32> = template.iter().map(|coordinate| -coordinate).collect();

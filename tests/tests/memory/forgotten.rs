@@ -83,6 +83,8 @@ async fn forgets(device: &Device, setup: Setup, to_the_end: bool) {
     let at_rest = look(&vault, &scanner, &sketches).await;
     for name in ["stays", "goes"] {
         assert!(at_rest.of(name).any(|trace| trace.form == "sketch in a gallery"), "{name}: {:?}", at_rest.traces);
+        let mut magnitudes = at_rest.of(name).filter(|trace| trace.secret.ends_with("magnitudes"));
+        assert!(magnitudes.any(|trace| trace.form == "bytes"), "{name}: {:?}", at_rest.traces);
     }
     let at_work = look_at_work(&vault, &bank, goes, &scanner, &sketches).await;
     assert!(is_enough(&at_work), "while it is used only this is found: {at_work:?}");

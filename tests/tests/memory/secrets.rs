@@ -50,6 +50,10 @@ impl Secrets {
         let signs = &template.sketch[SKETCH_HEADER..][..DIMENSION / 8];
         self.needles.bytes(&format!("{name}: sketch"), signs);
         self.sketches.add(&format!("{name}: sketch"), signs);
+        // A gallery has them as the encoding does: one after the other.
+        let magnitudes = &template.sketch[SKETCH_HEADER + DIMENSION / 8..];
+        assert_eq!(magnitudes.len(), DIMENSION / 8);
+        self.needles.bytes(&format!("{name}: magnitudes"), magnitudes);
         self.needles.bytes(&format!("{name}: template id"), &template.id);
     }
 

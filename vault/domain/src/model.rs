@@ -89,7 +89,7 @@ pub enum Sketching {
 }
 
 impl Sketching {
-    /// Of so many bits, and around a centre if there is one. Two bits where neither is given: they leave a tenth as many templates to
+    /// Of so many bits, and around a centre if there is one. Two bits where neither is given: they leave far fewer templates to
     /// be opened. One around a centre, where there are no others.
     pub fn new(bits: Option<i32>, centre: Option<Vec<f32>>) -> Result<Self, Invalid> {
         match (bits, centre) {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use lethe_domain::{ModelId, ModelProfile, Reason, RequestId, Thresholds, Timestamp};
+use lethe_domain::{ModelId, ModelProfile, Reason, RequestId, Sketching, Thresholds, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{CreateModelProfile, GetModelProfile, ListModelProfiles, UpdateModelProfile};
 
@@ -40,9 +40,12 @@ pub async fn create_profile(
     let _alone = silo.lock_administration().await;
     let fingerprint = fingerprint("tenant.create_model_profile", &profile)
         .with(&(profile.dimension() as u64).to_be_bytes())
-        .with(&[profile.sketching().bits()])
-        .with_vector(profile.sketching().centre().unwrap_or_default())
-        .finish();
+        .with_vector(profile.sketching().centre().unwrap_or_default());
+    // Of one bit it is as it was when there were no others.
+    let fingerprint = match profile.sketching() {
+        Sketching::OneBit(_) => fingerprint.finish(),
+        Sketching::TwoBits => fingerprint.with(&[profile.sketching().bits()]).finish(),
+    };
     let remembered = remembered(vault, &silo, request)?;
     if let Some(key) = &remembered
         && recall::<u32>(&vault.store, &vault.keys, key, &fingerprint)?.is_some()

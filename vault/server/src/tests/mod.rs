@@ -110,9 +110,18 @@ impl Open {
         dimension: usize,
         centre: Option<Vec<f32>>,
     ) -> ModelId {
+        self.model_of(tenant, name, dimension, Sketching::new(None, centre).unwrap()).await
+    }
+
+    pub(crate) async fn model_of(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        dimension: usize,
+        sketching: Sketching,
+    ) -> ModelId {
         let model = ModelId::parse(name, "1").unwrap();
         let thresholds = Thresholds::new(0.5, 0.3).unwrap();
-        let sketching = Sketching::new(None, centre).unwrap();
         let profile = ModelProfile::new(model.clone(), dimension as u32, sketching, thresholds, 1e-4).unwrap();
         let call = self.may::<CreateModelProfile>(tenant, Role::TenantAdmin, Purpose::Administration).await;
         tenant::create_profile(&self.vault, call, profile, None).await.unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures::{StreamExt, stream};
-use lethe_domain::{ModelId, Purpose, Reason, RequestId, Role, SubjectId, TenantId};
+use lethe_domain::{ModelId, Purpose, Reason, RequestId, Role, Sketching, SubjectId, TenantId};
 use lethe_policy::operation::{EraseSubject, ReplaceTemplate, Search, SweepDuplicates};
 
 use super::{Open, capture, soon};
@@ -131,6 +131,49 @@ async fn searches_that_come_together_share_passes() {
     let passes = open.vault.passes.begun() - passes;
     assert!((4..=6).contains(&passes), "{passes}");
     assert_eq!(open.vault.passes.waiting(), 0);
+    open.vault.close().await;
+}
+
+/// Whatever sketches are made of: who is there is found, also after a start, and who is erased is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sketches_of_every_kind_find_the_same() {
+    const PEOPLE: usize = 130;
+    let mut open = Open::fresh().await;
+    let tenant = open.tenant("bank").await;
+    let centre = vec![0.05; 64];
+    let kinds = [Sketching::OneBit(None), Sketching::TwoBits, Sketching::OneBit(Some(centre))];
+    let mut models = Vec::new();
+    for (number, sketching) in kinds.iter().enumerate() {
+        let model = open.model_of(&tenant, &format!("model-{number}"), 64, sketching.clone()).await;
+        for person in 0..PEOPLE {
+            open.enroll(&tenant, &format!("p-{person}"), &model, &face(person)).await;
+        }
+        models.push(model);
+    }
+    let found = async |open: &Open, model: &ModelId, person: usize| {
+        let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+        let probe = capture(model, &face(person));
+        let query = Query { probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
+        let found = search(&open.vault, call, query).await.unwrap();
+        found.matches.into_iter().map(|hit| (hit.subject, hit.score.to_bits())).collect::<BTreeSet<_>>()
+    };
+    for people in [PEOPLE, PEOPLE - 1] {
+        for person in 0..70 {
+            let [signs, two_bits, centred] = [&models[0], &models[1], &models[2]];
+            let all = found(&open, signs, person).await;
+            assert_eq!(all.len(), (person..people).step_by(64).count(), "{person}");
+            assert_eq!(found(&open, two_bits, person).await, all, "{person}");
+            assert_eq!(found(&open, centred, person).await, all, "{person}");
+        }
+        let profiles = open.silo(&tenant).models();
+        assert!(profiles.iter().zip(&kinds).all(|(model, kind)| model.profile.sketching() == kind));
+        if people == PEOPLE {
+            open = open.reopen().await;
+            let call = open.may::<EraseSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+            let last = SubjectId::parse(&format!("p-{}", PEOPLE - 1)).unwrap();
+            subject::erase(&open.vault, call, &last, RequestId::random(), soon()).await.unwrap();
+        }
+    }
     open.vault.close().await;
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct Create {
     centre: Option<PathBuf>,
 
     /// Bits that searches keep of each coordinate in memory, 1 or 2. Two take 128 bytes of a template of 512 dimensions in place of
-    /// 64, and a search opens a tenth as many templates. Two, if not given; one around a centre.
+    /// 64, and a search opens far fewer that do not match. Two, if not given; one around a centre.
     #[arg(long, value_name = "N")]
     sketch_bits: Option<i32>,
 }
