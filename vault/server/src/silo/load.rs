@@ -44,7 +44,7 @@ impl Silos {
             RowKind::Sketch,
         ];
         for kind in kinds {
-            if kind == RowKind::Sketch {
+            if kind == RowKind::Subject {
                 self.plan(store)?;
             }
             rows += self.load_kind(store, kind, &mut loaded)?;
