@@ -14,7 +14,8 @@ fn introduction(scenario: &str) -> &'static str {
         "search" => {
             "1:N search over one gallery, at the threshold of FMR 1e-6 and miss probability 1e-4, \
              with a warm page cache and probes that were not asked before, one caller at a time. FAISS runs inside the load generator, without a network; Lethe \
-             answers over gRPC, unseals every candidate and scores it exactly."
+             answers over gRPC, unseals every candidate and scores it exactly. Sketches have two bits a coordinate, 128 B of a template, \
+             where `sketch_bytes` does not say 64 B: one bit."
         }
         "start" => {
             "From starting the process until a first search has covered the whole gallery. The peer reads and opens \

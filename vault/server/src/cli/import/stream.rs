@@ -49,7 +49,7 @@ pub(in crate::cli) struct Outcome {
     pub(in crate::cli) stored: u64,
     /// Items refused.
     pub(in crate::cli) failed: u64,
-    /// The first of them.
+    /// The first of them, by row.
     pub(in crate::cli) rejected: Vec<Rejected>,
     /// How many by reason.
     pub(in crate::cli) reasons: BTreeMap<&'static str, u64>,
@@ -226,14 +226,18 @@ impl Outcome {
         self.failed += 1;
         let reason = error.reason().code();
         *self.reasons.entry(reason).or_default() += 1;
-        if self.rejected.len() < REMEMBERED {
-            self.rejected.push(Rejected {
+        // Answers come in any order: the first are those of the first rows.
+        let at = self.rejected.partition_point(|other| other.row < row);
+        if at < REMEMBERED {
+            let rejected = Rejected {
                 row,
                 subject: request.subject_id.clone(),
                 status: status::name(Code::from_i32(error.code)),
                 reason,
                 message: error.message.clone(),
-            });
+            };
+            self.rejected.insert(at, rejected);
+            self.rejected.truncate(REMEMBERED);
         }
     }
 }
