@@ -161,7 +161,7 @@ async fn sketches_of_every_kind_find_the_same() {
         for person in 0..70 {
             let [signs, two_bits, centred] = [&models[0], &models[1], &models[2]];
             let all = found(&open, signs, person).await;
-            assert_eq!(all.len(), (person..people).step_by(64).count(), "{person}");
+            assert_eq!(all.len(), (person % 64..people).step_by(64).count(), "{person}");
             assert_eq!(found(&open, two_bits, person).await, all, "{person}");
             assert_eq!(found(&open, centred, person).await, all, "{person}");
         }
