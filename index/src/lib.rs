@@ -26,6 +26,7 @@ mod gallery;
 #[cfg(test)]
 mod heap;
 mod margin;
+mod moments;
 mod planes;
 mod pool;
 mod probe;

@@ -16,11 +16,12 @@
 //! estimate would let pass.
 
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use crate::OperatingPoint;
-use crate::margin::Levels;
+use crate::moments::{Known, Levels};
 use crate::planes::{Cut, SETS, STEP_BITS, Steps};
 use crate::quantizer::Bits;
 
@@ -43,6 +44,7 @@ const MOST_COARSE: f64 = 3.0;
 pub struct Probe {
     dim: usize,
     bits: Bits,
+    known: Arc<Known>,
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
@@ -68,7 +70,7 @@ pub struct Probe {
 
 impl Probe {
     /// `residual` is the rotated vector less the centre; `centre` is ⟨q, c⟩ and |c|².
-    pub(crate) fn new(residual: &[f32], bits: Bits, centre: Option<(f64, f64)>) -> Self {
+    pub(crate) fn new(residual: &[f32], bits: Bits, known: &Arc<Known>, centre: Option<(f64, f64)>) -> Self {
         let magnitudes = Zeroizing::new(residual.iter().map(|y| f64::from(y.abs())).collect::<Vec<_>>());
         let radius = magnitudes.iter().map(|y| y * y).sum::<f64>().sqrt();
         let (steps, rounding) = match centre {
@@ -103,6 +105,7 @@ impl Probe {
         Self {
             dim: residual.len(),
             bits,
+            known: Arc::clone(known),
             exact,
             magnitudes: of_unit,
             steps: weights,
@@ -126,10 +129,7 @@ impl Probe {
     }
 
     fn levels(&self) -> &'static Levels {
-        match self.bits {
-            Bits::One => &Levels::SIGNS,
-            Bits::Two => &Levels::TWO_BITS,
-        }
+        self.known.levels()
     }
 
     pub(crate) fn has_centre(&self) -> bool {
@@ -211,7 +211,7 @@ impl Probe {
     /// as the probe.
     pub(crate) fn cuts(&self, at: OperatingPoint) -> (Cut, f64) {
         let (Some((along, squared)), Some((scale, error))) = (self.centre, self.rounding) else {
-            let (scan, estimate) = at.least(&self.magnitudes, &self.steps, self.dim, self.levels());
+            let (scan, estimate) = at.least(&self.magnitudes, &self.steps, &self.known);
             // Of steps that agree n, of all Σk, and signed S = 2n − Σk. A whole n stands for half a step to either side of it:
             // that half is taken off. No sum is above the largest, so what asks for more keeps none.
             let least = ((scan - 1.0 + self.largest) / 2.0).ceil().clamp(0.0, self.largest + 1.0);

@@ -1,8 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::margin::Levels;
+use crate::moments::{Known, Levels};
 use crate::planes::Cut;
 use crate::{Error, MAX_DIM, MIN_DIM, Probe, Query, Sketch};
 
@@ -23,6 +24,8 @@ pub struct Quantizer {
     dim: usize,
     bits: Bits,
     centre: Option<Centre>,
+    /// Moments for the thresholds that were asked for last.
+    known: Arc<Known>,
 }
 
 /// What a sketch has of each coordinate.
@@ -55,7 +58,7 @@ impl Quantizer {
             return Err(Error::UnsupportedDimension { dim });
         }
         let centre = centre.map(|centre| Centre::new(dim, centre)).transpose()?;
-        Ok(Self { dim, bits: Bits::One, centre })
+        Ok(Self { dim, bits: Bits::One, centre, known: Arc::new(Known::new(dim, &Levels::SIGNS)) })
     }
 
     /// A quantizer of two bits a coordinate, around no centre.
@@ -63,7 +66,8 @@ impl Quantizer {
     /// # Errors
     /// [`Error::UnsupportedDimension`].
     pub fn of_two_bits(dim: usize) -> Result<Self, Error> {
-        Ok(Self { bits: Bits::Two, ..Self::new(dim, None)? })
+        let known = Arc::new(Known::new(dim, &Levels::TWO_BITS));
+        Ok(Self { bits: Bits::Two, known, ..Self::new(dim, None)? })
     }
 
     /// Number of coordinates.
@@ -112,10 +116,10 @@ impl Quantizer {
     pub fn probe(&self, probe: &[f32]) -> Result<Probe, Error> {
         check_unit(self.dim, probe)?;
         Ok(match &self.centre {
-            None => Probe::new(probe, self.bits, None),
+            None => Probe::new(probe, self.bits, &self.known, None),
             Some(centre) => {
                 let residual = Zeroizing::new(centre.residual(probe).collect::<Vec<f32>>());
-                Probe::new(&residual, self.bits, Some((inner(probe, &centre.coordinates), centre.squared)))
+                Probe::new(&residual, self.bits, &self.known, Some((inner(probe, &centre.coordinates), centre.squared)))
             }
         })
     }
