@@ -195,8 +195,9 @@ const ROWS: [Row; 29] = [
         "sweep",
         "pairs",
         &["faiss_knn"],
-        "Likely the scan, half of the gallery for each template, and in small galleries opening every template and building its \
-         tables. The peer compares each pair twice, once from either side, which is what its k nearest are.",
+        "In small galleries opening every template and making a query of it, in large ones the scan, of half of the gallery for each \
+         template, and estimating what it lets pass. The peer compares each pair twice, once from either side, which is what its k nearest \
+         are; its OpenBLAS is told which processor it is on.",
     ),
     row(
         "sweep",
