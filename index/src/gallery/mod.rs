@@ -74,12 +74,6 @@ impl<K: Copy + Ord + Hash + Send + Sync> Gallery<K> {
         &self.quantizer
     }
 
-    /// Makes room in the directory of keys for so many templates more, which are then added faster.
-    pub fn reserve(&self, templates: usize) {
-        let mut directory = self.directory.lock();
-        directory.places.reserve(templates, |&place| self.hasher.hash_one(self.key_at(place)));
-    }
-
     /// Adds a template.
     ///
     /// # Errors

@@ -77,14 +77,6 @@ impl Held {
         matches!(*self.state.read(), State::Out)
     }
 
-    /// Makes room for what will be taken in.
-    pub(super) fn reserve(&self, templates: usize) {
-        match &*self.state.read() {
-            State::In(gallery) | State::Coming(gallery, _) => gallery.reserve(templates),
-            State::Out => {}
-        }
-    }
-
     /// Takes in templates as they are followed, and gives those that it cannot. `noted` counts them.
     pub(super) fn add(&self, sketches: &[(TemplateAt, Sketch)], noted: impl FnOnce()) -> Vec<(TemplateAt, Error)> {
         let state = self.state.read();

@@ -44,7 +44,7 @@ impl Silos {
             RowKind::Sketch,
         ];
         for kind in kinds {
-            if kind == RowKind::Subject {
+            if kind == RowKind::Sketch {
                 self.plan(store)?;
             }
             rows += self.load_kind(store, kind, &mut loaded)?;

@@ -96,11 +96,6 @@ impl Silo {
         self.models.read().values().cloned().collect()
     }
 
-    /// Makes room for so many subjects.
-    fn reserve(&self, subjects: usize) {
-        self.subjects.write().reserve(subjects);
-    }
-
     /// The slot of a subject.
     pub fn subject(&self, id: &SubjectId) -> Option<SlotRef> {
         self.subjects.read().find(id)

@@ -170,31 +170,24 @@ impl Silos {
         });
     }
 
-    /// Decides which galleries are in memory from the start, as many as there is room for, and makes that room.
+    /// Decides which galleries are in memory from the start: as many as there is room for.
     pub(super) fn plan(&self, store: &Store) -> Result<()> {
-        let most = self.memory.unwrap_or(usize::MAX);
-        let mut planned = 0_usize;
+        let Some(most) = self.memory else { return Ok(()) };
+        let mut planned = 0;
         for silo in self.all() {
-            let mut largest = 0;
             for model in silo.models() {
                 let templates = usize::try_from(store.census(silo.tree, SUBJECTS, model.number)?).unwrap_or(usize::MAX);
-                largest = largest.max(templates);
                 let need = model.held().bytes_of(templates);
-                if planned.saturating_add(need) > most {
+                if planned + need > most {
                     model.held().leave();
                 } else {
-                    model.held().reserve(templates.min(MOST_RESERVED));
                     planned += need;
                 }
             }
-            silo.reserve(largest.min(MOST_RESERVED));
         }
         Ok(())
     }
 }
-
-/// Templates that room is made for before they are read: a count that is wrong must not take all memory.
-const MOST_RESERVED: usize = 1 << 24;
 
 /// A gallery that is being read. It is out again if that comes to no good end.
 struct Coming<'a> {

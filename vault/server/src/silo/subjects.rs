@@ -61,14 +61,6 @@ impl Subjects {
         true
     }
 
-    /// Makes room for so many more, to be added faster.
-    pub(super) fn reserve(&mut self, subjects: usize) {
-        let Self { hashers, entries, by_id, by_slot } = self;
-        by_id.reserve(subjects, |&at| short(entries[at as usize].digest()));
-        by_slot.reserve(subjects, |&at| hashers[0].hash_one(entries[at as usize].slot));
-        entries.reserve_exact(subjects);
-    }
-
     pub(super) fn remove(&mut self, slot: SlotRef) {
         let Self { hashers, entries, by_id, by_slot } = self;
         let hash = |slot: SlotRef| hashers[0].hash_one(slot);
