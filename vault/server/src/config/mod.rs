@@ -230,7 +230,7 @@ impl Limits {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { cache_mib: 256, reserve_mib: 512 }
+        Self { cache_mib: 64, reserve_mib: 512 }
     }
 }
 

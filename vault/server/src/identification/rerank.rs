@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::{Completeness, Found, Match};
 use crate::error::{Error, Result};
 use crate::records::{SubjectRecord, TemplateRecord};
-use crate::silo::{Census, Model, Silo, Silos};
+use crate::silo::{Census, CompactAt, Model, Silo, Silos};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
@@ -62,7 +62,7 @@ pub(super) struct Scanned {
     pub(super) began: Began,
     /// Templates that were there from its beginning to its end.
     pub(super) gallery_size: usize,
-    pub(super) candidates: Candidates<TemplateAt>,
+    pub(super) candidates: Candidates<CompactAt>,
 }
 
 /// One search.
@@ -71,7 +71,7 @@ pub(super) struct Searcher {
     pub(super) silo: Arc<Silo>,
     pub(super) model: Model,
     /// Stays in memory as long as the search lasts.
-    pub(super) gallery: Arc<Gallery<TemplateAt>>,
+    pub(super) gallery: Arc<Gallery<CompactAt>>,
 }
 
 /// A template at or above the threshold, before it is known whose it is.
@@ -180,7 +180,7 @@ impl Searcher {
     /// Opens candidates and keeps those at or above the threshold. What is opened is wiped with the batch at the latest.
     fn rerank(
         &self,
-        batch: &[Candidate<TemplateAt>],
+        batch: &[Candidate<CompactAt>],
         probe: &Embedding,
         threshold: f32,
         stop: &AtomicBool,
@@ -188,7 +188,7 @@ impl Searcher {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::TaskLost);
         }
-        let places: Vec<TemplateAt> = batch.iter().map(|candidate| candidate.key).collect();
+        let places: Vec<TemplateAt> = batch.iter().map(|candidate| candidate.key.into()).collect();
         let mut hits = Vec::new();
         let gone = self.open(&places, |at, record| hits.extend(hit(places[at], record, probe, threshold)))?;
         Ok(Reranked { hits, gone: gone.into_iter().map(|at| at.subject).collect() })
@@ -220,6 +220,11 @@ impl Searcher {
         drop(opener);
         gone.iter().try_for_each(|&at| self.excuse(at))?;
         Ok(gone)
+    }
+
+    /// Does the gallery have this template?
+    pub(super) fn holds(&self, at: TemplateAt) -> bool {
+        CompactAt::try_from(at).is_ok_and(|at| self.gallery.contains(&at))
     }
 
     /// A template's row.
@@ -261,11 +266,11 @@ impl Searcher {
 
     /// A candidate without a row: erased while the search ran, or the search is not complete.
     fn excuse(&self, at: TemplateAt) -> Result<()> {
-        if self.gallery.contains(&at) {
+        if self.holds(at) {
             // Its row is gone, and the gallery is about to learn of it.
             self.vault.store.catch_up();
         }
-        if self.gallery.contains(&at) {
+        if self.holds(at) {
             let message = format!("the template in {} cannot be read", at.thing);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }

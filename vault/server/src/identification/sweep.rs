@@ -22,7 +22,7 @@ use super::operating_point;
 use super::rerank::Searcher;
 use crate::error::{Error, Result};
 use crate::records::TemplateRecord;
-use crate::silo::{Census, Model, SiloRef};
+use crate::silo::{Census, CompactAt, Model, SiloRef};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
@@ -325,13 +325,13 @@ impl Sweep {
             .pool
             .run(|| rows.par_chunks(ROWS).map(|rows| wiping::of_a_task(|| open(rows))).collect::<Result<_>>())?;
         let mut swept: Vec<Swept> = opened.into_iter().flatten().collect();
-        if !swept.iter().all(|swept| searcher.gallery.contains(&swept.at)) {
+        if !swept.iter().all(|swept| searcher.holds(swept.at)) {
             // Enrolled or erased just now: the gallery is about to learn of it.
             vault.store.catch_up();
         }
         let mut gone = BTreeSet::new();
         for Swept { at, .. } in &swept {
-            if searcher.gallery.contains(at) {
+            if searcher.holds(*at) {
                 continue;
             }
             if vault.store.get(&searcher.key(*at))?.is_some() {
@@ -359,7 +359,8 @@ impl Sweep {
             wiping::of_a_task(|| Ok(Query::new(model.probe(swept.record.embedding.components())?, *point)))
         };
         let queries: Vec<_> = vault.pool.run(|| chunk.par_iter().map(query).collect::<Result<_>>())?;
-        let keys: Vec<TemplateAt> = chunk.iter().map(|swept| swept.at).collect();
+        let keys: Vec<CompactAt> =
+            chunk.iter().map(|swept| swept.at.try_into()).collect::<std::result::Result<_, StoreError>>()?;
         let found = match searcher.gallery.candidates_below(&queries, &keys, stop) {
             Err(lethe_index::Error::TooMany { most }) => {
                 let message = format!("is so low that it lets millions of pairs through at a time, more than {most}");
@@ -369,7 +370,7 @@ impl Sweep {
             found => found?,
         };
         for ((number, swept), found) in (first..).zip(chunk).zip(found) {
-            let others = found.into_iter().map(|candidate| candidate.key);
+            let others = found.into_iter().map(|candidate| TemplateAt::from(candidate.key));
             // Somebody's own templates are alike, and no duplicates.
             let others = others.filter(|other| other.subject != swept.at.subject);
             candidates.extend(others.map(|other| (other, number)));
@@ -465,7 +466,7 @@ impl Sweep {
             let Some(&Hit { at: [one, other], .. }) = hits.first() else { return Ok(()) };
             let Some(subject) = searcher.subject_of(one)? else { return Ok(()) };
             let Some(other_subject) = searcher.subject_of(other)? else { return Ok(()) };
-            if hits.iter().flat_map(|hit| &hit.at).all(|at| searcher.gallery.contains(at)) {
+            if hits.iter().flat_map(|hit| &hit.at).all(|at| searcher.holds(*at)) {
                 for Hit { at, templates: [template, other_template], score } in hits {
                     let parties = [
                         Party { subject: subject.clone(), template },

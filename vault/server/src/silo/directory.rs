@@ -173,10 +173,10 @@ impl Silos {
     /// Forgets one row.
     fn delete(&self, key: &Key) -> Result<()> {
         if let Key::Sketch { tree, profile, at, .. } = key {
-            self.model(*tree, *profile)?.remove(*at);
+            self.model(*tree, *profile)?.remove((*at).try_into()?);
         }
         if let Key::Subject { tree, subject } = key {
-            self.silo(*tree)?.subjects.write().remove(*subject);
+            self.silo(*tree)?.subjects.write().remove((*subject).try_into()?);
         }
         Ok(())
     }
@@ -257,11 +257,11 @@ impl Silos {
 
     fn put_subject(&self, keys: &mut Opener<'_>, key: &Key, tree: TreeId, slot: SlotRef, value: &[u8]) -> Result<()> {
         let record = SubjectRecord::decode(&open(keys, key, "", value)?)?;
-        let added = self.silo(tree)?.subjects.write().add(&record.id, slot);
+        let added = self.silo(tree)?.subjects.write().add(&record.id, slot.try_into()?);
         if added {
             Ok(())
         } else {
-            Err(corrupt("subject row", format!("{slot} has an applicant id that another slot has")))
+            Err(corrupt("subject row", format!("{slot} has another owner, or its applicant id has another slot")))
         }
     }
 

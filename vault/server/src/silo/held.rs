@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use lethe_index::{Error, Gallery, Pool, Quantizer, Sketch};
 use parking_lot::RwLock;
 
-use crate::store::TemplateAt;
+use super::compact::CompactAt;
 
 /// Searches that began, in the whole process: what tells which gallery was searched longest ago.
 static SEARCHES: AtomicU64 = AtomicU64::new(1);
@@ -25,9 +25,9 @@ pub(super) struct Held {
 /// It follows the rows in all three.
 enum State {
     /// It answers.
-    In(Arc<Gallery<TemplateAt>>),
+    In(Arc<Gallery<CompactAt>>),
     /// It is being read, and answers nobody. What goes meanwhile must not come back with what was read before.
-    Coming(Arc<Gallery<TemplateAt>>, HashSet<TemplateAt>),
+    Coming(Arc<Gallery<CompactAt>>, HashSet<CompactAt>),
     /// It takes no memory.
     Out,
 }
@@ -45,7 +45,7 @@ impl Held {
     }
 
     /// The gallery, to be searched, if it is in memory and may stay. It stays as long as what is returned lives.
-    pub(super) fn get(&self) -> Option<Arc<Gallery<TemplateAt>>> {
+    pub(super) fn get(&self) -> Option<Arc<Gallery<CompactAt>>> {
         match &*self.state.read() {
             State::In(gallery) if !self.leaving.load(Ordering::SeqCst) => {
                 self.used.store(SEARCHES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl Held {
 
     /// Bytes of memory that it would take with so many templates.
     pub(super) fn bytes_of(&self, templates: usize) -> usize {
-        Gallery::<TemplateAt>::bytes_of(&self.quantizer, templates)
+        Gallery::<CompactAt>::bytes_of(&self.quantizer, templates)
     }
 
     pub(super) fn is_out(&self) -> bool {
@@ -78,7 +78,7 @@ impl Held {
     }
 
     /// Takes in templates as they are followed, and gives those that it cannot. `noted` counts them.
-    pub(super) fn add(&self, sketches: &[(TemplateAt, Sketch)], noted: impl FnOnce()) -> Vec<(TemplateAt, Error)> {
+    pub(super) fn add(&self, sketches: &[(CompactAt, Sketch)], noted: impl FnOnce()) -> Vec<(CompactAt, Error)> {
         let state = self.state.read();
         let refused = match &*state {
             State::In(gallery) => gallery.insert_all(sketches.iter().map(|(at, sketch)| (*at, sketch))),
@@ -94,7 +94,7 @@ impl Held {
     }
 
     /// Removes a template as it is followed. `noted` counts it before, unless it is known that there is none.
-    pub(super) fn remove(&self, at: TemplateAt, noted: impl FnOnce()) {
+    pub(super) fn remove(&self, at: CompactAt, noted: impl FnOnce()) {
         if let State::In(gallery) = &*self.state.read() {
             if gallery.contains(&at) {
                 noted();
@@ -149,7 +149,7 @@ impl Held {
     }
 
     /// Takes in templates that were read, and gives those that it cannot.
-    pub(super) fn bring(&self, mut sketches: Vec<(TemplateAt, Sketch)>) -> Vec<(TemplateAt, Error)> {
+    pub(super) fn bring(&self, mut sketches: Vec<(CompactAt, Sketch)>) -> Vec<(CompactAt, Error)> {
         match &mut *self.state.write() {
             State::Coming(gallery, gone) => {
                 // Some were followed in the meantime.
@@ -161,7 +161,7 @@ impl Held {
     }
 
     /// Everything was read, and followed: from here on it answers, if it has as many templates as it must.
-    pub(super) fn arrive(&self, templates: impl FnOnce() -> usize) -> Result<Arc<Gallery<TemplateAt>>, (usize, usize)> {
+    pub(super) fn arrive(&self, templates: impl FnOnce() -> usize) -> Result<Arc<Gallery<CompactAt>>, (usize, usize)> {
         let mut state = self.state.write();
         let (State::Coming(gallery, _) | State::In(gallery)) = &*state else { return Err((0, templates())) };
         let gallery = Arc::clone(gallery);

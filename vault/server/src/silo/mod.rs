@@ -1,5 +1,6 @@
 //! Silos: what each tenant has in memory. All of it follows from committed rows; see [`Silos`].
 
+mod compact;
 mod directory;
 mod held;
 mod load;
@@ -23,6 +24,7 @@ use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::store::{LogHead, ProfileNumber};
 
+pub(crate) use compact::CompactAt;
 pub use directory::{Credential, Silos};
 pub use load::Loaded;
 pub(crate) use model::Census;

@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -9,6 +10,7 @@ use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
 use super::Silo;
+use super::compact::CompactAt;
 use super::held::Held;
 use super::replacements::Replacements;
 use crate::error::{Error, Result};
@@ -197,7 +199,7 @@ impl Model {
     /// Takes in rows of sketches as they are followed, opened.
     pub(super) fn add(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
         let refused = self.shared.held.add(&self.sketches(rows), || self.count(rows.len()));
-        refused.iter().for_each(|(at, fault)| self.unusable(*at, fault));
+        refused.into_iter().for_each(|(at, fault)| self.unusable(at.into(), fault));
     }
 
     /// Counts rows of sketches; also those that nobody opened, as the gallery is not in memory.
@@ -208,10 +210,10 @@ impl Model {
     /// Takes in rows of sketches that were read for a gallery on its way into memory, opened.
     pub(super) fn bring(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) {
         let refused = self.shared.held.bring(self.sketches(rows));
-        refused.iter().for_each(|(at, fault)| self.unusable(*at, fault));
+        refused.into_iter().for_each(|(at, fault)| self.unusable(at.into(), fault));
     }
 
-    pub(super) fn remove(&self, at: TemplateAt) {
+    pub(super) fn remove(&self, at: CompactAt) {
         // In this order: a search that begins or ends in between asks for one template less, never for one more.
         self.shared.held.remove(at, || {
             // Of a gallery that is out of service there may be one that was never counted.
@@ -221,18 +223,16 @@ impl Model {
         });
     }
 
-    fn sketches(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) -> Vec<(TemplateAt, Sketch)> {
-        let sketch = |(at, bytes): &(TemplateAt, Zeroizing<Vec<u8>>)| match Sketch::from_bytes(bytes) {
-            Ok(sketch) => Some((*at, sketch)),
-            Err(fault) => {
-                self.unusable(*at, &fault.into());
-                None
-            }
+    fn sketches(&self, rows: &[(TemplateAt, Zeroizing<Vec<u8>>)]) -> Vec<(CompactAt, Sketch)> {
+        let sketch = |(at, bytes): &(TemplateAt, Zeroizing<Vec<u8>>)| {
+            let read =
+                || Ok::<_, Error>(((*at).try_into()?, Sketch::from_bytes(bytes).map_err(lethe_index::Error::from)?));
+            read().map_err(|fault| self.unusable(*at, fault)).ok()
         };
         rows.iter().filter_map(sketch).collect()
     }
 
-    fn unusable(&self, at: TemplateAt, fault: &lethe_index::Error) {
+    fn unusable(&self, at: TemplateAt, fault: impl Display) {
         self.fail(&format!("the sketch in {} cannot be used: {fault}", at.thing));
     }
 }

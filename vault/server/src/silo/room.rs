@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use lethe_crypto::wiping;
 use lethe_index::Gallery;
 
+use super::compact::CompactAt;
 use super::held::Held;
 use super::load::in_parallel;
 use super::{Model, Silo, Silos};
 use crate::error::{Error, Result};
-use crate::store::{Key, RowKind, SUBJECTS, Store, StoreError, TemplateAt};
+use crate::store::{Key, RowKind, SUBJECTS, Store, StoreError};
 
 /// How often galleries that have grown are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,7 +34,7 @@ impl Silos {
         store: &Arc<Store>,
         silo: &Arc<Silo>,
         model: &Model,
-    ) -> Result<Arc<Gallery<TemplateAt>>> {
+    ) -> Result<Arc<Gallery<CompactAt>>> {
         model.expect_whole()?;
         if let Some(gallery) = model.held().get() {
             return Ok(gallery);
@@ -62,7 +63,7 @@ impl Silos {
         gallery
     }
 
-    fn bring(&self, store: &Store, silo: &Silo, model: &Model) -> Result<Arc<Gallery<TemplateAt>>> {
+    fn bring(&self, store: &Store, silo: &Silo, model: &Model) -> Result<Arc<Gallery<CompactAt>>> {
         let (started, held) = (Instant::now(), model.held());
         held.ask_to_leave(false);
         held.come();

@@ -56,7 +56,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            cache_bytes: 256 << 20,
+            cache_bytes: 64 << 20,
             reserve_bytes: 512 << 20,
             queue: 4096,
             mirrors: Vec::new(),

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use rocksdb::backup::BackupEngine;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode, Direction,
-    ErrorKind, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    DBRecoveryMode, Direction, ErrorKind, IteratorMode, Options, ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
 use super::StoreError;
@@ -432,6 +432,11 @@ fn family(cache: &Cache, write_buffer: usize) -> Options {
     table.set_bloom_filter(10.0, false);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    // Filters and indexes in parts, and keys in them by what they differ in: a search of many templates then finds the parts that it
+    // needs in a small cache, where whole ones of all tables would take turns.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_index_block_restart_interval(16);
     table.set_block_size(16 << 10);
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
