@@ -273,6 +273,7 @@ impl Client {
 }
 
 /// The keys of the tenant that is measured on.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct Keys {
     /// Who enrolls, searches and erases.
     pub all: String,

@@ -110,6 +110,11 @@ struct Options {
     #[arg(long, value_name = "DIR", default_value = "lethe-data/bench")]
     scratch: PathBuf,
 
+    /// Keep the vaults that are searched below this folder, and use those that are there, with the few thousand people that each run
+    /// leaves: to import ten million takes half an hour.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+
     /// Further indexes to compare searches with, beside FAISS flat on one thread and on all.
     #[arg(long, value_enum)]
     peer: Vec<Peer>,
@@ -243,6 +248,7 @@ async fn measure(scenarios: &[Scenario], options: &Options) -> Result<(), Error>
         seed: options.seed,
         duration: Duration::from_secs(options.seconds),
         scratch,
+        keep: options.keep.clone(),
         faiss,
         qdrant: qdrant.then(|| options.qdrant_python.clone()),
         smallest: options.size.iter().copied().min().unwrap_or(u64::MAX),

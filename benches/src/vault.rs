@@ -48,11 +48,27 @@ pub async fn serve(folder: &Path, window: Option<u64>) -> Result<(), Error> {
 pub struct Vault {
     /// Gone before its folder is removed.
     child: Child,
-    folder: TempDir,
+    folder: Folder,
     client: Arc<Client>,
     login: Arc<Client>,
     keys: Keys,
     dimension: usize,
+}
+
+/// Where a vault is.
+enum Folder {
+    /// Removed with it.
+    Temporary(TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
 }
 
 impl Vault {
@@ -63,6 +79,10 @@ impl Vault {
     /// What starting and calling give.
     pub async fn found(scratch: &Path, dimension: usize, sketch_bits: u8) -> Result<Self, Error> {
         let folder = TempDir::new_in(scratch).map_err(Error::io(scratch.display().to_string()))?;
+        Self::found_in(Folder::Temporary(folder), dimension, sketch_bits).await
+    }
+
+    async fn found_in(folder: Folder, dimension: usize, sketch_bits: u8) -> Result<Self, Error> {
         let child = Child::start(&arguments(folder.path(), None), None)?;
         let operator = child.key().ok_or_else(|| Error::invalid("a new vault gave no operator's key"))?;
         let client = Client::connect(child.endpoint(), operator, dimension).await?;
@@ -70,7 +90,7 @@ impl Vault {
         Self::of_parts(folder, child, &client, keys, dimension)
     }
 
-    fn of_parts(folder: TempDir, child: Child, any: &Client, keys: Keys, dimension: usize) -> Result<Self, Error> {
+    fn of_parts(folder: Folder, child: Child, any: &Client, keys: Keys, dimension: usize) -> Result<Self, Error> {
         let (client, login) = (Arc::new(any.with_key(&keys.all)?), Arc::new(any.with_key(&keys.login)?));
         Ok(Self { folder, child, client, login, keys, dimension })
     }
@@ -83,6 +103,29 @@ impl Vault {
         let vault = Self::found(scratch, population.dimension(), sketch_bits).await?;
         vault.enroll(population, 0..people).await?;
         Ok(vault)
+    }
+
+    /// The vault that is kept in a folder; made as [`Vault::of`] makes one, where none is.
+    ///
+    /// # Errors
+    /// As [`Vault::of`]; [`Error::Io`] for a folder that has something else in it, as a vault that was not filled to its end.
+    pub async fn kept(folder: &Path, population: &Population, sketch_bits: u8, people: u64) -> Result<Self, Error> {
+        let (file, dimension) = (folder.join("keys.json"), population.dimension());
+        let named = |what: &Path| Error::io(what.display().to_string());
+        if !file.exists() {
+            std::fs::create_dir_all(folder).and_then(|()| std::fs::remove_dir(folder)).map_err(named(folder))?;
+            std::fs::create_dir(folder).map_err(named(folder))?;
+            let vault = Self::found_in(Folder::Kept(folder.to_owned()), dimension, sketch_bits).await?;
+            vault.enroll(population, 0..people).await?;
+            let keys = serde_json::to_vec(&vault.keys).map_err(|error| named(&file)(error.into()))?;
+            std::fs::write(&file, keys).map_err(named(&file))?;
+            return vault.restart().await;
+        }
+        let keys = std::fs::read(&file).map_err(named(&file))?;
+        let keys: Keys = serde_json::from_slice(&keys).map_err(|error| named(&file)(error.into()))?;
+        let child = Child::start(&arguments(folder, None), None)?;
+        let client = Client::connect(child.endpoint(), &keys.all, dimension).await?;
+        Self::of_parts(Folder::Kept(folder.to_owned()), child, &client, keys, dimension)
     }
 
     /// Enrolls the first capture of each of `people`.

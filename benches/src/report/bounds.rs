@@ -53,15 +53,16 @@ const ROWS: [Row; 29] = [
         "search",
         "rss_per_template",
         &["sketch_bytes"],
-        "By arithmetic, of a template beside its sketch: its key 24 B; the directory of keys 6 to 12 B; its subject's digest and slot 24 B, \
-         and two tables of them 6 to 12 B each, as hash tables double; and the block cache that re-ranking fills, 256 MiB at most whatever \
-         the gallery's size. In small galleries mostly reserve: segments grow to 2 MiB, arenas of the allocator.",
+        "By arithmetic, of a template beside its sketch: its key 10 B; the directory of keys 6 to 12 B, as hash tables double; its \
+         subject's digest, slot and the way back from the slot 19 B; and, whatever the gallery's size, at most 64 MiB of RocksDB's \
+         block cache and 48 MiB of opened leaf pages of the key tree. In small galleries mostly reserve: segments grow to 2 MiB, arenas \
+         of the allocator.",
     ),
     row(
         "search",
         "rss_per_template_at_start",
         &["sketch_bytes"],
-        "As `rss_per_template`, before any search has filled the block cache.",
+        "As `rss_per_template`, before any search has filled the caches.",
     ),
     row(
         "search",

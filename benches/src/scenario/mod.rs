@@ -34,6 +34,8 @@ pub struct Settings {
     pub duration: Duration,
     /// Where databases are made; on the storage that is to be measured.
     pub scratch: PathBuf,
+    /// Where vaults that are searched are kept, if they are.
+    pub keep: Option<PathBuf>,
     /// FAISS indexes to compare searches with.
     pub faiss: Vec<Kind>,
     /// A Python interpreter with Qdrant Edge, where searches are to be compared with that.

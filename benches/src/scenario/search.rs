@@ -43,10 +43,7 @@ const fn measure(metric: &'static str, unit: &'static str, peer: &'static str, b
 pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     scan(bench).await?;
     // From here on the vault is one that was started, not one that imported.
-    let vault = Vault::of(&bench.settings.scratch, &bench.population, bench.settings.sketch_bits, bench.n)
-        .await?
-        .restart()
-        .await?;
+    let vault = vault_of(bench, bench.n).await?;
     growth(bench, &vault).await?;
     if fits(bench) {
         for kind in bench.settings.faiss.clone() {
@@ -64,6 +61,17 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> Result<(), Error> {
     under_writes(bench, &vault).await
 }
 
+/// A vault of so many people that was started, not one that imported.
+async fn vault_of(bench: &Bench<'_>, people: u64) -> Result<Vault, Error> {
+    let Bench { settings, population, .. } = bench;
+    let bits = settings.sketch_bits;
+    let Some(kept) = &settings.keep else {
+        return Vault::of(&settings.scratch, population, bits, people).await?.restart().await;
+    };
+    let name = format!("{people}-of-{}-values-{bits}-bits-seed-{}", settings.dimension, settings.seed);
+    Vault::kept(&kept.join(name), population, bits, people).await
+}
+
 /// Whether all vectors fit into memory beside the vault, which has only a few bits of each.
 fn fits(bench: &Bench<'_>) -> bool {
     let vectors = bench.n * bench.settings.dimension as u64 * size_of::<f32>() as u64;
@@ -73,10 +81,7 @@ fn fits(bench: &Bench<'_>) -> bool {
 /// One search after another in this gallery, against one of a tenth of its size: ten times as long would be linear.
 async fn growth(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error> {
     let settings = bench.settings;
-    let tenth = Vault::of(&settings.scratch, &bench.population, bench.settings.sketch_bits, bench.n / 10)
-        .await?
-        .restart()
-        .await?;
+    let tenth = vault_of(bench, bench.n / 10).await?;
     let next = [Cell::new(4_000_000), Cell::new(4_000_000)];
     let ours = async || p50(bench, vault, &next[0]).await;
     let peer = async || Ok::<_, Error>(10.0 * p50(bench, &tenth, &next[1]).await?);

@@ -1,7 +1,11 @@
 //! Where planes of signs lie in memory.
 
-use std::mem::MaybeUninit;
+use std::alloc::{Layout, handle_alloc_error};
+use std::ops::{Deref, DerefMut};
+use std::ptr::{NonNull, null_mut};
 
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
 /// Bytes of a full buffer: a huge page, and the room that a core's second-level cache has for it.
@@ -20,9 +24,16 @@ impl DefaultIsZeroes for Plane {}
 
 const PAGE_PLANES: usize = PAGE_BYTES / size_of::<Plane>();
 
-/// As many planes as a huge page holds, where a huge page may begin.
-#[repr(C, align(2097152))]
-pub(super) struct Page([Plane; PAGE_PLANES]);
+/// As many planes as a huge page holds, where a huge page may begin, wiped when dropped.
+///
+/// It is a mapping of its own: among what the allocator hands out, pages at such places leave gaps that other things fill and
+/// leave, and a tenth of the memory was such holes.
+pub(super) struct Page(NonNull<[Plane; PAGE_PLANES]>);
+
+// SAFETY: it owns its memory, as a `Box` does.
+unsafe impl Send for Page {}
+// SAFETY: as above.
+unsafe impl Sync for Page {}
 
 /// A zeroed buffer that grows up to [`PAGE_BYTES`] and is wiped wherever it leaves memory behind.
 ///
@@ -30,7 +41,7 @@ pub(super) struct Page([Plane; PAGE_PLANES]);
 /// part in that, the more so in a virtual machine: hence huge pages where they are to be had.
 pub(super) enum Buffer {
     Small(Zeroizing<Vec<Plane>>),
-    Full(Box<Page>),
+    Full(Page),
 }
 
 impl Buffer {
@@ -47,7 +58,7 @@ impl Buffer {
         match self {
             Self::Small(planes) if len > PAGE_PLANES / 2 => {
                 let mut page = Page::zeroed();
-                page.0[..planes.len()].copy_from_slice(planes);
+                page[..planes.len()].copy_from_slice(planes);
                 // The small buffer drops here, wiped.
                 *self = Self::Full(page);
             }
@@ -59,14 +70,14 @@ impl Buffer {
     pub(super) fn planes(&self) -> &[Plane] {
         match self {
             Self::Small(planes) => planes,
-            Self::Full(page) => &page.0,
+            Self::Full(page) => page,
         }
     }
 
     pub(super) fn planes_mut(&mut self) -> &mut [Plane] {
         match self {
             Self::Small(planes) => planes,
-            Self::Full(page) => &mut page.0,
+            Self::Full(page) => page,
         }
     }
 
@@ -80,37 +91,57 @@ impl Buffer {
 }
 
 impl Page {
-    fn zeroed() -> Box<Self> {
-        let mut page = Box::<Self>::new_uninit();
-        // Before the first write, which is when the kernel picks the size of the pages.
-        advise(&mut page);
-        // SAFETY: all-zero bytes are a valid `Page`: it is made of integers.
-        unsafe {
-            page.as_mut_ptr().write_bytes(0, 1);
-            page.assume_init()
+    fn zeroed() -> Self {
+        let mapped = map().unwrap_or_else(|_| handle_alloc_error(Layout::new::<[Plane; PAGE_PLANES]>()));
+        // Neither is a condition: without huge pages the scan is slower, and dumps are forbidden to the process altogether.
+        for advice in [Advice::LinuxHugepage, Advice::LinuxDontDump] {
+            // SAFETY: the range is this mapping, whole pages; neither advice changes what it holds.
+            let _ = unsafe { madvise(mapped.as_ptr().cast(), PAGE_BYTES, advice) };
         }
+        Self(mapped)
+    }
+}
+
+/// Maps zeroed memory where a huge page may begin.
+fn map() -> rustix::io::Result<NonNull<[Plane; PAGE_PLANES]>> {
+    // Twice as much has such a place in it; what is around it goes back.
+    // SAFETY: a new mapping, at a place that the system picks.
+    let all =
+        unsafe { mmap_anonymous(null_mut(), 2 * PAGE_BYTES, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)? };
+    let before = all.addr().wrapping_neg() % PAGE_BYTES;
+    let parts = [(0, before), (before + PAGE_BYTES, PAGE_BYTES - before)];
+    for (offset, len) in parts.into_iter().filter(|(_, len)| *len > 0) {
+        // SAFETY: within the mapping, whole pages, and nobody has a reference to it.
+        unsafe { munmap(all.byte_add(offset), len)? };
+    }
+    // SAFETY: within the mapping.
+    let page = unsafe { all.byte_add(before) };
+    NonNull::new(page.cast()).ok_or(Errno::NOMEM)
+}
+
+impl Deref for Page {
+    type Target = [Plane];
+
+    fn deref(&self) -> &[Plane] {
+        // SAFETY: it is mapped as long as this lives, and zero or written since: integers are valid either way.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl DerefMut for Page {
+    fn deref_mut(&mut self) -> &mut [Plane] {
+        // SAFETY: as above, and nobody else has it.
+        unsafe { self.0.as_mut() }
     }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.0.as_mut_slice().zeroize();
+        self.zeroize();
+        // SAFETY: the mapping ends with its owner.
+        let _ = unsafe { munmap(self.0.as_ptr().cast(), PAGE_BYTES) };
     }
 }
-
-/// Asks for a huge page, and to be left out of core dumps. Neither is a condition: without the first the
-/// scan is slower, and the second is there for processes that do not forbid dumps altogether.
-#[cfg(target_os = "linux")]
-fn advise(page: &mut Box<MaybeUninit<Page>>) {
-    use rustix::mm::{Advice, madvise};
-    for advice in [Advice::LinuxHugepage, Advice::LinuxDontDump] {
-        // SAFETY: the range is exactly this allocation, whole pages; neither advice changes what it holds.
-        let _ = unsafe { madvise(page.as_mut_ptr().cast(), PAGE_BYTES, advice) };
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn advise(_: &mut Box<MaybeUninit<Page>>) {}
 
 /// Makes room for `len` elements in all, the new ones zero, doubling the capacity where it must; the
 /// old buffer is wiped before it is freed, which `Vec`'s own growth does not do.
