@@ -1,31 +1,10 @@
 //! How far an estimate may lie below the truth.
 //!
-//! Let o be a unit vector, s the signs of its coordinates after a random rotation, and q a unit vector
-//! at cosine ρ to o. The estimate of ρ is ⟨q, s⟩ / √(2d/π). Split q along o and across it:
-//!
-//! * across: the part of s that is orthogonal to o has squared length d − ⟨o, s⟩² ≈ d (1 − 2/π), and a
-//!   random direction sees 1/d of it: variance (π/2 − 1)(1 − ρ²) / d after scaling;
-//! * along: ⟨o, s⟩ = Σ|oᵢ| has variance 1 − 3/π over random rotations: ((π − 3)/2) ρ² / d after
-//!   scaling.
-//!
-//! Hence sd = 0.755/√d for unrelated pairs and less for related ones. The two parts are uncorrelated
-//! but not independent: where Σ|oᵢ| is large, little of s is left across. That gives the estimate of a
-//! related pair a longer lower tail, of third central moment
-//!
-//! −((2π − 25/4) ρ³ + 3 (π − 3) ρ (1 − ρ²)) / d²
-//!
-//! and the margin is the normal quantile with the first Cornish–Fisher term for it. (Without the term
-//! 1.2e-3 are lost for 1e-3 at ρ = 0.8 in 128 dimensions.) The rotation makes all this hold for any
-//! pair, whatever the data; the tests measure how well, down to 1e-4. Smaller miss probabilities
-//! extrapolate.
-//!
-//! # Without a centre
-//!
-//! There a probe's own coordinates are known, and any weights wᵢ can be given to them. The sum that is compared is
-//! S = Σ wᵢ xᵢ, with xᵢ the *level* of a template's coordinate, turned around where the probe's is negative. Of one bit that
-//! is ±1, for a sign that agrees or does not; of two it is one of ±a and ±b. For the estimate wᵢ = |qᵢ|, for the scan, which looks at
-//! signs alone, its step. With o = ρq + √(1−ρ²)u and u a random direction across q, the level jumps up by J where zᵢ, nearly normal,
-//! passes
+//! A probe's own coordinates are known, and any weights wᵢ can be given to them. The sum that is compared is
+//! S = Σ wᵢ xᵢ, with xᵢ the *level* of a template's coordinate after a random rotation, turned around where the probe's is negative. Of
+//! one bit that is ±1, for a sign that agrees or does not; of two it is one of ±a and ±b. For the estimate wᵢ = |qᵢ|, for the scan,
+//! which looks at signs alone, its step. With the template o = ρq + √(1−ρ²)u, q the probe and u a random direction across it, the level
+//! jumps up by J where zᵢ, nearly normal, passes
 //!
 //! uⱼ = (τⱼ − ρ|qᵢ|√d) / √((1−ρ²)(1−qᵢ²) d/(d−1))
 //!
@@ -38,7 +17,19 @@
 //! Var S = Σ wᵢ² Var xᵢ − c² − e²,
 //!
 //! and its third cumulant is that of Σ (wᵢxᵢ − c|qᵢ|zᵢ − e(zᵢ²−1)/√(2d)), term by term ([`Moments::sum`]). The margin is the normal
-//! quantile with the same Cornish–Fisher term. For signs and wᵢ = |qᵢ| this agrees with the formulas above but for knowing the probe.
+//! quantile with the first Cornish–Fisher term for it: without it more than is said are lost of pairs that are much alike, as their sums have
+//! a longer tail below. The rotation makes all this hold for pairs of any data that it spreads over the coordinates; the tests
+//! measure how well, down to 1e-4. Smaller miss probabilities extrapolate.
+//!
+//! # Around a centre
+//!
+//! There signs are those of what is left of both less the centre, and at which cosine these two are, where the similarity is the
+//! threshold, depends on the template's distance from the centre. So a probe has a margin for each such cosine: it is computed at some, and
+//! interpolated ([`Margins`]). What is left is no random direction across the probe, though: templates lie around the centre, and which way
+//! the centre lies from the probe is not looked at. On the average over rotations that makes no difference, but it does for one probe under
+//! one rotation. So a third of the miss probability is asked for: of 100 probes none then misses oftener than it may.
+//!
+//! # Without a centre
 //!
 //! A template is missed where the scan or the estimate falls short of its margin. Each has a part of the miss probability, so
 //! both together stay below it; and as a sum that is low in the scan is low in the estimate, too, they lose somewhat less.
@@ -46,7 +37,7 @@
 use std::f64::consts::PI;
 
 use crate::Error;
-use crate::moments::{Known, Moments, Sum};
+use crate::moments::{Known, Moments, Sum, around};
 
 /// Miss probability that a search has unless told otherwise: of mates that lie exactly at the
 /// threshold, one in ten thousand is lost.
@@ -57,8 +48,8 @@ pub const DEFAULT_MISS: f64 = 1e-4;
 pub struct OperatingPoint {
     threshold: f32,
     miss: f64,
-    /// Upper quantile of the standard normal distribution that belongs to `miss`.
-    z: f64,
+    /// Upper quantile of the standard normal distribution that belongs to what is asked of `miss` around a centre.
+    z_centred: f64,
     /// Without a centre: those of the scan's part of it, and of the rest.
     z_scan: f64,
     z_estimate: f64,
@@ -68,9 +59,12 @@ pub struct OperatingPoint {
 /// lets pass is unsealed in ten: the estimate should have the narrower margin.
 const OF_SCAN: f64 = 0.25;
 
+/// The part of the miss probability that is asked for around a centre.
+const OF_CENTRED: f64 = 1.0 / 3.0;
+
 impl OperatingPoint {
     /// `threshold` is a cosine; `miss` is the probability of losing a template whose exact similarity
-    /// equals the threshold. Templates above it are lost far less often.
+    /// equals the threshold. Templates above it are lost less often.
     ///
     /// # Errors
     /// [`Error::OperatingPoint`] unless −1 ≤ threshold ≤ 1 and 0 < miss ≤ 0.5.
@@ -82,7 +76,7 @@ impl OperatingPoint {
             return Err(Error::OperatingPoint { what: "the miss probability", range: "above 0, at most 0.5" });
         }
         let (z_scan, z_estimate) = (upper_quantile(OF_SCAN * miss), upper_quantile((1.0 - OF_SCAN) * miss));
-        Ok(Self { threshold, miss, z: upper_quantile(miss), z_scan, z_estimate })
+        Ok(Self { threshold, miss, z_centred: upper_quantile(OF_CENTRED * miss), z_scan, z_estimate })
     }
 
     /// The threshold, a cosine.
@@ -97,22 +91,15 @@ impl OperatingPoint {
         self.miss
     }
 
-    /// Margin for unit vectors in `dim` dimensions at the given cosine.
-    pub(crate) fn margin(&self, dim: usize, cosine: f64) -> f64 {
-        let d = dim as f64;
-        let rho = cosine.clamp(-1.0, 1.0);
-        let variance = variance(rho);
-        // A pair at a negative cosine has the longer tail above.
-        let skew = third_moment(rho).max(0.0) / variance;
-        self.z * (variance / d).sqrt() + skewing(self.z) * skew / d
-    }
-
-    /// No margin of unit vectors in `dim` dimensions is wider, whatever their cosine.
-    pub(crate) fn widest(&self, dim: usize) -> f64 {
-        /// Least upper bound of `third_moment / variance`, rounded up.
-        const SKEW: f64 = 0.6;
-        let d = dim as f64;
-        self.z * (variance(0.0) / d).sqrt() + skewing(self.z) * SKEW / d
+    /// Around a centre: the margins of a probe of which this is left, as magnitudes of a unit vector.
+    pub(crate) fn margins(&self, magnitudes: &[f64], known: &Known) -> Margins {
+        let slope = known.levels().slope(known.dim());
+        let around = around(known.dim());
+        let margin = |(rho, moments): (f64, &Moments)| {
+            // A margin is none that takes away.
+            (rho - least(moments, magnitudes, magnitudes, self.z_centred, f64::INFINITY) / slope).max(0.0)
+        };
+        Margins(cosines().zip(around.iter()).map(margin).collect())
     }
 
     /// Without a centre: the least signed sum of steps at which the scan lets a template pass, and the least sum of a unit
@@ -120,30 +107,61 @@ impl OperatingPoint {
     pub(crate) fn least(&self, magnitudes: &[f64], steps: &[f64], known: &Known) -> (f64, f64) {
         let rho = f64::from(self.threshold).min(HIGHEST);
         let moments = known.at(rho);
-        let scan = least(&moments.signs, magnitudes, steps, self.z_scan);
+        let scan = least(&moments.signs, magnitudes, steps, self.z_scan, f64::INFINITY);
         let Some(of_levels) = &moments.levels else {
-            return (scan, least(&moments.signs, magnitudes, magnitudes, self.z_estimate));
+            return (scan, least(&moments.signs, magnitudes, magnitudes, self.z_estimate, f64::INFINITY));
         };
-        // No sum of signs is above a template's that is the probe itself; of levels there are some. And it is not the lowest of them that is
-        // the probe's opposite: who asks for nearly everybody has everybody.
+        // No sum of signs is above a template's that is the probe itself; of levels there are some, and what is nearly the probe lies
+        // to both sides of it. And it is not the lowest of them that is the probe's opposite: who asks for nearly everybody has
+        // everybody.
         let levels = known.levels();
         let largest = magnitudes.iter().sum::<f64>() * levels.large;
         if rho < LOWEST {
             return (scan, -largest * (1.0 + ROUNDING));
         }
-        let least = least(of_levels, magnitudes, magnitudes, self.z_estimate);
-        (scan, least.min(levels.own_sum(magnitudes, known.dim()) - ROUNDING * largest))
+        let own = levels.own_sum(magnitudes, known.dim());
+        (scan, least(of_levels, magnitudes, magnitudes, self.z_estimate, own))
     }
 }
 
-/// The least sum with these weights at a quantile, of a template and a unit probe of these magnitudes.
-fn least(moments: &Moments, magnitudes: &[f64], weights: &[f64], z: f64) -> f64 {
+/// Margins of one probe around a centre.
+pub(crate) struct Margins(Vec<f64>);
+
+impl Margins {
+    /// Where the residuals of a pair at the threshold have this cosine.
+    pub(crate) fn at(&self, cosine: f64) -> f64 {
+        let Self(margins) = self;
+        // Beyond ±1 there is no such pair.
+        let place = cosine.clamp(-1.0, HIGHEST).acos() - HIGHEST.acos();
+        let place = place * ((margins.len() - 1) as f64 / (PI - HIGHEST.acos()));
+        let below = (place as usize).min(margins.len() - 2);
+        let part = place - below as f64;
+        // Above the highest cosine the cut is of that one.
+        (cosine - HIGHEST).clamp(0.0, 1.0 - HIGHEST) + margins[below] * (1.0 - part) + margins[below + 1] * part
+    }
+
+    /// None is wider.
+    pub(crate) fn widest(&self) -> f64 {
+        self.0.iter().copied().fold(self.at(1.0), f64::max)
+    }
+}
+
+/// The cosines that a probe around a centre has margins for: from the highest down to −1, in equal angles.
+pub(crate) fn cosines() -> impl Iterator<Item = f64> {
+    const STEPS: u32 = 16;
+    let step = (PI - HIGHEST.acos()) / f64::from(STEPS);
+    (0..=STEPS).map(move |at| (HIGHEST.acos() + f64::from(at) * step).cos())
+}
+
+/// The least sum with these weights at a quantile, of a template and a unit probe of these magnitudes. Its mean counts as no more than
+/// `most`.
+fn least(moments: &Moments, magnitudes: &[f64], weights: &[f64], z: f64, most: f64) -> f64 {
     let rounding = ROUNDING * weights.iter().sum::<f64>();
     let Sum { mean, variance, third } = moments.sum(magnitudes, weights);
     // A longer tail above is no reason for a narrower margin. In a pair that is nearly as alike as can be, few signs can
     // disagree, each of them seldom: it is this term that leaves room for them.
     let skew = if variance > 0.0 { third.min(0.0) / variance } else { 0.0 };
-    mean - z * variance.max(0.0).sqrt() + skewing(z) * skew - rounding
+    mean.min(most) - z * variance.max(0.0).sqrt() + skewing(z) * skew - rounding
 }
 
 /// Above this cosine a sum is of so few jumps that it is far from normal: cuts are those of this one, which let more pass.
@@ -160,16 +178,6 @@ const ROUNDING: f64 = 3e-5;
 /// better left.
 fn skewing(z: f64) -> f64 {
     (z * z - 1.0).max(0.0) / 6.0
-}
-
-/// Variance of the estimate for a pair at cosine `rho`, times d.
-fn variance(rho: f64) -> f64 {
-    (PI / 2.0 - 1.0) * (1.0 - rho * rho) + (PI - 3.0) / 2.0 * rho * rho
-}
-
-/// Third central moment of the estimate, times −d².
-fn third_moment(rho: f64) -> f64 {
-    (2.0 * PI - 6.25) * rho.powi(3) + 3.0 * (PI - 3.0) * rho * (1.0 - rho * rho)
 }
 
 /// The z with P(Z > z) = `tail` for a standard normal Z.
@@ -293,22 +301,28 @@ mod tests {
     }
 
     #[test]
-    fn the_deviation_is_the_one_measured_on_faces() {
-        let deviation = |rho| (variance(rho) / 512.0).sqrt();
-        assert!((deviation(0.0) - 0.033).abs() < 0.0005);
-        assert!((deviation(0.38) - 0.031).abs() < 0.0005);
-        assert!(deviation(1.0) < deviation(0.9));
-    }
-
-    #[test]
-    fn no_margin_is_wider_than_the_widest() {
-        for miss in [0.5, 0.2, 1e-1, 1e-4, 1e-9] {
-            let at = OperatingPoint::new(0.4, miss).unwrap();
-            for dim in [64, 512, 4096] {
-                let margins: Vec<f64> = (-1100..=1100).map(|i| at.margin(dim, f64::from(i) / 1000.0)).collect();
-                let max = margins.iter().copied().fold(0.0, f64::max);
-                assert!(max <= at.widest(dim), "{miss} {dim}: {max}");
-                assert!(at.widest(dim) <= max * 1.1, "{miss} {dim}: {max}");
+    fn margins_between_are_as_those_computed() {
+        for dim in [64, 512] {
+            let quantile = |i: usize| upper_quantile((i as f64 + 0.5) / (2.0 * dim as f64)) / (dim as f64).sqrt();
+            let magnitudes: Vec<f64> = (0..dim).map(quantile).collect();
+            let known = Known::new(dim, &Levels::SIGNS);
+            let slope = Levels::SIGNS.slope(dim);
+            for miss in [0.3, 1e-2, 1e-4] {
+                let at = OperatingPoint::new(0.9, miss).unwrap();
+                let margins = at.margins(&magnitudes, &known);
+                for step in 0..=400 {
+                    let cosine = (f64::from(step) / 200.0 - 1.0).clamp(-0.98, HIGHEST);
+                    let moments = Moments::new(dim, cosine, &Levels::SIGNS);
+                    let exact = cosine - least(&moments, &magnitudes, &magnitudes, at.z_centred, f64::INFINITY) / slope;
+                    let (between, deviation) = (margins.at(cosine), 0.755 / (dim as f64).sqrt());
+                    assert!(
+                        (between - exact.max(0.0)).abs() < 0.03 * deviation,
+                        "{dim} {miss} {cosine}: {between} {exact}"
+                    );
+                    assert!(between <= margins.widest());
+                }
+                assert!(margins.at(1.0) >= margins.at(HIGHEST) && margins.at(1.0) <= margins.widest());
+                assert_eq!((margins.at(2.0), margins.at(-2.0)), (margins.at(1.0), margins.at(-1.0)));
             }
         }
     }
@@ -372,6 +386,6 @@ mod tests {
             assert!(OperatingPoint::new(0.4, miss).is_err(), "{miss}");
         }
         let at = OperatingPoint::new(0.4, 0.5).unwrap();
-        assert_eq!((at.threshold(), at.miss(), at.margin(512, 0.4)), (0.4, 0.5, 0.0));
+        assert_eq!((at.threshold(), at.miss()), (0.4, 0.5));
     }
 }

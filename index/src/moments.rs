@@ -1,10 +1,13 @@
 //! Moments of what a template's coordinates count for, in pairs at one cosine. The formulas are [`margin`](crate::margin)'s.
 
+use std::collections::BTreeMap;
 use std::f64::consts::{PI, SQRT_2};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
+
+use crate::margin::cosines;
 
 /// What a template's coordinate counts for: ± one of two levels, by its magnitude.
 pub(crate) struct Levels {
@@ -122,7 +125,7 @@ pub(crate) struct Moments {
     nodes: Vec<Coordinate>,
 }
 
-/// How far nodes are apart, in deviations of a template's coordinate; and up to which magnitude there are any, in mean coordinates. The few
+/// How far nodes are apart, in deviations of a template's coordinate, or a thousandth of a mean coordinate if that is more; and up to which magnitude there are any, in mean coordinates. The few
 /// beyond have moments of their own.
 const STEP: f64 = 0.015;
 const MOST: f64 = 5.0;
@@ -223,26 +226,36 @@ pub(crate) struct OfPair {
 }
 
 impl Known {
-    /// Thresholds that are kept: a tenant has one or two.
-    const MOST: usize = 8;
+    /// Thresholds that are kept: a tenant has one or two. Each takes some 60 kB at usual ones, 240 kB near 1.
+    const MOST: usize = 4;
 
     pub(crate) fn new(dim: usize, levels: &'static Levels) -> Self {
         Self { dim, levels, last: Mutex::default() }
     }
 
     pub(crate) fn at(&self, rho: f64) -> Arc<OfPair> {
-        if let Some((_, known)) = self.last.lock().iter().find(|(of, _)| *of == rho) {
-            return Arc::clone(known);
+        if let Some(known) = self.look_up(rho, None) {
+            return known;
         }
         let signs = Moments::new(self.dim, rho, &Levels::SIGNS);
         let levels = (!self.levels.is_of_signs()).then(|| Moments::new(self.dim, rho, self.levels));
         let computed = Arc::new(OfPair { signs, levels });
+        // Somebody else may have been faster.
+        self.look_up(rho, Some(Arc::clone(&computed))).unwrap_or(computed)
+    }
+
+    /// What is known for a cosine, which makes it the last to go; or else what is given, which then is known.
+    fn look_up(&self, rho: f64, otherwise: Option<Arc<OfPair>>) -> Option<Arc<OfPair>> {
         let mut last = self.last.lock();
+        let found = match last.iter().position(|(of, _)| *of == rho) {
+            Some(at) => last.remove(at).1,
+            None => otherwise?,
+        };
         if last.len() == Self::MOST {
             last.remove(0);
         }
-        last.push((rho, Arc::clone(&computed)));
-        computed
+        last.push((rho, Arc::clone(&found)));
+        Some(found)
     }
 
     pub(crate) fn levels(&self) -> &'static Levels {
@@ -252,6 +265,16 @@ impl Known {
     pub(crate) fn dim(&self) -> usize {
         self.dim
     }
+}
+
+/// Moments of signs in so many dimensions at each of [`cosines`]. There are few dimensions, and many models of each.
+pub(crate) fn around(dim: usize) -> Arc<Vec<Moments>> {
+    static KNOWN: Mutex<BTreeMap<usize, Arc<Vec<Moments>>>> = Mutex::new(BTreeMap::new());
+    if let Some(known) = KNOWN.lock().get(&dim) {
+        return Arc::clone(known);
+    }
+    let computed = Arc::new(cosines().map(|rho| Moments::new(dim, rho, &Levels::SIGNS)).collect());
+    Arc::clone(KNOWN.lock().entry(dim).or_insert(computed))
 }
 
 /// The standard normal density.
@@ -330,7 +353,7 @@ mod tests {
         let first = known.at(0.4);
         assert!(Arc::ptr_eq(&first, &known.at(0.4)) && first.levels.is_some());
         (0..Known::MOST).for_each(|more| drop(known.at(more as f64 / 100.0)));
-        assert!(!Arc::ptr_eq(&first, &known.at(0.4)), "there are eight others since");
+        assert!(!Arc::ptr_eq(&first, &known.at(0.4)), "there are others since");
         assert!(known.last.lock().len() <= Known::MOST);
     }
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::OperatingPoint;
+use crate::margin::Margins;
 use crate::moments::{Known, Levels};
 use crate::planes::{Cut, SETS, STEP_BITS, Steps};
 use crate::quantizer::Bits;
@@ -48,7 +49,7 @@ pub struct Probe {
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
-    /// Magnitudes of the coordinates of a unit vector, and their steps; without a centre.
+    /// Magnitudes of the coordinates of a unit vector, and their steps.
     magnitudes: Zeroizing<Vec<f64>>,
     steps: Zeroizing<Vec<f64>>,
     /// Numbers of the coordinates whose steps have a bit, for each bit those of positive coordinates and those of negative
@@ -83,14 +84,8 @@ impl Probe {
                 (steps, Some((scale, error)))
             }
         };
-        let (mut of_unit, mut weights) = (Zeroizing::new(Vec::new()), Zeroizing::new(Vec::new()));
-        if centre.is_none() {
-            // Reserved in full: a vector that grows leaves its old buffer behind unwiped.
-            of_unit.reserve_exact(magnitudes.len());
-            of_unit.extend(magnitudes.iter().map(|y| y / radius));
-            weights.reserve_exact(magnitudes.len());
-            weights.extend(steps.iter().map(|&k| f64::from(k)));
-        }
+        let of_unit = Zeroizing::new(magnitudes.iter().map(|y| y / radius.max(f64::MIN_POSITIVE)).collect::<Vec<_>>());
+        let weights = Zeroizing::new(steps.iter().map(|&k| f64::from(k)).collect::<Vec<_>>());
 
         let mut exact = Zeroizing::new(vec![0f32; residual.len() / SUB_DIM * PATTERNS]);
         for (values, exact) in residual.chunks_exact(SUB_DIM).zip(exact.chunks_exact_mut(PATTERNS)) {
@@ -185,15 +180,15 @@ impl Probe {
     }
 
     /// Around a centre: the estimate from which on such a template is a candidate.
-    pub(crate) fn cut(&self, radius: f32, at: OperatingPoint) -> f32 {
-        (f64::from(at.threshold()) - self.margin(f64::from(radius), at)) as f32
+    pub(crate) fn cut(&self, radius: f32, at: OperatingPoint, margins: &Margins) -> f32 {
+        (f64::from(at.threshold()) - self.margin(f64::from(radius), at, margins)) as f32
     }
 
-    fn margin(&self, radius: f64, at: OperatingPoint) -> f64 {
+    fn margin(&self, radius: f64, at: OperatingPoint, margins: &Margins) -> f64 {
         let product = self.radius * radius;
         // The residuals' cosine in a pair whose similarity is the threshold.
         let cosine = (f64::from(at.threshold()) - self.known(radius)) / product.max(f64::MIN_POSITIVE);
-        product * at.margin(self.dim, cosine)
+        product * margins.at(cosine)
     }
 
     /// What of the similarity is known without the signs: ⟨q, c⟩ + ⟨o, c⟩ − |c|².
@@ -208,8 +203,8 @@ impl Probe {
     }
 
     /// The scan's cut, and how far below the threshold an estimate may lie: around a centre, that of a template as far from it
-    /// as the probe.
-    pub(crate) fn cuts(&self, at: OperatingPoint) -> (Cut, f64) {
+    /// as the probe, and what all others' follow from.
+    pub(crate) fn cuts(&self, at: OperatingPoint) -> (Cut, f64, Option<Margins>) {
         let (Some((along, squared)), Some((scale, error))) = (self.centre, self.rounding) else {
             let (scan, estimate) = at.least(&self.magnitudes, &self.steps, &self.known);
             // Of steps that agree n, of all Σk, and signed S = 2n − Σk. A whole n stands for half a step to either side of it:
@@ -217,7 +212,7 @@ impl Probe {
             let least = ((scan - 1.0 + self.largest) / 2.0).ceil().clamp(0.0, self.largest + 1.0);
             // Opposites are estimated too high; a margin is none that takes away.
             let margin = (f64::from(at.threshold()) - self.radius * estimate / self.unit_sum()).max(0.0);
-            return (Cut::Constant(least as u32), margin);
+            return (Cut::Constant(least as u32), margin, None);
         };
         // No template at or above its cut fails. Integer sum n and signed sum S: n = (a S + Σk) / 2, with S off by at most
         // `error`. The step taken off at the end is worth more than any rounding in between.
@@ -225,11 +220,12 @@ impl Probe {
         // Estimate ≥ cut ⇔ S / √(2d/π) ≥ (t − known(r) − margin) / r, where t − known(r) = A + r²/2.
         // Margins differ a little from template to template; the widest is taken for all.
         let a = f64::from(at.threshold()) - along - (1.0 - squared) / 2.0;
-        let widest = self.radius * at.widest(self.dim);
+        let margins = at.margins(&self.magnitudes, &self.known);
+        let widest = self.radius * margins.widest();
         let slope = scale * self.unit_sum() / 2.0;
         let plus = steps(-widest * self.unit_sum()) as f32;
         let curve = Cut::Curve { over: (slope * a) as f32, times: (slope / 2.0) as f32, plus };
-        (curve, self.margin(self.radius, at))
+        (curve, self.margin(self.radius, at, &margins), Some(margins))
     }
 }
 

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::margin::Margins;
 use crate::planes::Cut;
 use crate::{OperatingPoint, Probe};
 
@@ -13,18 +14,30 @@ pub struct Query {
     margin: f32,
     /// The scan's.
     coarse: Cut,
-    /// The estimate's; none around a centre, where templates have their own.
-    cut: Option<f32>,
+    /// The estimate's.
+    fine: Fine,
+}
+
+/// The estimate from which on a template is a candidate.
+#[derive(Clone)]
+enum Fine {
+    Constant(f32),
+    /// Around a centre templates have their own.
+    Each(Arc<Margins>),
 }
 
 impl Query {
-    /// Computes the margins, which takes some tens of microseconds.
+    /// Computes the margins: a matter of some tens of microseconds, of some hundred around a centre, and of a millisecond for the first
+    /// probe at a threshold.
     #[must_use]
     pub fn new(probe: impl Into<Arc<Probe>>, at: OperatingPoint) -> Self {
         let probe = probe.into();
-        let (coarse, margin) = probe.cuts(at);
-        let cut = (!probe.has_centre()).then(|| (f64::from(at.threshold()) - margin) as f32);
-        Self { coarse, margin: margin as f32, cut, probe, at }
+        let (coarse, margin, margins) = probe.cuts(at);
+        let fine = match margins {
+            None => Fine::Constant((f64::from(at.threshold()) - margin) as f32),
+            Some(margins) => Fine::Each(Arc::new(margins)),
+        };
+        Self { coarse, margin: margin as f32, fine, probe, at }
     }
 
     /// The operating point.
@@ -48,7 +61,10 @@ impl Query {
     /// The estimate of a template that the scan let pass, with |o − c| = `radius` and this sum, if it is a candidate.
     pub(crate) fn estimate(&self, radius: f32, sum: f32) -> Option<f32> {
         let estimate = self.probe.estimate(radius, sum);
-        let cut = self.cut.unwrap_or_else(|| self.probe.cut(radius, self.at));
+        let cut = match &self.fine {
+            Fine::Constant(cut) => *cut,
+            Fine::Each(margins) => self.probe.cut(radius, self.at, margins),
+        };
         (estimate >= cut).then_some(estimate)
     }
 }
