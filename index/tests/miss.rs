@@ -37,14 +37,14 @@ fn losses(dim: usize, threshold: f64, kind: Kind, pairs: usize, misses: &[f64]) 
     lost.iter().map(|&lost| lost as f64 / pairs as f64).collect()
 }
 
-/// Not more may be lost than was said, nor much less, which would mean work for nothing: around a centre, where a third is asked for,
-/// a tenth. Four standard deviations of the count are allowed for chance.
+/// Not more may be lost than was said, nor much less, which would mean work for nothing: around a centre, where an eighth is asked for,
+/// a fiftieth. Four standard deviations of the count are allowed for chance.
 fn check(dim: usize, threshold: f64, kind: Kind, pairs: usize, misses: &[f64]) {
     let losses = losses(dim, threshold, kind, pairs, misses);
     for (&miss, &loss) in misses.iter().zip(&losses) {
         println!("d={dim} t={threshold} {kind:?}: {miss:e} wanted, {loss:.3e} measured");
         let chance = 4.0 * (miss / pairs as f64).sqrt();
-        let least = if kind == Kind::Centred { 0.1 } else { 0.55 };
+        let least = if kind == Kind::Centred { 0.02 } else { 0.55 };
         assert!(loss <= miss + chance, "d={dim} t={threshold} miss={miss}: {loss}");
         assert!(loss >= miss * least - chance, "d={dim} t={threshold} miss={miss}: {loss}");
     }
@@ -127,7 +127,7 @@ fn no_single_probe_misses_oftener_of_two_bits_either() {
 
 #[test]
 fn no_single_probe_misses_oftener_around_a_centre_either() {
-    single_probes(Kind::Centred, &[0.85, 0.93, 0.954, 0.97], 12);
+    single_probes(Kind::Centred, &[0.85, 0.93, 0.954, 0.97, 0.985], 10);
 }
 
 fn single_probes(kind: Kind, thresholds: &[f64], seeds: u64) {

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use lethe_index::{Gallery, OperatingPoint, Pool, Quantizer, Query};
 use rayon::prelude::*;
@@ -358,7 +358,9 @@ async fn under_writes(bench: &mut Bench<'_>, vault: &Vault) -> Result<(), Error>
     });
     // A third of what one caller alone could ask for.
     let rate = 1000.0 / quiet.await?.quantile_ms(0.5) / 3.0;
-    let next = Cell::new(1_u64 << 41);
+    // Nobody whom an earlier run left in a vault that is kept.
+    let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
+    let next = Cell::new((1 << 41) + (now << 24));
     let client = vault.client_shared();
     let search = |number: u64| {
         let (client, request) = (client.clone(), search_request(&probes[(number % PROBES_OF_LOAD) as usize]));

@@ -19,7 +19,7 @@ mod rewrite;
 mod view;
 
 pub use address::{FAN_OUT, HEIGHTS, PageAddress, SlotRef, TreeId};
-pub use allocator::{Lease, Reservation, SlotAllocator, burnt_slots};
+pub use allocator::{Lease, Reservation, SLOTS, SlotAllocator, burnt_slots};
 pub use cache::PageCache;
 #[cfg(feature = "fuzzing")]
 pub(crate) use page::Page;

@@ -108,7 +108,11 @@ fn map() -> rustix::io::Result<NonNull<[Plane; PAGE_PLANES]>> {
     // SAFETY: a new mapping, at a place that the system picks.
     let all =
         unsafe { mmap_anonymous(null_mut(), 2 * PAGE_BYTES, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)? };
-    let before = all.addr().wrapping_neg() % PAGE_BYTES;
+    // The last of two places, if there are two: the next mapping then fits below it, and the system takes both for one.
+    let before = match all.addr().wrapping_neg() % PAGE_BYTES {
+        0 => PAGE_BYTES,
+        before => before,
+    };
     let parts = [(0, before), (before + PAGE_BYTES, PAGE_BYTES - before)];
     for (offset, len) in parts.into_iter().filter(|(_, len)| *len > 0) {
         // SAFETY: within the mapping, whole pages, and nobody has a reference to it.

@@ -130,8 +130,12 @@ fn a_reservation_counts_only_once_it_is_durable() {
 
 #[test]
 fn the_number_of_slots_ends() {
-    let allocator = SlotAllocator::resume(u64::MAX - 10);
-    assert!(matches!(allocator.reservation(5), Err(Error::Exhausted(_))));
+    let last = SlotAllocator::resume(SLOTS - 64);
+    assert_eq!(last.reservation(64).unwrap().mark(), SLOTS);
+    assert!(matches!(last.reservation(65), Err(Error::Exhausted(_))));
+    for mark in [SLOTS, u64::MAX - 10] {
+        assert!(matches!(SlotAllocator::resume(mark).reservation(5), Err(Error::Exhausted(_))));
+    }
 }
 
 #[test]

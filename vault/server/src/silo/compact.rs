@@ -1,11 +1,12 @@
 //! Places of templates and subjects as memory keeps them: there are millions, and a [`SlotRef`] takes sixteen bytes.
 
-use lethe_crypto::tree::SlotRef;
+use lethe_crypto::tree::{SLOTS, SlotRef};
 
 use crate::store::{StoreError, TemplateAt};
 
-/// Bytes of a slot's number: slots up to 2⁴⁰, of which a tenant who uses a thousand a second has enough for 34 years.
+/// Bytes of a slot's number.
 const LENGTH: usize = 5;
+const _: () = assert!(SLOTS == 1 << (8 * LENGTH));
 
 /// A slot that has an owner. Its generation is 0, as slots are not given twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +16,7 @@ impl TryFrom<SlotRef> for CompactSlot {
     type Error = StoreError;
 
     /// # Errors
-    /// [`StoreError::Corrupt`] for a slot that was never given to anybody: one of a later generation, or beyond 2⁴⁰.
+    /// [`StoreError::Corrupt`] for a slot that was never given to anybody: one of a later generation, or beyond [`SLOTS`].
     fn try_from(slot: SlotRef) -> Result<Self, StoreError> {
         match slot.slot.to_be_bytes() {
             [0, 0, 0, bytes @ ..] if slot.generation == 0 => Ok(Self(bytes)),
@@ -61,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_slot_that_nobody_can_have_is_refused() {
-        let beyond = [SlotRef::first(1 << 40), SlotRef::first(u64::MAX), SlotRef { slot: 1, generation: 1 }];
+        let beyond = [SlotRef::first(SLOTS), SlotRef::first(u64::MAX), SlotRef { slot: 1, generation: 1 }];
         for slot in beyond {
             let refused = CompactSlot::try_from(slot).unwrap_err().to_string();
             assert!(refused.contains(&slot.to_string()), "{refused}");
@@ -77,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn places_come_back_in_their_order(slots in prop::array::uniform4(0_u64..1 << 40)) {
+        fn places_come_back_in_their_order(slots in prop::array::uniform4(0..SLOTS)) {
             let [a, b, c, d] = slots.map(SlotRef::first);
             let (one, other) = (TemplateAt { subject: a, thing: b }, TemplateAt { subject: c, thing: d });
             let compact = |at| CompactAt::try_from(at).unwrap();

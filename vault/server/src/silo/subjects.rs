@@ -15,7 +15,7 @@ const BLOCK: usize = 16;
 /// Blocks of one chunk.
 const CHUNK: usize = 1024;
 
-/// Entries of a bucket, on average: a bucket's last block is half empty, and a look at somebody reads half of all of its others.
+/// Entries of a bucket, on average: a bucket's last block is half empty, and a look at somebody reads all of its blocks.
 const BUCKET: usize = 96;
 
 /// No block.
@@ -24,9 +24,9 @@ const NONE: u32 = u32::MAX;
 /// Which slot a subject has. In RAM only, rebuilt at start from the sealed base rows; it holds keyed
 /// digests of the ids, not the ids (rule 6).
 ///
-/// Buckets split one at a time as subjects come (linear hashing; Litwin 1980), and nothing is ever moved as a whole: there is no
-/// pause at any size, and no size at which half of it is empty. A subject takes 16 bytes of its entry, two of the way to
-/// it from its slot, and a tenth in reserve.
+/// Buckets split one at a time as subjects come (linear hashing; Litwin 1980), and entries are never moved all together: there is no
+/// pause at any size, and no size at which half of them are empty. A subject takes 16 bytes of its entry, two of the way to
+/// it from its slot, and a tenth in reserve. What those leave who go is kept for who comes.
 #[derive(Default)]
 pub(super) struct Subjects {
     hashers: [RandomState; 2],
@@ -116,17 +116,16 @@ impl Blocks {
         bucket.len += 1;
     }
 
-    /// Where in a bucket an entry is: its block, and its number there.
+    /// Where in a bucket an entry is: its block, and its number there. All blocks are looked at, so that it takes as long for somebody
+    /// who is not there.
     fn find(&self, bucket: Bucket, wanted: impl Fn(&Entry) -> bool) -> Option<(u32, usize)> {
-        let (mut number, mut rest) = (bucket.first, bucket.len as usize);
+        let (mut number, mut rest, mut found) = (bucket.first, bucket.len as usize, None);
         while rest > 0 {
             let (block, here) = (self.get(number), (rest - 1) % BLOCK + 1);
-            if let Some(at) = block.entries[..here].iter().position(&wanted) {
-                return Some((number, at));
-            }
+            found = block.entries[..here].iter().position(&wanted).map(|at| (number, at)).or(found);
             (number, rest) = (block.next, rest - here);
         }
-        None
+        found
     }
 
     /// Takes an entry out: the last one takes its place, and nothing of it is left, as whoever had the hashers could try ids on it.
