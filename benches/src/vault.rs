@@ -108,13 +108,16 @@ impl Vault {
     /// The vault that is kept in a folder; made as [`Vault::of`] makes one, where none is.
     ///
     /// # Errors
-    /// As [`Vault::of`]; [`Error::Io`] for a folder that has something else in it, as a vault that was not filled to its end.
+    /// As [`Vault::of`]; [`Error::Invalid`] for a folder that has something else in it, as a vault that was not filled to its end.
     pub async fn kept(folder: &Path, population: &Population, sketch_bits: u8, people: u64) -> Result<Self, Error> {
         let (file, dimension) = (folder.join("keys.json"), population.dimension());
         let named = |what: &Path| Error::io(what.display().to_string());
         if !file.exists() {
-            std::fs::create_dir_all(folder).and_then(|()| std::fs::remove_dir(folder)).map_err(named(folder))?;
-            std::fs::create_dir(folder).map_err(named(folder))?;
+            std::fs::create_dir_all(folder).map_err(named(folder))?;
+            if std::fs::read_dir(folder).map_err(named(folder))?.next().is_some() {
+                let what = "has something else in it, as a vault that was not filled to its end: remove it";
+                return Err(Error::invalid(format!("{} {what}", folder.display())));
+            }
             let vault = Self::found_in(Folder::Kept(folder.to_owned()), dimension, sketch_bits).await?;
             vault.enroll(population, 0..people).await?;
             let keys = serde_json::to_vec(&vault.keys).map_err(|error| named(&file)(error.into()))?;

@@ -49,7 +49,7 @@ pub struct Probe {
     /// Entries 16m … 16m + 15 belong to coordinates 4m … 4m + 3; bit j of the index is set where the
     /// template's coordinate 4m + j is not negative.
     exact: Zeroizing<Vec<f32>>,
-    /// Magnitudes of the coordinates of a unit vector, and their steps.
+    /// Magnitudes of the coordinates of a unit vector; without a centre also their steps.
     magnitudes: Zeroizing<Vec<f64>>,
     steps: Zeroizing<Vec<f64>>,
     /// Numbers of the coordinates whose steps have a bit, for each bit those of positive coordinates and those of negative
@@ -85,7 +85,10 @@ impl Probe {
             }
         };
         let of_unit = Zeroizing::new(magnitudes.iter().map(|y| y / radius.max(f64::MIN_POSITIVE)).collect::<Vec<_>>());
-        let weights = Zeroizing::new(steps.iter().map(|&k| f64::from(k)).collect::<Vec<_>>());
+        let weights = Zeroizing::new(match centre {
+            None => steps.iter().map(|&k| f64::from(k)).collect::<Vec<_>>(),
+            Some(_) => Vec::new(),
+        });
 
         let mut exact = Zeroizing::new(vec![0f32; residual.len() / SUB_DIM * PATTERNS]);
         for (values, exact) in residual.chunks_exact(SUB_DIM).zip(exact.chunks_exact_mut(PATTERNS)) {

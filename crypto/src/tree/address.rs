@@ -29,7 +29,7 @@ const fn measured() -> usize {
 
 /// A slot as a record names it: its number, and how often it was redrawn before.
 ///
-/// Twelve bytes, without padding: a vault has millions in memory.
+/// Twelve bytes, without padding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(C, packed(4))]
 pub struct SlotRef {

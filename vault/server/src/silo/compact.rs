@@ -1,4 +1,4 @@
-//! Places of templates and subjects as memory keeps them: there are millions, and a [`SlotRef`] takes sixteen bytes.
+//! Places of templates and subjects as memory keeps them: there are millions, and a [`TemplateAt`] takes 24 bytes.
 
 use lethe_crypto::tree::{SLOTS, SlotRef};
 
