@@ -192,9 +192,14 @@ fn name(key: &[u8], put: bool) -> &'static str {
         Ok(RowKind::LogEntry) => "log entries",
         Ok(RowKind::LogNode) => "nodes of the logs' trees",
         Ok(RowKind::LogHead) => "sizes of the logs",
-        Ok(RowKind::Subject | RowKind::Template | RowKind::Sketch | RowKind::SubjectRequest) => {
-            "rows of the person, deleted"
-        }
+        Ok(
+            RowKind::Subject
+            | RowKind::Template
+            | RowKind::Sketch
+            | RowKind::SubjectRequest
+            | RowKind::Dossier
+            | RowKind::Held,
+        ) => "rows of the person, deleted",
         Ok(_) | Err(_) => "others",
     }
 }

@@ -224,7 +224,7 @@ impl Client {
     pub async fn set_up(&self, model: &ModelVersion, sketch_bits: u8) -> Result<Keys, Error> {
         let basis = |purpose: Purpose| PurposeBasis {
             purpose: purpose.into(),
-            lawful_basis: LawfulBasis::ExplicitConsent.into(),
+            lawful_basis: LawfulBasis::LegalObligation.into(),
         };
         let purposes = [Purpose::Authentication, Purpose::DuplicateDetection, Purpose::FraudPrevention];
         let created = TenantServiceClient::new(self.wire())
@@ -296,6 +296,7 @@ pub fn search_request(embedding: &[f32]) -> SearchRequest {
         threshold: Some(THRESHOLD),
         miss_probability: None,
         max_results: 0,
+        probe_subject: String::new(),
     }
 }
 

@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 14] = [
+    const WRITES: [&str; 24] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -47,6 +47,16 @@ mod tests {
         "EnrollmentService/ReplaceTemplate",
         "EnrollmentService/DeleteTemplate",
         "SubjectService/Erase",
+        "SubjectService/Update",
+        "SubjectService/Restrict",
+        "SubjectService/LiftRestriction",
+        "SubjectService/Object",
+        "SubjectService/LiftObjection",
+        "ConsentService/Record",
+        "ConsentService/Withdraw",
+        "HoldService/Place",
+        "HoldService/Release",
+        "TenantService/UpdatePolicy",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -80,7 +90,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 31);
+        assert_eq!(listed.len(), 43);
     }
 
     #[test]

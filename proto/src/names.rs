@@ -100,6 +100,20 @@ resource_name! {
 }
 
 resource_name! {
+    /// A consent of a subject.
+    ConsentName = "tenants/{tenant}/subjects/{subject}/consents/{consent}" {
+        "tenants" / tenant: Tenant, "subjects" / subject: Subject, "consents" / consent: Consent
+    }
+}
+
+resource_name! {
+    /// A litigation hold on a subject.
+    HoldName = "tenants/{tenant}/subjects/{subject}/holds/{hold}" {
+        "tenants" / tenant: Tenant, "subjects" / subject: Subject, "holds" / hold: Hold
+    }
+}
+
+resource_name! {
     /// A backup, by its number.
     BackupName = "backups/{backup}" { "backups" / backup: Backup }
 }

@@ -20,6 +20,7 @@ macro_rules! calls {
 calls! {
     CreateTenantRequest -> CreateTenantResponse = "TenantService/Create";
     GetTenantRequest -> Tenant = "TenantService/Get";
+    UpdatePolicyRequest -> Tenant = "TenantService/UpdatePolicy";
     CreateCredentialRequest -> IssuedCredential = "TenantService/CreateCredential";
     ListCredentialsRequest -> ListCredentialsResponse = "TenantService/ListCredentials";
     RevokeCredentialRequest -> Credential = "TenantService/RevokeCredential";
@@ -36,6 +37,17 @@ calls! {
     VerifyRequest -> VerifyResponse = "AuthenticationService/Verify";
     SearchRequest -> SearchResponse = "IdentificationService/Search";
     GetSubjectRequest -> Subject = "SubjectService/Get";
+    UpdateSubjectRequest -> Subject = "SubjectService/Update";
+    RestrictSubjectRequest -> Subject = "SubjectService/Restrict";
+    LiftRestrictionRequest -> Subject = "SubjectService/LiftRestriction";
+    ObjectSubjectRequest -> Subject = "SubjectService/Object";
+    LiftObjectionRequest -> Subject = "SubjectService/LiftObjection";
+    RecordConsentRequest -> Consent = "ConsentService/Record";
+    WithdrawConsentRequest -> WithdrawConsentResponse = "ConsentService/Withdraw";
+    ListConsentsRequest -> ListConsentsResponse = "ConsentService/List";
+    PlaceHoldRequest -> Hold = "HoldService/Place";
+    ReleaseHoldRequest -> Hold = "HoldService/Release";
+    ListHoldsRequest -> ListHoldsResponse = "HoldService/List";
     EraseSubjectRequest -> Erasure = "SubjectService/Erase";
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";

@@ -40,8 +40,8 @@ pub(crate) fn model() -> ModelVersion {
     ModelVersion { id: "face".to_owned(), version: "1".to_owned() }
 }
 
-/// A purpose that rests on consent.
+/// A purpose that rests on a legal obligation, and needs nobody's consent.
 #[must_use]
 pub fn basis(purpose: Purpose) -> PurposeBasis {
-    PurposeBasis { purpose: purpose.into(), lawful_basis: LawfulBasis::ExplicitConsent.into() }
+    PurposeBasis { purpose: purpose.into(), lawful_basis: LawfulBasis::LegalObligation.into() }
 }

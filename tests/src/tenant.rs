@@ -38,7 +38,8 @@ pub struct NewTenant {
     wire: Arc<Wire>,
     operator: Caller,
     id: String,
-    purposes: Vec<Purpose>,
+    purposes: Vec<v1::PurposeBasis>,
+    law: v1::Jurisdiction,
     dimension: Option<usize>,
     thresholds: v1::Thresholds,
 }
@@ -46,8 +47,9 @@ pub struct NewTenant {
 impl NewTenant {
     pub(crate) fn new(wire: Arc<Wire>, operator: Caller, id: &str) -> Self {
         let thresholds = v1::Thresholds { r#match: MATCH, review: REVIEW };
-        let purposes = PURPOSES.to_vec();
-        Self { wire, operator, id: id.to_owned(), purposes, dimension: Some(DIMENSION), thresholds }
+        let purposes = PURPOSES.map(basis).to_vec();
+        let law = v1::Jurisdiction::Unspecified;
+        Self { wire, operator, id: id.to_owned(), purposes, law, dimension: Some(DIMENSION), thresholds }
     }
 
     /// With a model `face@1` of so many dimensions; 512 unless told otherwise.
@@ -62,7 +64,22 @@ impl NewTenant {
 
     /// Declaring these purposes only.
     pub fn declaring(self, purposes: &[Purpose]) -> Self {
-        Self { purposes: purposes.to_vec(), ..self }
+        Self { purposes: purposes.iter().copied().map(basis).collect(), ..self }
+    }
+
+    /// Resting on explicit consent for these purposes, and on what it rests on for the others.
+    pub fn asking_consent_for(mut self, purposes: &[Purpose]) -> Self {
+        for entry in &mut self.purposes {
+            if purposes.contains(&entry.purpose()) {
+                entry.lawful_basis = v1::LawfulBasis::ExplicitConsent.into();
+            }
+        }
+        self
+    }
+
+    /// Under a law.
+    pub fn under(self, law: v1::Jurisdiction) -> Self {
+        Self { law, ..self }
     }
 
     /// Judging by these thresholds.
@@ -76,7 +93,8 @@ impl NewTenant {
             request_id: request_id(),
             tenant_id: self.id.clone(),
             tenant: Some(v1::Tenant {
-                purposes: self.purposes.iter().copied().map(basis).collect(),
+                purposes: self.purposes,
+                jurisdiction: self.law.into(),
                 ..v1::Tenant::default()
             }),
         });

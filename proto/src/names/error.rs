@@ -45,6 +45,10 @@ pub enum Part {
     Subject,
     /// A template's id: 32 lower-case hexadecimal digits.
     Template,
+    /// A consent's id: 32 lower-case hexadecimal digits.
+    Consent,
+    /// A hold's id: 32 lower-case hexadecimal digits.
+    Hold,
     /// A receipt's id: 32 lower-case hexadecimal digits.
     Receipt,
     /// A credential's id: 32 lower-case hexadecimal digits.
@@ -68,6 +72,8 @@ impl Part {
             Self::Tenant => "tenant",
             Self::Subject => "subject",
             Self::Template => "template",
+            Self::Consent => "consent",
+            Self::Hold => "hold",
             Self::Receipt => "receipt",
             Self::Credential => "credential",
             Self::Model => "model",

@@ -9,8 +9,8 @@ use lethe_crypto::log::entry::Entry;
 use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
-    self, CredentialRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, SubjectRecord, TemplateRecord,
-    TenantRecord,
+    self, CredentialRecord, DossierRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, SubjectRecord,
+    TemplateRecord, TenantRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
 use lethe_sketch::Sketch;
@@ -89,9 +89,16 @@ fn row(kind: RowKind, value: &[u8]) {
         RowKind::Receipt => drop(json::<ReceiptRecord>(value)),
         RowKind::TenantRequest | RowKind::SubjectRequest => drop(json::<Remembered<Value>>(value)),
         RowKind::Tenant => {
-            if let Some(Ok((id, purposes, created_at))) = json::<TenantRecord>(value).map(|record| record.parse()) {
-                let again = TenantRecord::new(&id, &purposes, created_at).parse().expect("it was read");
-                assert_eq!(again, (id, purposes, created_at));
+            if let Some(Ok((id, policy, created_at))) = json::<TenantRecord>(value).map(|record| record.parse()) {
+                let again = TenantRecord::new(&id, &policy, created_at).parse().expect("it was read");
+                assert_eq!(again, (id, policy, created_at));
+            }
+        }
+        RowKind::Dossier => {
+            if let Ok(dossier) = DossierRecord::read(value) {
+                let again = DossierRecord::seal_as(&dossier).expect("it was read");
+                let again = DossierRecord::read(&again).expect("it was written");
+                assert_eq!(again, dossier, "a dossier loses something on its way");
             }
         }
         RowKind::Credential => {

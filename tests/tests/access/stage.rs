@@ -39,6 +39,8 @@ pub(crate) struct Target {
     pub(crate) credential: String,
     pub(crate) profile: String,
     pub(crate) receipt: String,
+    pub(crate) consent: String,
+    pub(crate) hold: String,
     pub(crate) backup: String,
     pub(crate) unused_tenant: String,
     /// A tenant that may be destroyed.
@@ -72,6 +74,13 @@ impl Stage {
         let number = self.used.fetch_add(1, Ordering::Relaxed);
         let subject_id = format!("subject-{number}");
         let enrolled = self.bank.enroller().enroll(&subject_id, &self.face).await.unwrap();
+        let consent = self.bank.enroller().consents_to(&subject_id, Purpose::Authentication).await.unwrap();
+        let officer = self.bank.privacy_officer();
+        officer.object(&subject_id, Purpose::FraudPrevention).await.unwrap();
+        officer.lift_objection(&subject_id, Purpose::FraudPrevention, "grounds-1").await.unwrap();
+        let held = format!("held-{number}");
+        self.bank.enroller().consents_to(&held, Purpose::Authentication).await.unwrap();
+        let hold = officer.hold(&held).await.unwrap();
         let operator = self.vault.operator();
         let spare = operator.ask(operator.creation(&format!("spare-{number}"))).await.unwrap();
         let issued = self.bank.issue(&[Role::Auditor], None).await;
@@ -84,6 +93,8 @@ impl Stage {
             credential: issued.credential.unwrap().name,
             profile: format!("{}/modelProfiles/face@1", self.bank.name()),
             receipt: self.receipt.clone(),
+            consent: consent.name,
+            hold: hold.name,
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
             spare_tenant: spare.tenant.unwrap().name,
@@ -103,6 +114,8 @@ impl Stage {
             credential: format!("{tenant}/credentials/{nothing}"),
             profile: format!("{tenant}/modelProfiles/none@0"),
             receipt: format!("{tenant}/receipts/{nothing}"),
+            consent: format!("{tenant}/subjects/nobody/consents/{nothing}"),
+            hold: format!("{tenant}/subjects/nobody/holds/{nothing}"),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),
             spare_tenant: "tenants/spare-nowhere".to_owned(),

@@ -2,7 +2,7 @@
 //! is answered. Written by hand, from the `.proto` files: it must not follow from what the server does.
 
 use lethe_proto::v1::{self, Purpose, Role};
-use lethe_tests::{basis, capture, request_id};
+use lethe_tests::{basis, capture, now, request_id};
 use prost::Message as _;
 
 use crate::stage::Target;
@@ -32,6 +32,8 @@ const RECTIFYING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest];
 const LOOKING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest, LegalClaims];
+const RECORDING: &[Purpose] = &[Administration, DataSubjectRequest];
+const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
 const COMPARING: &[Purpose] = &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const PROFILE_READERS: &[Role] = &[TenantAdmin, Enroller, Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
@@ -60,6 +62,21 @@ pub(crate) const TABLE: &[Row] = &[
         purposes: &[Administration],
         request: |target, purpose| {
             v1::GetTenantRequest { name: target.tenant.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/UpdatePolicy",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::UpdatePolicyRequest {
+                tenant: Some(v1::Tenant { name: target.tenant.clone(), ..v1::Tenant::default() }),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                update_mask: Some(prost_types::FieldMask { paths: vec!["age_required".to_owned()] }),
+            }
+            .encode_to_vec()
         },
     },
     Row {
@@ -313,6 +330,69 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "SubjectService/Update",
+        roles: &[Enroller, PrivacyOfficer],
+        operator: false,
+        purposes: RECORDING,
+        request: |target, purpose| {
+            let subject = v1::Subject {
+                name: target.subject.clone(),
+                age_band: v1::AgeBand::Adult.into(),
+                ..v1::Subject::default()
+            };
+            v1::UpdateSubjectRequest { subject: Some(subject), purpose: purpose.into(), ..Default::default() }
+                .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/Restrict",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: EXERCISING,
+        request: |target, purpose| {
+            let ground = v1::RestrictionGround::Other.into();
+            let name = target.subject.clone();
+            v1::RestrictSubjectRequest { name, purpose: purpose.into(), request_id: String::new(), ground }
+                .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/LiftRestriction",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: EXERCISING,
+        request: |target, purpose| {
+            let name = target.subject.clone();
+            v1::LiftRestrictionRequest { name, purpose: purpose.into(), request_id: String::new() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/Object",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            let (name, for_purpose) = (target.subject.clone(), FraudPrevention.into());
+            v1::ObjectSubjectRequest { name, purpose: purpose.into(), request_id: String::new(), for_purpose }
+                .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/LiftObjection",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            v1::LiftObjectionRequest {
+                name: target.subject.clone(),
+                purpose: purpose.into(),
+                for_purpose: FraudPrevention.into(),
+                ..Default::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
         method: "SubjectService/Erase",
         roles: &[PrivacyOfficer],
         operator: false,
@@ -325,6 +405,94 @@ pub(crate) const TABLE: &[Row] = &[
                 no_wait: true,
             }
             .encode_to_vec()
+        },
+    },
+    Row {
+        method: "ConsentService/Record",
+        roles: &[Enroller, PrivacyOfficer],
+        operator: false,
+        purposes: RECORDING,
+        request: |target, purpose| {
+            let consent = v1::Consent {
+                for_purpose: Authentication.into(),
+                notice_version: "notice-1".to_owned(),
+                notice_sha256: vec![1; 32],
+                manner: v1::ConsentManner::Written.into(),
+                giver: v1::ConsentGiver::Subject.into(),
+                give_time: Some(now()),
+                ..v1::Consent::default()
+            };
+            v1::RecordConsentRequest {
+                parent: target.subject.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                consent: Some(consent),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "ConsentService/Withdraw",
+        roles: &[Enroller, PrivacyOfficer],
+        operator: false,
+        purposes: RECORDING,
+        request: |target, purpose| {
+            v1::WithdrawConsentRequest {
+                name: target.consent.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                no_wait: true,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "ConsentService/List",
+        roles: &[Enroller, PrivacyOfficer],
+        operator: false,
+        purposes: EXERCISING,
+        request: |target, purpose| {
+            v1::ListConsentsRequest { parent: target.subject.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "HoldService/Place",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[LegalClaims],
+        request: |target, purpose| {
+            let review = prost_types::Timestamp { seconds: now().seconds + 86_400, nanos: 0 };
+            v1::PlaceHoldRequest {
+                parent: target.subject.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                hold: Some(v1::Hold {
+                    case_reference: "case-1".to_owned(),
+                    review_time: Some(review),
+                    ..v1::Hold::default()
+                }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "HoldService/Release",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[LegalClaims],
+        request: |target, purpose| {
+            let name = target.hold.clone();
+            v1::ReleaseHoldRequest { name, purpose: purpose.into(), request_id: String::new() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "HoldService/List",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[LegalClaims],
+        request: |target, purpose| {
+            let parent = target.tenant.clone();
+            v1::ListHoldsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
         },
     },
     Row {

@@ -22,7 +22,7 @@ impl Bank {
             "create",
             "bank",
             "--basis",
-            "authentication=explicit_consent",
+            "authentication=legal_obligation",
             "--basis",
             "duplicate_detection=legitimate_interests",
         ];

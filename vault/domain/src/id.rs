@@ -130,6 +130,14 @@ random_id!(
     CredentialId
 );
 random_id!(
+    /// A consent of one person to one purpose.
+    ConsentId
+);
+random_id!(
+    /// A litigation hold on one person.
+    HoldId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

@@ -3,23 +3,33 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod consent;
 mod decision;
+mod dossier;
 mod id;
 mod invalid;
+mod jurisdiction;
+mod label;
 mod model;
 mod personal;
 mod purpose;
 mod reason;
 mod role;
 mod template;
+mod tenant_policy;
 mod time;
 
+pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use decision::{Band, DecisionReason};
-pub use id::{CredentialId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId};
+pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
+pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId};
 pub use invalid::Invalid;
+pub use jurisdiction::{AgeBand, Jurisdiction};
+pub use label::Label;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
 pub use role::{Role, Roles};
 pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, TemplateFacts};
+pub use tenant_policy::TenantPolicy;
 pub use time::Timestamp;

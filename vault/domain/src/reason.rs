@@ -55,6 +55,32 @@ reasons! {
     PurposeUnspecified = "PURPOSE_UNSPECIFIED",
     /// The purpose does not fit the operation, or the tenant has no basis for it (O1, O2).
     PurposeNotAllowed = "PURPOSE_NOT_ALLOWED",
+    /// The person's law asks for a written consent first, and there is none (O16).
+    WrittenConsentRequired = "WRITTEN_CONSENT_REQUIRED",
+    /// The purpose rests on consent, and none was recorded (O2).
+    ConsentMissing = "CONSENT_MISSING",
+    /// The person's consent was withdrawn (O23).
+    ConsentWithdrawn = "CONSENT_WITHDRAWN",
+    /// The person's consent is over (O2).
+    ConsentExpired = "CONSENT_EXPIRED",
+    /// The person objected to the purpose (O39).
+    PurposeObjected = "PURPOSE_OBJECTED",
+    /// A minor without a guardian's consent (O15).
+    MinorWithoutGuardian = "MINOR_WITHOUT_GUARDIAN",
+    /// The tenant processes nobody of unknown age (O15).
+    AgeUnknown = "AGE_UNKNOWN",
+    /// Processing of the person's data is restricted (O22).
+    SubjectRestricted = "SUBJECT_RESTRICTED",
+    /// The person's data are under a litigation hold (O42).
+    LegalHold = "LEGAL_HOLD",
+    /// No such consent.
+    ConsentNotFound = "CONSENT_NOT_FOUND",
+    /// No such hold.
+    HoldNotFound = "HOLD_NOT_FOUND",
+    /// No such objection.
+    ObjectionNotFound = "OBJECTION_NOT_FOUND",
+    /// As many are recorded about the person as may be.
+    RecordsLimited = "RECORDS_LIMITED",
     /// The call carries no credential.
     CredentialMissing = "CREDENTIAL_MISSING",
     /// The credential is unknown, revoked or malformed.

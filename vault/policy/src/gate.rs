@@ -1,8 +1,9 @@
 use std::marker::PhantomData;
 
-use lethe_domain::{CredentialId, LawfulBasis, Purpose, PurposeBasis, Reason, Role, Roles, TenantId, Timestamp};
+use lethe_domain::{CredentialId, LawfulBasis, Purpose, Reason, Role, Roles, TenantId, TenantPolicy, Timestamp};
 
 use crate::operation::Kind;
+use crate::person::Duty;
 use crate::principal::{Owner, Principal};
 use crate::table::{Operation, Scope};
 
@@ -11,12 +12,12 @@ use crate::table::{Operation, Scope};
 pub enum Target<'a> {
     /// The vault itself.
     Vault,
-    /// A tenant, with the purposes it declared. `None` where there is no such tenant: only the
+    /// A tenant, with its policy. `None` where there is no such tenant: only the
     /// vault's own credentials ever learn that.
-    Tenant(&'a TenantId, Option<&'a [PurposeBasis]>),
+    Tenant(&'a TenantId, Option<&'a TenantPolicy>),
 }
 
-/// A refusal at the gate: the stable reason, the obligation behind it, and a sentence.
+/// A refusal: the stable reason, the obligation behind it, and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     /// The stable reason.
@@ -25,6 +26,8 @@ pub struct Denial {
     pub obligation: &'static str,
     /// A sentence for a person.
     pub message: String,
+    /// What has to be done because of it.
+    pub duty: Option<Duty>,
 }
 
 /// Proof that the gate let a call pass. Use cases take it by value, one a call.
@@ -105,7 +108,7 @@ pub fn authorize<O: Kind>(
     }
     let (tenant, basis) = match target {
         Target::Vault => (None, None),
-        Target::Tenant(tenant, declared) => (Some(tenant.clone()), check_basis(tenant, declared, purpose)?),
+        Target::Tenant(tenant, policy) => (Some(tenant.clone()), check_basis(tenant, policy, purpose)?),
     };
     let grant = Grant { tenant, credential: principal.credential, roles: principal.roles, purpose, basis };
     Ok(Authorized { grant, operation: PhantomData })
@@ -141,17 +144,17 @@ fn check_owner(principal: &Principal, target: Target<'_>, scope: Scope) -> Resul
 
 fn check_basis(
     tenant: &TenantId,
-    declared: Option<&[PurposeBasis]>,
+    policy: Option<&TenantPolicy>,
     purpose: Purpose,
 ) -> Result<Option<LawfulBasis>, Denial> {
-    let Some(declared) = declared else {
+    let Some(policy) = policy else {
         return deny(Reason::TenantNotFound, "O1", format!("there is no tenant {tenant}"));
     };
     if !purpose.is_biometric() {
         return Ok(None);
     }
-    match declared.iter().find(|entry| entry.purpose == purpose) {
-        Some(entry) => Ok(Some(entry.basis)),
+    match policy.basis(purpose) {
+        Some(basis) => Ok(Some(basis)),
         None => {
             let message = format!("the tenant declared no lawful basis for {}", purpose.name());
             deny(Reason::PurposeNotAllowed, "O1", message)
@@ -160,11 +163,13 @@ fn check_basis(
 }
 
 fn deny<T>(reason: Reason, obligation: &'static str, message: impl Into<String>) -> Result<T, Denial> {
-    Err(Denial { reason, obligation, message: message.into() })
+    Err(Denial { reason, obligation, message: message.into(), duty: None })
 }
 
 #[cfg(test)]
 mod tests {
+    use lethe_domain::PurposeBasis;
+
     use super::*;
     use crate::operation::{
         AppointAdministrator, CreateCredential, CreateOperator, CreateTenant, Enroll, GetCheckpoint, GetTenant,
@@ -187,8 +192,10 @@ mod tests {
         Principal { credential: CredentialId::random(), owner: Owner::Vault, roles, expires: None }
     }
 
-    const DECLARED: &[PurposeBasis] =
-        &[PurposeBasis { purpose: Purpose::DuplicateDetection, basis: LawfulBasis::ExplicitConsent }];
+    fn declared() -> TenantPolicy {
+        let basis = LawfulBasis::ExplicitConsent;
+        TenantPolicy::of(vec![PurposeBasis { purpose: Purpose::DuplicateDetection, basis }])
+    }
 
     fn reason<O: Kind + std::fmt::Debug>(who: &Principal, target: Target<'_>, purpose: Option<Purpose>) -> Reason {
         authorize::<O>(who, target, purpose, NOW).unwrap_err().reason
@@ -197,7 +204,8 @@ mod tests {
     #[test]
     fn a_fitting_call_passes_with_its_basis() {
         let id = tenant("bank");
-        let target = Target::Tenant(&id, Some(DECLARED));
+        let policy = declared();
+        let target = Target::Tenant(&id, Some(&policy));
         let who = of_tenant("bank", Role::FraudAnalyst);
         let passed = authorize::<Search>(&who, target, Some(Purpose::DuplicateDetection), NOW).unwrap();
         assert_eq!(passed.tenant(), Some(&id));
@@ -207,7 +215,8 @@ mod tests {
     #[test]
     fn each_refusal_has_its_reason() {
         let id = tenant("bank");
-        let here = Target::Tenant(&id, Some(DECLARED));
+        let policy = declared();
+        let here = Target::Tenant(&id, Some(&policy));
         let analyst = of_tenant("bank", Role::FraudAnalyst);
         let purpose = Some(Purpose::DuplicateDetection);
         assert_eq!(reason::<Search>(&of_tenant("shop", Role::FraudAnalyst), here, purpose), Reason::TenantMismatch);
@@ -231,7 +240,7 @@ mod tests {
         let id = tenant("other");
         let who = of_tenant("bank", Role::Enroller);
         let purpose = Some(Purpose::Authentication);
-        let there = authorize::<Enroll>(&who, Target::Tenant(&id, Some(DECLARED)), purpose, NOW).unwrap_err();
+        let there = authorize::<Enroll>(&who, Target::Tenant(&id, Some(&declared())), purpose, NOW).unwrap_err();
         let not_there = authorize::<Enroll>(&who, Target::Tenant(&id, None), purpose, NOW).unwrap_err();
         assert_eq!(there, not_there);
     }
@@ -239,7 +248,8 @@ mod tests {
     #[test]
     fn an_operator_appoints_administrators_and_makes_no_other_credential_of_a_tenant() {
         let (id, purpose) = (tenant("bank"), Some(Purpose::Administration));
-        let here = Target::Tenant(&id, Some(DECLARED));
+        let policy = declared();
+        let here = Target::Tenant(&id, Some(&policy));
         let everything = Principal { roles: Role::ALL.into_iter().collect(), ..of_tenant("bank", Role::TenantAdmin) };
         assert!(authorize::<AppointAdministrator>(&operator(), here, purpose, NOW).is_ok());
         assert_eq!(reason::<CreateCredential>(&operator(), here, purpose), Reason::TenantMismatch);

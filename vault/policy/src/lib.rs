@@ -1,7 +1,8 @@
 //! Who may do what, and for which purpose: pure functions over one table, no I/O.
 //!
-//! Every call passes [`authorize`]. What it yields, an [`Authorized`] witness, is the only thing a use
-//! case accepts, and nothing outside this crate can make one:
+//! Every call passes [`authorize`], which knows nothing of any person. What touches a person's templates asks [`judge`]
+//! too, through [`Authorized::licence`]. What they yield, [`Authorized`] and [`Cleared`], is the only thing use cases accept,
+//! and nothing outside this crate can make one:
 //!
 //! ```compile_fail
 //! use lethe_policy::{Authorized, operation::Search};
@@ -10,11 +11,17 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod document;
 mod gate;
+mod law;
 pub mod operation;
+mod person;
 mod principal;
 mod table;
 
+pub use document::document;
 pub use gate::{Authorized, Denial, Target, authorize, sees_scores};
+pub use law::Law;
+pub use person::{Cleared, Duty, Judged, Licence, is_baseless, judge};
 pub use principal::{Owner, Principal};
-pub use table::{Operation, Rule, Scope};
+pub use table::{Effect, Operation, Rule, Scope};

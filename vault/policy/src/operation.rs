@@ -27,6 +27,8 @@ kinds! {
     CreateTenant,
     /// Reads a tenant.
     GetTenant,
+    /// Changes what a client allows: its purposes, its law (O1).
+    UpdateTenantPolicy,
     /// Shreds a tenant: its whole silo (O27).
     ShredTenant,
     /// Replaces the keys that wrap a tenant's keys, or the vault's.
@@ -69,8 +71,30 @@ kinds! {
     SweepDuplicates,
     /// Reads what is held about a subject, without embeddings.
     GetSubject,
+    /// Records whose law counts for a subject, and how old it is.
+    UpdateSubject,
+    /// Stops all processing of a subject's data, which are kept (O22).
+    RestrictSubject,
+    /// Ends a restriction.
+    LiftRestriction,
+    /// Records that a subject objects to a purpose, which stops (O39).
+    ObjectSubject,
+    /// Records that an objection ended, or that compelling grounds outweigh it.
+    LiftObjection,
     /// Erases a subject.
     EraseSubject,
+    /// Records a consent.
+    RecordConsent,
+    /// Records that a consent was withdrawn (O23).
+    WithdrawConsent,
+    /// Lists a subject's consents.
+    ListConsents,
+    /// Places a litigation hold on a subject (O42).
+    PlaceHold,
+    /// Releases a litigation hold.
+    ReleaseHold,
+    /// Lists a tenant's litigation holds.
+    ListHolds,
     /// Reads an erasure receipt.
     GetReceipt,
     /// Reads the receipt of a tenant that was shredded, or of a rotation.

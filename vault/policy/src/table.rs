@@ -10,6 +10,7 @@ use lethe_domain::Role::{self, Auditor, Enroller, FraudAnalyst, Operator, Privac
 pub enum Operation {
     CreateTenant,
     GetTenant,
+    UpdateTenantPolicy,
     ShredTenant,
     RotateKeys,
     CreateCredential,
@@ -31,7 +32,18 @@ pub enum Operation {
     Search,
     SweepDuplicates,
     GetSubject,
+    UpdateSubject,
+    RestrictSubject,
+    LiftRestriction,
+    ObjectSubject,
+    LiftObjection,
     EraseSubject,
+    RecordConsent,
+    WithdrawConsent,
+    ListConsents,
+    PlaceHold,
+    ReleaseHold,
+    ListHolds,
     GetReceipt,
     GetVaultReceipt,
     GetCheckpoint,
@@ -57,6 +69,21 @@ pub enum Scope {
     Either,
 }
 
+/// What an operation does to a person's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// It concerns nobody's data.
+    None,
+    /// It takes in or compares templates: all of the policy applies.
+    Processes,
+    /// It destroys: a hold stands in its way (O42).
+    Destroys,
+    /// It tells what is held, and never a template.
+    Looks,
+    /// It records a right that is exercised, or a fact.
+    Records,
+}
+
 /// One line of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
@@ -64,6 +91,8 @@ pub struct Rule {
     pub operation: Operation,
     /// Its name in the log: service and method.
     pub name: &'static str,
+    /// What it does to a person's data.
+    pub effect: Effect,
     /// Whose credentials.
     pub scope: Scope,
     /// Any of these roles will do (O31).
@@ -77,60 +106,76 @@ const RECTIFYING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest];
 const LOOKING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest, LegalClaims];
+const RECORDING: &[Purpose] = &[Administration, DataSubjectRequest];
+const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
+const HOLDING: &[Purpose] = &[LegalClaims];
 const ADMINISTERING: &[Purpose] = &[Administration];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 36] = [
-    rule(Operation::CreateTenant,       "tenant.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::GetTenant,          "tenant.get",                   Scope::Either, &[Operator, TenantAdmin, Auditor],       ADMINISTERING),
+const RULES: [Rule; 48] = [
+    rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
+    rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
     // Aimed at the vault, not at the tenant: of one that is gone there is nothing left to aim at.
-    rule(Operation::ShredTenant,        "tenant.shred",                 Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::RotateKeys,         "vault.rotate_keys",            Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::CreateCredential,   "tenant.create_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
-    rule(Operation::ListCredentials,    "tenant.list_credentials",      Scope::Tenant, &[TenantAdmin, Auditor],                 ADMINISTERING),
-    rule(Operation::RevokeCredential,   "tenant.revoke_credential",     Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
-    rule(Operation::AppointAdministrator, "tenant.appoint_administrator", Scope::Either, &[Operator],                           ADMINISTERING),
-    rule(Operation::CreateOperator,     "vault.create_operator",        Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::ListOperators,      "vault.list_operators",         Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::RevokeOperator,     "vault.revoke_operator",        Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::CreateModelProfile, "tenant.create_model_profile",  Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
-    rule(Operation::GetModelProfile,    "tenant.get_model_profile",     Scope::Tenant, READING_PROFILES,                        ADMINISTERING),
-    rule(Operation::ListModelProfiles,  "tenant.list_model_profiles",   Scope::Tenant, READING_PROFILES,                        ADMINISTERING),
-    rule(Operation::UpdateModelProfile, "tenant.update_model_profile",  Scope::Tenant, &[TenantAdmin],                          ADMINISTERING),
-    rule(Operation::Enroll,             "enrollment.enroll",            Scope::Tenant, &[Enroller],                             ENROLLING),
-    rule(Operation::ReplaceTemplate,    "enrollment.replace_template",  Scope::Tenant, &[Enroller, PrivacyOfficer],             RECTIFYING),
-    rule(Operation::DeleteTemplate,     "enrollment.delete_template",   Scope::Tenant, &[Enroller, PrivacyOfficer],             RECTIFYING),
-    rule(Operation::ListTemplates,      "enrollment.list_templates",    Scope::Tenant, &[Enroller, FraudAnalyst, PrivacyOfficer], LOOKING),
-    rule(Operation::Verify,             "authentication.verify",        Scope::Tenant, &[Role::Authenticator, FraudAnalyst],    &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification]),
-    rule(Operation::Search,             "identification.search",        Scope::Tenant, &[FraudAnalyst],                         &[DuplicateDetection, FraudPrevention]),
-    rule(Operation::SweepDuplicates,    "identification.sweep_duplicates", Scope::Tenant, &[FraudAnalyst],                      &[DuplicateDetection, FraudPrevention]),
-    rule(Operation::GetSubject,         "subject.get",                  Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
-    rule(Operation::EraseSubject,       "subject.erase",                Scope::Tenant, &[PrivacyOfficer],                       &[DataSubjectRequest]),
-    rule(Operation::GetReceipt,         "audit.get_receipt",            Scope::Tenant, &[PrivacyOfficer, Auditor],              AUDITING),
-    rule(Operation::GetVaultReceipt,    "audit.get_vault_receipt",      Scope::Vault,  &[Operator],                             AUDITING),
-    rule(Operation::GetCheckpoint,      "audit.get_checkpoint",         Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
-    rule(Operation::GetInclusionProof,  "audit.get_inclusion_proof",    Scope::Either, &[Operator, Auditor, PrivacyOfficer],    AUDITING),
-    rule(Operation::GetVaultInclusionProof, "audit.get_vault_inclusion_proof", Scope::Vault, &[Operator],                       AUDITING),
-    rule(Operation::CreateBackup,       "backup.create",                Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::ListBackups,        "backup.list",                  Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::GetBackup,          "backup.get",                   Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::VerifyBackup,       "backup.verify",                Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::PruneBackups,       "backup.prune",                 Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::ListMirrors,        "mirror.list",                  Scope::Vault,  &[Operator],                             ADMINISTERING),
-    rule(Operation::GetRootStatus,      "root.get_status",              Scope::Vault,  &[Operator],                             ADMINISTERING),
+    rule(Operation::ShredTenant,             "tenant.shred",                     Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::RotateKeys,              "vault.rotate_keys",                Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::CreateCredential,        "tenant.create_credential",         Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::ListCredentials,         "tenant.list_credentials",          Effect::None,      Scope::Tenant, &[TenantAdmin, Auditor],                             ADMINISTERING),
+    rule(Operation::RevokeCredential,        "tenant.revoke_credential",         Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::AppointAdministrator,    "tenant.appoint_administrator",     Effect::None,      Scope::Either, &[Operator],                                         ADMINISTERING),
+    rule(Operation::CreateOperator,          "vault.create_operator",            Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ListOperators,           "vault.list_operators",             Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::RevokeOperator,          "vault.revoke_operator",            Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::CreateModelProfile,      "tenant.create_model_profile",      Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::GetModelProfile,         "tenant.get_model_profile",         Effect::None,      Scope::Tenant, READING_PROFILES,                                    ADMINISTERING),
+    rule(Operation::ListModelProfiles,       "tenant.list_model_profiles",       Effect::None,      Scope::Tenant, READING_PROFILES,                                    ADMINISTERING),
+    rule(Operation::UpdateModelProfile,      "tenant.update_model_profile",      Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::Enroll,                  "enrollment.enroll",                Effect::Processes, Scope::Tenant, &[Enroller],                                         ENROLLING),
+    rule(Operation::ReplaceTemplate,         "enrollment.replace_template",      Effect::Processes, Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECTIFYING),
+    rule(Operation::DeleteTemplate,          "enrollment.delete_template",       Effect::Destroys,  Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECTIFYING),
+    rule(Operation::ListTemplates,           "enrollment.list_templates",        Effect::Looks,     Scope::Tenant, &[Enroller, FraudAnalyst, PrivacyOfficer],           LOOKING),
+    rule(Operation::Verify,                  "authentication.verify",            Effect::Processes, Scope::Tenant, &[Role::Authenticator, FraudAnalyst],                &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification]),
+    rule(Operation::Search,                  "identification.search",            Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     &[DuplicateDetection, FraudPrevention]),
+    rule(Operation::SweepDuplicates,         "identification.sweep_duplicates",  Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     &[DuplicateDetection, FraudPrevention]),
+    rule(Operation::GetSubject,              "subject.get",                      Effect::Looks,     Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
+    rule(Operation::UpdateSubject,           "subject.update",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
+    rule(Operation::RestrictSubject,         "subject.restrict",                 Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::LiftRestriction,         "subject.lift_restriction",         Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::ObjectSubject,           "subject.object",                   Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
+    rule(Operation::LiftObjection,           "subject.lift_objection",           Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
+    rule(Operation::EraseSubject,            "subject.erase",                    Effect::Destroys,  Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
+    rule(Operation::RecordConsent,           "consent.record",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
+    rule(Operation::WithdrawConsent,         "consent.withdraw",                 Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
+    rule(Operation::ListConsents,            "consent.list",                     Effect::Looks,     Scope::Tenant, &[Enroller, PrivacyOfficer],                         EXERCISING),
+    rule(Operation::PlaceHold,               "hold.place",                       Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
+    rule(Operation::ReleaseHold,             "hold.release",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
+    rule(Operation::ListHolds,               "hold.list",                        Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
+    rule(Operation::GetReceipt,              "audit.get_receipt",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          AUDITING),
+    rule(Operation::GetVaultReceipt,         "audit.get_vault_receipt",          Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
+    rule(Operation::GetCheckpoint,           "audit.get_checkpoint",             Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),
+    rule(Operation::GetInclusionProof,       "audit.get_inclusion_proof",        Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),
+    rule(Operation::GetVaultInclusionProof,  "audit.get_vault_inclusion_proof",  Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
+    rule(Operation::CreateBackup,            "backup.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ListBackups,             "backup.list",                      Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::GetBackup,               "backup.get",                       Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::VerifyBackup,            "backup.verify",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::PruneBackups,            "backup.prune",                     Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ListMirrors,             "mirror.list",                      Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::GetRootStatus,           "root.get_status",                  Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
 ];
 
 const fn rule(
     operation: Operation,
     name: &'static str,
+    effect: Effect,
     scope: Scope,
     roles: &'static [Role],
     purposes: &'static [Purpose],
 ) -> Rule {
-    Rule { operation, name, scope, roles, purposes }
+    Rule { operation, name, effect, scope, roles, purposes }
 }
 
 impl Operation {

@@ -60,6 +60,10 @@ pub enum RowKind {
     Sketch = 0x22,
     /// A remembered answer about a subject, sealed.
     SubjectRequest = 0x23,
+    /// What is known of a subject beside templates (consents, restriction, holds), sealed.
+    Dossier = 0x24,
+    /// A subject that is under a litigation hold.
+    Held = 0x25,
     /// A log's size.
     LogHead = 0x30,
     /// A log entry.
@@ -72,7 +76,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -98,6 +102,8 @@ impl RowKind {
         Self::Template,
         Self::Sketch,
         Self::SubjectRequest,
+        Self::Dossier,
+        Self::Held,
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
@@ -106,7 +112,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 11] = [
+    pub const OF_TENANT: [Self; 13] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -118,6 +124,8 @@ impl RowKind {
         Self::Template,
         Self::Sketch,
         Self::SubjectRequest,
+        Self::Dossier,
+        Self::Held,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -172,6 +180,8 @@ pub enum Key {
     Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
     Sketch { tree: TreeId, gallery: GalleryId, profile: ProfileNumber, at: TemplateAt },
     SubjectRequest { tree: TreeId, subject: SlotRef, tag: [u8; 16] },
+    Dossier { tree: TreeId, subject: SlotRef },
+    Held { tree: TreeId, subject: SlotRef },
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
@@ -213,6 +223,8 @@ impl Key {
             Self::Template { .. } => RowKind::Template,
             Self::Sketch { .. } => RowKind::Sketch,
             Self::SubjectRequest { .. } => RowKind::SubjectRequest,
+            Self::Dossier { .. } => RowKind::Dossier,
+            Self::Held { .. } => RowKind::Held,
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
@@ -248,6 +260,8 @@ impl Key {
             | Self::Template { tree, .. }
             | Self::Sketch { tree, .. }
             | Self::SubjectRequest { tree, .. }
+            | Self::Dossier { tree, .. }
+            | Self::Held { tree, .. }
             | Self::LogHead { tree }
             | Self::LogEntry { tree, .. }
             | Self::LogNode { tree, .. } => Some(*tree),
@@ -276,7 +290,9 @@ impl Key {
             Self::Census { tree, gallery, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes())
             }
-            Self::Subject { tree, subject } => key.tree(*tree).slot(*subject),
+            Self::Subject { tree, subject } | Self::Dossier { tree, subject } | Self::Held { tree, subject } => {
+                key.tree(*tree).slot(*subject)
+            }
             Self::Template { tree, gallery, at, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).at(*at).bytes(&profile.to_be_bytes())
             }
@@ -400,6 +416,8 @@ impl Reader<'_> {
             RowKind::SubjectRequest => {
                 Key::SubjectRequest { tree: self.tree()?, subject: self.slot()?, tag: self.array()? }
             }
+            RowKind::Dossier => Key::Dossier { tree: self.tree()?, subject: self.slot()? },
+            RowKind::Held => Key::Held { tree: self.tree()?, subject: self.slot()? },
             RowKind::LogHead => Key::LogHead { tree: self.tree()? },
             RowKind::LogEntry => Key::LogEntry { tree: self.tree()?, index: u64::from_be_bytes(self.array()?) },
             RowKind::LogNode => {

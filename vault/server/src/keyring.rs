@@ -231,7 +231,9 @@ impl Home {
             | Key::Profile { tree, .. }
             | Key::TenantRequest { tree, .. }
             | Key::LogKey { tree } => own(tree),
-            Key::Subject { tree, subject } | Key::SubjectRequest { tree, subject, .. } => {
+            Key::Subject { tree, subject }
+            | Key::SubjectRequest { tree, subject, .. }
+            | Key::Dossier { tree, subject } => {
                 Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })
             }
             Key::Template { tree, gallery, at, .. } | Key::Sketch { tree, gallery, at, .. } => {
@@ -250,6 +252,7 @@ impl Home {
             | Key::History
             | Key::Receipt { .. }
             | Key::Census { .. }
+            | Key::Held { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }

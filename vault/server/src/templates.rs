@@ -5,6 +5,7 @@ use lethe_domain::{
     CaptureKind, Embedding, ModelId, Plain, Quality, Sealed, Template, TemplateFacts, TemplateId, Timestamp,
 };
 
+use lethe_policy::Cleared;
 use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
@@ -53,8 +54,10 @@ pub(crate) fn template(capture: &Capture, embedding: Embedding, now: Timestamp) 
     Template::new(facts, embedding)
 }
 
-/// Seals a template and its sketch into `change`. The gallery follows from the sketch's row.
+/// Seals a template and its sketch into `change`, of somebody whom the policy lets be processed. The gallery follows from
+/// the sketch's row.
 pub(crate) fn put(
+    _cleared: &Cleared,
     keys: &mut Opener<'_>,
     silo: &Silo,
     model: &Model,

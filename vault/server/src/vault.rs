@@ -95,9 +95,10 @@ impl Vault {
             Aim::Vault => None,
             Aim::Tenant(tenant) => self.silos.find(tenant),
         };
+        let policy = silo.as_ref().map(|silo| silo.policy());
         let target = match aim {
             Aim::Vault => Target::Vault,
-            Aim::Tenant(tenant) => Target::Tenant(tenant, silo.as_ref().map(|silo| silo.purposes.as_slice())),
+            Aim::Tenant(tenant) => Target::Tenant(tenant, policy.as_deref()),
         };
         match authorize::<O>(principal, target, purpose, now) {
             Ok(witness) => Ok(witness),

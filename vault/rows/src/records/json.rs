@@ -1,7 +1,7 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, Sketching, TenantId,
-    Thresholds, Timestamp,
+    CredentialId, Jurisdiction, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, Sketching,
+    TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -19,7 +19,7 @@ pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T
     serde_json::from_slice(bytes).map_err(|fault| Corrupt::new(what, format!("line {}", fault.line())))
 }
 
-/// A tenant.
+/// A tenant, and what it allows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantRecord {
@@ -27,29 +27,58 @@ pub struct TenantRecord {
     /// Purpose and basis, by number.
     purposes: Vec<(u8, u8)>,
     created_at: i64,
+    /// Absent where nothing but purposes was ever said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyRecord>,
+}
+
+/// What a tenant allows, beside its purposes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyRecord {
+    version: u32,
+    /// By number.
+    jurisdiction: u8,
+    alone_from_16: bool,
+    age_required: bool,
+}
+
+impl PolicyRecord {
+    fn of(policy: &TenantPolicy) -> Self {
+        Self {
+            version: policy.version,
+            jurisdiction: policy.jurisdiction.number(),
+            alone_from_16: policy.alone_from_16,
+            age_required: policy.age_required,
+        }
+    }
 }
 
 impl TenantRecord {
-    /// What a tenant's creation records.
-    pub fn new(id: &TenantId, purposes: &[PurposeBasis], created_at: Timestamp) -> Self {
-        let purposes = purposes.iter().map(|entry| (entry.purpose.number(), entry.basis.number())).collect();
-        Self { id: id.as_str().to_owned(), purposes, created_at: created_at.millis() }
+    /// What is recorded of a tenant.
+    pub fn new(id: &TenantId, policy: &TenantPolicy, created_at: Timestamp) -> Self {
+        let purposes = policy.purposes.iter().map(|entry| (entry.purpose.number(), entry.basis.number())).collect();
+        let beside = PolicyRecord::of(policy);
+        let policy = (beside != PolicyRecord::of(&TenantPolicy::of(Vec::new()))).then_some(beside);
+        Self { id: id.as_str().to_owned(), purposes, created_at: created_at.millis(), policy }
     }
 
-    /// The tenant, its purposes, and when it was created.
-    pub fn parse(&self) -> Result<(TenantId, Vec<PurposeBasis>, Timestamp), Corrupt> {
-        let wrong = || Corrupt::new("tenant record", "purposes");
+    /// The tenant, what it allows, and when it was created.
+    pub fn parse(&self) -> Result<(TenantId, TenantPolicy, Timestamp), Corrupt> {
+        let wrong = || Corrupt::new("tenant record", "policy");
         let id = TenantId::parse(&self.id).map_err(|_| Corrupt::new("tenant record", "id"))?;
-        let purposes = self
-            .purposes
-            .iter()
-            .map(|&(purpose, basis)| {
-                let purpose = Purpose::from_number(purpose)?;
-                Some(PurposeBasis { purpose, basis: LawfulBasis::from_number(basis)? })
-            })
-            .collect::<Option<_>>()
-            .ok_or_else(wrong)?;
-        Ok((id, purposes, Timestamp::from_millis(self.created_at)))
+        let purposes = self.purposes.iter().map(|&(purpose, basis)| {
+            let purpose = Purpose::from_number(purpose)?;
+            Some(PurposeBasis { purpose, basis: LawfulBasis::from_number(basis)? })
+        });
+        let mut policy = TenantPolicy::of(purposes.collect::<Option<_>>().ok_or_else(wrong)?);
+        if let Some(said) = &self.policy {
+            policy.version = said.version;
+            policy.jurisdiction = Jurisdiction::from_number(said.jurisdiction).ok_or_else(wrong)?;
+            policy.alone_from_16 = said.alone_from_16;
+            policy.age_required = said.age_required;
+        }
+        Ok((id, policy, Timestamp::from_millis(self.created_at)))
     }
 }
 

@@ -1,12 +1,14 @@
 //! What is inside sealed rows: plaintexts, with their codecs. `docs/FORMAT.md` gives every byte.
 //!
 //! Rows that exist once a tenant, a credential or a profile are JSON; rows that exist once a subject or
-//! a template are fixed binary, so that their lengths tell nothing.
+//! a template are fixed binary, so that their lengths tell nothing, or JSON that is padded.
 
 mod binary;
+mod dossier;
 mod json;
 
 pub use binary::{SubjectRecord, TemplateRecord};
+pub use dossier::DossierRecord;
 pub use json::{
     CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
     ShreddedRecord, TenantRecord, decode, encode,

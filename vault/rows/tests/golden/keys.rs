@@ -64,6 +64,8 @@ fn fixed() -> Vec<(Key, &'static str)> {
             Key::SubjectRequest { tree, subject, tag: id },
             "23 0102030405060708090a0b0c 1112131415161718191a1b1c 5152535455565758595a5b5c5d5e5f60",
         ),
+        (Key::Dossier { tree, subject }, "24 0102030405060708090a0b0c 1112131415161718191a1b1c"),
+        (Key::Held { tree, subject }, "25 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),

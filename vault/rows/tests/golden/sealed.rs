@@ -1,12 +1,14 @@
 //! Plaintexts of sealed rows.
 
 use lethe_domain::{
-    CaptureKind, CredentialId, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, ReceiptId, Role,
-    Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId, Thresholds, Timestamp,
+    AgeBand, CaptureKind, Consent, ConsentId, CredentialId, Dossier, Giver, Hold, HoldId, Jurisdiction, Label,
+    LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Purpose, PurposeBasis, Quality, ReceiptId,
+    Restriction, RestrictionGround, Role, Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId,
+    TenantPolicy, Thresholds, Timestamp,
 };
 use lethe_rows::records::{
-    CredentialRecord, CredentialRef, ProfileRecord, Remembered, ShreddedRecord, SubjectRecord, TemplateRecord,
-    TenantRecord, decode, encode,
+    CredentialRecord, CredentialRef, DossierRecord, ProfileRecord, Remembered, ShreddedRecord, SubjectRecord,
+    TemplateRecord, TenantRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,9 +76,87 @@ fn a_tenant_is_fixed() {
         basis(Purpose::Authentication, LawfulBasis::ExplicitConsent),
         basis(Purpose::DuplicateDetection, LawfulBasis::LegitimateInterests),
     ];
-    let record = TenantRecord::new(&id, &purposes, CREATED);
+    let mut policy = TenantPolicy::of(purposes.to_vec());
+    let record = TenantRecord::new(&id, &policy, CREATED);
     let read = fixed(&record, r#"{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198}"#);
-    assert_eq!(read.parse().unwrap(), (id, purposes.to_vec(), CREATED));
+    assert_eq!(read.parse().unwrap(), (id.clone(), policy.clone(), CREATED));
+
+    policy.version = 2;
+    policy.jurisdiction = Jurisdiction::Illinois;
+    policy.age_required = true;
+    let record = TenantRecord::new(&id, &policy, CREATED);
+    let beside = r#""policy":{"version":2,"jurisdiction":3,"alone_from_16":false,"age_required":true}"#;
+    let expected = format!(r#"{{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198,{beside}}}"#);
+    assert_eq!(fixed(&record, &expected).parse().unwrap(), (id, policy, CREATED));
+}
+
+#[test]
+fn a_dossier_is_fixed() {
+    let label = |text| Label::parse("label", text).unwrap();
+    let at = Timestamp::from_millis;
+    let consent = Consent {
+        id: ConsentId::from_bytes([0xaa; 16]),
+        purpose: Purpose::Authentication,
+        notice: Notice { version: label("v1"), sha256: [0xbb; 32] },
+        manner: Manner::Written,
+        giver: Giver::Guardian,
+        given_at: at(1),
+        expires_at: Some(at(2)),
+        withdrawn_at: Some(at(3)),
+    };
+    let dossier = Dossier {
+        jurisdiction: Some(Jurisdiction::Texas),
+        age: AgeBand::MinorFrom16,
+        consents: vec![consent],
+        restriction: Some(Restriction { ground: RestrictionGround::NeededForClaim, since: at(4) }),
+        objections: vec![Objection { purpose: Purpose::FraudPrevention, since: at(5), overruled: Some(label("g-1")) }],
+        holds: vec![Hold {
+            id: HoldId::from_bytes([0xcc; 16]),
+            case: label("c-1"),
+            placed_at: at(6),
+            review_at: at(7),
+        }],
+    };
+    let expected = format!(
+        concat!(
+            r#"{{"jurisdiction":4,"age":2,"consents":[{{"id":"{}","purpose":1,"notice":"v1","notice_sha256":"{}","#,
+            r#""manner":1,"giver":2,"given_at":1,"expires_at":2,"withdrawn_at":3}}],"#,
+            r#""restriction":{{"ground":3,"since":4}},"objections":[{{"purpose":4,"since":5,"overruled":"g-1"}}],"#,
+            r#""holds":[{{"id":"{}","case":"c-1","placed_at":6,"review_at":7}}]}}"#
+        ),
+        "aa".repeat(16),
+        "bb".repeat(32),
+        "cc".repeat(16)
+    );
+    let written = DossierRecord::seal_as(&dossier).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(DossierRecord::read(&written).unwrap(), dossier);
+
+    let empty = DossierRecord::seal_as(&Dossier::default()).unwrap();
+    let expected = r#"{"age":0,"consents":[],"objections":[],"holds":[]}"#;
+    assert_eq!(std::str::from_utf8(&empty).unwrap(), format!("{expected:<512}"));
+    assert_eq!(DossierRecord::read(&empty).unwrap(), Dossier::default());
+    for wrong in [r#""age":4"#, r#""more":0,"age":0"#, r#""jurisdiction":9,"age":0"#] {
+        assert!(DossierRecord::read(expected.replace(r#""age":0"#, wrong).as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+/// The numbers that stand for what a dossier says.
+#[test]
+fn numbers_of_a_dossier_are_fixed() {
+    fn names<T>(of: impl Fn(u8) -> Option<T>, name: impl Fn(T) -> &'static str) -> Vec<(u8, &'static str)> {
+        (0..=20).filter_map(|number| Some((number, name(of(number)?)))).collect()
+    }
+    let expected = |from: u8, names: &[&'static str]| (from..).zip(names.iter().copied()).collect::<Vec<_>>();
+    let jurisdictions =
+        ["european_union", "united_kingdom", "illinois", "texas", "washington", "california", "kazakhstan", "other"];
+    assert_eq!(names(Jurisdiction::from_number, Jurisdiction::name), expected(1, &jurisdictions));
+    let ages = ["unknown", "under_16", "minor_from_16", "adult"];
+    assert_eq!(names(AgeBand::from_number, AgeBand::name), expected(0, &ages));
+    assert_eq!(names(Manner::from_number, Manner::name), expected(1, &["written", "electronic", "spoken"]));
+    assert_eq!(names(Giver::from_number, Giver::name), expected(1, &["subject", "guardian"]));
+    let grounds = ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other"];
+    assert_eq!(names(RestrictionGround::from_number, RestrictionGround::name), expected(1, &grounds));
 }
 
 /// The numbers that stand for purposes and bases in rows, and for roles in a credential's bits.

@@ -1,12 +1,15 @@
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Embedding, SubjectId};
+use lethe_domain::{Dossier, Embedding, SubjectId, Timestamp};
 use lethe_index::cosine;
+use lethe_policy::{Cleared, Denial, Licence};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::silo::{Model, Silo};
+use crate::store::Key;
 use crate::templates;
 use crate::vault::Vault;
 
@@ -18,6 +21,8 @@ pub(super) struct Comparison<'a> {
     model: &'a Model,
     /// The subject's slot, if it has one.
     slot: Option<SlotRef>,
+    /// Whether the policy lets it be compared.
+    cleared: Result<Cleared, Denial>,
     /// Slots that are looked up where a template is missing.
     stand_ins: Vec<SlotRef>,
 }
@@ -31,9 +36,31 @@ pub(super) struct Compared {
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn of(vault: &'a Vault, silo: &'a Silo, model: &'a Model, subject: &SubjectId) -> Self {
-        let stand_ins = silo.stand_ins(subject).take(silo.most_templates).collect();
-        Self { vault, silo, model, slot: silo.subject(subject), stand_ins }
+    pub(super) fn of(
+        vault: &'a Vault,
+        silo: &'a Silo,
+        model: &'a Model,
+        subject: &SubjectId,
+        licence: Licence,
+    ) -> Result<Self> {
+        let stand_ins: Vec<SlotRef> = silo.stand_ins(subject).take(silo.most_templates).collect();
+        let slot = silo.subject(subject);
+        let dossier = match slot {
+            Some(slot) => dossiers::of(vault, silo, slot)?,
+            None => {
+                // Reads what lies where the subject could be, and opens none of it.
+                let subject = stand_ins.first().copied().unwrap_or(SlotRef::first(1));
+                std::hint::black_box(vault.store.get(&Key::Dossier { tree: silo.tree, subject })?);
+                Dossier::default()
+            }
+        };
+        let cleared = licence.clear(&silo.policy(), &dossier, Timestamp::now());
+        Ok(Self { vault, silo, model, slot, cleared, stand_ins })
+    }
+
+    /// Why the policy does not let the subject be compared, if it does not.
+    pub(super) fn denial(&self) -> Option<&Denial> {
+        self.cleared.as_ref().err()
     }
 
     pub(super) fn is_known(&self) -> bool {
@@ -47,7 +74,8 @@ impl<'a> Comparison<'a> {
 
     fn compare(&self, probe: &Embedding) -> Result<Compared> {
         let (store, keys) = (&self.vault.store, &self.vault.keys);
-        let found = match self.slot {
+        // Who must not be compared is not, and costs the same.
+        let found = match self.slot.filter(|_| self.cleared.is_ok()) {
             Some(slot) => templates::of_subject(store, keys, self.silo, slot, Some(self.model.number))?,
             None => {
                 // Reads what lies where the subject could be, and opens none of it.
@@ -85,7 +113,10 @@ impl<'a> Comparison<'a> {
             std::hint::black_box(keys.slot(self.silo.tree, slot)?);
         }
         let decoy = self.model.decoy(keys, self.silo)?;
-        std::hint::black_box(cosine(decoy.embedding.components(), probe.components()));
+        let decoy = decoy.embedding.components();
+        // Of somebody whom the policy protects not even the probe is looked at (O16).
+        let other = if self.cleared.is_ok() { probe.components() } else { decoy };
+        std::hint::black_box(cosine(decoy, other));
         Ok(())
     }
 

@@ -48,8 +48,8 @@ struct Details {
 
 /// Compares a probe with a subject's templates of the same model.
 ///
-/// To a caller that sees no scores, an unknown subject and a non-match look alike, take the same work, and are told at
-/// the same time.
+/// To a caller that sees no scores, an unknown subject, one whom the policy protects, and a non-match look alike, take the
+/// same work, and are told at the same time.
 pub async fn verify(
     vault: &Vault,
     call: Authorized<Verify>,
@@ -89,7 +89,8 @@ impl Attempt<'_> {
 
     async fn make(&self, probe: &Embedding, now: Instant) -> Result<Verification> {
         let (attempts, now) = (&self.silo.attempts, now.into_std());
-        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject);
+        let licence = self.call.licence();
+        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject, licence)?;
         let begun = match self.is_scored() {
             true => attempts.begin_scored(SUBJECTS, self.subject, now),
             false => attempts.begin(SUBJECTS, self.subject, now),
@@ -105,8 +106,13 @@ impl Attempt<'_> {
         if band == Band::Match {
             attempts.matched(SUBJECTS, self.subject);
         }
-        if self.is_scored() && !comparison.is_known() {
-            return Err(Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned()));
+        if self.is_scored() {
+            if !comparison.is_known() {
+                return Err(Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned()));
+            }
+            if let Some(denial) = comparison.denial() {
+                return Err(Error::Denied(denial.clone()));
+            }
         }
         Ok(Verification {
             band,
@@ -121,10 +127,20 @@ impl Attempt<'_> {
     async fn record(&self, comparison: &Comparison<'_>, score: Option<f32>, band: Band) -> Result<()> {
         let (owner, known) = comparison.owner()?;
         let details = Details { band: band.name(), score, quality: self.quality };
-        let entry = audit::about(audit::done(self.call, Timestamp::now())?, &owner);
+        let now = Timestamp::now();
+        let entry = match comparison.denial().filter(|_| known) {
+            None => audit::done(self.call, now)?,
+            Some(denial) => audit::refused(self.call, denial.reason, now)?,
+        };
+        let entry = audit::about(entry, &owner);
         let mut entry = entry.details(encode("attempt", &details)?);
-        if score.is_none() {
-            let reason = if known { Reason::TemplateNotFound } else { Reason::SubjectNotFound };
+        let reason = match (known, comparison.denial(), score) {
+            (false, ..) => Some(Reason::SubjectNotFound),
+            (true, Some(denial), _) => Some(denial.reason),
+            (true, None, None) => Some(Reason::TemplateNotFound),
+            (true, None, Some(_)) => None,
+        };
+        if let Some(reason) = reason {
             entry = entry.reason(audit::token(reason.code())?);
         }
         self.vault.record(self.silo.tree, entry).await

@@ -1,6 +1,8 @@
 use lethe_crypto::log::entry::Entry;
 use lethe_domain::{Embedding, Purpose, Reason, Role, SubjectId};
 
+use lethe_policy::operation::Verify;
+
 use super::compare::Comparison;
 use super::verify;
 use crate::config::Limits;
@@ -36,9 +38,10 @@ async fn the_work_of_a_comparison_hides_who_is_enrolled() {
         ("five", 8, true),
         ("most", 16, true),
     ];
+    let licence = open.may::<Verify>(&bank, Role::Authenticator, Purpose::Authentication).await.licence();
     for (subject, opened, scored) in expected {
         let id = SubjectId::parse(subject).unwrap();
-        let compared = Comparison::of(&open.vault, &silo, &gallery, &id).run(&probe).unwrap();
+        let compared = Comparison::of(&open.vault, &silo, &gallery, &id, licence).unwrap().run(&probe).unwrap();
         assert_eq!((compared.opened, compared.score.is_some()), (opened, scored), "{subject}");
     }
 }

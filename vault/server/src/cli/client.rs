@@ -5,7 +5,9 @@ use std::time::Duration;
 use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::backup_service_client::BackupServiceClient;
+use lethe_proto::v1::consent_service_client::ConsentServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
+use lethe_proto::v1::hold_service_client::HoldServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
@@ -83,6 +85,16 @@ impl Client {
     /// Subjects.
     pub(super) fn subjects(&self) -> SubjectServiceClient<Wire> {
         SubjectServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Consents.
+    pub(super) fn consents(&self) -> ConsentServiceClient<Wire> {
+        ConsentServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Litigation holds.
+    pub(super) fn holds(&self) -> HoldServiceClient<Wire> {
+        HoldServiceClient::new(self.wire(&self.unary))
     }
 
     /// Receipts and logs.

@@ -63,7 +63,7 @@ enum Command {
     Serve(serve::Command),
     /// See it at work: a whole story on generated people, each step measured and checked.
     Demo(demo::Command),
-    /// Create and show tenants.
+    /// Create, show and shred tenants, and change what they allow.
     #[command(subcommand)]
     Tenant(command::tenant::Command),
     /// Create, list and revoke API keys.
@@ -98,9 +98,15 @@ enum Command {
     /// List, replace and delete single templates.
     #[command(subcommand)]
     Template(command::template::Command),
-    /// Show what is held about a subject.
+    /// Show what is held about a subject, restrict its processing, record objections, age and law.
     #[command(subcommand)]
     Subject(command::subject::Command),
+    /// Record, withdraw and list consents.
+    #[command(subcommand)]
+    Consent(command::consent::Command),
+    /// Place, release and list litigation holds.
+    #[command(subcommand)]
+    Hold(command::hold::Command),
     /// Enroll all rows of an .npy file.
     ///
     /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
@@ -187,6 +193,8 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Erase(command) => on_this_thread(command::erase::run(&context, command)),
         Command::Template(command) => on_this_thread(command::template::run(&context, command)),
         Command::Subject(command) => on_this_thread(command::subject::run(&context, command)),
+        Command::Consent(command) => on_this_thread(command::consent::run(&context, command)),
+        Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
         Command::Import(command) => on_this_thread(import::run(&context, command)),
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))

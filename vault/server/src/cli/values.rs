@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
-    BackupState, CaptureKind, CredentialState, DecisionBand, DecisionReason, ErasureState, LawfulBasis, MirrorState,
-    ModelVersion, Purpose, PurposeBasis, Role, RootStoreState, SubjectState, VerificationState,
+    AgeBand, BackupState, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand,
+    DecisionReason, ErasureState, Jurisdiction, LawfulBasis, MirrorState, ModelVersion, Purpose, PurposeBasis,
+    RestrictionGround, Role, RootStoreState, SubjectState, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -68,6 +69,12 @@ coded! {
     ErasureState: "ERASURE_STATE_",
     SubjectState: "SUBJECT_STATE_",
     CredentialState: "CREDENTIAL_STATE_",
+    Jurisdiction: "JURISDICTION_",
+    AgeBand: "AGE_BAND_",
+    RestrictionGround: "RESTRICTION_GROUND_",
+    ConsentManner: "CONSENT_MANNER_",
+    ConsentGiver: "CONSENT_GIVER_",
+    ConsentState: "CONSENT_STATE_",
     BackupState: "BACKUP_STATE_",
     VerificationState: "VERIFICATION_STATE_",
     MirrorState: "MIRROR_STATE_",
@@ -99,6 +106,18 @@ const ROLES: [&str; 8] = [
     "auditor",
 ];
 
+const JURISDICTIONS: [&str; 8] =
+    ["european_union", "united_kingdom", "illinois", "texas", "washington", "california", "kazakhstan", "other"];
+
+const AGES: [&str; 3] = ["under_16", "minor_from_16", "adult"];
+
+const GROUNDS: [&str; 5] =
+    ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other"];
+
+const MANNERS: [&str; 3] = ["written", "electronic", "spoken"];
+
+const GIVERS: [&str; 2] = ["subject", "guardian"];
+
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
 /// Reads a purpose.
@@ -114,6 +133,31 @@ pub(super) fn role() -> impl TypedValueParser<Value = Role> {
 /// Reads what was captured.
 pub(super) fn kind() -> impl TypedValueParser<Value = CaptureKind> {
     one_of(&KINDS)
+}
+
+/// Reads whose law counts.
+pub(super) fn jurisdiction() -> impl TypedValueParser<Value = Jurisdiction> {
+    one_of(&JURISDICTIONS)
+}
+
+/// Reads how old somebody is.
+pub(super) fn age() -> impl TypedValueParser<Value = AgeBand> {
+    one_of(&AGES)
+}
+
+/// Reads why processing is restricted.
+pub(super) fn ground() -> impl TypedValueParser<Value = RestrictionGround> {
+    one_of(&GROUNDS)
+}
+
+/// Reads how a consent was given.
+pub(super) fn manner() -> impl TypedValueParser<Value = ConsentManner> {
+    one_of(&MANNERS)
+}
+
+/// Reads who gave a consent.
+pub(super) fn giver() -> impl TypedValueParser<Value = ConsentGiver> {
+    one_of(&GIVERS)
 }
 
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
@@ -199,6 +243,11 @@ mod tests {
             assert_eq!(words, known.as_slice());
         };
         listed(&PURPOSES, &|n| Some(Purpose::try_from(n).ok()?.code().to_lowercase()));
+        listed(&JURISDICTIONS, &|n| Some(Jurisdiction::try_from(n).ok()?.code().to_lowercase()));
+        listed(&AGES, &|n| Some(AgeBand::try_from(n).ok()?.code().to_lowercase()));
+        listed(&GROUNDS, &|n| Some(RestrictionGround::try_from(n).ok()?.code().to_lowercase()));
+        listed(&MANNERS, &|n| Some(ConsentManner::try_from(n).ok()?.code().to_lowercase()));
+        listed(&GIVERS, &|n| Some(ConsentGiver::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
         // A tenant's credential is never an operator's.
         let role = |n| Role::try_from(n).ok().filter(|role| *role != Role::Operator);

@@ -1,9 +1,9 @@
 //! Answers of the API, as JSON and as cards for people.
 
 use lethe_proto::v1::{
-    Backup, BackupState, Completeness, Credential, DuplicatePair, IssuedCredential, Mirror, ModelProfile, ModelVersion,
-    PurposeBasis, RootStatus, SearchMatch, SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant,
-    VerifyResponse,
+    Backup, BackupState, Completeness, Consent, Credential, DuplicatePair, Hold, IssuedCredential, Mirror,
+    ModelProfile, ModelVersion, Objection, PurposeBasis, RootStatus, SearchMatch, SearchResponse, Subject,
+    SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -46,6 +46,10 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
     let json = json!({
         "name": tenant.name,
         "purposes": purposes,
+        "jurisdiction": tenant.jurisdiction().code(),
+        "minors_consent_alone_from_16": tenant.minors_consent_alone_from_16,
+        "age_required": tenant.age_required,
+        "policy_version": tenant.policy_version,
         "create_time": time(tenant.create_time.as_ref()),
         "memory_bytes": tenant.memory_bytes,
     });
@@ -55,6 +59,10 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
     }));
     let card = Card::new(&tenant.name)
         .row("purposes", words)
+        .row("law", tenant.jurisdiction().words())
+        .maybe("minors", tenant.minors_consent_alone_from_16.then_some("consent alone from 16 on"))
+        .maybe("age", tenant.age_required.then_some("must be known"))
+        .row("policy", format!("version {}", tenant.policy_version))
         .maybe("created", time(tenant.create_time.as_ref()))
         .maybe("memory", (tenant.memory_bytes > 0).then(|| format!("{} KiB", tenant.memory_bytes.div_euclid(1024))));
     (json, card)
@@ -141,11 +149,29 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
         .iter()
         .map(|count| json!({ "model": model(count.model.as_ref()), "count": count.count }))
         .collect();
+    let objections: Vec<_> = subject
+        .objections
+        .iter()
+        .map(|objection| {
+            json!({
+                "for_purpose": objection.for_purpose().code(),
+                "since_time": time(objection.since_time.as_ref()),
+                "overruling_grounds": objection.overruling_grounds,
+            })
+        })
+        .collect();
     let json = json!({
         "name": subject.name,
         "state": subject.state().code(),
         "create_time": time(subject.create_time.as_ref()),
         "template_counts": counts,
+        "jurisdiction": (subject.jurisdiction != 0).then(|| subject.jurisdiction().code()),
+        "age_band": (subject.age_band != 0).then(|| subject.age_band().code()),
+        "restriction": subject.restriction.as_ref().map(|restriction| {
+            json!({ "ground": restriction.ground().code(), "since_time": time(restriction.since_time.as_ref()) })
+        }),
+        "objections": objections,
+        "hold_count": subject.hold_count,
     });
     let templates = joined(
         subject.template_counts.iter().map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
@@ -153,8 +179,59 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
     let templates = if templates.is_empty() { "none".to_owned() } else { templates };
     let card = Card::new(&subject.name)
         .row("state", subject.state().words())
-        .row("templates", templates)
+        .maybe("templates", subject.create_time.as_ref().map(|_| templates))
+        .maybe("law", (subject.jurisdiction != 0).then(|| subject.jurisdiction().words()))
+        .maybe("age", (subject.age_band != 0).then(|| subject.age_band().words()))
+        .maybe("restricted", subject.restriction.as_ref().map(|restriction| restriction.ground().words()))
+        .maybe("objects to", objected(subject))
+        .maybe("holds", (subject.hold_count > 0).then_some(subject.hold_count))
         .maybe("created", time(subject.create_time.as_ref()));
+    (json, card)
+}
+
+fn objected(subject: &Subject) -> Option<String> {
+    let one = |objection: &Objection| match objection.overruling_grounds.as_str() {
+        "" => objection.for_purpose().words(),
+        grounds => format!("{} (outweighed: {grounds})", objection.for_purpose().words()),
+    };
+    (!subject.objections.is_empty()).then(|| joined(subject.objections.iter().map(one)))
+}
+
+pub(super) fn consent(consent: &Consent) -> (Value, Card) {
+    let json = json!({
+        "name": consent.name,
+        "for_purpose": consent.for_purpose().code(),
+        "state": consent.state().code(),
+        "notice_version": consent.notice_version,
+        "notice_sha256": hex::encode(&consent.notice_sha256),
+        "manner": consent.manner().code(),
+        "giver": consent.giver().code(),
+        "give_time": time(consent.give_time.as_ref()),
+        "expire_time": time(consent.expire_time.as_ref()),
+        "withdraw_time": time(consent.withdraw_time.as_ref()),
+    });
+    let card = Card::new(&consent.name)
+        .row("to", consent.for_purpose().words())
+        .row("state", consent.state().words())
+        .row("notice", &consent.notice_version)
+        .row("given", format!("{}, by the {}", consent.manner().words(), consent.giver().words()))
+        .maybe("at", time(consent.give_time.as_ref()))
+        .maybe("until", time(consent.expire_time.as_ref()))
+        .maybe("withdrawn", time(consent.withdraw_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn hold(hold: &Hold) -> (Value, Card) {
+    let json = json!({
+        "name": hold.name,
+        "case_reference": hold.case_reference,
+        "place_time": time(hold.place_time.as_ref()),
+        "review_time": time(hold.review_time.as_ref()),
+    });
+    let card = Card::new(&hold.name)
+        .row("case", &hold.case_reference)
+        .maybe("placed", time(hold.place_time.as_ref()))
+        .maybe("review by", time(hold.review_time.as_ref()));
     (json, card)
 }
 

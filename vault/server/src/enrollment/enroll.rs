@@ -6,11 +6,13 @@ use lethe_policy::operation::Enroll;
 
 use super::make_room;
 use crate::audit;
+use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
-use crate::records::{SubjectRecord, TemplateRecord};
-use crate::silo::Silo;
+use crate::records::TemplateRecord;
+use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, StoreError, TemplateAt};
+use crate::subject::baseless;
 use crate::templates::{self, Capture};
 use crate::vault::Vault;
 
@@ -36,19 +38,26 @@ pub struct Enrolled {
 
 /// Adds a template. The answer means synced.
 pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enrolment) -> Result<Enrolled> {
-    let now = Timestamp::now();
     let silo = vault.silo(call)?;
+    let enrolled = add(vault, call, &silo, &mut enrolment).await;
+    baseless::follow_up(vault, &silo, &enrolment.subject, enrolled).await
+}
+
+async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment: &mut Enrolment) -> Result<Enrolled> {
+    let now = Timestamp::now();
     let capture = &mut enrolment.capture;
     let model = silo.model(&capture.model, "template.model")?;
     let fingerprint = fingerprint("enrollment.enroll", enrolment.subject.as_str());
-    let received = std::mem::take(&mut capture.embedding);
-    let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let dimension = model.profile.dimension();
 
     let _alone = silo.lock_subject(&enrolment.subject).await;
     let known = silo.subject(&enrolment.subject);
+    // Before anything is done with the capture (O16).
+    let cleared = dossiers::clear(vault, silo, call, known, now).await?;
+    let received = std::mem::take(&mut capture.embedding);
+    let embedding = Embedding::parse("template.embedding", received, dimension)?;
     if let (Some(subject), Some(request)) = (known, enrolment.request)
-        && let Some(record) = recall_template(vault, &silo, subject, request, &fingerprint)?
+        && let Some(record) = recall_template(vault, silo, subject, request, &fingerprint)?
     {
         expect_same(&record, capture, &embedding)?;
         let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
@@ -57,22 +66,19 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
     }
 
     if let Some(subject) = known {
-        make_room(vault, &silo, &model, subject, None)?;
+        make_room(vault, silo, &model, subject, None)?;
     }
     let mut change = Change::new();
-    let (subject, leases) = slots(vault, &silo, known).await?;
+    let (subject, leases) = slots(vault, silo, known).await?;
     let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
     change.own(leases);
     let facts = wiping::after_ciphers(|| {
         let mut keys = vault.keys.opener();
         if known.is_none() {
-            let key = Key::Subject { tree: silo.tree, subject };
-            let record = SubjectRecord { id: enrolment.subject.clone(), created_at: now };
-            let sealed = keys.seal(&key, "", &record.encode())?;
-            change.put(key, sealed);
+            dossiers::put_subject(&mut keys, silo, subject, &enrolment.subject, now, &mut change)?;
         }
         let template = templates::template(capture, embedding, now);
-        let facts = templates::put(&mut keys, &silo, &model, at, template, &mut change)?;
+        let facts = templates::put(&cleared, &mut keys, silo, &model, at, template, &mut change)?;
         let owner = keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
         if let Some(request) = enrolment.request {
             let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };

@@ -8,11 +8,13 @@ use tokio::time::Instant;
 use super::enroll::{expect_same, fingerprint};
 use super::make_room;
 use crate::audit;
+use crate::dossiers;
 use crate::erasure::{Erasure, Request, Task, receipt_of, wait};
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, StoreError, TemplateAt};
+use crate::subject::baseless;
 use crate::templates::{self, Capture, Found};
 use crate::vault::Vault;
 
@@ -55,7 +57,9 @@ pub async fn replace_template(
     capture: Capture,
 ) -> Result<Replaced> {
     let silo = vault.silo(&call)?;
+    let subject = target.subject.clone();
     let replaced = replace(vault, &call, &silo, target, capture).await;
+    let replaced = baseless::follow_up(vault, &silo, &subject, replaced).await;
     vault.noting_misses(silo.tree, &call, replaced).await
 }
 
@@ -69,12 +73,14 @@ async fn replace(
     let now = Timestamp::now();
     let model = silo.model(&capture.model, "template.model")?;
     let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string());
-    let received = std::mem::take(&mut capture.embedding);
-    let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let receipt = target.receipt(vault, silo, "replace")?;
 
     let alone = silo.lock_subject(&target.subject).await;
     let subject = subject_of(silo, &target.subject)?;
+    // Before anything is done with the capture (O16).
+    let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
+    let received = std::mem::take(&mut capture.embedding);
+    let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
     let remembered = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, target.request) };
     let known = recall::<String>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
@@ -95,7 +101,7 @@ async fn replace(
             let mut change = Change::new();
             change.own(leases);
             let template = templates::template(&capture, embedding, now);
-            let facts = templates::put(&mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
+            let facts = templates::put(&cleared, &mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
             remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(silo, old.at, old.profile, &mut change);
             let entry = audit::about(audit::done(call, now)?, &owner);
@@ -124,6 +130,7 @@ async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef
     let alone = silo.lock_subject(&target.subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let subject = subject_of(silo, &target.subject)?;
+        dossiers::clear(vault, silo, call, Some(subject), now).await?;
         let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
         let old = find(vault, silo, subject, target.template)?;
         let mut change = Change::new();

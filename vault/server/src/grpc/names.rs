@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
-use lethe_domain::{CredentialId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId};
+use lethe_domain::{
+    ConsentId, CredentialId, HoldId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId,
+};
 use lethe_proto::names::{
-    BackupName, CredentialName, CredentialParent, LogName, ModelProfileName, NameError, ReceiptName, SubjectName,
-    TemplateName, TenantName,
+    BackupName, ConsentName, CredentialName, CredentialParent, HoldName, LogName, ModelProfileName, NameError,
+    ReceiptName, SubjectName, TemplateName, TenantName,
 };
 
 use crate::error::Result;
@@ -32,6 +34,22 @@ pub(super) fn subject(field: &str, text: &str) -> Result<(TenantId, SubjectId)> 
     }
     let name: SubjectName = parse(field, text)?;
     Ok((TenantId::parse(name.tenant())?, SubjectId::parse(name.subject())?))
+}
+
+pub(super) fn consent(field: &str, text: &str) -> Result<(TenantId, SubjectId, ConsentId)> {
+    let name: ConsentName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the consent is not 32 hexadecimal digits");
+    let consent = ConsentId::parse(name.consent()).ok_or_else(malformed)?;
+    let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
+    Ok((TenantId::parse(name.tenant())?, subject, consent))
+}
+
+pub(super) fn hold(field: &str, text: &str) -> Result<(TenantId, SubjectId, HoldId)> {
+    let name: HoldName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the hold is not 32 hexadecimal digits");
+    let hold = HoldId::parse(name.hold()).ok_or_else(malformed)?;
+    let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
+    Ok((TenantId::parse(name.tenant())?, subject, hold))
 }
 
 pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, TemplateId)> {

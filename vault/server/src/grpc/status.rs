@@ -111,6 +111,16 @@ fn denial_code(reason: Reason) -> Code {
         Reason::CredentialExpired => Code::Unauthenticated,
         Reason::PurposeUnspecified => Code::InvalidArgument,
         Reason::TenantNotFound => Code::NotFound,
+        // What depends on the person, and may change.
+        Reason::WrittenConsentRequired
+        | Reason::ConsentMissing
+        | Reason::ConsentWithdrawn
+        | Reason::ConsentExpired
+        | Reason::PurposeObjected
+        | Reason::MinorWithoutGuardian
+        | Reason::AgeUnknown
+        | Reason::SubjectRestricted
+        | Reason::LegalHold => Code::FailedPrecondition,
         _ => Code::PermissionDenied,
     }
 }

@@ -1,13 +1,17 @@
 use std::sync::Arc;
 
+use lethe_domain::{
+    AgeBand, Dossier, Invalid, Jurisdiction, Label, Purpose, Reason, RestrictionGround, Role, Roles, SubjectState,
+};
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::subject_service_server::SubjectService;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::call::to_the_end;
-use super::{Node, convert, names};
-use crate::error::Result;
+use super::convert::{self, to_timestamp};
+use super::{Node, names};
+use crate::error::{Error, Result};
 use crate::subject;
 
 #[async_trait]
@@ -17,17 +21,110 @@ impl SubjectService for Node {
         let message = request.into_inner();
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::GetSubject>(&principal, &tenant, message.purpose).await?;
+        let roles = call.witness.roles();
         let facts = subject::get(self.vault()?, call.witness, &id).await?;
         let counts = facts.templates.iter().map(|(model, count)| v1::TemplateCount {
             model: Some(convert::to_model(model)),
             count: i32::try_from(*count).unwrap_or(i32::MAX),
         });
         Ok(Response::new(v1::Subject {
-            name: message.name,
-            state: v1::SubjectState::Active.into(),
-            create_time: Some(convert::to_timestamp(facts.created_at)),
+            create_time: Some(to_timestamp(facts.created_at)),
             template_counts: counts.collect(),
+            ..to_subject(message.name, &facts.dossier, roles)
         }))
+    }
+
+    async fn update(&self, request: Request<v1::UpdateSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let missing = || Error::from(Invalid::new("subject", Reason::FieldMissing, "is missing"));
+        let wanted = message.subject.ok_or_else(missing)?;
+        let (tenant, id) = names::subject("subject.name", &wanted.name)?;
+        let call = self.admit::<op::UpdateSubject>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let (jurisdiction, age) = changes(&wanted, message.update_mask.as_ref())?;
+        let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
+        let dossier = to_the_end(async move {
+            let call = call;
+            subject::update(&vault, call.witness, &id, jurisdiction, age).await
+        })
+        .await?;
+        Ok(Response::new(to_subject(wanted.name, &dossier, roles)))
+    }
+
+    async fn restrict(&self, request: Request<v1::RestrictSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::RestrictSubject>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let ground = u8::try_from(message.ground).ok().and_then(RestrictionGround::from_number);
+        let refuse = || Error::from(Invalid::new("ground", Reason::FieldOutOfRange, "must be a ground"));
+        let ground = ground.ok_or_else(refuse)?;
+        let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
+        let dossier = to_the_end(async move {
+            let call = call;
+            subject::restrict(&vault, call.witness, &id, ground).await
+        })
+        .await?;
+        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+    }
+
+    async fn lift_restriction(
+        &self,
+        request: Request<v1::LiftRestrictionRequest>,
+    ) -> Result<Response<v1::Subject>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::LiftRestriction>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
+        let dossier = to_the_end(async move {
+            let call = call;
+            subject::lift_restriction(&vault, call.witness, &id).await
+        })
+        .await?;
+        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+    }
+
+    async fn object(&self, request: Request<v1::ObjectSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::ObjectSubject>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let purpose = biometric(message.for_purpose)?;
+        let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
+        let dossier = to_the_end(async move {
+            let call = call;
+            subject::object(&vault, call.witness, &id, purpose).await
+        })
+        .await?;
+        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+    }
+
+    async fn lift_objection(
+        &self,
+        request: Request<v1::LiftObjectionRequest>,
+    ) -> Result<Response<v1::Subject>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::LiftObjection>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let purpose = biometric(message.for_purpose)?;
+        let grounds = match message.overruling_grounds.as_str() {
+            "" => None,
+            grounds => Some(Label::parse("overruling_grounds", grounds).map_err(Error::from)?),
+        };
+        let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
+        let dossier = to_the_end(async move {
+            let call = call;
+            subject::lift_objection(&vault, call.witness, &id, purpose, grounds).await
+        })
+        .await?;
+        Ok(Response::new(to_subject(message.name, &dossier, roles)))
     }
 
     async fn erase(&self, request: Request<v1::EraseSubjectRequest>) -> Result<Response<v1::Erasure>, Status> {
@@ -44,5 +141,70 @@ impl SubjectService for Node {
         })
         .await?;
         Ok(Response::new(convert::to_erasure(&tenant, erasure)))
+    }
+}
+
+fn biometric(purpose: i32) -> Result<Purpose> {
+    let purpose = convert::purpose(purpose).filter(|purpose| purpose.is_biometric());
+    let refuse = || Invalid::new("for_purpose", Reason::FieldOutOfRange, "must be a biometric purpose");
+    Ok(purpose.ok_or_else(refuse)?)
+}
+
+/// What an update changes: `None` leaves as it is, and a jurisdiction may be taken back.
+type Changes = (Option<Option<Jurisdiction>>, Option<AgeBand>);
+
+fn changes(wanted: &v1::Subject, mask: Option<&prost_types::FieldMask>) -> Result<Changes> {
+    let refuse = |field: &str, what: &str| Invalid::new(field, Reason::FieldOutOfRange, what.to_owned());
+    let jurisdiction = match wanted.jurisdiction {
+        0 => None,
+        number => {
+            let known = u8::try_from(number).ok().and_then(Jurisdiction::from_number);
+            Some(known.ok_or_else(|| refuse("subject.jurisdiction", "must be a jurisdiction"))?)
+        }
+    };
+    let age = u8::try_from(wanted.age_band).ok().and_then(AgeBand::from_number);
+    let age = age.ok_or_else(|| refuse("subject.age_band", "must be an age band"))?;
+    let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
+        return Ok((jurisdiction.map(Some), Some(age).filter(|age| *age != AgeBand::Unknown)));
+    };
+    let mut changes: Changes = (None, None);
+    for path in &mask.paths {
+        match path.as_str() {
+            "jurisdiction" => changes.0 = Some(jurisdiction),
+            "age_band" => changes.1 = Some(age),
+            _ => return Err(refuse("update_mask", "only jurisdiction and age_band can be changed").into()),
+        }
+    }
+    Ok(changes)
+}
+
+/// What is known of a subject beside templates, as far as the caller is told.
+fn to_subject(name: String, dossier: &Dossier, roles: Roles) -> v1::Subject {
+    let told = roles.has(Role::PrivacyOfficer);
+    let state = match dossier.state() {
+        SubjectState::Active => v1::SubjectState::Active,
+        SubjectState::Restricted => v1::SubjectState::Restricted,
+        SubjectState::Held => v1::SubjectState::Held,
+    };
+    let restriction = dossier.restriction.filter(|_| told).map(|restriction| v1::Restriction {
+        ground: restriction.ground.number().into(),
+        since_time: Some(to_timestamp(restriction.since)),
+    });
+    let objections = dossier.objections.iter().filter(|_| told).map(|objection| v1::Objection {
+        for_purpose: objection.purpose.number().into(),
+        since_time: Some(to_timestamp(objection.since)),
+        overruling_grounds: objection.overruled.as_ref().map(ToString::to_string).unwrap_or_default(),
+    });
+    let holds = if told { dossier.holds.len() } else { 0 };
+    v1::Subject {
+        name,
+        state: state.into(),
+        create_time: None,
+        template_counts: Vec::new(),
+        jurisdiction: dossier.jurisdiction.map_or(0, |jurisdiction| jurisdiction.number().into()),
+        age_band: dossier.age.number().into(),
+        restriction,
+        objections: objections.collect(),
+        hold_count: i32::try_from(holds).unwrap_or(i32::MAX),
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use lethe_domain::{Invalid, ModelProfile, Reason, RequestId, Sketching, TenantId, Thresholds};
+use lethe_domain::{
+    Invalid, Jurisdiction, ModelProfile, Reason, RequestId, Sketching, TenantId, TenantPolicy, Thresholds,
+};
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::tenant_service_server::TenantService;
@@ -11,7 +13,7 @@ use super::convert::{self, to_timestamp};
 use super::credential::to_issued;
 use super::{Node, names, page};
 use crate::error::{Error, Result};
-use crate::tenant::{self, ProfileFacts, TenantFacts};
+use crate::tenant::{self, ProfileFacts, TenantFacts, Wished};
 
 #[async_trait]
 impl TenantService for Node {
@@ -24,13 +26,12 @@ impl TenantService for Node {
         let call = self.admit_to_vault::<op::CreateTenant>(&principal, message.purpose).await?;
         let id = TenantId::parse(&message.tenant_id).map_err(Error::from)?;
         let missing = || Error::from(Invalid::new("tenant", Reason::FieldMissing, "is missing"));
-        let declared = message.tenant.ok_or_else(missing)?.purposes;
-        let purposes = convert::purposes("tenant.purposes", &declared)?;
+        let policy = policy(&message.tenant.ok_or_else(missing)?)?;
         let request = convert::required_request_id(&message.request_id)?;
         let (vault, new) = (Arc::clone(self.vault()?), id.clone());
         let created = to_the_end(async move {
             let call = call;
-            tenant::create(&vault, call.witness, new, purposes, Some(request)).await
+            tenant::create(&vault, call.witness, new, policy, Some(request)).await
         })
         .await?;
         Ok(Response::new(v1::CreateTenantResponse {
@@ -45,6 +46,39 @@ impl TenantService for Node {
         let id = names::tenant("name", &message.name)?;
         let call = self.admit::<op::GetTenant>(&principal, &id, message.purpose).await?;
         let facts = tenant::get(self.vault()?, call.witness).await?;
+        Ok(Response::new(to_tenant(&facts)))
+    }
+
+    async fn update_policy(&self, request: Request<v1::UpdatePolicyRequest>) -> Result<Response<v1::Tenant>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let missing = |field| Error::from(Invalid::new(field, Reason::FieldMissing, "is missing"));
+        let tenant = message.tenant.ok_or_else(|| missing("tenant"))?;
+        let id = names::tenant("tenant.name", &tenant.name)?;
+        let call = self.admit::<op::UpdateTenantPolicy>(&principal, &id, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let mask = message.update_mask.filter(|mask| !mask.paths.is_empty()).ok_or_else(|| missing("update_mask"))?;
+        let policy = policy(&tenant)?;
+        let mut wished = Wished::default();
+        for path in &mask.paths {
+            match path.as_str() {
+                "purposes" => wished.purposes = Some(policy.purposes.clone()),
+                "jurisdiction" => wished.jurisdiction = Some(policy.jurisdiction),
+                "minors_consent_alone_from_16" => wished.alone_from_16 = Some(policy.alone_from_16),
+                "age_required" => wished.age_required = Some(policy.age_required),
+                _ => {
+                    let message = "only purposes, jurisdiction and what is asked of minors can be changed";
+                    let refused = Invalid::new("update_mask", Reason::FieldOutOfRange, message);
+                    return Err(Error::from(refused).into());
+                }
+            }
+        }
+        let vault = Arc::clone(self.vault()?);
+        let facts = to_the_end(async move {
+            let call = call;
+            tenant::update_policy(&vault, call.witness, wished).await
+        })
+        .await?;
         Ok(Response::new(to_tenant(&facts)))
     }
 
@@ -212,10 +246,28 @@ fn amendments(message: &v1::ModelProfile, mask: Option<prost_types::FieldMask>) 
     Ok(((matching, review), miss))
 }
 
+/// What a tenant is to allow; its version is not the caller's to say.
+fn policy(tenant: &v1::Tenant) -> Result<TenantPolicy> {
+    let mut policy = TenantPolicy::of(convert::purposes("tenant.purposes", &tenant.purposes)?);
+    if tenant.jurisdiction != 0 {
+        let known = u8::try_from(tenant.jurisdiction).ok().and_then(Jurisdiction::from_number);
+        let refuse = || Invalid::new("tenant.jurisdiction", Reason::FieldOutOfRange, "must be a jurisdiction");
+        policy.jurisdiction = known.ok_or_else(refuse)?;
+    }
+    policy.alone_from_16 = tenant.minors_consent_alone_from_16;
+    policy.age_required = tenant.age_required;
+    Ok(policy)
+}
+
 fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
+    let policy = &facts.policy;
     v1::Tenant {
         name: format!("tenants/{}", facts.id),
-        purposes: convert::to_purposes(&facts.purposes),
+        purposes: convert::to_purposes(&policy.purposes),
+        jurisdiction: policy.jurisdiction.number().into(),
+        minors_consent_alone_from_16: policy.alone_from_16,
+        age_required: policy.age_required,
+        policy_version: policy.version.into(),
         create_time: Some(to_timestamp(facts.created_at)),
         memory_bytes: convert::count(facts.memory),
     }

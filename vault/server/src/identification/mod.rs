@@ -7,13 +7,14 @@ mod sweep;
 use std::sync::Arc;
 
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId};
+use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId, Timestamp};
 use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
 
+use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::silo::Model;
+use crate::silo::{Answering, Model};
 use crate::templates::Capture;
 use crate::vault::Vault;
 
@@ -25,6 +26,9 @@ pub use self::sweep::{Answers, Pair, Party, Plan, Step, Sweep, Wanted};
 
 /// A 1:N search.
 pub struct Query {
+    /// Whose face the probe is, if the client knows: what the policy asks for is asked of this person. Of somebody who is not
+    /// named nothing is known, and nothing that rests on consent can be done.
+    pub subject: Option<SubjectId>,
     /// The probe.
     pub probe: Capture,
     /// Cosine at and above which templates are wanted; the tenant's review threshold if `None`.
@@ -78,21 +82,27 @@ pub struct Found {
     pub completeness: Completeness,
     /// The version of the thresholds that judged.
     pub policy_version: u32,
+    /// Until it is given, nobody is told that their withdrawal has taken effect who is in it.
+    pub(crate) answering: Option<Answering>,
 }
 
 /// Searches the tenant's own gallery, and no other (O4, O8): every template at or above the threshold, best
 /// first.
 ///
 /// # Errors
-/// `GalleryNotReady` and `SearchIncomplete`: there is no partial answer.
+/// `GalleryNotReady` and `SearchIncomplete`: there is no partial answer. `Denied` where the policy does not let the probe be
+/// looked at.
 pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Query) -> Result<Found> {
     let silo = vault.silo(&call)?;
     let model = silo.model(&query.probe.model, "probe.model")?;
+    let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
+    dossiers::clear(vault, &silo, &call, whose, Timestamp::now()).await?;
+    let before = silo.rights().changes();
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
-    let searcher = Arc::new(rerank::Searcher::of(vault, &silo, &model).await?);
+    let searcher = Arc::new(rerank::Searcher::of(vault, &silo, &model, call.licence()).await?);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
         wiping::of_a_task(|| Ok::<_, Error>(lethe_index::Query::new(model.probe(embedding.components())?, point)))?;
@@ -100,7 +110,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let probe = Arc::new(embedding);
     let waits = rerank::Waits::default();
     let gone = waits.gone();
-    let (own, asked) = (Arc::clone(&probe), Arc::clone(&searcher));
+    let (own, asked, judge) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
     let found = async {
         match outcome.await.map_err(|_| Error::TaskLost)?? {
@@ -111,7 +121,14 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
     let (found, ()) = tokio::try_join!(async { Ok(found.await) }, vault.note(silo.tree, &call))?;
     waits.answered();
-    found
+    let mut found = found?;
+    // From here on nobody's withdrawal is answered before this is: it is judged by what was recorded until now.
+    let answering = silo.rights().answering().await;
+    if silo.rights().changes() != before {
+        judge.judge_again(&mut found)?;
+    }
+    found.answering = Some(answering);
+    Ok(found)
 }
 
 /// What a caller wants found, or what the model's profile says where it does not say.

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Embedding, Reason, SubjectId};
+use lethe_domain::{Band, Dossier, Embedding, Reason, SubjectId, Timestamp};
 use lethe_index::{Candidate, Candidates, Gallery, cosine};
+use lethe_policy::Licence;
 use rayon::prelude::*;
 use tokio::task::JoinSet;
 
 use super::{Completeness, Found, Match};
+use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::records::{SubjectRecord, TemplateRecord};
+use crate::records::{DossierRecord, SubjectRecord, TemplateRecord};
 use crate::silo::{Census, CompactAt, Model, Silo, Silos};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
@@ -70,6 +72,8 @@ pub(super) struct Searcher {
     pub(super) vault: Arc<Vault>,
     pub(super) silo: Arc<Silo>,
     pub(super) model: Model,
+    /// What it is for: it is judged for everybody whom it finds.
+    licence: Licence,
     /// Stays in memory as long as the search lasts.
     pub(super) gallery: Arc<Gallery<CompactAt>>,
 }
@@ -96,9 +100,9 @@ fn hit(at: TemplateAt, record: &TemplateRecord, probe: &Embedding, threshold: f3
 
 impl Searcher {
     /// Of a gallery that is brought into memory if it is not there.
-    pub(super) async fn of(vault: &Arc<Vault>, silo: &Arc<Silo>, model: &Model) -> Result<Self> {
+    pub(super) async fn of(vault: &Arc<Vault>, silo: &Arc<Silo>, model: &Model, licence: Licence) -> Result<Self> {
         let gallery = Silos::ready(&vault.silos, &vault.store, silo, model).await?;
-        Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), gallery })
+        Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), licence, gallery })
     }
 
     /// Makes an answer of what a pass found, on the threads that scanned.
@@ -158,6 +162,8 @@ impl Searcher {
     fn finish(&self, probe: &Embedding, limit: usize, scanned: &Scanned, reranked: Vec<Reranked>) -> Result<Found> {
         let Scanned { began, gallery_size, candidates } = scanned;
         let mut hits = self.follow_replacements(reranked, began.census, probe, candidates.threshold)?;
+        let allowed = self.allowed(hits.iter().map(|hit| hit.at.subject).collect())?;
+        hits.retain(|hit| allowed.contains(&hit.at.subject));
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
@@ -174,7 +180,8 @@ impl Searcher {
         hits.truncate(limit);
         let matches = hits.into_iter().map(|hit| self.name(hit)).collect::<Result<Vec<_>>>()?;
         let matches = matches.into_iter().flatten().collect();
-        Ok(Found { matches, completeness, policy_version: self.model.profile.policy_version() })
+        let policy_version = self.model.profile.policy_version();
+        Ok(Found { matches, completeness, policy_version, answering: None })
     }
 
     /// Opens candidates and keeps those at or above the threshold. What is opened is wiped with the batch at the latest.
@@ -194,7 +201,8 @@ impl Searcher {
         Ok(Reranked { hits, gone: gone.into_iter().map(|at| at.subject).collect() })
     }
 
-    /// Opens candidates and gives each with its number; returns those that went meanwhile.
+    /// Opens those candidates whom the policy lets be compared, and gives each with its number; returns those that went
+    /// meanwhile.
     pub(super) fn open(
         &self,
         candidates: &[TemplateAt],
@@ -202,11 +210,15 @@ impl Searcher {
     ) -> Result<Vec<TemplateAt>> {
         let keys: Vec<Key> = candidates.iter().map(|&at| self.key(at)).collect();
         let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
+        let allowed = self.allowed(candidates.iter().map(|at| at.subject).collect())?;
         let mut gone = Vec::new();
         let mut opener = self.vault.keys.opener();
         let model = self.model.profile.model();
         let name = model.to_string();
         for (number, ((&at, key), sealed)) in candidates.iter().zip(&keys).zip(rows).enumerate() {
+            if sealed.is_some() && !allowed.contains(&at.subject) {
+                continue;
+            }
             let opened = match sealed {
                 Some(sealed) => opener.open(key, &name, &sealed)?,
                 None => None,
@@ -253,7 +265,7 @@ impl Searcher {
             hits.extend(batch.hits);
             gone.extend(batch.gone);
         }
-        for subject in gone {
+        for subject in self.allowed(gone)? {
             let (store, keys) = (&self.vault.store, &self.vault.keys);
             for found in templates::of_subject(store, keys, &self.silo, subject, Some(self.model.number))? {
                 if !hits.iter().any(|hit| hit.at == found.at) {
@@ -274,6 +286,44 @@ impl Searcher {
             let message = format!("the template in {} cannot be read", at.thing);
             return Err(Error::Unavailable(Reason::SearchIncomplete, message));
         }
+        Ok(())
+    }
+
+    /// Of some subjects those whom the policy lets be compared and found.
+    pub(super) fn allowed(&self, subjects: BTreeSet<SlotRef>) -> Result<BTreeSet<SlotRef>> {
+        let (policy, now) = (self.silo.policy(), Timestamp::now());
+        let is_allowed = |dossier: &Dossier| self.licence.clear(&policy, dossier, now).is_ok();
+        if dossiers::is_nobody_known(&self.vault, &self.silo)? {
+            return Ok(if is_allowed(&Dossier::default()) { subjects } else { BTreeSet::new() });
+        }
+        let keys: Vec<Key> = subjects.iter().map(|&subject| Key::Dossier { tree: self.silo.tree, subject }).collect();
+        let rows = self.vault.store.multi_get(RowKind::Dossier, &keys)?;
+        let mut opener = self.vault.keys.opener();
+        let mut allowed = BTreeSet::new();
+        for ((subject, key), sealed) in subjects.into_iter().zip(&keys).zip(rows) {
+            let dossier = match sealed {
+                None => Dossier::default(),
+                // Nothing is known of somebody who was erased meanwhile, and nothing is said.
+                Some(sealed) => match opener.open(key, "", &sealed)? {
+                    Some(opened) => DossierRecord::read(&opened)?,
+                    None => continue,
+                },
+            };
+            if is_allowed(&dossier) {
+                allowed.insert(subject);
+            }
+        }
+        Ok(allowed)
+    }
+
+    /// Takes out of an answer whom it must not name any more.
+    pub(super) fn judge_again(&self, found: &mut Found) -> Result<()> {
+        let slots: Vec<Option<SlotRef>> = found.matches.iter().map(|hit| self.silo.subject(&hit.subject)).collect();
+        let allowed = self.allowed(slots.iter().flatten().copied().collect())?;
+        let mut slots = slots.into_iter();
+        let before = found.matches.len();
+        found.matches.retain(|_| slots.next().flatten().is_some_and(|slot| allowed.contains(&slot)));
+        found.completeness.matched -= before - found.matches.len();
         Ok(())
     }
 

@@ -12,8 +12,8 @@ use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Invalid, ModelId, Reason, SubjectId, TemplateId};
 use lethe_index::{OperatingPoint, Query, Stop, cosine};
-use lethe_policy::Authorized;
 use lethe_policy::operation::SweepDuplicates;
+use lethe_policy::{Authorized, Licence};
 use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -119,6 +119,7 @@ pub struct Plan {
     silo: SiloRef,
     model: Model,
     point: OperatingPoint,
+    licence: Licence,
 }
 
 /// A sweep on its way. The tenant has one at a time.
@@ -165,7 +166,7 @@ impl Plan {
         let silo = vault.silo(call)?;
         let model = silo.model(&wanted.model, "model")?;
         let point = operating_point(&model, wanted.threshold, wanted.miss_probability)?;
-        Ok(Self { vault: Arc::clone(vault), silo, model, point })
+        Ok(Self { vault: Arc::clone(vault), silo, model, point, licence: call.licence() })
     }
 
     /// The threshold and the miss probability.
@@ -219,8 +220,8 @@ impl Sweep {
 
     /// The gallery, which is brought into memory if it is not there.
     fn searcher(&self) -> Result<Searcher> {
-        let Plan { vault, silo, model, .. } = &self.plan;
-        self.runtime.block_on(Searcher::of(vault, silo, model))
+        let Plan { vault, silo, model, licence, .. } = &self.plan;
+        self.runtime.block_on(Searcher::of(vault, silo, model, *licence))
     }
 
     /// Compares the next thousand, keeps their pairs, those that are most alike last, and says where those after them begin.
@@ -229,8 +230,7 @@ impl Sweep {
         model.expect_whole()?;
         let mut mark = model.census();
         let (rows, mut next) = self.read(start, stop)?;
-        let mut swept = self.open(searcher, &rows)?;
-        drop(rows);
+        let (mut swept, protected) = self.open(searcher, rows)?;
 
         let (mut candidates, mut done) = (Vec::new(), 0);
         while done < swept.len() {
@@ -259,9 +259,12 @@ impl Sweep {
             }
             rounds.next().ok_or_else(restless)?;
             let own = |slot: u64| slot >= start && next.is_none_or(|next| slot < next);
+            let moved = searcher.allowed(moved)?;
             self.look_again(searcher, &mut swept, &moved, own, stop)?;
         }
-        self.compared += swept.len();
+        // Who must not be compared is not missing.
+        let protected = protected.iter().filter(|at| next.is_none_or(|next| at.subject.slot < next)).count();
+        self.compared += swept.len() + protected;
 
         if next.is_none() && self.from == 0 && self.compared < model.stayed(self.before) {
             // Of those who went some may not have been followed yet.
@@ -307,9 +310,13 @@ impl Sweep {
         Ok((rows, next))
     }
 
-    /// Opens rows, but for those that were erased meanwhile.
-    fn open(&self, searcher: &Searcher, rows: &[Sealed]) -> Result<Vec<Swept>> {
+    /// Opens rows, but for those that were erased meanwhile, and those whom the policy does not let be compared, which are the
+    /// second value.
+    fn open(&self, searcher: &Searcher, rows: Vec<Sealed>) -> Result<(Vec<Swept>, Vec<TemplateAt>)> {
         let Plan { vault, model, .. } = &self.plan;
+        let allowed = searcher.allowed(rows.iter().map(|(at, _)| at.subject).collect())?;
+        let (rows, protected): (Vec<Sealed>, Vec<Sealed>) =
+            rows.into_iter().partition(|(at, _)| allowed.contains(&at.subject));
         let (of, name) = (model.profile.model(), model.profile.model().to_string());
         let open = |rows: &[Sealed]| -> Result<Vec<Swept>> {
             let mut opener = vault.keys.opener();
@@ -342,7 +349,7 @@ impl Sweep {
             gone.insert(*at);
         }
         swept.retain(|swept| !gone.contains(&swept.at));
-        Ok(swept)
+        Ok((swept, protected.into_iter().map(|(at, _)| at).collect()))
     }
 
     /// The candidates of some templates, numbered from `first`, among those before each.
@@ -439,6 +446,8 @@ impl Sweep {
         answers.ready()?;
         // Only now: who was erased while the caller was waited for is in none.
         let searcher = self.searcher()?;
+        let silo = Arc::clone(&self.plan.silo);
+        let before = silo.rights().changes();
         let mut pairs = Vec::with_capacity(hits.len());
         for hit in hits {
             if stop() {
@@ -447,6 +456,11 @@ impl Sweep {
             self.name(&searcher, hit, &mut pairs, stop)?;
         }
         pairs.sort_by(|a, b| b.score.total_cmp(&a.score));
+        // From here on nobody's withdrawal is answered before this is given.
+        let _answering = self.runtime.block_on(silo.rights().answering());
+        if silo.rights().changes() != before {
+            judge_again(&searcher, &mut pairs)?;
+        }
         answers.give(Step {
             pairs,
             compared: self.compared,
@@ -466,6 +480,9 @@ impl Sweep {
             let Some(&Hit { at: [one, other], .. }) = hits.first() else { return Ok(()) };
             let Some(subject) = searcher.subject_of(one)? else { return Ok(()) };
             let Some(other_subject) = searcher.subject_of(other)? else { return Ok(()) };
+            if searcher.allowed([one.subject, other.subject].into())?.len() < 2 {
+                return Ok(());
+            }
             if hits.iter().flat_map(|hit| &hit.at).all(|at| searcher.holds(*at)) {
                 for Hit { at, templates: [template, other_template], score } in hits {
                     let parties = [
@@ -516,6 +533,17 @@ impl Sweep {
         }
         Ok(swept)
     }
+}
+
+/// Takes out the pairs of whom they must not name any more.
+fn judge_again(searcher: &Searcher, pairs: &mut Vec<Pair>) -> Result<()> {
+    let slots = |pair: &Pair| {
+        let [one, other] = &pair.parties;
+        Some([searcher.silo.subject(&one.subject)?, searcher.silo.subject(&other.subject)?])
+    };
+    let allowed = searcher.allowed(pairs.iter().filter_map(slots).flatten().collect())?;
+    pairs.retain(|pair| slots(pair).is_some_and(|both| both.iter().all(|slot| allowed.contains(slot))));
+    Ok(())
 }
 
 /// What a sweep ends with whose gallery changes faster than it can be compared.

@@ -236,6 +236,8 @@ impl Census {
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
             | Key::SubjectRequest { .. }
+            | Key::Dossier { .. }
+            | Key::Held { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
@@ -318,6 +320,8 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::Template => "template",
         RowKind::Sketch => "sketch",
         RowKind::SubjectRequest => "remembered answer about a subject",
+        RowKind::Dossier => "dossier of a subject",
+        RowKind::Held => "mark of a litigation hold",
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
@@ -352,6 +356,11 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         RowKind::TenantRequest | RowKind::SubjectRequest => {
             "a request that is repeated is taken for a new one, or fails; nothing else depends on this"
         }
+        RowKind::Dossier => {
+            "what the policy asks of this subject is not known: nothing can be done with it, but to erase its tenant. \
+                             `lethe restore` with a backup brings it back, if that has it"
+        }
+        RowKind::Held => "a list of litigation holds lacks this one; what it forbids is in the dossier",
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {
             "whether rows were lost cannot be told: a start is refused. `lethe restore` with a backup leads out"

@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 9] = [
+const SEALED: [RowKind; 10] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -39,6 +39,7 @@ const SEALED: [RowKind; 9] = [
     RowKind::Template,
     RowKind::Sketch,
     RowKind::SubjectRequest,
+    RowKind::Dossier,
 ];
 
 /// Asks the root stores of the configuration, and tries every page and every sealed row.

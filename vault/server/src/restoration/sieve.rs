@@ -15,6 +15,10 @@ use crate::store::{Key, ProfileNumber, RowKind, Rows, Store, TemplateAt};
 /// Rows that are opened together.
 const CHUNK: usize = 8192;
 
+/// Rows of subjects, in the order in which they are judged.
+const OF_PEOPLE: [RowKind; 6] =
+    [RowKind::Subject, RowKind::Sketch, RowKind::Template, RowKind::SubjectRequest, RowKind::Dossier, RowKind::Held];
+
 /// Tells rows that are back from those that are not.
 pub(super) struct Sieve<'a> {
     store: &'a Store,
@@ -105,7 +109,7 @@ impl<'a> Sieve<'a> {
         })?;
         // People first: what hangs on somebody who is not back goes, too. A template and its sketch are there both or
         // neither, or no search of the gallery would be complete.
-        for kind in [RowKind::Subject, RowKind::Sketch, RowKind::Template, RowKind::SubjectRequest] {
+        for kind in OF_PEOPLE {
             let mut chunk: Vec<(Key, Vec<u8>)> = Vec::with_capacity(CHUNK);
             self.store.scan(kind, &Key::prefix(kind), |key, value| {
                 chunk.push((key, value.to_vec()));
@@ -156,7 +160,10 @@ impl<'a> Sieve<'a> {
     #[allow(clippy::wildcard_enum_match_arm, reason = "only rows of subjects are judged")]
     fn verdict(&self, key: &Key, value: &[u8], people: &HashSet<(TreeId, SlotRef)>) -> Result<Verdict> {
         let (tree, slots, model) = match *key {
-            Key::Subject { tree, subject } | Key::SubjectRequest { tree, subject, .. } => (tree, vec![subject], None),
+            Key::Subject { tree, subject }
+            | Key::SubjectRequest { tree, subject, .. }
+            | Key::Dossier { tree, subject }
+            | Key::Held { tree, subject } => (tree, vec![subject], None),
             Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
                 (tree, vec![at.subject, at.thing], Some(profile))
             }
@@ -180,6 +187,10 @@ impl<'a> Sieve<'a> {
                 None => return Ok(Verdict::Corrupt),
             },
         };
+        if key.kind() == RowKind::Held {
+            // It is in clear, and says what it says by being there.
+            return Ok(Verdict::Back);
+        }
         Ok(match self.keys.open(key, &model, value) {
             Ok(Some(_)) => Verdict::Back,
             Ok(None) => Verdict::Erased,

@@ -140,6 +140,11 @@ impl Silos {
                 model.add(&[(*at, sketch)]);
                 Ok(())
             }
+            // It is read when it is asked for; what was judged by an earlier one is judged again.
+            Key::Dossier { tree, .. } => {
+                self.silo(*tree)?.rights.recorded();
+                Ok(())
+            }
             // The last row of a change: what it stands for has been followed.
             Key::LogHead { tree } => match self.of_tree(*tree) {
                 Some(silo) => silo.follow_log(value),
@@ -162,6 +167,7 @@ impl Silos {
             | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
+            | Key::Held { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
@@ -176,7 +182,9 @@ impl Silos {
             self.model(*tree, *profile)?.remove((*at).try_into()?);
         }
         if let Key::Subject { tree, subject } = key {
-            self.silo(*tree)?.subjects.write().remove((*subject).try_into()?);
+            let silo = self.silo(*tree)?;
+            silo.subjects.write().remove((*subject).try_into()?);
+            silo.rights.changed();
         }
         Ok(())
     }
@@ -193,9 +201,14 @@ impl Silos {
 
     fn put_tenant(&self, keys: &mut Opener<'_>, key: &Key, tenant: SlotRef, value: &[u8]) -> Result<()> {
         let record: TenantRecord = decode("tenant record", &open(keys, key, "", value)?)?;
-        let (id, purposes, created_at) = record.parse()?;
+        let (id, policy, created_at) = record.parse()?;
         let tree = tree_of(tenant)?;
-        let silo = Arc::new(Silo::new(id.clone(), tree, purposes, created_at, &self.limits));
+        if let Some(silo) = self.of_tree(tree) {
+            *silo.policy.write() = Arc::new(policy);
+            silo.rights.changed();
+            return Ok(());
+        }
+        let silo = Arc::new(Silo::new(id.clone(), tree, policy, created_at, &self.limits));
         self.by_tree.write().insert(tree, Arc::clone(&silo));
         self.by_id.write().insert(id, silo);
         Ok(())
@@ -306,6 +319,8 @@ impl Silos {
             | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
+            | Key::Dossier { .. }
+            | Key::Held { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }

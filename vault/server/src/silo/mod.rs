@@ -6,6 +6,7 @@ mod held;
 mod load;
 mod model;
 mod replacements;
+mod rights;
 mod room;
 mod subjects;
 
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{ModelId, PurposeBasis, Reason, SubjectId, TenantId, Timestamp};
+use lethe_domain::{ModelId, Reason, SubjectId, TenantId, TenantPolicy, Timestamp};
 use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard, OwnedSemaphorePermit, Semaphore};
 
@@ -29,6 +30,7 @@ pub use directory::{Credential, Silos};
 pub use load::Loaded;
 pub(crate) use model::Census;
 pub use model::Model;
+pub(crate) use rights::{Answering, Rights};
 use subjects::Subjects;
 
 /// Locks that changes of one subject share.
@@ -42,14 +44,14 @@ pub struct Silo {
     pub id: TenantId,
     /// Its key tree, which also names its log and the prefix of its rows.
     pub tree: TreeId,
-    /// The purposes it declared, each with its basis (O1, O2).
-    pub purposes: Vec<PurposeBasis>,
     /// When it was created.
     pub created_at: Timestamp,
     /// 1:1 attempts on its subjects.
     pub attempts: Attempts,
     /// Entries of its log whose change memory has followed.
     followed: AtomicU64,
+    policy: RwLock<Arc<TenantPolicy>>,
+    rights: Rights,
     models: RwLock<BTreeMap<ProfileNumber, Model>>,
     subjects: RwLock<Subjects>,
     stripes: Vec<Mutex<()>>,
@@ -61,11 +63,12 @@ pub struct Silo {
 }
 
 impl Silo {
-    fn new(id: TenantId, tree: TreeId, purposes: Vec<PurposeBasis>, created_at: Timestamp, limits: &Limits) -> Self {
+    fn new(id: TenantId, tree: TreeId, policy: TenantPolicy, created_at: Timestamp, limits: &Limits) -> Self {
         Self {
             id,
             tree,
-            purposes,
+            policy: RwLock::new(Arc::new(policy)),
+            rights: Rights::default(),
             created_at,
             attempts: Attempts::default(),
             followed: AtomicU64::new(0),
@@ -77,6 +80,16 @@ impl Silo {
             sweep: Arc::new(Semaphore::new(1)),
             most_templates: limits.templates,
         }
+    }
+
+    /// What the tenant allows now (O1).
+    pub fn policy(&self) -> Arc<TenantPolicy> {
+        Arc::clone(&self.policy.read())
+    }
+
+    /// What people may ask for, against answers that are on their way.
+    pub(crate) const fn rights(&self) -> &Rights {
+        &self.rights
     }
 
     /// The model a caller named.

@@ -321,7 +321,9 @@ impl Database {
             | RowKind::Subject
             | RowKind::Template
             | RowKind::Sketch
-            | RowKind::SubjectRequest => ROWS,
+            | RowKind::SubjectRequest
+            | RowKind::Dossier
+            | RowKind::Held => ROWS,
             RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")

@@ -1,14 +1,20 @@
-//! What is held about a subject, and erasing it.
+//! What is held about a subject, its rights, and erasing it.
+
+pub(crate) mod amend;
+pub(crate) mod baseless;
+mod rights;
 
 use std::collections::BTreeMap;
 
 use lethe_crypto::log::entry::Scope;
-use lethe_domain::{ModelId, Reason, RequestId, SubjectId, Timestamp};
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Dossier, ModelId, Reason, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{EraseSubject, GetSubject};
 use tokio::time::Instant;
 
 use crate::audit;
+use crate::dossiers;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
@@ -18,12 +24,16 @@ use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
 use crate::vault::Vault;
 
+pub use rights::{lift_objection, lift_restriction, object, restrict, update};
+
 /// What is held about a subject, without embeddings.
 pub struct SubjectFacts {
     /// When it was first enrolled.
     pub created_at: Timestamp,
     /// How many templates of each model.
     pub templates: BTreeMap<ModelId, usize>,
+    /// What is known of it beside templates.
+    pub dossier: Dossier,
 }
 
 /// Reads what is held about a subject.
@@ -47,7 +57,8 @@ async fn held(vault: &Vault, call: &Authorized<GetSubject>, silo: &Silo, subject
     }
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
-    Ok(SubjectFacts { created_at: record.created_at, templates: counts })
+    let dossier = dossiers::of(vault, silo, slot)?;
+    Ok(SubjectFacts { created_at: record.created_at, templates: counts, dossier })
 }
 
 /// Erases a subject: everything of it, found by its applicant id (O18), so that nobody can bring it back (O19).
@@ -63,7 +74,10 @@ pub async fn erase(
 ) -> Result<Erasure> {
     let silo = vault.silo(&call)?;
     let erased = forget(vault, &call, &silo, subject, request, until).await;
-    vault.noting_misses(silo.tree, &call, erased).await
+    let erased = vault.noting_misses(silo.tree, &call, erased).await?;
+    // Answers that name it, and were judged before, are given by now.
+    silo.rights().settled().await;
+    Ok(erased)
 }
 
 async fn forget(
@@ -80,19 +94,10 @@ async fn forget(
     let alone = silo.lock_subject(subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let slot = silo.subject(subject).ok_or_else(unknown)?;
+        dossiers::clear(vault, silo, call, Some(slot), now).await?;
         let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
         let mut change = Change::new();
-        let mut slots = vec![slot];
-        change.delete(Key::Subject { tree: silo.tree, subject: slot });
-        for (at, profile) in templates::places(&vault.store, silo, slot)? {
-            // Redrawing S would do; with T gone too, a flaw in either is not enough.
-            slots.push(at.thing);
-            templates::delete(silo, at, profile, &mut change);
-        }
-        vault.store.few(RowKind::SubjectRequest, &Key::prefix_of_requests(silo.tree, slot), |key, _| {
-            change.delete(key);
-            Ok::<_, Error>(())
-        })?;
+        let slots = everything(vault, silo, slot, &mut change)?;
         let entry = audit::about(audit::done(call, now)?, &owner);
         change.log(silo.tree, entry);
         let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
@@ -107,6 +112,23 @@ async fn forget(
     Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? })
 }
 
-fn unknown() -> Error {
+/// Removes every row of a subject, and gives the slots whose keys go with them (O18).
+fn everything(vault: &Vault, silo: &Silo, slot: SlotRef, change: &mut Change) -> Result<Vec<SlotRef>> {
+    let mut slots = vec![slot];
+    change.delete(Key::Subject { tree: silo.tree, subject: slot });
+    dossiers::delete(silo, slot, change);
+    for (at, profile) in templates::places(&vault.store, silo, slot)? {
+        // Redrawing S would do; with T gone too, a flaw in either is not enough.
+        slots.push(at.thing);
+        templates::delete(silo, at, profile, change);
+    }
+    vault.store.few(RowKind::SubjectRequest, &Key::prefix_of_requests(silo.tree, slot), |key, _| {
+        change.delete(key);
+        Ok::<_, Error>(())
+    })?;
+    Ok(slots)
+}
+
+pub(crate) fn unknown() -> Error {
     Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned())
 }

@@ -1,5 +1,5 @@
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{PurposeBasis, Reason, RequestId, Role, Roles, TenantId, Timestamp};
+use lethe_domain::{Reason, RequestId, Role, Roles, TenantId, TenantPolicy, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::CreateTenant;
 
@@ -27,17 +27,12 @@ pub async fn create(
     vault: &Vault,
     call: Authorized<CreateTenant>,
     id: TenantId,
-    purposes: Vec<PurposeBasis>,
+    policy: TenantPolicy,
     request: Option<RequestId>,
 ) -> Result<Created> {
     let now = Timestamp::now();
     let _alone = vault.administration.lock().await;
-    let fingerprint = purposes
-        .iter()
-        .fold(Fingerprint::of("tenant.create").with(id.as_str().as_bytes()), |print, entry| {
-            print.with(&[entry.purpose.number(), entry.basis.number()])
-        })
-        .finish();
+    let fingerprint = fingerprint(Fingerprint::of("tenant.create").with(id.as_str().as_bytes()), &policy);
     let own = vault.keys.own(TreeId::VAULT)?;
     let remembered = request.map(|id| Key::TenantRequest { tree: TreeId::VAULT, tag: request_tag(&own, id) });
     if let Some(key) = &remembered
@@ -62,7 +57,7 @@ pub async fn create(
     let tree = tree_of(tenant)?;
     let mut change = Change::new();
     change.own(leases);
-    let record = encode("tenant record", &TenantRecord::new(&id, &purposes, now))?;
+    let record = encode("tenant record", &TenantRecord::new(&id, &policy, now))?;
     let key = Key::Tenant { tenant };
     let sealed = vault.keys.seal(&key, "", &record)?;
     change.put(key, sealed);
@@ -77,7 +72,21 @@ pub async fn create(
     change.log(TreeId::VAULT, audit::done(&call, now)?);
     change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;
-    let tenant = TenantFacts { id, purposes, created_at: now, memory: 0 };
+    let tenant = TenantFacts { id, policy: policy.into(), created_at: now, memory: 0 };
     let credential = api_key.credential();
     Ok(Created { tenant, administrator: issued(vault, credential, Some(api_key))? })
+}
+
+/// Takes in what a tenant is to allow; what nobody said leaves no trace, as before it could be said.
+fn fingerprint(of: Fingerprint, policy: &TenantPolicy) -> String {
+    let print =
+        policy.purposes.iter().fold(of, |print, entry| print.with(&[entry.purpose.number(), entry.basis.number()]));
+    let beside = [policy.jurisdiction.number(), policy.alone_from_16.into(), policy.age_required.into()];
+    let unsaid = TenantPolicy::of(Vec::new());
+    match (policy.jurisdiction, policy.alone_from_16, policy.age_required)
+        == (unsaid.jurisdiction, unsaid.alone_from_16, unsaid.age_required)
+    {
+        true => print.finish(),
+        false => print.with(&beside).finish(),
+    }
 }

@@ -2,11 +2,14 @@
 
 mod create;
 mod credentials;
+mod policy;
 mod profiles;
 mod rotate;
 mod shred;
 
-use lethe_domain::{PurposeBasis, Role, TenantId, Timestamp};
+use std::sync::Arc;
+
+use lethe_domain::{Role, TenantId, TenantPolicy, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::GetTenant;
 
@@ -19,6 +22,7 @@ pub(crate) use credentials::put_credential;
 pub use credentials::{
     Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
 };
+pub use policy::{Wished, update_policy};
 pub use profiles::{ProfileFacts, create_profile, get_profile, list_profiles, update_profile};
 pub use rotate::rotate;
 pub use shred::shred;
@@ -27,8 +31,8 @@ pub use shred::shred;
 pub struct TenantFacts {
     /// The tenant.
     pub id: TenantId,
-    /// Its purposes, each with its basis.
-    pub purposes: Vec<PurposeBasis>,
+    /// What it allows.
+    pub policy: Arc<TenantPolicy>,
     /// When it was created.
     pub created_at: Timestamp,
     /// Bytes of memory that its galleries take now; 0 for who is not told. What they take depends on what other tenants do,
@@ -38,7 +42,7 @@ pub struct TenantFacts {
 
 impl TenantFacts {
     fn of(silo: &Silo) -> Self {
-        Self { id: silo.id.clone(), purposes: silo.purposes.clone(), created_at: silo.created_at, memory: 0 }
+        Self { id: silo.id.clone(), policy: silo.policy(), created_at: silo.created_at, memory: 0 }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::audit;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
+use crate::hold;
 use crate::idempotency::Fingerprint;
 use crate::records::{ShreddedRecord, encode};
 use crate::silo::SiloRef;
@@ -42,6 +43,12 @@ pub async fn shred(
     if vault.eraser.state(TreeId::VAULT, receipt)?.is_none() {
         let silo = vault.silos.find(id).ok_or_else(unknown)?;
         let tenant = silo.tree.as_tenant().ok_or_else(unknown)?;
+        // Nobody is put under a hold meanwhile.
+        let holding = silo.lock_administration().await;
+        if hold::has_any(vault, &silo)? {
+            let message = "somebody of the tenant is under a litigation hold (O42)".to_owned();
+            return Err(Error::Precondition(Reason::LegalHold, message));
+        }
         let mut change = Change::new();
         change.drop_tenant(silo.tree);
         let key = Key::Shredded { tenant };
@@ -55,6 +62,7 @@ pub async fn shred(
         let slots = vec![tenant];
         let request = Request { tree: TreeId::VAULT, task: Task::Erase(Scope::Tenant), slots, receipt, now };
         vault.eraser.accept(request, change).await?;
+        drop(holding);
         tokio::spawn(forget(silo));
     } else {
         vault.note(TreeId::VAULT, &call).await?;

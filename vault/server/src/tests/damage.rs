@@ -45,7 +45,8 @@ async fn a_lost_sketch_takes_the_gallery_out_of_service_and_costs_no_template() 
 
     let open = open.reopen().await;
     let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
-    let query = Query { probe: capture(&model, &faces[0]), threshold: None, miss_probability: None, limit: 0 };
+    let query =
+        Query { subject: None, probe: capture(&model, &faces[0]), threshold: None, miss_probability: None, limit: 0 };
     let refused = search(&open.vault, call, query).await.map(|found| found.matches.len());
     assert!(matches!(&refused, Err(Error::Unavailable(Reason::GalleryNotReady, why)) if why.contains("2 sketches")));
 

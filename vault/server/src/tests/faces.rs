@@ -95,6 +95,7 @@ impl Enrolled {
     async fn expect_answer(&self, image: usize, probe: &[f32], threshold: f32, exact: &[(usize, f32)]) -> usize {
         let call = self.open.may::<Search>(&self.tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
         let query = Query {
+            subject: None,
             probe: capture(&self.model, probe),
             threshold: Some(threshold),
             miss_probability: Some(CERTAIN),

@@ -6,6 +6,7 @@ mod founding;
 mod histories;
 mod mirrors;
 mod restoring;
+mod rights;
 mod room;
 mod searching;
 mod shredding;
@@ -17,10 +18,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    CaptureKind, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId, Role, Roles, Sketching,
-    SubjectId, TenantId, Thresholds, Timestamp,
+    AgeBand, CaptureKind, Jurisdiction, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId,
+    Role, Roles, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp,
 };
-use lethe_policy::operation::{CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind};
+use lethe_policy::operation::{
+    CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, UpdateSubject,
+};
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
 
@@ -29,7 +32,7 @@ use crate::enrollment::{Enrolled, Enrolment, enroll};
 use crate::opening;
 use crate::templates::Capture;
 use crate::vault::{Aim, Vault};
-use crate::{silo::Silo, tenant};
+use crate::{silo::Silo, subject, tenant};
 
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -81,10 +84,18 @@ impl Open {
         let owner = Owner::Vault;
         let operator = principal(owner, Roles::only(Role::Operator));
         let purposes = [Purpose::Authentication, Purpose::DuplicateDetection];
-        let purposes = purposes.map(|purpose| PurposeBasis { purpose, basis: LawfulBasis::ExplicitConsent });
+        let purposes = purposes.map(|purpose| PurposeBasis { purpose, basis: LawfulBasis::LegalObligation });
         let call = self.vault.admit::<CreateTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
-        tenant::create(&self.vault, call.unwrap(), id.clone(), purposes.to_vec(), None).await.unwrap();
+        let policy = TenantPolicy::of(purposes.to_vec());
+        tenant::create(&self.vault, call.unwrap(), id.clone(), policy, None).await.unwrap();
         id
+    }
+
+    /// Something that is known of a subject.
+    pub(crate) async fn describe(&self, tenant: &TenantId, subject: &str) {
+        let call = self.may::<UpdateSubject>(tenant, Role::Enroller, Purpose::Administration).await;
+        let (subject, law) = (SubjectId::parse(subject).unwrap(), Some(Some(Jurisdiction::EuropeanUnion)));
+        subject::update(&self.vault, call, &subject, law, Some(AgeBand::Adult)).await.unwrap();
     }
 
     /// One more credential of a tenant, under a request that is remembered.

@@ -72,7 +72,12 @@ impl House {
         let (tenant, model) = &self.tenants[tenant];
         let call = self.open.may::<Search>(tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
         let probe = capture(model, &face(number));
-        search(&self.open.vault, call, Query { probe, threshold: Some(0.999), miss_probability: None, limit: 0 }).await
+        search(
+            &self.open.vault,
+            call,
+            Query { subject: None, probe, threshold: Some(0.999), miss_probability: None, limit: 0 },
+        )
+        .await
     }
 
     /// Whether a person of a tenant is found, in a gallery of so many.

@@ -56,7 +56,13 @@ async fn who_is_replaced_all_the_time_is_found_all_the_time() {
     let mut searches = 0;
     while replaced.load(Ordering::Relaxed) < REPLACEMENTS || searches <= REPLACEMENTS {
         let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
-        let query = Query { probe: capture(&model, &face(0)), threshold: Some(0.9), miss_probability: None, limit: 0 };
+        let query = Query {
+            subject: None,
+            probe: capture(&model, &face(0)),
+            threshold: Some(0.9),
+            miss_probability: None,
+            limit: 0,
+        };
         let found = search(&open.vault, call, query).await.unwrap();
         assert!(found.matches.iter().any(|hit| hit.subject.as_str() == "ann"), "search {searches} misses her");
         assert!(found.completeness.searched <= found.completeness.gallery_size);
@@ -89,7 +95,7 @@ async fn searches_that_come_together_share_passes() {
             let found = search(
                 &open.vault,
                 call,
-                Query { probe, threshold: Some(threshold), miss_probability: None, limit: number % 3 },
+                Query { subject: None, probe, threshold: Some(threshold), miss_probability: None, limit: number % 3 },
             );
             let found = found.await.unwrap();
             let names: Vec<String> = found.matches.iter().map(|hit| hit.subject.as_str().to_owned()).collect();
@@ -153,7 +159,7 @@ async fn sketches_of_every_kind_find_the_same() {
     let found = async |open: &Open, model: &ModelId, person: usize| {
         let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
         let probe = capture(model, &face(person));
-        let query = Query { probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
+        let query = Query { subject: None, probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
         let found = search(&open.vault, call, query).await.unwrap();
         found.matches.into_iter().map(|hit| (hit.subject, hit.score.to_bits())).collect::<BTreeSet<_>>()
     };
@@ -191,7 +197,7 @@ async fn many_candidates_are_judged_as_few_are() {
         enrolled.buffer_unordered(64).collect::<()>().await;
         let call = open.may::<Search>(tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
         let probe = capture(model, &face(people % 64));
-        let query = Query { probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
+        let query = Query { subject: None, probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
         let found = search(&open.vault, call, query).await.unwrap();
         let covered = found.completeness;
         assert_eq!((covered.matched, covered.re_ranked, covered.candidates), (people, people, people));
@@ -220,7 +226,7 @@ async fn a_gallery_that_is_always_asked_lets_others_have_their_turn() {
         async move {
             let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
             let probe = capture(&model, &face(number));
-            let query = Query { probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
+            let query = Query { subject: None, probe, threshold: Some(0.9), miss_probability: None, limit: 0 };
             search(&open.vault, call, query).await.unwrap().completeness
         }
     };

@@ -7,7 +7,7 @@ use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::log::merkle::Frontier;
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{Purpose, Reason, RequestId, Role, Roles, TenantId};
+use lethe_domain::{Purpose, Reason, RequestId, Role, Roles, TenantId, TenantPolicy};
 use lethe_policy::Owner;
 use lethe_policy::operation::ShredTenant;
 
@@ -147,7 +147,8 @@ async fn the_name_of_a_shredded_tenant_is_not_given_again() {
     for _ in ["at once", "after a restart"] {
         let operator = principal(Owner::Vault, Roles::only(Role::Operator));
         let call = open.vault.admit(&operator, Aim::Vault, Some(Purpose::Administration)).await.unwrap();
-        let Err(refusal) = tenant::create(&open.vault, call, bank.clone(), Vec::new(), None).await else {
+        let Err(refusal) = tenant::create(&open.vault, call, bank.clone(), TenantPolicy::of(Vec::new()), None).await
+        else {
             panic!("the name was given again");
         };
         assert_eq!(refusal.reason(), Reason::TenantExists);

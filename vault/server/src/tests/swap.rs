@@ -10,7 +10,7 @@ use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 10] = [
+const SEALED: [RowKind; 11] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -21,9 +21,10 @@ const SEALED: [RowKind; 10] = [
     RowKind::Template,
     RowKind::Sketch,
     RowKind::SubjectRequest,
+    RowKind::Dossier,
 ];
 
-/// Two tenants, each with two models, two subjects, two templates of each model, and two answers of administration that
+/// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that
 /// are remembered; two such answers of the vault's own; and two tenants that are shredded.
 async fn populated() -> Open {
     let open = Open::fresh().await;
@@ -41,6 +42,9 @@ async fn populated() -> Open {
                 let face: Vec<f32> = (0..64).map(|i| ((i * seed) as f32).sin() + 0.1).collect();
                 open.enroll(&tenant, subject, &model, &face).await;
             }
+        }
+        for subject in ["ann", "bob"] {
+            open.describe(&tenant, subject).await;
         }
     }
     for id in ["gone", "left"] {
@@ -96,6 +100,11 @@ fn neighbours(key: &Key) -> Vec<Key> {
         Key::Subject { tree, subject } => {
             changed.push(Key::Subject { tree, subject: other(subject) });
             changed.push(Key::SubjectRequest { tree, subject, tag: [0; 16] });
+            changed.push(Key::Dossier { tree, subject });
+        }
+        Key::Dossier { tree, subject } => {
+            changed.push(Key::Dossier { tree, subject: other(subject) });
+            changed.push(Key::Subject { tree, subject });
         }
         Key::SubjectRequest { tree, subject, tag } => {
             changed.push(Key::SubjectRequest { tree, subject: other(subject), tag });
@@ -128,6 +137,7 @@ fn later(key: &Key) -> Vec<Key> {
         |at: TemplateAt| [TemplateAt { subject: next(at.subject), ..at }, TemplateAt { thing: next(at.thing), ..at }];
     match *key {
         Key::Subject { tree, subject } => later.push(Key::Subject { tree, subject: next(subject) }),
+        Key::Dossier { tree, subject } => later.push(Key::Dossier { tree, subject: next(subject) }),
         Key::SubjectRequest { tree, subject, tag } => {
             later.push(Key::SubjectRequest { tree, subject: next(subject), tag });
         }

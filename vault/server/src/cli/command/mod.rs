@@ -1,9 +1,11 @@
 //! One module a noun of the command line.
 
 pub(crate) mod backup;
+pub(crate) mod consent;
 pub(crate) mod credential;
 pub(crate) mod enroll;
 pub(crate) mod erase;
+pub(crate) mod hold;
 pub(crate) mod inspect;
 pub(crate) mod issued;
 pub(crate) mod log;

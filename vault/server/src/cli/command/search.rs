@@ -11,6 +11,11 @@ use crate::cli::view;
 /// What to search for.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
+    /// Whose face it is, if that is known: what the policy asks for is asked of this subject. Where the purpose rests on
+    /// consent nothing is searched without it.
+    #[arg(long, value_name = "SUBJECT")]
+    subject: Option<String>,
+
     /// Quality by the capture service's own measure, 0 to 1.
     #[arg(long, value_name = "Q", default_value_t = 1.0)]
     quality: f32,
@@ -33,6 +38,7 @@ pub(crate) struct Command {
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    let subject = command.subject.as_deref().map(|subject| context.connection.subject(subject)).transpose()?;
     let request = SearchRequest {
         parent: context.connection.tenant()?.to_string(),
         purpose: context.connection.purpose(Purpose::DuplicateDetection),
@@ -40,6 +46,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         threshold: command.threshold,
         miss_probability: command.miss_probability,
         max_results: command.max_results,
+        probe_subject: subject.map(|name| name.to_string()).unwrap_or_default(),
     };
     let client = context.connection.open().await?;
     let answer = client.identification().search(request).await?.into_inner();

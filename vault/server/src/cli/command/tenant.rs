@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lethe_proto::names::TenantName;
 use lethe_proto::v1::{
-    CreateTenantRequest, ErasureState, GetTenantRequest, Purpose, PurposeBasis, ShredTenantRequest, Tenant,
+    CreateTenantRequest, ErasureState, GetTenantRequest, Jurisdiction, Purpose, PurposeBasis, ShredTenantRequest,
+    Tenant, UpdatePolicyRequest,
 };
+use prost_types::FieldMask;
 use serde_json::json;
 
 use super::Context;
@@ -34,6 +36,10 @@ pub(crate) enum Command {
         #[arg(value_name = "PURPOSE=BASIS")]
         basis: Vec<PurposeBasis>,
 
+        /// The law that counts for persons of whom nobody said another; other, if not given.
+        #[arg(long, value_parser = values::jurisdiction())]
+        jurisdiction: Option<Jurisdiction>,
+
         #[command(flatten)]
         key_out: KeyOut,
 
@@ -45,6 +51,10 @@ pub(crate) enum Command {
     ///
     /// Needs role tenant_admin or auditor, or the operator's key. Purpose by default: administration.
     Get,
+    /// Change what the tenant allows; every call is judged by it from the answer on.
+    ///
+    /// Needs role tenant_admin. Purpose by default: administration.
+    Policy(Policy),
     /// Shred a tenant: its whole silo, for good, in one step whatever its size.
     ///
     /// From the moment it is accepted all its API keys are refused and nobody of it is found; its name is never given
@@ -57,6 +67,54 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: RotateOptions,
     },
+}
+
+/// What is to be changed of a tenant's policy.
+#[derive(Debug, Args)]
+#[group(id = "changes", required = true, multiple = true)]
+pub(crate) struct Policy {
+    /// All purposes, each with its basis, in place of those that there are; give it several times.
+    #[arg(long, value_parser = values::purpose_basis, value_name = "PURPOSE=BASIS", group = "changes")]
+    basis: Vec<PurposeBasis>,
+
+    /// The law that counts for persons of whom nobody said another.
+    #[arg(long, value_parser = values::jurisdiction(), group = "changes")]
+    jurisdiction: Option<Jurisdiction>,
+
+    /// Whether the law of your country lets minors from 16 on consent for themselves.
+    #[arg(long, value_name = "BOOL", group = "changes")]
+    minors_consent_alone_from_16: Option<bool>,
+
+    /// Whether nobody of unknown age is processed.
+    #[arg(long, value_name = "BOOL", group = "changes")]
+    age_required: Option<bool>,
+}
+
+async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
+    let paths = [
+        ("purposes", !policy.basis.is_empty()),
+        ("jurisdiction", policy.jurisdiction.is_some()),
+        ("minors_consent_alone_from_16", policy.minors_consent_alone_from_16.is_some()),
+        ("age_required", policy.age_required.is_some()),
+    ];
+    let paths = paths.into_iter().filter(|(_, given)| *given).map(|(path, _)| path.to_owned()).collect();
+    let request = UpdatePolicyRequest {
+        tenant: Some(Tenant {
+            name: context.connection.tenant()?.to_string(),
+            purposes: policy.basis,
+            jurisdiction: policy.jurisdiction.map_or(0, Into::into),
+            minors_consent_alone_from_16: policy.minors_consent_alone_from_16.unwrap_or_default(),
+            age_required: policy.age_required.unwrap_or_default(),
+            ..Tenant::default()
+        }),
+        purpose: context.connection.purpose(Purpose::Administration),
+        request_id: String::new(),
+        update_mask: Some(FieldMask { paths }),
+    };
+    let client = context.connection.open().await?;
+    let (json, card) = view::tenant(&client.tenants().update_policy(request).await?.into_inner());
+    context.out.result(&json, &card)?;
+    Ok(Exit::Done)
 }
 
 /// Which tenant to shred, and how.
@@ -123,13 +181,17 @@ async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Create { id, basis, key_out, request_id } => {
+        Command::Create { id, basis, jurisdiction, key_out, request_id } => {
             key_out.check()?;
             let request = CreateTenantRequest {
                 purpose: context.connection.purpose(Purpose::Administration),
                 request_id: request_id.map_or_else(request_id::random, Ok)?,
                 tenant_id: id,
-                tenant: Some(Tenant { purposes: basis, ..Tenant::default() }),
+                tenant: Some(Tenant {
+                    purposes: basis,
+                    jurisdiction: jurisdiction.map_or(0, Into::into),
+                    ..Tenant::default()
+                }),
             };
             let client = context.connection.open().await?;
             let answer = client.tenants().create(request).await?.into_inner();
@@ -150,6 +212,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let (json, card) = view::tenant(&client.tenants().get(request).await?.into_inner());
             context.out.result(&json, &card)?;
         }
+        Command::Policy(policy) => return update(context, policy).await,
         Command::Shred(command) => return shred(context, command).await,
         Command::Rotate { options } => {
             return rotate::run(context, context.connection.tenant()?.to_string(), options).await;

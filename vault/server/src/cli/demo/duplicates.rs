@@ -156,6 +156,7 @@ impl<'a> Searches<'a> {
 /// One search at the match threshold.
 pub(super) async fn search(client: &Client, parent: String, probe: Vec<f32>) -> Result<SearchResponse, Status> {
     let request = SearchRequest {
+        probe_subject: String::new(),
         parent,
         purpose: Purpose::DuplicateDetection.into(),
         probe: Some(capture(probe, CaptureKind::Selfie)),

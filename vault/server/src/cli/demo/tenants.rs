@@ -90,7 +90,7 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, house: &House) -> Resul
 
 async fn move_in(house: &House, tenant: &'static str, dimension: usize) -> Result<Callers, Failure> {
     let purposes = [Purpose::Authentication, Purpose::DuplicateDetection].map(|purpose| {
-        let lawful_basis = LawfulBasis::ExplicitConsent.into();
+        let lawful_basis = LawfulBasis::SubstantialPublicInterest.into();
         PurposeBasis { purpose: purpose.into(), lawful_basis }
     });
     let request = CreateTenantRequest {

@@ -78,7 +78,9 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Subject
         | RowKind::Template
         | RowKind::Sketch
-        | RowKind::SubjectRequest => false,
+        | RowKind::SubjectRequest
+        | RowKind::Dossier
+        | RowKind::Held => false,
     }
 }
 

@@ -1,0 +1,13 @@
+//! Nothing biometric happens without a basis: consents, restrictions, objections, holds, minors and laws, as clients and
+//! privacy officers meet them, on a real server over the real wire.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod consents;
+mod holds;
+mod laws;
+mod minors;
+mod policy;
+mod protected;
+mod rights;

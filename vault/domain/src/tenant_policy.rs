@@ -1,0 +1,29 @@
+use crate::{Jurisdiction, LawfulBasis, Purpose, PurposeBasis};
+
+/// What a client allows the vault to do for it (O1). Versioned: each decision records the version that judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantPolicy {
+    /// Counts from 1, one more with every change.
+    pub version: u32,
+    /// The purposes that it has, each with its basis; one of each at most.
+    pub purposes: Vec<PurposeBasis>,
+    /// The law that counts for a person of whom nobody said another.
+    pub jurisdiction: Jurisdiction,
+    /// Whether the law of the client's country lets minors from 16 on consent for themselves (O15).
+    pub alone_from_16: bool,
+    /// Whether nobody of unknown age is processed (O15).
+    pub age_required: bool,
+}
+
+impl TenantPolicy {
+    /// The first version, with these purposes and nothing else said.
+    pub const fn of(purposes: Vec<PurposeBasis>) -> Self {
+        let jurisdiction = Jurisdiction::Other;
+        Self { version: 1, purposes, jurisdiction, alone_from_16: false, age_required: false }
+    }
+
+    /// The basis that it declares for a purpose.
+    pub fn basis(&self, purpose: Purpose) -> Option<LawfulBasis> {
+        self.purposes.iter().find(|entry| entry.purpose == purpose).map(|entry| entry.basis)
+    }
+}

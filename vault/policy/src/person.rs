@@ -1,0 +1,307 @@
+//! What may be done to one person: the part of the policy that depends on a subject.
+//!
+//! [`judge`] is a pure function of the operation, the purpose, the client's policy, what is known of the person, and the
+//! time. It never sees a template, a score, a caller or what a person asked for earlier (O37).
+
+use lethe_domain::{
+    AgeBand, Consent, ConsentState, Dossier, Giver, LawfulBasis, Manner, Purpose, Reason, Restriction,
+    RestrictionGround, TenantPolicy, Timestamp,
+};
+
+use crate::gate::{Authorized, Denial};
+use crate::law::Law;
+use crate::operation::Kind;
+use crate::table::{Effect, Operation};
+
+/// What has to be done because of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Duty {
+    /// The person is a minor whom nobody consented for: all that is held goes at once (O15).
+    EraseWithoutDelay,
+}
+
+/// What was judged, for the answer and the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The client's basis for the purpose; `None` where the purpose needs none.
+    pub basis: Option<LawfulBasis>,
+    /// The version of the client's policy that judged.
+    pub policy_version: u32,
+}
+
+/// Proof that the policy let an operation pass for one person: what touches templates asks for one.
+///
+/// Nothing outside this crate can make one:
+///
+/// ```compile_fail
+/// use lethe_policy::Cleared;
+/// let forged = Cleared { operation: unreachable!(), judged: unreachable!() };
+/// ```
+#[derive(Debug)]
+pub struct Cleared {
+    operation: Operation,
+    judged: Judged,
+}
+
+impl Cleared {
+    /// The operation that may be done.
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// What was judged.
+    pub const fn judged(&self) -> Judged {
+        self.judged
+    }
+}
+
+/// What a call that the gate let pass is for: enough to judge it for many persons, one by one, for as long as it lasts.
+#[derive(Debug, Clone, Copy)]
+pub struct Licence {
+    operation: Operation,
+    purpose: Purpose,
+}
+
+impl Licence {
+    /// Judges the call for one person.
+    ///
+    /// # Errors
+    /// What [`judge`] refuses.
+    pub fn clear(self, policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<Cleared, Denial> {
+        let judged = judge(self.operation, self.purpose, policy, person, now)?;
+        Ok(Cleared { operation: self.operation, judged })
+    }
+}
+
+impl<O: Kind> Authorized<O> {
+    /// What the call is for.
+    pub const fn licence(&self) -> Licence {
+        Licence { operation: O::OPERATION, purpose: self.purpose() }
+    }
+}
+
+/// Whether what is held of a person has to go although nobody asked for it: a minor whom nobody consented for (O15), or
+/// somebody whose withdrawal left no basis for any of the client's purposes (O23). Nothing goes that is under a hold (O42) or
+/// restricted (O22).
+pub fn is_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    if !person.holds.is_empty() || person.restriction.is_some() {
+        return false;
+    }
+    !policy.purposes.is_empty()
+        && policy.purposes.iter().all(|entry| {
+            let case = Case { operation: Operation::Enroll, purpose: entry.purpose, policy, person, now };
+            case.lacks_basis()
+        })
+}
+
+/// Judges an operation on a person.
+///
+/// The order is part of the contract: of several reasons the first is given. Written consent overrides all else (O16);
+/// then what makes of the data storage only: a hold (O42), a restriction (O22); then who may be processed at all (O15),
+/// what the person objects to (O39), and the basis (O2, O23).
+///
+/// # Errors
+/// The reason, with the obligation that decided and the duty that comes with it.
+pub fn judge(
+    operation: Operation,
+    purpose: Purpose,
+    policy: &TenantPolicy,
+    person: &Dossier,
+    now: Timestamp,
+) -> Result<Judged, Denial> {
+    let case = Case { operation, purpose, policy, person, now };
+    match operation.rule().effect {
+        Effect::Processes => case.process()?,
+        Effect::Destroys => case.destroy()?,
+        Effect::None | Effect::Looks | Effect::Records => {}
+    }
+    let basis = policy.basis(purpose).filter(|_| purpose.is_biometric());
+    Ok(Judged { basis, policy_version: policy.version })
+}
+
+/// One person, one purpose, one moment.
+struct Case<'a> {
+    operation: Operation,
+    purpose: Purpose,
+    policy: &'a TenantPolicy,
+    person: &'a Dossier,
+    now: Timestamp,
+}
+
+/// What sort of consent is asked for.
+#[derive(Clone, Copy)]
+struct Sort {
+    written: bool,
+    guardian: bool,
+}
+
+impl Sort {
+    const ANY: Self = Self { written: false, guardian: false };
+
+    fn takes(self, consent: &Consent) -> bool {
+        (!self.written || consent.manner == Manner::Written) && (!self.guardian || consent.giver == Giver::Guardian)
+    }
+}
+
+impl Case<'_> {
+    fn process(&self) -> Result<(), Denial> {
+        self.purpose_is_declared()?;
+        self.consented_in_writing()?;
+        self.not_held()?;
+        self.not_restricted()?;
+        self.old_enough()?;
+        self.not_objected()?;
+        self.consented()
+    }
+
+    /// An objection, or an age that nobody told, is no want of a basis.
+    fn lacks_basis(&self) -> bool {
+        self.consented_in_writing().is_err() || self.minor_is_consented_for().is_err() || self.consented().is_err()
+    }
+
+    fn destroy(&self) -> Result<(), Denial> {
+        self.not_held()?;
+        // What is kept for a person is not taken from it by others; the person may have it erased.
+        if self.purpose == Purpose::DataSubjectRequest { Ok(()) } else { self.not_restricted() }
+    }
+
+    /// O1: the client sets its purposes.
+    fn purpose_is_declared(&self) -> Result<(), Denial> {
+        if !self.purpose.is_biometric() || self.policy.basis(self.purpose).is_some() {
+            return Ok(());
+        }
+        let message = format!("the tenant declared no lawful basis for {}", self.purpose.name());
+        refuse(Reason::PurposeNotAllowed, "O1", message)
+    }
+
+    /// O16: some laws take no other basis, and nothing comes before it.
+    fn consented_in_writing(&self) -> Result<(), Denial> {
+        let law = Law::of(self.person.jurisdiction.unwrap_or(self.policy.jurisdiction));
+        if !law.written_consent_first {
+            return Ok(());
+        }
+        let sort = Sort { written: true, guardian: self.needs_guardian() };
+        let denied = self.expect(sort, Reason::WrittenConsentRequired, "O16");
+        denied.map_err(|denial| self.with_duty(denial))
+    }
+
+    /// O42: nothing goes, and nothing is done with it, until the proceedings end.
+    fn not_held(&self) -> Result<(), Denial> {
+        if self.person.holds.is_empty() {
+            return Ok(());
+        }
+        refuse(Reason::LegalHold, "O42", "the person's data are under a litigation hold")
+    }
+
+    /// O22: kept, and not processed; but what is contested may be put right (O24).
+    fn not_restricted(&self) -> Result<(), Denial> {
+        let rectifies = self.operation == Operation::ReplaceTemplate && self.purpose == Purpose::DataSubjectRequest;
+        match self.person.restriction {
+            None => Ok(()),
+            Some(Restriction { ground: RestrictionGround::AccuracyContested, .. }) if rectifies => Ok(()),
+            Some(_) => refuse(Reason::SubjectRestricted, "O22", "processing of the person's data is restricted"),
+        }
+    }
+
+    /// O15: who may be processed at all.
+    fn old_enough(&self) -> Result<(), Denial> {
+        if self.person.age == AgeBand::Unknown && self.policy.age_required {
+            return refuse(Reason::AgeUnknown, "O15", "the tenant processes nobody of unknown age");
+        }
+        self.minor_is_consented_for()
+    }
+
+    /// O15: minors are processed with a guardian's consent, or their own where the law lets them give it.
+    fn minor_is_consented_for(&self) -> Result<(), Denial> {
+        let denied = match self.person.age {
+            AgeBand::Unknown | AgeBand::Adult => return Ok(()),
+            AgeBand::Under16 | AgeBand::MinorFrom16 if self.needs_guardian() => {
+                self.expect(Sort { written: false, guardian: true }, Reason::MinorWithoutGuardian, "O15")
+            }
+            AgeBand::Under16 | AgeBand::MinorFrom16 => self.expect(Sort::ANY, Reason::ConsentMissing, "O15"),
+        };
+        denied.map_err(|denial| self.with_duty(denial))
+    }
+
+    /// O39: the purpose stops, until the client has compelling grounds.
+    fn not_objected(&self) -> Result<(), Denial> {
+        if !self.purpose.is_biometric() || !self.person.stops(self.purpose) {
+            return Ok(());
+        }
+        refuse(Reason::PurposeObjected, "O39", format!("the person objects to {}", self.purpose.name()))
+    }
+
+    /// O2, O23: what rests on consent stops with it.
+    fn consented(&self) -> Result<(), Denial> {
+        if self.has_other_basis() {
+            return Ok(());
+        }
+        self.expect(Sort::ANY, Reason::ConsentMissing, "O2").map_err(|denial| {
+            let obligation = if denial.reason == Reason::ConsentWithdrawn { "O23" } else { "O2" };
+            Denial { obligation, ..denial }
+        })
+    }
+
+    /// Whether the purpose rests on something else than consent; of one that is not biometric, whether any purpose does.
+    fn has_other_basis(&self) -> bool {
+        let mut declared = self.policy.purposes.iter();
+        let concerns = |purpose| purpose == self.purpose || !self.purpose.is_biometric();
+        declared.any(|entry| concerns(entry.purpose) && entry.basis != LawfulBasis::ExplicitConsent)
+    }
+
+    const fn needs_guardian(&self) -> bool {
+        match self.person.age {
+            AgeBand::Under16 => true,
+            AgeBand::MinorFrom16 => !self.policy.alone_from_16,
+            AgeBand::Unknown | AgeBand::Adult => false,
+        }
+    }
+
+    /// Whether a consent is to what the call is for: to its purpose, or, where that is no biometric one, to any.
+    fn concerns(&self, consent: &Consent) -> bool {
+        consent.purpose == self.purpose || !self.purpose.is_biometric()
+    }
+
+    /// A consent of this sort that holds. Without one the latest that was given says why; `missing` where there was none.
+    fn expect(&self, sort: Sort, missing: Reason, obligation: &'static str) -> Result<(), Denial> {
+        let mut given = self.person.consents.iter().filter(|consent| self.concerns(consent) && sort.takes(consent));
+        if given.clone().any(|consent| consent.state(self.now) == ConsentState::Valid) {
+            return Ok(());
+        }
+        // Of two that were given at one time, the one that was recorded last.
+        let latest = given.by_ref().max_by_key(|consent| consent.given_at).map(|consent| consent.state(self.now));
+        let what = match (sort.written, sort.guardian) {
+            (true, true) => "a guardian's written consent",
+            (true, false) => "a written consent",
+            (false, true) => "a guardian's consent",
+            (false, false) => "a consent",
+        };
+        match latest {
+            Some(ConsentState::Withdrawn) => {
+                refuse(Reason::ConsentWithdrawn, obligation, format!("{what} is needed, and was withdrawn"))
+            }
+            Some(ConsentState::Expired) => {
+                refuse(Reason::ConsentExpired, obligation, format!("{what} is needed, and its time is over"))
+            }
+            Some(ConsentState::Valid) | None => {
+                refuse(missing, obligation, format!("{what} is needed, and none was recorded"))
+            }
+        }
+    }
+
+    /// A minor whom nobody consented for is erased without delay (O15), but for what must not be destroyed (O42), and what
+    /// is kept (O22).
+    fn with_duty(&self, denial: Denial) -> Denial {
+        let sort = Sort { written: false, guardian: self.needs_guardian() };
+        let minor = matches!(self.person.age, AgeBand::Under16 | AgeBand::MinorFrom16);
+        let mut valid = self.person.consents.iter().filter(|consent| consent.state(self.now) == ConsentState::Valid);
+        let consented = valid.any(|consent| sort.takes(consent));
+        let kept = !self.person.holds.is_empty() || self.person.restriction.is_some();
+        let due = minor && !consented && !kept;
+        Denial { duty: due.then_some(Duty::EraseWithoutDelay), ..denial }
+    }
+}
+
+fn refuse(reason: Reason, obligation: &'static str, message: impl Into<String>) -> Result<(), Denial> {
+    Err(Denial { reason, obligation, message: message.into(), duty: None })
+}

@@ -1,0 +1,289 @@
+//! What must be decided about a person, put down from the obligations, one rule after the other.
+//!
+//! It says some things more than once, so that each rule can be read beside the obligation that it comes from.
+
+use lethe_domain::{
+    AgeBand, Consent, Dossier, Giver, Jurisdiction, LawfulBasis, Manner, Purpose, Reason, RestrictionGround,
+    TenantPolicy, Timestamp,
+};
+use lethe_policy::{Duty, Operation};
+
+/// The basis of what is allowed, or the reason, the obligation and the duty of what is denied.
+pub(crate) fn expected(
+    operation: Operation,
+    purpose: Purpose,
+    policy: &TenantPolicy,
+    person: &Dossier,
+    now: Timestamp,
+) -> Result<Option<LawfulBasis>, (Reason, &'static str, Option<Duty>)> {
+    if processes(operation) {
+        may_be_processed(operation, purpose, policy, person, now)?;
+    } else if destroys(operation) {
+        may_be_destroyed(purpose, person)?;
+    } else {
+        assert!(looks(operation) || exercises_a_right(operation), "nobody said what {operation:?} does to a person");
+    }
+    if purpose.is_biometric() { Ok(declared_basis(policy, purpose)) } else { Ok(None) }
+}
+
+// What an operation does to a person.
+
+fn processes(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Enroll
+            | Operation::ReplaceTemplate
+            | Operation::Verify
+            | Operation::Search
+            | Operation::SweepDuplicates
+    )
+}
+
+fn destroys(operation: Operation) -> bool {
+    matches!(operation, Operation::DeleteTemplate | Operation::EraseSubject)
+}
+
+fn looks(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::ListTemplates | Operation::GetSubject | Operation::ListConsents | Operation::ListHolds
+    )
+}
+
+fn exercises_a_right(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::RecordConsent
+            | Operation::WithdrawConsent
+            | Operation::UpdateSubject
+            | Operation::RestrictSubject
+            | Operation::LiftRestriction
+            | Operation::ObjectSubject
+            | Operation::LiftObjection
+            | Operation::PlaceHold
+            | Operation::ReleaseHold
+    )
+}
+
+// The rules of destroying, in their order.
+
+fn may_be_destroyed(purpose: Purpose, person: &Dossier) -> Result<(), (Reason, &'static str, Option<Duty>)> {
+    // O42: destruction is blocked.
+    if is_held(person) {
+        return Err((Reason::LegalHold, "O42", None));
+    }
+
+    // O22: kept, until the person asks for the erasure.
+    if is_restricted(person) && purpose != Purpose::DataSubjectRequest {
+        return Err((Reason::SubjectRestricted, "O22", None));
+    }
+
+    Ok(())
+}
+
+// The rules of processing, in their order.
+
+fn may_be_processed(
+    operation: Operation,
+    purpose: Purpose,
+    policy: &TenantPolicy,
+    person: &Dossier,
+    now: Timestamp,
+) -> Result<(), (Reason, &'static str, Option<Duty>)> {
+    // O1: the tenant sets the purposes; everything outside them is refused.
+    if purpose.is_biometric() && declared_basis(policy, purpose).is_none() {
+        return Err((Reason::PurposeNotAllowed, "O1", None));
+    }
+
+    // O16: Illinois, Texas, Washington: written consent before anything is processed at all. It overrides the rest.
+    if law_asks_for_writing(policy, person) {
+        let answer = if needs_a_guardian(policy, person) {
+            // O15 and O16 at once: the guardian's own written word.
+            consented(person, now, Reason::WrittenConsentRequired, |consent| {
+                is_for(consent, purpose) && is_written(consent) && is_a_guardians(consent)
+            })
+        } else {
+            consented(person, now, Reason::WrittenConsentRequired, |consent| {
+                is_for(consent, purpose) && is_written(consent)
+            })
+        };
+        if let Err(reason) = answer {
+            return Err((reason, "O16", duty_to_a_minor(policy, person, now)));
+        }
+    }
+
+    // O42: storage only.
+    if is_held(person) {
+        return Err((Reason::LegalHold, "O42", None));
+    }
+
+    // O22: kept, and not processed. O24: what a person contests can be put right, which is what ends the restriction.
+    if is_restricted(person) && !puts_right_what_is_contested(operation, purpose, person) {
+        return Err((Reason::SubjectRestricted, "O22", None));
+    }
+
+    // O15: minors.
+    match person.age {
+        AgeBand::Adult => {}
+        AgeBand::Unknown => {
+            if policy.age_required {
+                return Err((Reason::AgeUnknown, "O15", None));
+            }
+        }
+        AgeBand::Under16 | AgeBand::MinorFrom16 => {
+            let answer = if needs_a_guardian(policy, person) {
+                consented(person, now, Reason::MinorWithoutGuardian, |consent| {
+                    is_for(consent, purpose) && is_a_guardians(consent)
+                })
+            } else {
+                consented(person, now, Reason::ConsentMissing, |consent| is_for(consent, purpose))
+            };
+            if let Err(reason) = answer {
+                return Err((reason, "O15", duty_to_a_minor(policy, person, now)));
+            }
+        }
+    }
+
+    // O39: the purpose stops, until the client records compelling grounds.
+    if purpose.is_biometric() && objects(person, purpose) {
+        return Err((Reason::PurposeObjected, "O39", None));
+    }
+
+    // O2: what rests on consent needs one. O23: a withdrawal stops it.
+    if rests_on_consent(policy, purpose) {
+        let answer = consented(person, now, Reason::ConsentMissing, |consent| is_for(consent, purpose));
+        if let Err(reason) = answer {
+            let obligation = if reason == Reason::ConsentWithdrawn { "O23" } else { "O2" };
+            return Err((reason, obligation, None));
+        }
+    }
+
+    Ok(())
+}
+
+/// O15: a minor found without consent, to whatever purpose and in whatever manner, is erased without delay; not what
+/// must be kept (O42), nor what was asked to be kept (O22).
+fn duty_to_a_minor(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Option<Duty> {
+    let somebody_agrees = if needs_a_guardian(policy, person) {
+        person.consents.iter().any(|consent| is_a_guardians(consent) && is_valid(consent, now))
+    } else {
+        person.consents.iter().any(|consent| is_valid(consent, now))
+    };
+    if is_a_minor(person) && !somebody_agrees && !is_held(person) && !is_restricted(person) {
+        Some(Duty::EraseWithoutDelay)
+    } else {
+        None
+    }
+}
+
+// What is known of the tenant and the person.
+
+fn declared_basis(policy: &TenantPolicy, purpose: Purpose) -> Option<LawfulBasis> {
+    policy.purposes.iter().find(|declared| declared.purpose == purpose).map(|declared| declared.basis)
+}
+
+/// Whether nothing but consent carries what is done for the purpose. One that is not biometric is carried by whatever
+/// the tenant keeps templates on: one other basis is enough, and where it declared nothing there is none.
+fn rests_on_consent(policy: &TenantPolicy, purpose: Purpose) -> bool {
+    if purpose.is_biometric() {
+        declared_basis(policy, purpose) == Some(LawfulBasis::ExplicitConsent)
+    } else {
+        !policy.purposes.iter().any(|declared| declared.basis != LawfulBasis::ExplicitConsent)
+    }
+}
+
+fn law_asks_for_writing(policy: &TenantPolicy, person: &Dossier) -> bool {
+    let law = person.jurisdiction.unwrap_or(policy.jurisdiction);
+    law == Jurisdiction::Illinois || law == Jurisdiction::Texas || law == Jurisdiction::Washington
+}
+
+fn is_a_minor(person: &Dossier) -> bool {
+    person.age == AgeBand::Under16 || person.age == AgeBand::MinorFrom16
+}
+
+fn needs_a_guardian(policy: &TenantPolicy, person: &Dossier) -> bool {
+    match person.age {
+        AgeBand::Under16 => true,
+        AgeBand::MinorFrom16 => !policy.alone_from_16,
+        AgeBand::Unknown | AgeBand::Adult => false,
+    }
+}
+
+fn is_held(person: &Dossier) -> bool {
+    !person.holds.is_empty()
+}
+
+fn is_restricted(person: &Dossier) -> bool {
+    person.restriction.is_some()
+}
+
+fn puts_right_what_is_contested(operation: Operation, purpose: Purpose, person: &Dossier) -> bool {
+    let is_contested = match &person.restriction {
+        Some(restriction) => restriction.ground == RestrictionGround::AccuracyContested,
+        None => false,
+    };
+    is_contested && purpose == Purpose::DataSubjectRequest && matches!(operation, Operation::ReplaceTemplate)
+}
+
+fn objects(person: &Dossier, purpose: Purpose) -> bool {
+    person.objections.iter().any(|objection| objection.purpose == purpose && objection.overruled.is_none())
+}
+
+// Consents.
+
+/// Whether a valid consent of the kind exists. If not: how the latest one of the kind ended, or `missing` where there
+/// never was one.
+fn consented(
+    person: &Dossier,
+    now: Timestamp,
+    missing: Reason,
+    is_of_the_kind: impl Fn(&Consent) -> bool,
+) -> Result<(), Reason> {
+    let mut latest: Option<&Consent> = None;
+    for consent in &person.consents {
+        if !is_of_the_kind(consent) {
+            continue;
+        }
+        if is_valid(consent, now) {
+            return Ok(());
+        }
+        // Consents stand in the order in which they were recorded: of two given at once, the later recorded counts.
+        match latest {
+            Some(other) if other.given_at > consent.given_at => {}
+            Some(_) | None => latest = Some(consent),
+        }
+    }
+    match latest {
+        None => Err(missing),
+        Some(consent) if is_withdrawn(consent) => Err(Reason::ConsentWithdrawn),
+        Some(_) => Err(Reason::ConsentExpired),
+    }
+}
+
+/// For a purpose that is not biometric, a consent to any purpose counts.
+fn is_for(consent: &Consent, purpose: Purpose) -> bool {
+    !purpose.is_biometric() || consent.purpose == purpose
+}
+
+fn is_written(consent: &Consent) -> bool {
+    consent.manner == Manner::Written
+}
+
+fn is_a_guardians(consent: &Consent) -> bool {
+    consent.giver == Giver::Guardian
+}
+
+fn is_withdrawn(consent: &Consent) -> bool {
+    consent.withdrawn_at.is_some()
+}
+
+fn is_over(consent: &Consent, now: Timestamp) -> bool {
+    match consent.expires_at {
+        Some(end) => end.millis() <= now.millis(),
+        None => false,
+    }
+}
+
+fn is_valid(consent: &Consent, now: Timestamp) -> bool {
+    !is_withdrawn(consent) && !is_over(consent, now)
+}

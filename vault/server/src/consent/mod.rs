@@ -1,0 +1,158 @@
+//! Consents: recording, withdrawing and listing them (O2, O15, O16, O23).
+
+use lethe_crypto::tag::tag;
+use lethe_domain::{Consent, ConsentId, ConsentState, Dossier, Reason, RequestId, SubjectId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::{ListConsents, RecordConsent, WithdrawConsent};
+use tokio::time::Instant;
+
+use crate::audit;
+use crate::dossiers;
+use crate::erasure::{self, Erasure, receipt_of};
+use crate::error::{Error, Result};
+use crate::idempotency::Fingerprint;
+use crate::silo::Silo;
+use crate::store::Change;
+use crate::subject::amend::{Newcomers, amend};
+use crate::subject::{baseless, unknown};
+use crate::vault::Vault;
+
+/// Records a consent, of somebody who is there or is to be enrolled. Its id derives from the request, so that a repeat finds it.
+///
+/// # Errors
+/// `RequestIdReused` for a repeat that says something else; `RecordsLimited` where as many are kept as may be.
+pub async fn record(
+    vault: &Vault,
+    call: Authorized<RecordConsent>,
+    subject: &SubjectId,
+    consent: Consent,
+    request: RequestId,
+) -> Result<Consent> {
+    let consent = consent.checked(Timestamp::now())?;
+    let silo = vault.silo(&call)?;
+    let _alone = silo.lock_subject(subject).await;
+    let amended = amend(vault, &silo, &call, subject, Newcomers::Welcome, |dossier, owner| {
+        let id = ConsentId::from_bytes(tag(owner, "consent", request.as_bytes()));
+        let consent = Consent { id, ..consent };
+        if let Some(known) = dossier.consents.iter().find(|known| known.id == id) {
+            // It may have been withdrawn since.
+            let same = Consent { withdrawn_at: None, ..known.clone() } == consent;
+            return if same { Ok(known.clone()) } else { Err(Error::RequestIdReused) };
+        }
+        make_room(dossier, &consent)?;
+        dossier.consents.push(consent.clone());
+        Ok(consent)
+    })
+    .await?;
+    Ok(amended.said)
+}
+
+/// Refuses one consent more than are kept, where none is over that could go: an older one to the same purpose that holds no more.
+fn make_room(dossier: &mut Dossier, consent: &Consent) -> Result<()> {
+    if dossier.consents.len() < Dossier::MOST_CONSENTS {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let over = |known: &Consent| known.purpose == consent.purpose && known.state(now) != ConsentState::Valid;
+    match dossier.consents.iter().position(over) {
+        Some(oldest) => {
+            dossier.consents.remove(oldest);
+            Ok(())
+        }
+        None => {
+            let message = format!("{} consents of the subject are recorded already", Dossier::MOST_CONSENTS);
+            Err(Error::Precondition(Reason::RecordsLimited, message))
+        }
+    }
+}
+
+/// What a withdrawal came to.
+pub struct Withdrawn {
+    /// The consent; `None` where a repeat finds the subject erased.
+    pub consent: Option<Consent>,
+    /// The subject's erasure, where nothing else allowed to keep it.
+    pub erasure: Option<Erasure>,
+}
+
+/// Withdraws a consent (O23): it takes effect before this returns, also for searches that are under way; and where nothing
+/// else allows to keep the subject, everything of it is erased.
+pub async fn withdraw(
+    vault: &Vault,
+    call: Authorized<WithdrawConsent>,
+    subject: &SubjectId,
+    id: ConsentId,
+    request: RequestId,
+    until: Option<Instant>,
+) -> Result<Withdrawn> {
+    let silo = vault.silo(&call)?;
+    let what = Fingerprint::of("consent.withdraw").with(subject.as_str().as_bytes()).with(id.as_bytes());
+    let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
+    let alone = silo.lock_subject(subject).await;
+    let consent = if vault.eraser.state(silo.tree, receipt)?.is_none() {
+        let done = cease(vault, &silo, &call, subject, id, receipt).await;
+        Some(vault.noting_misses(silo.tree, &call, done).await?)
+    } else {
+        vault.note(silo.tree, &call).await?;
+        None
+    };
+    drop(alone);
+    silo.rights().settled().await;
+    let erasure = match vault.eraser.state(silo.tree, receipt)? {
+        None => None,
+        Some(_) => Some(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? }),
+    };
+    Ok(Withdrawn { consent, erasure })
+}
+
+async fn cease(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<WithdrawConsent>,
+    subject: &SubjectId,
+    id: ConsentId,
+    receipt: lethe_domain::ReceiptId,
+) -> Result<Consent> {
+    let now = Timestamp::now();
+    let slot = silo.subject(subject).ok_or_else(unknown)?;
+    let mut dossier = dossiers::of(vault, silo, slot)?;
+    let found = dossier.consents.iter_mut().find(|consent| consent.id == id);
+    let consent =
+        found.ok_or_else(|| Error::NotFound(Reason::ConsentNotFound, "the subject has no such consent".to_owned()))?;
+    let first = consent.withdrawn_at.is_none();
+    // The clock may have jumped back since it was given.
+    consent.withdrawn_at = consent.withdrawn_at.or(Some(now.max(consent.given_at)));
+    let consent = consent.clone();
+    if first && baseless::is_due(vault, silo, &dossier, slot, now)? {
+        let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+        let mut change = Change::new();
+        change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
+        baseless::erase(vault, silo, slot, receipt, change).await?;
+        return Ok(consent);
+    }
+    amend(vault, silo, call, subject, Newcomers::Unknown, |known, _| {
+        *known = dossier;
+        Ok(())
+    })
+    .await?;
+    Ok(consent)
+}
+
+/// Lists a subject's consents, in the order in which they were recorded.
+pub async fn list(vault: &Vault, call: Authorized<ListConsents>, subject: &SubjectId) -> Result<Vec<Consent>> {
+    let silo = vault.silo(&call)?;
+    let listed = read(vault, &silo, &call, subject).await;
+    vault.noting_misses(silo.tree, &call, listed).await
+}
+
+async fn read(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ListConsents>,
+    subject: &SubjectId,
+) -> Result<Vec<Consent>> {
+    let slot = silo.subject(subject).ok_or_else(unknown)?;
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let dossier = dossiers::of(vault, silo, slot)?;
+    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
+    Ok(dossier.consents)
+}

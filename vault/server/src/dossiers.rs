@@ -1,0 +1,113 @@
+//! What is known of a subject beside templates, and judging by it: what everything that touches a subject shares.
+
+use std::ops::ControlFlow;
+
+use lethe_crypto::log::entry::EntryDraft;
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Dossier, SubjectId, Timestamp};
+use lethe_policy::operation::Kind;
+use lethe_policy::{Authorized, Cleared, Denial};
+
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::keyring::Opener;
+use crate::records::{DossierRecord, SubjectRecord};
+use crate::silo::Silo;
+use crate::store::{Change, Key, RowKind};
+use crate::vault::Vault;
+
+/// What is known of a subject; nothing of one that nobody recorded anything of.
+pub(crate) fn of(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Dossier> {
+    let key = Key::Dossier { tree: silo.tree, subject };
+    let Some(sealed) = vault.store.get(&key)? else { return Ok(Dossier::default()) };
+    match vault.keys.open(&key, "", &sealed)? {
+        Some(opened) => Ok(DossierRecord::read(&opened)?),
+        // Erased meanwhile; so is all else of it.
+        None => Ok(Dossier::default()),
+    }
+}
+
+/// Whether nothing is known of anybody of a tenant.
+pub(crate) fn is_nobody_known(vault: &Vault, silo: &Silo) -> Result<bool> {
+    silo.rights().is_nobody_known(|| {
+        let whole = Key::prefix_of_tree(RowKind::Dossier, silo.tree);
+        let mut any = false;
+        vault.store.scan_from(RowKind::Dossier, &whole, &whole, |_, _| {
+            any = true;
+            Ok::<_, Error>(ControlFlow::Break(()))
+        })?;
+        Ok(any)
+    })
+}
+
+/// Writes what is known of a subject, with the mark by which its holds are found.
+pub(crate) fn put(
+    keys: &mut Opener<'_>,
+    silo: &Silo,
+    subject: SlotRef,
+    dossier: &Dossier,
+    change: &mut Change,
+) -> Result<()> {
+    let key = Key::Dossier { tree: silo.tree, subject };
+    let sealed = keys.seal(&key, "", &DossierRecord::seal_as(dossier)?)?;
+    change.put(key, sealed);
+    let mark = Key::Held { tree: silo.tree, subject };
+    if dossier.holds.is_empty() {
+        change.delete(mark);
+    } else {
+        change.put(mark, Vec::new());
+    }
+    Ok(())
+}
+
+/// Writes the base row of a new subject.
+pub(crate) fn put_subject(
+    keys: &mut Opener<'_>,
+    silo: &Silo,
+    subject: SlotRef,
+    id: &SubjectId,
+    now: Timestamp,
+    change: &mut Change,
+) -> Result<()> {
+    let key = Key::Subject { tree: silo.tree, subject };
+    let sealed = keys.seal(&key, "", &SubjectRecord { id: id.clone(), created_at: now }.encode())?;
+    change.put(key, sealed);
+    Ok(())
+}
+
+/// Removes what is known of a subject.
+pub(crate) fn delete(silo: &Silo, subject: SlotRef, change: &mut Change) {
+    change.delete(Key::Dossier { tree: silo.tree, subject });
+    change.delete(Key::Held { tree: silo.tree, subject });
+}
+
+/// Judges a call for one person, or for somebody of whom nothing is known. A refusal is logged, about the person.
+///
+/// # Errors
+/// `Denied`, with the reason.
+pub(crate) async fn clear<O: Kind>(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<O>,
+    subject: Option<SlotRef>,
+    now: Timestamp,
+) -> Result<Cleared> {
+    let dossier = subject.map_or_else(|| Ok(Dossier::default()), |slot| of(vault, silo, slot))?;
+    let denial = match call.licence().clear(&silo.policy(), &dossier, now) {
+        Ok(cleared) => return Ok(cleared),
+        Err(denial) => denial,
+    };
+    let mut entry = refusal(call, &denial, now)?;
+    if let Some(slot) = subject
+        && let Some(owner) = vault.keys.slot(silo.tree, slot)?
+    {
+        entry = audit::about(entry, &owner);
+    }
+    vault.record(silo.tree, entry).await?;
+    Err(Error::Denied(denial))
+}
+
+/// The entry of a call that the policy refused for a person.
+pub(crate) fn refusal<O: Kind>(call: &Authorized<O>, denial: &Denial, now: Timestamp) -> Result<EntryDraft> {
+    audit::refused(call, denial.reason, now)
+}

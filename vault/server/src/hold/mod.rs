@@ -1,0 +1,127 @@
+//! Litigation holds (O42): nothing of a subject under one is destroyed or processed.
+
+use std::ops::ControlFlow;
+
+use lethe_crypto::tag::tag;
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Dossier, Hold, HoldId, Invalid, Label, Reason, RequestId, SubjectId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::{ListHolds, PlaceHold, ReleaseHold};
+
+use crate::dossiers;
+use crate::error::{Error, Result};
+use crate::records::SubjectRecord;
+use crate::silo::Silo;
+use crate::store::{Key, RowKind};
+use crate::subject::amend::{Newcomers, amend};
+use crate::vault::Vault;
+
+/// Places a hold. Its id derives from the request, so that a repeat finds it.
+///
+/// # Errors
+/// `RequestIdReused` for a repeat that says something else; `RecordsLimited` where the subject has as many as it may.
+pub async fn place(
+    vault: &Vault,
+    call: Authorized<PlaceHold>,
+    subject: &SubjectId,
+    case: Label,
+    review_at: Timestamp,
+    request: RequestId,
+) -> Result<Hold> {
+    let now = Timestamp::now();
+    let silo = vault.silo(&call)?;
+    // Nobody shreds the tenant meanwhile.
+    let administering = silo.lock_administration().await;
+    let alone = silo.lock_subject(subject).await;
+    let amended = amend(vault, &silo, &call, subject, Newcomers::Unknown, |dossier, owner| {
+        let id = HoldId::from_bytes(tag(owner, "hold", request.as_bytes()));
+        if let Some(known) = dossier.holds.iter().find(|known| known.id == id) {
+            let same = (&known.case, known.review_at) == (&case, review_at);
+            return if same { Ok(known.clone()) } else { Err(Error::RequestIdReused) };
+        }
+        if review_at <= now {
+            return Err(Invalid::new("hold.review_time", Reason::FieldOutOfRange, "is not in the future").into());
+        }
+        if dossier.holds.len() >= Dossier::MOST_HOLDS {
+            let message = format!("there are {} holds on the subject already", Dossier::MOST_HOLDS);
+            return Err(Error::Precondition(Reason::RecordsLimited, message));
+        }
+        let hold = Hold { id, case, placed_at: now, review_at };
+        dossier.holds.push(hold.clone());
+        Ok(hold)
+    })
+    .await;
+    drop((alone, administering));
+    let amended = vault.noting_misses(silo.tree, &call, amended).await?;
+    silo.rights().settled().await;
+    Ok(amended.said)
+}
+
+/// Releases a hold: the proceedings are over.
+///
+/// # Errors
+/// `HoldNotFound`.
+pub async fn release(vault: &Vault, call: Authorized<ReleaseHold>, subject: &SubjectId, id: HoldId) -> Result<Hold> {
+    let silo = vault.silo(&call)?;
+    let alone = silo.lock_subject(subject).await;
+    let amended = amend(vault, &silo, &call, subject, Newcomers::Unknown, |dossier, _| {
+        let found = dossier.holds.iter().position(|hold| hold.id == id);
+        let at = found
+            .ok_or_else(|| Error::NotFound(Reason::HoldNotFound, "the subject is under no such hold".to_owned()))?;
+        Ok(dossier.holds.remove(at))
+    })
+    .await;
+    drop(alone);
+    Ok(vault.noting_misses(silo.tree, &call, amended).await?.said)
+}
+
+/// A page of holds.
+pub struct Page {
+    /// Each with its subject.
+    pub holds: Vec<(SubjectId, Hold)>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<u64>,
+}
+
+/// Lists a tenant's holds, by subject: all those of about `size` subjects, from the one in slot `from` on.
+pub async fn list(vault: &Vault, call: Authorized<ListHolds>, from: u64, size: usize) -> Result<Page> {
+    let silo = vault.silo(&call)?;
+    let (mut subjects, mut next) = (Vec::new(), None);
+    let whole = Key::prefix_of_tree(RowKind::Held, silo.tree);
+    let start = Key::Held { tree: silo.tree, subject: SlotRef::first(from) }.encode();
+    vault.store.scan_from(RowKind::Held, &whole, &start, |key, _| {
+        let Key::Held { subject, .. } = key else { return Ok(ControlFlow::Continue(())) };
+        if subjects.len() == size {
+            next = Some(subject.slot);
+            return Ok(ControlFlow::Break(()));
+        }
+        subjects.push(subject);
+        Ok::<_, Error>(ControlFlow::Continue(()))
+    })?;
+    let mut holds = Vec::new();
+    for slot in subjects {
+        if let Some(id) = name(vault, &silo, slot)? {
+            holds.extend(dossiers::of(vault, &silo, slot)?.holds.into_iter().map(|hold| (id.clone(), hold)));
+        }
+    }
+    vault.note(silo.tree, &call).await?;
+    Ok(Page { holds, next })
+}
+
+/// Whether anybody of a tenant is under a hold.
+pub(crate) fn has_any(vault: &Vault, silo: &Silo) -> Result<bool> {
+    let whole = Key::prefix_of_tree(RowKind::Held, silo.tree);
+    let mut any = false;
+    vault.store.scan_from(RowKind::Held, &whole, &whole, |_, _| {
+        any = true;
+        Ok::<_, Error>(ControlFlow::Break(()))
+    })?;
+    Ok(any)
+}
+
+fn name(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Option<SubjectId>> {
+    let key = Key::Subject { tree: silo.tree, subject };
+    let Some(sealed) = vault.store.get(&key)? else { return Ok(None) };
+    let Some(opened) = vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
+    Ok(Some(SubjectRecord::decode(&opened)?.id))
+}

@@ -1,0 +1,57 @@
+use lethe_domain::{Jurisdiction, PurposeBasis, TenantPolicy, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::UpdateTenantPolicy;
+
+use super::TenantFacts;
+use crate::audit;
+use crate::error::Result;
+use crate::records::{TenantRecord, encode};
+use crate::store::{Change, Key, StoreError};
+use crate::vault::Vault;
+
+/// What a tenant wants changed: what is `Some`.
+#[derive(Debug, Default)]
+pub struct Wished {
+    /// All its purposes, each with its basis.
+    pub purposes: Option<Vec<PurposeBasis>>,
+    /// The law that counts where nobody said.
+    pub jurisdiction: Option<Jurisdiction>,
+    /// Whether minors from 16 on consent for themselves.
+    pub alone_from_16: Option<bool>,
+    /// Whether nobody of unknown age is processed.
+    pub age_required: Option<bool>,
+}
+
+/// Changes what a tenant allows (O1): from the answer on every call, and every answer, is judged by the new version. What
+/// changes nothing is no new version, so a repeat is none.
+pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, wished: Wished) -> Result<TenantFacts> {
+    let now = Timestamp::now();
+    let silo = vault.silo(&call)?;
+    // Tenants' rows are the vault's to change, one at a time.
+    let alone = vault.administration.lock().await;
+    let current = silo.policy();
+    let wanted = TenantPolicy {
+        version: current.version,
+        purposes: wished.purposes.unwrap_or_else(|| current.purposes.clone()),
+        jurisdiction: wished.jurisdiction.unwrap_or(current.jurisdiction),
+        alone_from_16: wished.alone_from_16.unwrap_or(current.alone_from_16),
+        age_required: wished.age_required.unwrap_or(current.age_required),
+    };
+    if wanted == *current {
+        vault.note(silo.tree, &call).await?;
+        return Ok(TenantFacts::of(&silo));
+    }
+    let wanted = TenantPolicy { version: current.version + 1, ..wanted };
+    let tenant = silo.tree.as_tenant().ok_or_else(|| StoreError::corrupt("tenant", "it has no slot"))?;
+    let key = Key::Tenant { tenant };
+    let record = encode("tenant record", &TenantRecord::new(&silo.id, &wanted, silo.created_at))?;
+    let sealed = vault.keys.seal(&key, "", &record)?;
+    let mut change = Change::new();
+    change.put(key, sealed);
+    let version = wanted.version.to_string();
+    change.log(silo.tree, audit::naming(audit::done(&call, now)?, "POLICY_CHANGED", "version", &version)?);
+    vault.store.commit(change).await?;
+    drop(alone);
+    silo.rights().settled().await;
+    Ok(TenantFacts::of(&silo))
+}

@@ -1,0 +1,179 @@
+//! What people ask for takes effect before it is answered, also for searches and sweeps that are at work (O23).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use lethe_domain::{
+    Consent, ConsentId, Giver, Label, LawfulBasis, Manner, ModelId, Notice, Purpose, PurposeBasis, RequestId,
+    RestrictionGround, Role, SubjectId, TenantId, Timestamp,
+};
+use lethe_policy::operation::{
+    LiftRestriction, RecordConsent, RestrictSubject, Search, SweepDuplicates, UpdateTenantPolicy, WithdrawConsent,
+};
+
+use super::{Open, capture};
+use crate::identification::{Answers, Plan, Query, Step, Wanted, search};
+use crate::{consent, subject, tenant};
+
+/// Searches at a time.
+const SEARCHERS: usize = 6;
+/// Times that consent is given and withdrawn.
+const ROUNDS: usize = 60;
+
+fn face(number: usize) -> Vec<f32> {
+    (0..64).map(|i| if i == number % 64 { 1.0 } else { 0.01 }).collect()
+}
+
+fn ada() -> SubjectId {
+    SubjectId::parse("ada").unwrap()
+}
+
+async fn give_consent(open: &Open, tenant: &TenantId) -> ConsentId {
+    let call = open.may::<RecordConsent>(tenant, Role::Enroller, Purpose::Administration).await;
+    let consent = Consent {
+        id: ConsentId::from_bytes([0; 16]),
+        purpose: Purpose::DuplicateDetection,
+        notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [1; 32] },
+        manner: Manner::Electronic,
+        giver: Giver::Subject,
+        given_at: Timestamp::now(),
+        expires_at: None,
+        withdrawn_at: None,
+    };
+    consent::record(&open.vault, call, &ada(), consent, RequestId::random()).await.unwrap().id
+}
+
+/// A tenant with two purposes, of which one rests on consent.
+async fn asking(open: &Open) -> (TenantId, ModelId) {
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    let call = open.may::<UpdateTenantPolicy>(&tenant, Role::TenantAdmin, Purpose::Administration).await;
+    let purposes = vec![
+        PurposeBasis { purpose: Purpose::Authentication, basis: LawfulBasis::LegalObligation },
+        PurposeBasis { purpose: Purpose::DuplicateDetection, basis: LawfulBasis::ExplicitConsent },
+    ];
+    let wished = tenant::Wished { purposes: Some(purposes), ..tenant::Wished::default() };
+    tenant::update_policy(&open.vault, call, wished).await.unwrap();
+    (tenant, model)
+}
+
+/// Whether Ada is in an answer, and what was on record when it was made: the answer is held while the record is read, so
+/// nothing that is on record then may have been answered after it was given.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_in_an_answer_that_is_given_after_a_withdrawal_was_answered() {
+    let open = Arc::new(Open::fresh().await);
+    let (tenant, model) = asking(&open).await;
+    open.enroll(&tenant, "ada", &model, &face(0)).await;
+    for number in 1..40 {
+        open.enroll(&tenant, &format!("p-{number}"), &model, &face(number)).await;
+    }
+    let (over, withdrawn) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    let (named, without) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut searchers = Vec::new();
+    for _ in 0..SEARCHERS {
+        let (open, tenant, model) = (Arc::clone(&open), tenant.clone(), model.clone());
+        let (over, withdrawn) = (Arc::clone(&over), Arc::clone(&withdrawn));
+        let (named, without) = (Arc::clone(&named), Arc::clone(&without));
+        searchers.push(tokio::spawn(async move {
+            while !over.load(Ordering::Acquire) {
+                let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+                // Ada asks about herself: her own consent is what the probe rests on.
+                let query = Query {
+                    subject: Some(ada()),
+                    probe: capture(&model, &face(0)),
+                    threshold: Some(0.9),
+                    miss_probability: None,
+                    limit: 0,
+                };
+                match search(&open.vault, call, query).await {
+                    Ok(found) => {
+                        let is_named = found.matches.iter().any(|hit| hit.subject == ada());
+                        assert!(!(is_named && withdrawn.load(Ordering::Acquire)), "named after her withdrawal");
+                        if is_named { &named } else { &without }.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(crate::Error::Denied(_)) => drop(without.fetch_add(1, Ordering::Relaxed)),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }));
+    }
+    for _ in 0..ROUNDS {
+        withdrawn.store(false, Ordering::Release);
+        let id = give_consent(&open, &tenant).await;
+        let before = named.load(Ordering::Relaxed);
+        while named.load(Ordering::Relaxed) == before {
+            tokio::task::yield_now().await;
+        }
+        let call = open.may::<WithdrawConsent>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let gone = consent::withdraw(&open.vault, call, &ada(), id, RequestId::random(), None).await.unwrap();
+        withdrawn.store(true, Ordering::Release);
+        assert!(gone.erasure.is_none());
+        tokio::task::yield_now().await;
+    }
+    over.store(true, Ordering::Release);
+    for searcher in searchers {
+        searcher.await.unwrap();
+    }
+    assert!(named.load(Ordering::Relaxed) >= ROUNDS && without.load(Ordering::Relaxed) > 0);
+    open.vault.close().await;
+}
+
+/// Restricts Ada before each answer of a sweep is given, and wants her in none.
+struct Restricting {
+    open: Arc<Open>,
+    tenant: TenantId,
+    runtime: tokio::runtime::Handle,
+    pairs: usize,
+    steps: usize,
+}
+
+impl Answers for Restricting {
+    fn ready(&mut self) -> crate::Result<()> {
+        let (open, tenant) = (&self.open, &self.tenant);
+        self.runtime.block_on(async {
+            let call = open.may::<RestrictSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+            subject::restrict(&open.vault, call, &ada(), RestrictionGround::Other).await.unwrap();
+        });
+        Ok(())
+    }
+
+    fn give(&mut self, step: Step) -> crate::Result<()> {
+        self.steps += 1;
+        for pair in &step.pairs {
+            assert!(pair.parties.iter().all(|party| party.subject != ada()), "a pair names who is restricted");
+        }
+        self.pairs += step.pairs.len();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_restricted_during_a_sweep_is_in_no_later_answer() {
+    let open = Arc::new(Open::fresh().await);
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    for subject in ["ada", "bob", "cas"] {
+        open.enroll(&tenant, subject, &model, &face(0)).await;
+    }
+    let wanted = Wanted { model, threshold: Some(0.9), miss_probability: None };
+    let runtime = tokio::runtime::Handle::current();
+    for (restricted_before, expected) in [(false, 1), (true, 1)] {
+        let call = open.may::<LiftRestriction>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        if !restricted_before {
+            subject::lift_restriction(&open.vault, call, &ada()).await.unwrap();
+        }
+        let call = open.may::<SweepDuplicates>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+        let sweep = Plan::of(&open.vault, &call, &wanted).unwrap().begin(&call, 0).await.unwrap();
+        let (open, tenant, runtime) = (Arc::clone(&open), tenant.clone(), runtime.clone());
+        let (pairs, steps) = tokio::task::spawn_blocking(move || {
+            let mut answers = Restricting { open, tenant, runtime, pairs: 0, steps: 0 };
+            sweep.run(&|| false, &mut answers).unwrap();
+            (answers.pairs, answers.steps)
+        })
+        .await
+        .unwrap();
+        assert!(steps > 0);
+        assert_eq!(pairs, expected, "bob and cas alone");
+    }
+    open.vault.close().await;
+}
