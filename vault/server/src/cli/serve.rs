@@ -152,7 +152,7 @@ fn announce(
     };
     out.text(&format!(
         "\nTalk to it:\n{endpoint}{use_key}\n  lethe tenant create acme --basis \
-         authentication=explicit_consent --basis duplicate_detection=explicit_consent\n  lethe --help\n\nCtrl-C stops it.",
+         authentication=contract --basis duplicate_detection=legitimate_interests\n  lethe --help\n\nCtrl-C stops it.",
     ))
 }
 
