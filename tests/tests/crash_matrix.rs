@@ -44,9 +44,16 @@ async fn where_no_sync_was_honest_losses_and_leaks_are_found() {
     let seed: u64 = variable(SEED).unwrap_or_else(fresh_seed);
     println!("{SEED}={seed}");
     let mut matrix = Matrix::record(lethe_failpoints(), seed).await;
-    let report = matrix.judge_the_impossible(8).await;
-    println!("{report}");
-    let total = report.total();
-    assert!(total.lost > 0, "nothing was found to be lost");
-    assert!(total.leaked > 0, "nothing was found to have come back");
+    // What a few cases find is chance, and enough of them find both.
+    let (mut lost, mut leaked) = (0, 0);
+    for _ in 0..8 {
+        let report = matrix.judge_the_impossible(8).await;
+        println!("{report}");
+        let total = report.total();
+        (lost, leaked) = (lost + total.lost, leaked + total.leaked);
+        if lost > 0 && leaked > 0 {
+            return;
+        }
+    }
+    panic!("{lost} cases were found to have lost something, and {leaked} to have brought somebody back");
 }
