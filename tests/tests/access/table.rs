@@ -489,7 +489,7 @@ pub(crate) const TABLE: &[Row] = &[
         method: "HoldService/List",
         roles: &[PrivacyOfficer],
         operator: false,
-        purposes: &[LegalClaims],
+        purposes: EXERCISING,
         request: |target, purpose| {
             let parent = target.tenant.clone();
             v1::ListHoldsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()

@@ -179,13 +179,36 @@ async fn as_many_consents_are_kept_as_may_be_and_those_that_are_over_make_room()
     let vault = Vault::fresh().await;
     let bank = vault.tenant("bank").await;
     let officer = bank.privacy_officer();
-    let mut first = None;
+    let mut names = Vec::new();
     for _ in 0..64 {
-        let recorded = officer.consents_to("ada", Purpose::Authentication).await.unwrap();
-        first.get_or_insert(recorded.name);
+        names.push(officer.consents_to("ada", Purpose::Authentication).await.unwrap().name);
     }
     let refusal = officer.consents_to("ada", Purpose::Authentication).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::RecordsLimited);
-    officer.ask(officer.withdrawal(&first.unwrap())).await.unwrap();
-    officer.consents_to("ada", Purpose::Authentication).await.unwrap();
+    officer.ask(officer.withdrawal(&names[0])).await.unwrap();
+    // The last withdrawal stays on record: by it an old consent that comes late is known.
+    let refusal = officer.consents_to("ada", Purpose::Authentication).await.refused();
+    refusal.assert_is(Code::FailedPrecondition, ErrorReason::RecordsLimited);
+    officer.ask(officer.withdrawal(&names[1])).await.unwrap();
+    officer.consents_to("ada", Purpose::FraudPrevention).await.unwrap();
+    let (parent, purpose) = (officer.subject_name("ada"), Purpose::DataSubjectRequest.into());
+    let listed = officer.ask(lethe_proto::v1::ListConsentsRequest { parent, purpose }).await.unwrap().consents;
+    assert_eq!((listed.len(), &listed[0].name), (64, &names[1]));
+}
+
+/// A client that tries again an hour later does not bring a consent back that was withdrawn meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_is_recorded_late_does_not_undo_a_withdrawal() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let officer = bank.privacy_officer();
+    let old = officer.consent(Purpose::Authentication, ConsentManner::Electronic, ConsentGiver::Subject);
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let consent = officer.consents_to("ada", Purpose::Authentication).await.unwrap();
+    officer.ask(officer.withdrawal(&consent.name)).await.unwrap();
+    let refusal = officer.record("ada", old.clone()).await.refused();
+    refusal.assert_is(Code::FailedPrecondition, ErrorReason::ConsentWithdrawn);
+    // To another purpose it is another consent.
+    let other = lethe_proto::v1::Consent { for_purpose: Purpose::FraudPrevention.into(), ..old };
+    officer.record("ada", other).await.unwrap();
 }

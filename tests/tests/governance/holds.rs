@@ -72,16 +72,22 @@ async fn nothing_of_who_is_held_is_destroyed_until_the_last_hold_is_released() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_stops_what_follows_from_a_withdrawal() {
     let vault = Vault::fresh().await;
+    // What nothing is processed for keeps nobody: neither of the two is needed for a hold, either.
     let purposes = [Purpose::Authentication, Purpose::LegalClaims];
-    let bank = vault.tenant("bank").declaring(&purposes).asking_consent_for(&purposes).await;
+    let bank = vault.tenant("bank").declaring(&purposes).asking_consent_for(&[Purpose::Authentication]).await;
     let officer = bank.privacy_officer();
     let face = Faces::seeded(322).person(0).selfie();
     let consent = officer.consents_to("ada", Purpose::Authentication).await.unwrap();
     bank.enroller().enroll("ada", &face).await.unwrap();
-    officer.hold("ada").await.unwrap();
+    let hold = officer.hold("ada").await.unwrap();
     let withdrawn = officer.ask(officer.withdrawal(&consent.name)).await.unwrap();
     assert_eq!(withdrawn.erasure, None);
     assert_eq!(officer.subject("ada").await.unwrap().template_counts[0].count, 1);
+    // The hold alone kept her.
+    let released = officer.release(&hold.name).await.unwrap();
+    let purpose = Purpose::DataSubjectRequest.into();
+    officer.ask(lethe_proto::v1::GetReceiptRequest { name: released.erasure_receipt, purpose }).await.unwrap();
+    officer.subject("ada").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]

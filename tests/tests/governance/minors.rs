@@ -56,7 +56,8 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     let (officer, face) = (bank.privacy_officer(), Faces::seeded(342).person(0).selfie());
     // Somebody turns out to be a child.
     bank.enroller().enroll("ada", &face).await.unwrap();
-    bank.enroller().describe("ada", HERE, AgeBand::Under16).await.unwrap();
+    let told = bank.enroller().describe("ada", HERE, AgeBand::Under16).await.unwrap();
+    assert!(!told.erasure_receipt.is_empty());
     officer.subject("ada").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
     assert!(bank.analyst().found(&face).await.is_empty());
 
@@ -68,6 +69,15 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     let withdrawn = officer.ask(officer.withdrawal(&consent.name)).await.unwrap();
     assert!(withdrawn.erasure.is_some());
     officer.subject("bea").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
+
+    // What was kept for her is not, once it need not be.
+    bank.enroller().enroll("dot", &face).await.unwrap();
+    officer.restrict("dot", lethe_proto::v1::RestrictionGround::Other).await.unwrap();
+    bank.enroller().describe("dot", HERE, AgeBand::Under16).await.unwrap();
+    assert_eq!(officer.subject("dot").await.unwrap().template_counts[0].count, 1);
+    let lifted = officer.lift_restriction("dot").await.unwrap();
+    assert!(!lifted.erasure_receipt.is_empty());
+    officer.subject("dot").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
 
     // A guardian's consent ends; the next enrolment finds the child.
     let until = prost_types::Timestamp { seconds: lethe_tests::now().seconds + 3, nanos: 0 };
@@ -83,6 +93,46 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::ConsentExpired);
     officer.subject("cas").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
     assert!(bank.analyst().found(&face).await.is_empty());
+
+    // So does the next login, and says nothing.
+    let until = prost_types::Timestamp { seconds: lethe_tests::now().seconds + 3, nanos: 0 };
+    bank.enroller().describe("eve", HERE, AgeBand::Under16).await.unwrap();
+    let consent = officer.consent(Purpose::Authentication, ConsentManner::Written, ConsentGiver::Guardian);
+    let consent = lethe_proto::v1::Consent { expire_time: Some(until), ..consent };
+    officer.record("eve", consent).await.unwrap();
+    bank.enroller().enroll("eve", &face).await.unwrap();
+    while lethe_tests::now().seconds <= until.seconds {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(bank.authenticator().verify("eve", &face).await.unwrap().band(), DecisionBand::NoMatch);
+    while officer.subject("eve").await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// Erasing cannot be undone: nobody is erased for want of a consent that may still come.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adult_without_a_consent_is_refused_and_never_erased_for_it() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").asking_consent_for(&[Purpose::Authentication, Purpose::DuplicateDetection]).await;
+    let (officer, face) = (bank.privacy_officer(), Faces::seeded(344).person(0).selfie());
+    let consent = officer.consents_to("ada", Purpose::Authentication).await.unwrap();
+    bank.enroller().enroll("ada", &face).await.unwrap();
+    for law in [HERE, Jurisdiction::Illinois, Jurisdiction::Other] {
+        let told = bank.enroller().describe("ada", law, AgeBand::Adult).await.unwrap();
+        assert_eq!(told.erasure_receipt, "");
+        officer.restrict("ada", lethe_proto::v1::RestrictionGround::Other).await.unwrap();
+        assert_eq!(officer.lift_restriction("ada").await.unwrap().erasure_receipt, "");
+        let hold = officer.hold("ada").await.unwrap();
+        assert_eq!(officer.release(&hold.name).await.unwrap().erasure_receipt, "");
+    }
+    // Other purposes rest on something else.
+    assert_eq!(officer.ask(officer.withdrawal(&consent.name)).await.unwrap().erasure, None);
+    assert_eq!(officer.subject("ada").await.unwrap().template_counts[0].count, 1);
+    // A guardian does not speak for an adult.
+    let guardian = officer.consent(Purpose::Authentication, ConsentManner::Written, ConsentGiver::Guardian);
+    officer.record("ada", guardian).await.unwrap();
+    assert_eq!(bank.authenticator().verify("ada", &face).await.unwrap().band(), DecisionBand::NoMatch);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,8 @@ async fn who_is_restricted_is_kept_and_neither_compared_nor_found() {
         assert_eq!(analyst.found(&face).await, ["twin"]);
         let all = analyst.search(&face).await.unwrap().completeness.unwrap();
         assert_eq!((all.complete, all.gallery_size, all.matched), (true, 2, 1));
+        // Nor do the counts tell: by them her likeness to a face could be found.
+        assert_eq!((all.candidates, all.re_ranked), (1, 1));
         assert_eq!(pairs(&bank).await, 0, "a sweep names nobody who is restricted");
         assert_eq!(bank.authenticator().verify("ada", &face).await.unwrap().band(), DecisionBand::NoMatch);
         let refusal = analyst.verify("ada", &face).await.refused();
@@ -33,7 +35,16 @@ async fn who_is_restricted_is_kept_and_neither_compared_nor_found() {
         let refusal = bank.enroller().enroll("ada", &face).await.refused();
         refusal.assert_is(Code::FailedPrecondition, ErrorReason::SubjectRestricted);
         let template = bank.enroller().templates("ada").await.unwrap()[0].name.clone();
-        let refusal = bank.enroller().delete(&template).await.refused();
+        let delete = bank.enroller().deletion(&template);
+        for purpose in [delete.purpose(), Purpose::DataSubjectRequest] {
+            let request = lethe_proto::v1::DeleteTemplateRequest { purpose: purpose.into(), ..delete.clone() };
+            for caller in [bank.enroller(), bank.privacy_officer()] {
+                let refusal = caller.ask(request.clone()).await.refused();
+                refusal.assert_is(Code::FailedPrecondition, ErrorReason::SubjectRestricted);
+            }
+        }
+        // A ground under which templates can be replaced does not take the place of one under which they cannot.
+        let refusal = officer.restrict("ada", RestrictionGround::AccuracyContested).await.refused();
         refusal.assert_is(Code::FailedPrecondition, ErrorReason::SubjectRestricted);
     }
     let told = officer.subject("ada").await.unwrap();

@@ -1,5 +1,8 @@
 use crate::{ConsentId, Invalid, Label, Purpose, Reason, Timestamp};
 
+/// How far a client's clock may be ahead, in milliseconds.
+const TOLERANCE: i64 = 60_000;
+
 /// How a consent was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -91,7 +94,7 @@ pub struct Consent {
     pub manner: Manner,
     /// By whom.
     pub giver: Giver,
-    /// When it was given; not in the future when it was recorded.
+    /// When it was given; no more than a minute ahead of the vault's clock when it was recorded.
     pub given_at: Timestamp,
     /// From when on it holds no more, if it was given for a time.
     pub expires_at: Option<Timestamp>,
@@ -125,13 +128,13 @@ impl Consent {
     /// Checks what a caller says of a consent that is to be recorded at `now`.
     ///
     /// # Errors
-    /// A purpose that needs no consent, a time of giving that is still to come, and an expiry that is over by then.
+    /// A purpose that needs no consent, a time of giving that is more than a minute away, and an expiry that is over by then.
     pub fn checked(self, now: Timestamp) -> Result<Self, Invalid> {
         let refuse = |field, message| Err(Invalid::new(field, Reason::FieldOutOfRange, message));
         if !self.purpose.is_biometric() {
             return refuse("consent.for_purpose", "must be a biometric purpose");
         }
-        if self.given_at > now {
+        if self.given_at.millis() > now.millis().saturating_add(TOLERANCE) {
             return refuse("consent.give_time", "is in the future");
         }
         if self.expires_at.is_some_and(|end| end <= self.given_at) {
@@ -185,7 +188,10 @@ mod tests {
         assert!(consent().checked(now).is_ok());
         let field = |consent: Consent| consent.checked(now).unwrap_err().field;
         assert_eq!(field(Consent { purpose: Purpose::Audit, ..consent() }), "consent.for_purpose");
-        assert_eq!(field(Consent { given_at: Timestamp::from_millis(151), ..consent() }), "consent.give_time");
+        assert_eq!(
+            field(Consent { given_at: Timestamp::from_millis(60_151), expires_at: None, ..consent() }),
+            "consent.give_time"
+        );
         assert_eq!(
             field(Consent { expires_at: Some(Timestamp::from_millis(100)), ..consent() }),
             "consent.expire_time"

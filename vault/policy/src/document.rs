@@ -52,8 +52,8 @@ those of [COMPLIANCE](COMPLIANCE.md). No table here is legal advice.
 
 A call passes one gate. What decides, in this order: the credential has not expired (O31); it belongs to the tenant that
 the call is about, or to the vault (O4); it has one of the roles (O31); a purpose is stated (O2), one that the operation
-may serve (O2); and, where the purpose is a biometric one, the tenant has declared a lawful basis for it (O1). Nothing
-here depends on a person, so a refusal tells nothing of one.
+may serve (O2); and, where the purpose is a biometric one and more is done than to record, the tenant has declared a lawful basis for it (O1).
+Nothing here depends on a person, so a refusal tells nothing of one.
 
 ";
 
@@ -76,12 +76,15 @@ moment of the act. Of several reasons the first is given:
 
 A consent is one to one purpose; for a purpose that is not biometric, such as a rectification that the person asked for,
 one to any will do. Where no consent of the sort that is needed holds, the latest that was given says why. An operation that
-**destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42), and under a restriction unless the person asked for it
-(`SUBJECT_RESTRICTED`, O22). What looks or records is not refused for what
+**destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42), and under a restriction (`SUBJECT_RESTRICTED`, O22) but for
+the erasure of all, for the person (`data_subject_request`). What looks or records is not refused for what
 is known of the person: rights can be exercised by everybody, always.
 
-A minor whom nobody consented for must be erased without delay (O15): the refusal says so, unless there is a hold or a
-restriction.
+An adult consents in person; for a minor who needs one a guardian does; where the age is unknown either will do.
+
+Two kinds of people are erased although nobody asked for it, unless there is a hold or a restriction: a minor whom nobody
+consented for who may (O15), and whom a withdrawal left without a basis for any purpose that the tenant declares and that
+processing may serve (O23). Who never consented, whose consent is over, or whose law changed is refused, and not erased.
 
 Whoever may only verify is told nothing of this: a person who must not be compared and one who does not match look alike.
 

@@ -5,7 +5,7 @@ use lethe_domain::{CredentialId, LawfulBasis, Purpose, Reason, Role, Roles, Tena
 use crate::operation::Kind;
 use crate::person::Duty;
 use crate::principal::{Owner, Principal};
-use crate::table::{Operation, Scope};
+use crate::table::{Effect, Operation, Scope};
 
 /// What a call is aimed at.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,7 @@ pub fn authorize<O: Kind>(
     }
     let (tenant, basis) = match target {
         Target::Vault => (None, None),
-        Target::Tenant(tenant, policy) => (Some(tenant.clone()), check_basis(tenant, policy, purpose)?),
+        Target::Tenant(tenant, policy) => (Some(tenant.clone()), check_basis(tenant, policy, rule.effect, purpose)?),
     };
     let grant = Grant { tenant, credential: principal.credential, roles: principal.roles, purpose, basis };
     Ok(Authorized { grant, operation: PhantomData })
@@ -145,12 +145,14 @@ fn check_owner(principal: &Principal, target: Target<'_>, scope: Scope) -> Resul
 fn check_basis(
     tenant: &TenantId,
     policy: Option<&TenantPolicy>,
+    effect: Effect,
     purpose: Purpose,
 ) -> Result<Option<LawfulBasis>, Denial> {
     let Some(policy) = policy else {
         return deny(Reason::TenantNotFound, "O1", format!("there is no tenant {tenant}"));
     };
-    if !purpose.is_biometric() {
+    // Rights can be exercised, and holds kept, whatever the client declares.
+    if !purpose.is_biometric() || effect == Effect::Records {
         return Ok(None);
     }
     match policy.basis(purpose) {

@@ -80,18 +80,45 @@ impl<O: Kind> Authorized<O> {
     }
 }
 
-/// Whether what is held of a person has to go although nobody asked for it: a minor whom nobody consented for (O15), or
-/// somebody whose withdrawal left no basis for any of the client's purposes (O23). Nothing goes that is under a hold (O42) or
-/// restricted (O22).
-pub fn is_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
-    if !person.holds.is_empty() || person.restriction.is_some() {
+/// Whether a person is a minor whom nobody consented for who may, and so must be erased without delay (O15). Nothing goes that
+/// is under a hold (O42) or restricted (O22).
+pub fn is_child_alone(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    let case = Case { operation: Operation::Enroll, purpose: Purpose::Authentication, policy, person, now };
+    let is_minor = matches!(person.age, AgeBand::Under16 | AgeBand::MinorFrom16);
+    let mut valid = person.consents.iter().filter(|consent| consent.state(now) == ConsentState::Valid);
+    is_minor && !is_kept(person) && !valid.any(|consent| case.may_consent(consent))
+}
+
+/// Whether a withdrawal left nothing that allows to keep a person, who then must be erased (O23): no purpose that the client
+/// declares, and that processing may serve, has a basis any more, and one would have if nothing had been withdrawn.
+///
+/// Who never consented, whose consent is over, or whose law changed is refused and not erased: a consent may still come. An
+/// objection, or an age that nobody told, is no want of a basis.
+pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    let has_basis = |person: &Dossier| {
+        let mut served = policy.purposes.iter().map(|entry| entry.purpose).filter(|purpose| is_served(*purpose));
+        served.any(|purpose| {
+            let case = Case { operation: Operation::Enroll, purpose, policy, person, now };
+            !case.lacks_basis()
+        })
+    };
+    if is_kept(person) || has_basis(person) {
         return false;
     }
-    !policy.purposes.is_empty()
-        && policy.purposes.iter().all(|entry| {
-            let case = Case { operation: Operation::Enroll, purpose: entry.purpose, policy, person, now };
-            case.lacks_basis()
-        })
+    let mut before = person.clone();
+    before.consents.iter_mut().for_each(|consent| consent.withdrawn_at = None);
+    has_basis(&before)
+}
+
+/// Whether a person's data must stay whatever else is so.
+const fn is_kept(person: &Dossier) -> bool {
+    !person.holds.is_empty() || person.restriction.is_some()
+}
+
+/// Whether an operation that processes may serve a purpose.
+fn is_served(purpose: Purpose) -> bool {
+    let mut processing = Operation::table().iter().filter(|rule| rule.effect == Effect::Processes);
+    purpose.is_biometric() && processing.any(|rule| rule.purposes.contains(&purpose))
 }
 
 /// Judges an operation on a person.
@@ -128,21 +155,6 @@ struct Case<'a> {
     now: Timestamp,
 }
 
-/// What sort of consent is asked for.
-#[derive(Clone, Copy)]
-struct Sort {
-    written: bool,
-    guardian: bool,
-}
-
-impl Sort {
-    const ANY: Self = Self { written: false, guardian: false };
-
-    fn takes(self, consent: &Consent) -> bool {
-        (!self.written || consent.manner == Manner::Written) && (!self.guardian || consent.giver == Giver::Guardian)
-    }
-}
-
 impl Case<'_> {
     fn process(&self) -> Result<(), Denial> {
         self.purpose_is_declared()?;
@@ -161,8 +173,9 @@ impl Case<'_> {
 
     fn destroy(&self) -> Result<(), Denial> {
         self.not_held()?;
-        // What is kept for a person is not taken from it by others; the person may have it erased.
-        if self.purpose == Purpose::DataSubjectRequest { Ok(()) } else { self.not_restricted() }
+        // What is kept for a person is not taken from it by others; the person may have all of it erased.
+        let is_asked_for = self.operation == Operation::EraseSubject && self.purpose == Purpose::DataSubjectRequest;
+        if is_asked_for { Ok(()) } else { self.not_restricted() }
     }
 
     /// O1: the client sets its purposes.
@@ -180,8 +193,7 @@ impl Case<'_> {
         if !law.written_consent_first {
             return Ok(());
         }
-        let sort = Sort { written: true, guardian: self.needs_guardian() };
-        let denied = self.expect(sort, Reason::WrittenConsentRequired, "O16");
+        let denied = self.expect(true, Reason::WrittenConsentRequired, "O16");
         denied.map_err(|denial| self.with_duty(denial))
     }
 
@@ -216,9 +228,9 @@ impl Case<'_> {
         let denied = match self.person.age {
             AgeBand::Unknown | AgeBand::Adult => return Ok(()),
             AgeBand::Under16 | AgeBand::MinorFrom16 if self.needs_guardian() => {
-                self.expect(Sort { written: false, guardian: true }, Reason::MinorWithoutGuardian, "O15")
+                self.expect(false, Reason::MinorWithoutGuardian, "O15")
             }
-            AgeBand::Under16 | AgeBand::MinorFrom16 => self.expect(Sort::ANY, Reason::ConsentMissing, "O15"),
+            AgeBand::Under16 | AgeBand::MinorFrom16 => self.expect(false, Reason::ConsentMissing, "O15"),
         };
         denied.map_err(|denial| self.with_duty(denial))
     }
@@ -236,7 +248,7 @@ impl Case<'_> {
         if self.has_other_basis() {
             return Ok(());
         }
-        self.expect(Sort::ANY, Reason::ConsentMissing, "O2").map_err(|denial| {
+        self.expect(false, Reason::ConsentMissing, "O2").map_err(|denial| {
             let obligation = if denial.reason == Reason::ConsentWithdrawn { "O23" } else { "O2" };
             Denial { obligation, ..denial }
         })
@@ -262,15 +274,28 @@ impl Case<'_> {
         consent.purpose == self.purpose || !self.purpose.is_biometric()
     }
 
-    /// A consent of this sort that holds. Without one the latest that was given says why; `missing` where there was none.
-    fn expect(&self, sort: Sort, missing: Reason, obligation: &'static str) -> Result<(), Denial> {
-        let mut given = self.person.consents.iter().filter(|consent| self.concerns(consent) && sort.takes(consent));
+    /// Whether a consent was given by who may give it for this person.
+    fn may_consent(&self, consent: &Consent) -> bool {
+        match self.person.age {
+            AgeBand::Adult => consent.giver == Giver::Subject,
+            AgeBand::Under16 | AgeBand::MinorFrom16 => !self.needs_guardian() || consent.giver == Giver::Guardian,
+            AgeBand::Unknown => true,
+        }
+    }
+
+    /// A consent that holds, of who may give it, in writing if that is asked for. Without one the latest that was given says
+    /// why; `missing` where there was none.
+    fn expect(&self, written: bool, missing: Reason, obligation: &'static str) -> Result<(), Denial> {
+        let counts = |consent: &&Consent| {
+            self.concerns(consent) && self.may_consent(consent) && (!written || consent.manner == Manner::Written)
+        };
+        let mut given = self.person.consents.iter().filter(counts);
         if given.clone().any(|consent| consent.state(self.now) == ConsentState::Valid) {
             return Ok(());
         }
         // Of two that were given at one time, the one that was recorded last.
         let latest = given.by_ref().max_by_key(|consent| consent.given_at).map(|consent| consent.state(self.now));
-        let what = match (sort.written, sort.guardian) {
+        let what = match (written, self.needs_guardian()) {
             (true, true) => "a guardian's written consent",
             (true, false) => "a written consent",
             (false, true) => "a guardian's consent",
@@ -289,15 +314,9 @@ impl Case<'_> {
         }
     }
 
-    /// A minor whom nobody consented for is erased without delay (O15), but for what must not be destroyed (O42), and what
-    /// is kept (O22).
+    /// A minor whom nobody consented for is erased without delay (O15).
     fn with_duty(&self, denial: Denial) -> Denial {
-        let sort = Sort { written: false, guardian: self.needs_guardian() };
-        let minor = matches!(self.person.age, AgeBand::Under16 | AgeBand::MinorFrom16);
-        let mut valid = self.person.consents.iter().filter(|consent| consent.state(self.now) == ConsentState::Valid);
-        let consented = valid.any(|consent| sort.takes(consent));
-        let kept = !self.person.holds.is_empty() || self.person.restriction.is_some();
-        let due = minor && !consented && !kept;
+        let due = is_child_alone(self.policy, self.person, self.now);
         Denial { duty: due.then_some(Duty::EraseWithoutDelay), ..denial }
     }
 }

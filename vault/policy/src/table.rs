@@ -152,7 +152,7 @@ const RULES: [Rule; 48] = [
     rule(Operation::ListConsents,            "consent.list",                     Effect::Looks,     Scope::Tenant, &[Enroller, PrivacyOfficer],                         EXERCISING),
     rule(Operation::PlaceHold,               "hold.place",                       Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
     rule(Operation::ReleaseHold,             "hold.release",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
-    rule(Operation::ListHolds,               "hold.list",                        Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
+    rule(Operation::ListHolds,               "hold.list",                        Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
     rule(Operation::GetReceipt,              "audit.get_receipt",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          AUDITING),
     rule(Operation::GetVaultReceipt,         "audit.get_vault_receipt",          Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
     rule(Operation::GetCheckpoint,           "audit.get_checkpoint",             Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),

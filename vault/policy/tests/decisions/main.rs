@@ -18,7 +18,8 @@ use lethe_domain::{
     AgeBand, Consent, ConsentId, Dossier, Giver, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Manner, Notice,
     Objection, Purpose, PurposeBasis, Reason, Restriction, RestrictionGround, TenantPolicy, Timestamp,
 };
-use lethe_policy::{Duty, Operation, judge};
+use lethe_policy::{Duty, Operation, is_child_alone, is_left_baseless, judge};
+use oracle::Kept;
 
 type Decision = Result<Option<LawfulBasis>, (Reason, &'static str, Option<Duty>)>;
 
@@ -65,6 +66,15 @@ const BASES: [(Option<LawfulBasis>, Option<LawfulBasis>); 8] = [
     (None, None),
 ];
 
+/// The purposes that people are served for.
+const SERVED: [Purpose; 5] = [
+    Purpose::Authentication,
+    Purpose::DocumentCheck,
+    Purpose::DuplicateDetection,
+    Purpose::FraudPrevention,
+    Purpose::RequesterIdentification,
+];
+
 const HELD: [bool; 2] = [false, true];
 
 /// Why a person is restricted, if at all: on the ground that a rectification ends, and on one that it does not.
@@ -103,6 +113,16 @@ const DUTIES: [(Reason, &str); 7] = [
     (Reason::ConsentMissing, "O15"),
     (Reason::ConsentWithdrawn, "O15"),
     (Reason::ConsentExpired, "O15"),
+];
+
+/// Everything that can be found out of a person whom a withdrawal might have left without a basis.
+const FINDINGS: [Result<(), Kept>; 6] = [
+    Ok(()),
+    Err(Kept::Held),
+    Err(Kept::Restricted),
+    Err(Kept::NothingServed),
+    Err(Kept::ABasisHolds),
+    Err(Kept::NothingWithdrawn),
 ];
 
 const ERASE: Option<Duty> = Some(Duty::EraseWithoutDelay);
@@ -175,7 +195,9 @@ fn each_consent(purpose: Purpose, given_at: Timestamp) -> Vec<Consent> {
 /// Single consents whose times lie at the edge.
 fn consents_at_the_edge_of_time(purpose: Purpose) -> Vec<Vec<Consent>> {
     let mut lists = Vec::new();
-    for (manner, giver) in [(Manner::Written, Giver::Guardian), (Manner::Electronic, Giver::Subject)] {
+    let kinds =
+        [(Manner::Written, Giver::Guardian), (Manner::Written, Giver::Subject), (Manner::Electronic, Giver::Subject)];
+    for (manner, giver) in kinds {
         let plain = consent(purpose, manner, giver, Stands::Valid, LATELY);
         let ends_now = Consent { expires_at: Some(NOW), ..plain.clone() };
         let ends_next = Consent { expires_at: Some(from_now(1)), ..plain.clone() };
@@ -236,6 +258,11 @@ fn mixed_kinds(purpose: Purpose) -> Vec<Vec<Consent>> {
         vec![this(Electronic, Subject, Valid, LATELY), this(Electronic, Guardian, Withdrawn, LONG_AGO)],
         vec![this(Written, Guardian, Expired, LONG_AGO), this(Written, Subject, Withdrawn, LATELY)],
         vec![this(Written, Guardian, Withdrawn, LONG_AGO), this(Written, Subject, Expired, LATELY)],
+        vec![this(Written, Subject, Expired, LONG_AGO), this(Written, Guardian, Withdrawn, LATELY)],
+        vec![this(Written, Subject, Withdrawn, LONG_AGO), this(Written, Guardian, Expired, LATELY)],
+        vec![this(Written, Subject, Withdrawn, LONG_AGO), this(Written, Guardian, Valid, LATELY)],
+        vec![this(Electronic, Subject, Expired, LATELY), this(Electronic, Guardian, Valid, LATELY)],
+        vec![this(Electronic, Subject, Valid, LONG_AGO), this(Written, Guardian, Valid, LATELY)],
         vec![this(Written, Subject, Expired, LONG_AGO), this(Electronic, Subject, Withdrawn, LATELY)],
         vec![this(Written, Subject, Withdrawn, LONG_AGO), this(Electronic, Subject, Expired, LATELY)],
         vec![this(Written, Guardian, Expired, LONG_AGO), this(Electronic, Guardian, Withdrawn, LATELY)],
@@ -266,6 +293,45 @@ fn consent_lists(purpose: Purpose) -> Vec<Vec<Consent>> {
     lists.extend(pairs_of_a_kind(purpose));
     lists.extend(mixed_kinds(purpose));
     lists.into_iter().map(recorded).collect()
+}
+
+/// Consents of one kind to several purposes, some of them withdrawn and over besides.
+fn consents_to_several_purposes() -> Vec<Vec<Consent>> {
+    use Purpose::{Authentication, DuplicateDetection, FraudPrevention, KycSharing, LegalClaims};
+    use Stands::{Expired, Valid, Withdrawn};
+    let mut lists = Vec::new();
+    for manner in [Manner::Written, Manner::Electronic] {
+        for giver in Giver::ALL {
+            let one = |to, stands| consent(to, manner, giver, stands, LONG_AGO);
+            let over = |to| Consent { expires_at: Some(from_now(-1)), ..one(to, Withdrawn) };
+            lists.extend([
+                vec![one(Authentication, Withdrawn), one(FraudPrevention, Withdrawn)],
+                vec![one(Authentication, Withdrawn), one(FraudPrevention, Valid)],
+                vec![one(Authentication, Valid), one(FraudPrevention, Withdrawn)],
+                vec![one(Authentication, Withdrawn), one(FraudPrevention, Expired)],
+                vec![one(Authentication, Expired), one(FraudPrevention, Withdrawn)],
+                vec![one(Authentication, Expired), one(FraudPrevention, Expired)],
+                vec![over(Authentication)],
+                vec![over(Authentication), over(FraudPrevention)],
+                vec![over(Authentication), one(FraudPrevention, Withdrawn)],
+                vec![over(Authentication), one(Authentication, Withdrawn)],
+                vec![over(Authentication), one(Authentication, Expired)],
+                vec![one(Authentication, Withdrawn), one(KycSharing, Valid), one(LegalClaims, Valid)],
+                vec![one(Authentication, Withdrawn), one(DuplicateDetection, Valid)],
+                vec![one(KycSharing, Withdrawn)],
+                SERVED.map(|to| one(to, Withdrawn)).to_vec(),
+                SERVED.map(|to| one(to, if to == Authentication { Withdrawn } else { Valid })).to_vec(),
+            ]);
+        }
+    }
+    lists.into_iter().map(recorded).collect()
+}
+
+/// The lists by which it is found out who is to be erased though nobody asked for it.
+fn lists_of_withdrawals() -> Vec<Vec<Consent>> {
+    let mut lists = consent_lists(Purpose::Authentication);
+    lists.extend(consents_to_several_purposes());
+    lists
 }
 
 // Tenants and people.
@@ -301,6 +367,54 @@ fn tenants(purpose: Purpose, jurisdictions: &[Jurisdiction]) -> Vec<TenantPolicy
                         ..declaring(purpose, basis, elsewhere)
                     });
                 }
+            }
+        }
+    }
+    all
+}
+
+fn client(purposes: &[(Purpose, LawfulBasis)]) -> TenantPolicy {
+    TenantPolicy::of(purposes.iter().map(|&(purpose, basis)| PurposeBasis { purpose, basis }).collect())
+}
+
+/// Tenants that serve people for several purposes, for one and for none, on one basis or on several, each with and
+/// without a law that asks for writing and one that lets minors from 16 consent.
+fn clients() -> Vec<TenantPolicy> {
+    use LawfulBasis::{Contract, ExplicitConsent, LegalObligation, LegitimateInterests, SubstantialPublicInterest};
+    use Purpose::{Administration, Authentication, DocumentCheck, FraudPrevention, KycSharing, ServiceDevelopment};
+    let legal_claims = (Purpose::LegalClaims, LawfulBasis::LegalClaims);
+    let declared = [
+        // No purpose at all.
+        client(&[]),
+        // None that people are served for.
+        client(&[legal_claims]),
+        client(&[(KycSharing, ExplicitConsent)]),
+        client(&[(ServiceDevelopment, ExplicitConsent)]),
+        client(&[(KycSharing, ExplicitConsent), legal_claims, (ServiceDevelopment, LegitimateInterests)]),
+        client(&[(Administration, LegalObligation)]),
+        // One.
+        client(&[(Authentication, ExplicitConsent)]),
+        client(&[(Authentication, Contract)]),
+        client(&[legal_claims, (Authentication, ExplicitConsent)]),
+        client(&[(Authentication, ExplicitConsent), (KycSharing, ExplicitConsent), (ServiceDevelopment, Contract)]),
+        client(&[(KycSharing, ExplicitConsent), (Authentication, SubstantialPublicInterest)]),
+        // Two and three.
+        client(&[(Authentication, ExplicitConsent), (FraudPrevention, ExplicitConsent)]),
+        client(&[(Authentication, ExplicitConsent), (FraudPrevention, LegalObligation)]),
+        client(&[(FraudPrevention, ExplicitConsent), (Authentication, Contract)]),
+        client(&[(FraudPrevention, SubstantialPublicInterest), (Authentication, Contract)]),
+        client(&[(DocumentCheck, ExplicitConsent), (FraudPrevention, ExplicitConsent), legal_claims]),
+        // All.
+        client(&SERVED.map(|purpose| (purpose, ExplicitConsent))),
+        client(&SERVED.map(|purpose| (purpose, LegalObligation))),
+        client(&SERVED.map(|purpose| (purpose, if purpose == DocumentCheck { Contract } else { ExplicitConsent }))),
+    ];
+    let mut dice = Dice(4);
+    let mut all = Vec::new();
+    for policy in declared {
+        for jurisdiction in [Jurisdiction::Other, Jurisdiction::Washington] {
+            for alone_from_16 in [false, true] {
+                all.push(TenantPolicy { jurisdiction, alone_from_16, age_required: dice.coin(), ..policy.clone() });
             }
         }
     }
@@ -412,7 +526,33 @@ fn decided(
         engine == oracle,
         "{operation:?} for {purpose:?} at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
     );
+    if let Err((reason, "O15" | "O16", duty)) = &engine {
+        // Who is refused for want of a consent is to be erased exactly where it is a child that nobody consented for.
+        assert_eq!(duty.is_some(), is_child_alone(policy, person, now), "{reason:?}\n{policy:#?}\n{person:#?}");
+    }
     engine
+}
+
+/// Whether a child is alone: the engine's answer, which has to be the oracle's.
+fn alone(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    let engine = is_child_alone(policy, person, now);
+    let oracle = oracle::is_child_alone(policy, person, now);
+    assert!(
+        engine == oracle,
+        "a child alone at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    engine
+}
+
+/// Whether a withdrawal left nothing to keep the person on, and if not, why: the engine has to agree with the oracle.
+fn baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<(), Kept> {
+    let engine = is_left_baseless(policy, person, now);
+    let oracle = oracle::left_baseless(policy, person, now);
+    assert!(
+        engine == oracle.is_ok(),
+        "left baseless at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    oracle
 }
 
 #[derive(Default)]
@@ -449,6 +589,31 @@ impl Tally {
         assert_eq!(self.denials, denials, "not every denial occurred, or one that nobody knows of");
         assert_eq!(self.duties, duties, "not every duty arose, or one that nobody knows of");
         assert!(self.allowed > 0, "nothing was allowed");
+    }
+}
+
+/// What was found out of people of which age, who are to be erased though nobody asked for it or are not.
+#[derive(Default)]
+struct Findings {
+    cases: usize,
+    alone: HashSet<(AgeBand, bool)>,
+    baseless: HashSet<(AgeBand, Result<(), Kept>)>,
+}
+
+impl Findings {
+    fn find(&mut self, policy: &TenantPolicy, person: &Dossier) {
+        self.cases += 1;
+        self.alone.insert((person.age, alone(policy, person, NOW)));
+        self.baseless.insert((person.age, baseless(policy, person, NOW)));
+    }
+
+    /// Minors were alone and were not, nobody else was alone, and at every age these things were found and no others.
+    fn met(&self, findings: &[Result<(), Kept>]) {
+        let minors = [AgeBand::Under16, AgeBand::MinorFrom16].map(|age| (age, true));
+        let everybody = AgeBand::ALL.map(|age| (age, false));
+        assert_eq!(self.alone, minors.into_iter().chain(everybody).collect());
+        let expected = AgeBand::ALL.into_iter().flat_map(|age| findings.iter().map(move |&found| (age, found)));
+        assert_eq!(self.baseless, expected.collect());
     }
 }
 
@@ -681,12 +846,83 @@ fn drawn_tenant(dice: &mut Dice, purpose: Purpose) -> TenantPolicy {
     }
 }
 
+/// Each list of consents, with all that else can be known of a person, at tenants that serve people for many purposes
+/// or for none.
+#[test]
+fn the_engine_and_the_oracle_agree_on_who_is_to_be_erased_unasked() {
+    let policies = clients();
+    let lists = lists_of_withdrawals();
+    let mut findings = Findings::default();
+    let mut planned = 0;
+    for consents in &lists {
+        let people = for_every_person(Purpose::Authentication, consents, |person| {
+            for policy in &policies {
+                findings.find(policy, person);
+            }
+        });
+        planned += people * policies.len();
+    }
+    findings.met(&FINDINGS);
+    assert_eq!(findings.cases, planned);
+    assert!(findings.cases > 5_000_000, "{} cases are too few", findings.cases);
+}
+
+/// Any consent beside any other, the withdrawn ones also where their time is over since.
+#[test]
+fn the_engine_and_the_oracle_agree_on_who_is_to_be_erased_unasked_with_every_pair_of_consents() {
+    let jurisdictions = [Jurisdiction::Kazakhstan, Jurisdiction::Texas];
+    let policies = clients();
+    let mut single = each_consent(Purpose::Authentication, LATELY);
+    let withdrawn: Vec<_> = single.iter().filter(|consent| consent.withdrawn_at.is_some()).cloned().collect();
+    single.extend(withdrawn.into_iter().map(|consent| Consent { expires_at: Some(NOW), ..consent }));
+    let mut findings = Findings::default();
+    for first in &single {
+        for second in &single {
+            let consents = recorded(vec![first.clone(), second.clone()]);
+            for jurisdiction in jurisdictions {
+                for age in AgeBand::ALL {
+                    let consents = consents.clone();
+                    let person = Dossier { jurisdiction: Some(jurisdiction), age, consents, ..Dossier::default() };
+                    for policy in &policies {
+                        findings.find(policy, &person);
+                    }
+                }
+            }
+        }
+    }
+    let kept: Vec<_> =
+        FINDINGS.into_iter().filter(|&found| found != Err(Kept::Held) && found != Err(Kept::Restricted)).collect();
+    findings.met(&kept);
+    let people = jurisdictions.len() * AgeBand::ALL.len();
+    assert_eq!(findings.cases, single.len() * single.len() * people * policies.len());
+}
+
+/// People with many consents, at tenants that declare few purposes or many.
+#[test]
+fn the_engine_and_the_oracle_agree_on_who_is_to_be_erased_unasked_of_people_drawn_by_chance() {
+    const DRAWN: usize = 300_000;
+    let mut dice = Dice(5);
+    let mut findings = Findings::default();
+    for _ in 0..DRAWN {
+        let purpose = dice.one_of(&SERVED);
+        let person = drawn_person(&mut dice, purpose);
+        let mut policy = drawn_tenant(&mut dice, purpose);
+        // The fewer purposes there are, the oftener each of them is lost.
+        let few = dice.coin();
+        policy.purposes.retain(|declared| !few || !SERVED.contains(&declared.purpose) || declared.purpose == purpose);
+        findings.find(&policy, &person);
+    }
+    findings.met(&FINDINGS);
+    assert_eq!(findings.cases, DRAWN);
+}
+
 #[test]
 fn no_list_of_consents_is_crossed_twice() {
-    for purpose in PURPOSES {
-        let lists = consent_lists(purpose);
+    let mut crossed = PURPOSES.map(consent_lists).to_vec();
+    crossed.push(lists_of_withdrawals());
+    for lists in crossed {
         for (at, list) in lists.iter().enumerate() {
-            assert!(!lists[..at].contains(list), "{purpose:?}: {list:#?}");
+            assert!(!lists[..at].contains(list), "{list:#?}");
         }
     }
 }
@@ -841,21 +1077,25 @@ fn a_hold_blocks_destruction_whoever_wants_it() {
 }
 
 #[test]
-fn what_is_kept_for_a_person_is_not_deleted_by_others() {
+fn what_is_kept_for_a_person_is_destroyed_when_it_asks_to_be_forgotten_and_not_otherwise() {
     let policy = tenant(Purpose::Authentication, Some(LawfulBasis::ExplicitConsent));
-    for operation in DESTROYING {
-        let answer = |purpose, person: &Dossier| decided(operation, purpose, &policy, person, NOW);
-        for ground in RestrictionGround::ALL {
-            let kept = restricted(ground, adult(vec![]));
-            assert_eq!(answer(Purpose::DataSubjectRequest, &kept), Ok(None));
-            for purpose in [Purpose::Administration, Purpose::Audit, Purpose::Authentication, Purpose::LegalClaims] {
-                assert_eq!(answer(purpose, &kept), RESTRICTED);
+    let answer = |operation, purpose, person: &Dossier| decided(operation, purpose, &policy, person, NOW);
+    for ground in RestrictionGround::ALL {
+        let kept = restricted(ground, adult(vec![]));
+        assert_eq!(answer(Operation::EraseSubject, Purpose::DataSubjectRequest, &kept), Ok(None));
+        assert_eq!(answer(Operation::DeleteTemplate, Purpose::DataSubjectRequest, &kept), RESTRICTED);
+        for purpose in Purpose::ALL {
+            if purpose != Purpose::DataSubjectRequest {
+                assert_eq!(answer(Operation::EraseSubject, purpose, &kept), RESTRICTED);
+                assert_eq!(answer(Operation::DeleteTemplate, purpose, &kept), RESTRICTED);
             }
         }
-        let free = adult(vec![]);
-        assert_eq!(answer(Purpose::DataSubjectRequest, &free), Ok(None));
-        assert_eq!(answer(Purpose::Administration, &free), Ok(None));
-        assert_eq!(answer(Purpose::Authentication, &free), Ok(Some(LawfulBasis::ExplicitConsent)));
+    }
+    let free = adult(vec![]);
+    for operation in DESTROYING {
+        assert_eq!(answer(operation, Purpose::DataSubjectRequest, &free), Ok(None));
+        assert_eq!(answer(operation, Purpose::Administration, &free), Ok(None));
+        assert_eq!(answer(operation, Purpose::Authentication, &free), Ok(Some(LawfulBasis::ExplicitConsent)));
     }
 }
 
@@ -991,4 +1231,266 @@ fn a_minor_who_may_consent_alone_is_erased_when_nobody_consented_to_anything() {
     assert_eq!(answer(&in_illinois(minor(vec![unwritten]))), refused(None));
     let kept = restricted(RestrictionGround::Other, minor(vec![]));
     assert_eq!(answer(&in_illinois(kept)), refused(None));
+}
+
+#[test]
+fn a_guardian_consents_to_nothing_for_an_adult() {
+    let consents_only = declaring(Purpose::Authentication, Some(LawfulBasis::ExplicitConsent), None);
+    let missing = |obligation| -> Decision { Err((Reason::ConsentMissing, obligation, None)) };
+    for stands in EVERY_STANDING {
+        let person = adult(vec![given(Manner::Written, Giver::Guardian, stands)]);
+        assert_eq!(login(&person, NOW), missing("O2"));
+        assert_eq!(put_right(&consents_only, &person), missing("O2"));
+        assert_eq!(login(&in_illinois(person), NOW), Err((Reason::WrittenConsentRequired, "O16", None)));
+    }
+
+    // The guardian's neither helps nor tells why.
+    let own = |stands| consent(Purpose::Authentication, Manner::Written, Giver::Subject, stands, LONG_AGO);
+    let allowed = Ok(Some(LawfulBasis::ExplicitConsent));
+    for stands in EVERY_STANDING {
+        let beside = |mine| adult(vec![own(mine), given(Manner::Written, Giver::Guardian, stands)]);
+        assert_eq!(login(&beside(Stands::Valid), NOW), allowed);
+        assert_eq!(login(&beside(Stands::Withdrawn), NOW), Err((Reason::ConsentWithdrawn, "O23", None)));
+        assert_eq!(login(&beside(Stands::Expired), NOW), Err((Reason::ConsentExpired, "O2", None)));
+        let answer = |mine| login(&in_illinois(beside(mine)), NOW);
+        assert_eq!(answer(Stands::Valid), allowed);
+        assert_eq!(answer(Stands::Withdrawn), Err((Reason::ConsentWithdrawn, "O16", None)));
+        assert_eq!(answer(Stands::Expired), Err((Reason::ConsentExpired, "O16", None)));
+    }
+}
+
+#[test]
+fn anybody_consents_for_somebody_of_unknown_age() {
+    for giver in Giver::ALL {
+        let somebody = |stands| Dossier { age: AgeBand::Unknown, ..adult(vec![given(Manner::Written, giver, stands)]) };
+        assert_eq!(login(&somebody(Stands::Valid), NOW), Ok(Some(LawfulBasis::ExplicitConsent)));
+        assert_eq!(login(&in_illinois(somebody(Stands::Valid)), NOW), Ok(Some(LawfulBasis::ExplicitConsent)));
+        assert_eq!(login(&somebody(Stands::Withdrawn), NOW), Err((Reason::ConsentWithdrawn, "O23", None)));
+        let answer = login(&in_illinois(somebody(Stands::Expired)), NOW);
+        assert_eq!(answer, Err((Reason::ConsentExpired, "O16", None)));
+    }
+}
+
+// Who is to be erased though nobody asked for it, written out.
+
+/// A tenant with logins only, on consent.
+fn logins() -> TenantPolicy {
+    client(&[(Purpose::Authentication, LawfulBasis::ExplicitConsent)])
+}
+
+/// A consent of the person's own, in writing.
+fn signed(to: Purpose, stands: Stands) -> Consent {
+    consent(to, Manner::Written, Giver::Subject, stands, LATELY)
+}
+
+#[test]
+fn a_child_is_alone_until_a_guardian_consents_to_anything() {
+    let policy = logins();
+    let answer = |consents| alone(&policy, &child(consents), NOW);
+    assert!(answer(vec![]));
+    for manner in Manner::ALL {
+        assert!(answer(vec![given(manner, Giver::Subject, Stands::Valid)]));
+        assert!(answer(vec![given(manner, Giver::Guardian, Stands::Expired)]));
+        assert!(answer(vec![given(manner, Giver::Guardian, Stands::Withdrawn)]));
+        for to in Purpose::ALL {
+            if to.is_biometric() {
+                assert!(!answer(vec![consent(to, manner, Giver::Guardian, Stands::Valid, LATELY)]));
+            }
+        }
+    }
+    let spoken = given(Manner::Spoken, Giver::Guardian, Stands::Valid);
+    assert!(!alone(&policy, &in_illinois(child(vec![spoken.clone()])), NOW));
+    let person = child(vec![Consent { expires_at: Some(NOW), ..spoken }]);
+    assert!(!alone(&policy, &person, from_now(-1)));
+    assert!(alone(&policy, &person, NOW));
+}
+
+#[test]
+fn a_minor_from_16_is_alone_by_the_law_of_the_tenant() {
+    let together = logins();
+    let by_itself = TenantPolicy { alone_from_16: true, ..together.clone() };
+    let minor = |consents| Dossier { age: AgeBand::MinorFrom16, ..adult(consents) };
+    for policy in [&together, &by_itself] {
+        assert!(alone(policy, &minor(vec![]), NOW));
+        assert!(alone(policy, &minor(vec![given(Manner::Written, Giver::Subject, Stands::Withdrawn)]), NOW));
+        assert!(!alone(policy, &minor(vec![given(Manner::Electronic, Giver::Guardian, Stands::Valid)]), NOW));
+    }
+    let agreed = minor(vec![given(Manner::Electronic, Giver::Subject, Stands::Valid)]);
+    assert!(alone(&together, &agreed, NOW));
+    assert!(!alone(&by_itself, &agreed, NOW));
+}
+
+#[test]
+fn nobody_is_a_child_alone_who_is_held_or_restricted_or_not_known_to_be_a_minor() {
+    let strict = TenantPolicy { age_required: true, ..logins() };
+    assert!(alone(&strict, &child(vec![]), NOW));
+    assert!(!alone(&strict, &Dossier { holds: vec![a_hold()], ..child(vec![]) }, NOW));
+    for ground in RestrictionGround::ALL {
+        assert!(!alone(&strict, &restricted(ground, child(vec![])), NOW));
+    }
+    for age in [AgeBand::Unknown, AgeBand::Adult] {
+        let person = Dossier { age, ..adult(vec![]) };
+        assert!(!alone(&strict, &person, NOW));
+        assert!(!alone(&strict, &in_illinois(person), NOW));
+    }
+}
+
+#[test]
+fn whoever_withdraws_the_last_consent_is_left_baseless() {
+    use Purpose::{Authentication, FraudPrevention};
+    use Stands::{Expired, Valid, Withdrawn};
+    let policy =
+        client(&[(Authentication, LawfulBasis::ExplicitConsent), (FraudPrevention, LawfulBasis::ExplicitConsent)]);
+    let answer = |consents| baseless(&policy, &adult(consents), NOW);
+    let (login, search) = (|stands| signed(Authentication, stands), |stands| signed(FraudPrevention, stands));
+    assert_eq!(answer(vec![login(Valid), search(Valid)]), Err(Kept::ABasisHolds));
+    assert_eq!(answer(vec![login(Withdrawn), search(Valid)]), Err(Kept::ABasisHolds));
+    assert_eq!(answer(vec![login(Valid), search(Withdrawn)]), Err(Kept::ABasisHolds));
+    assert_eq!(answer(vec![login(Withdrawn), login(Valid)]), Err(Kept::ABasisHolds));
+    assert_eq!(answer(vec![login(Withdrawn), search(Withdrawn)]), Ok(()));
+    assert_eq!(answer(vec![login(Withdrawn)]), Ok(()));
+    assert_eq!(answer(vec![search(Withdrawn)]), Ok(()));
+    assert_eq!(answer(vec![login(Expired), search(Withdrawn)]), Ok(()));
+    assert_eq!(answer(vec![login(Withdrawn), login(Expired)]), Ok(()));
+}
+
+#[test]
+fn nobody_who_never_consented_is_left_baseless() {
+    use Purpose::{Authentication, DocumentCheck};
+    let policies = [
+        logins(),
+        client(&SERVED.map(|purpose| (purpose, LawfulBasis::ExplicitConsent))),
+        TenantPolicy { jurisdiction: Jurisdiction::Illinois, ..client(&[(Authentication, LawfulBasis::Contract)]) },
+    ];
+    for policy in &policies {
+        for age in AgeBand::ALL {
+            let person = Dossier { age, ..adult(vec![]) };
+            assert_eq!(baseless(policy, &person, NOW), Err(Kept::NothingWithdrawn));
+            assert_eq!(baseless(policy, &in_illinois(person), NOW), Err(Kept::NothingWithdrawn));
+        }
+    }
+
+    // As little as that is a consent that was none to what the tenant has, or none that its giver could give.
+    let answer = |person| baseless(&policies[0], &person, NOW);
+    let elsewhere = signed(DocumentCheck, Stands::Withdrawn);
+    assert_eq!(answer(adult(vec![elsewhere])), Err(Kept::NothingWithdrawn));
+    let guardians = given(Manner::Written, Giver::Guardian, Stands::Withdrawn);
+    assert_eq!(answer(adult(vec![guardians.clone()])), Err(Kept::NothingWithdrawn));
+    assert_eq!(answer(child(vec![guardians])), Ok(()));
+    let own = signed(Authentication, Stands::Withdrawn);
+    assert_eq!(answer(child(vec![own.clone()])), Err(Kept::NothingWithdrawn));
+    assert_eq!(answer(adult(vec![own])), Ok(()));
+}
+
+#[test]
+fn an_expired_consent_leaves_nobody_baseless() {
+    let policy = logins();
+    let expired = signed(Purpose::Authentication, Stands::Expired);
+    let withdrawn = signed(Purpose::Authentication, Stands::Withdrawn);
+    let answer = |consents, now| baseless(&policy, &adult(consents), now);
+    assert_eq!(answer(vec![expired.clone()], NOW), Err(Kept::NothingWithdrawn));
+    assert_eq!(answer(vec![expired, withdrawn.clone()], NOW), Ok(()));
+
+    // One that was withdrawn would not hold any more either, once its time is over.
+    let ends = Consent { expires_at: Some(NOW), ..withdrawn };
+    assert_eq!(answer(vec![ends.clone()], from_now(-1)), Ok(()));
+    assert_eq!(answer(vec![ends.clone()], NOW), Err(Kept::NothingWithdrawn));
+    assert_eq!(answer(vec![ends], from_now(1)), Err(Kept::NothingWithdrawn));
+}
+
+#[test]
+fn a_basis_for_legal_claims_keeps_nobody() {
+    use LawfulBasis::{Contract, ExplicitConsent, LegitimateInterests};
+    use Purpose::{Authentication, KycSharing, LegalClaims, ServiceDevelopment};
+    let policy = client(&[
+        (LegalClaims, LawfulBasis::LegalClaims),
+        (KycSharing, ExplicitConsent),
+        (Authentication, ExplicitConsent),
+        (ServiceDevelopment, LegitimateInterests),
+    ]);
+    let withdrawn = signed(Authentication, Stands::Withdrawn);
+    let shared = signed(KycSharing, Stands::Valid);
+    assert_eq!(baseless(&policy, &adult(vec![withdrawn.clone()]), NOW), Ok(()));
+    assert_eq!(baseless(&policy, &adult(vec![withdrawn.clone(), shared]), NOW), Ok(()));
+
+    // Nor is it lost by itself.
+    let unserved = client(&[(LegalClaims, Contract), (KycSharing, ExplicitConsent)]);
+    let unshared = signed(KycSharing, Stands::Withdrawn);
+    assert_eq!(baseless(&unserved, &adult(vec![withdrawn.clone(), unshared.clone()]), NOW), Err(Kept::NothingServed));
+    assert_eq!(baseless(&client(&[]), &adult(vec![withdrawn, unshared.clone()]), NOW), Err(Kept::NothingServed));
+    assert_eq!(baseless(&policy, &adult(vec![unshared]), NOW), Err(Kept::NothingWithdrawn));
+}
+
+#[test]
+fn a_withdrawal_counts_for_the_purposes_that_people_are_served_for() {
+    for purpose in Purpose::ALL {
+        let policy = client(&[(purpose, LawfulBasis::ExplicitConsent)]);
+        let person = adult(vec![signed(purpose, Stands::Withdrawn)]);
+        let expected = if SERVED.contains(&purpose) { Ok(()) } else { Err(Kept::NothingServed) };
+        assert_eq!(baseless(&policy, &person, NOW), expected, "{purpose:?}");
+    }
+}
+
+#[test]
+fn another_basis_keeps_who_withdraws_unless_a_consent_is_needed_all_the_same() {
+    use Purpose::{Authentication, FraudPrevention};
+    let withdrawn = signed(Authentication, Stands::Withdrawn);
+    let guardians = given(Manner::Written, Giver::Guardian, Stands::Withdrawn);
+    for basis in LawfulBasis::ALL {
+        if basis == LawfulBasis::ExplicitConsent {
+            continue;
+        }
+        let nothing_else = client(&[(Authentication, basis)]);
+        let beside = client(&[(Authentication, LawfulBasis::ExplicitConsent), (FraudPrevention, basis)]);
+        for policy in [&nothing_else, &beside] {
+            let person = adult(vec![withdrawn.clone()]);
+            assert_eq!(baseless(policy, &person, NOW), Err(Kept::ABasisHolds));
+            assert_eq!(baseless(policy, &in_illinois(person), NOW), Ok(()));
+            assert_eq!(baseless(policy, &child(vec![guardians.clone()]), NOW), Ok(()));
+            assert_eq!(baseless(policy, &child(vec![]), NOW), Err(Kept::NothingWithdrawn));
+        }
+    }
+}
+
+#[test]
+fn nobody_is_left_baseless_by_another_law_or_another_age() {
+    use Purpose::Authentication;
+    let ticked = |stands| given(Manner::Electronic, Giver::Subject, stands);
+    for policy in [logins(), client(&[(Authentication, LawfulBasis::Contract)])] {
+        let answer = |person| baseless(&policy, &person, NOW);
+        assert_eq!(answer(adult(vec![ticked(Stands::Valid)])), Err(Kept::ABasisHolds));
+        assert_eq!(answer(in_illinois(adult(vec![ticked(Stands::Valid)]))), Err(Kept::NothingWithdrawn));
+        // It was not written, and had been no basis there if it had never been withdrawn.
+        assert_eq!(answer(in_illinois(adult(vec![ticked(Stands::Withdrawn)]))), Err(Kept::NothingWithdrawn));
+        assert_eq!(answer(child(vec![ticked(Stands::Valid)])), Err(Kept::NothingWithdrawn));
+    }
+    let guardians = given(Manner::Written, Giver::Guardian, Stands::Valid);
+    assert_eq!(baseless(&logins(), &child(vec![guardians.clone()]), NOW), Err(Kept::ABasisHolds));
+    assert_eq!(baseless(&logins(), &adult(vec![guardians]), NOW), Err(Kept::NothingWithdrawn));
+}
+
+#[test]
+fn nobody_who_is_held_or_restricted_is_left_baseless() {
+    let policy = logins();
+    let person = adult(vec![signed(Purpose::Authentication, Stands::Withdrawn)]);
+    assert_eq!(baseless(&policy, &person, NOW), Ok(()));
+    for ground in RestrictionGround::ALL {
+        assert_eq!(baseless(&policy, &restricted(ground, person.clone()), NOW), Err(Kept::Restricted));
+    }
+    assert_eq!(baseless(&policy, &Dossier { holds: vec![a_hold()], ..person }, NOW), Err(Kept::Held));
+}
+
+#[test]
+fn neither_an_objection_nor_an_unknown_age_is_the_want_of_a_basis() {
+    let purpose = Purpose::Authentication;
+    let consents = TenantPolicy { age_required: true, ..logins() };
+    let contract = TenantPolicy { age_required: true, ..client(&[(purpose, LawfulBasis::Contract)]) };
+    for age in [AgeBand::Unknown, AgeBand::Adult] {
+        let person =
+            |stands| Dossier { age, objections: vec![an_objection(purpose)], ..adult(vec![signed(purpose, stands)]) };
+        assert_eq!(baseless(&consents, &person(Stands::Valid), NOW), Err(Kept::ABasisHolds));
+        assert_eq!(baseless(&contract, &person(Stands::Withdrawn), NOW), Err(Kept::ABasisHolds));
+        // Nor does it keep anybody.
+        assert_eq!(baseless(&consents, &person(Stands::Withdrawn), NOW), Ok(()));
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) fn expected(
     if processes(operation) {
         may_be_processed(operation, purpose, policy, person, now)?;
     } else if destroys(operation) {
-        may_be_destroyed(purpose, person)?;
+        may_be_destroyed(operation, purpose, person)?;
     } else {
         assert!(looks(operation) || exercises_a_right(operation), "nobody said what {operation:?} does to a person");
     }
@@ -67,21 +67,26 @@ fn exercises_a_right(operation: Operation) -> bool {
 
 // The rules of destroying, in their order.
 
-fn may_be_destroyed(purpose: Purpose, person: &Dossier) -> Result<(), (Reason, &'static str, Option<Duty>)> {
+fn may_be_destroyed(
+    operation: Operation,
+    purpose: Purpose,
+    person: &Dossier,
+) -> Result<(), (Reason, &'static str, Option<Duty>)> {
     // O42: destruction is blocked.
     if is_held(person) {
         return Err((Reason::LegalHold, "O42", None));
     }
 
-    // O22: kept, until the person asks for the erasure.
-    if is_restricted(person) && purpose != Purpose::DataSubjectRequest {
+    // O22: kept, until the person asks to be forgotten as a whole.
+    if is_restricted(person) && !is_erased_at_its_own_request(operation, purpose) {
         return Err((Reason::SubjectRestricted, "O22", None));
     }
 
     Ok(())
 }
 
-// The rules of processing, in their order.
+// The rules of processing, in their order. For who is of age nobody else consents: what a guardian gave counts as if
+// it were not there.
 
 fn may_be_processed(
     operation: Operation,
@@ -101,6 +106,10 @@ fn may_be_processed(
             // O15 and O16 at once: the guardian's own written word.
             consented(person, now, Reason::WrittenConsentRequired, |consent| {
                 is_for(consent, purpose) && is_written(consent) && is_a_guardians(consent)
+            })
+        } else if is_of_age(person) {
+            consented(person, now, Reason::WrittenConsentRequired, |consent| {
+                is_for(consent, purpose) && is_written(consent) && is_the_subjects(consent)
             })
         } else {
             consented(person, now, Reason::WrittenConsentRequired, |consent| {
@@ -151,7 +160,13 @@ fn may_be_processed(
 
     // O2: what rests on consent needs one. O23: a withdrawal stops it.
     if rests_on_consent(policy, purpose) {
-        let answer = consented(person, now, Reason::ConsentMissing, |consent| is_for(consent, purpose));
+        let answer = if is_of_age(person) {
+            consented(person, now, Reason::ConsentMissing, |consent| {
+                is_for(consent, purpose) && is_the_subjects(consent)
+            })
+        } else {
+            consented(person, now, Reason::ConsentMissing, |consent| is_for(consent, purpose))
+        };
         if let Err(reason) = answer {
             let obligation = if reason == Reason::ConsentWithdrawn { "O23" } else { "O2" };
             return Err((reason, obligation, None));
@@ -161,19 +176,117 @@ fn may_be_processed(
     Ok(())
 }
 
+/// What is owed to a person who is refused for want of a consent: to a child whom nobody looks after, its erasure.
+fn duty_to_a_minor(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Option<Duty> {
+    if is_child_alone(policy, person, now) { Some(Duty::EraseWithoutDelay) } else { None }
+}
+
+// Who is to be erased though nobody asked for it.
+
 /// O15: a minor found without consent, to whatever purpose and in whatever manner, is erased without delay; not what
 /// must be kept (O42), nor what was asked to be kept (O22).
-fn duty_to_a_minor(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Option<Duty> {
+pub(crate) fn is_child_alone(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
     let somebody_agrees = if needs_a_guardian(policy, person) {
         person.consents.iter().any(|consent| is_a_guardians(consent) && is_valid(consent, now))
     } else {
         person.consents.iter().any(|consent| is_valid(consent, now))
     };
-    if is_a_minor(person) && !somebody_agrees && !is_held(person) && !is_restricted(person) {
-        Some(Duty::EraseWithoutDelay)
-    } else {
-        None
+    is_a_minor(person) && !somebody_agrees && !is_held(person) && !is_restricted(person)
+}
+
+/// Why nobody may say of a person that a withdrawal left no basis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kept {
+    /// O42: destruction is blocked.
+    Held,
+    /// O22: somebody asked to keep it.
+    Restricted,
+    /// O1: the tenant has no purpose that people are served for, so that none was lost.
+    NothingServed,
+    /// O2: one purpose that people are served for has what it rests on.
+    ABasisHolds,
+    /// O23: nothing was withdrawn that would be a basis now.
+    NothingWithdrawn,
+}
+
+/// O23: a withdrawal starts the erasure when no other basis holds.
+pub(crate) fn left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<(), Kept> {
+    if is_held(person) {
+        return Err(Kept::Held);
     }
+    if is_restricted(person) {
+        return Err(Kept::Restricted);
+    }
+    let served: Vec<Purpose> =
+        policy.purposes.iter().map(|declared| declared.purpose).filter(|&purpose| is_served(purpose)).collect();
+    if served.is_empty() {
+        return Err(Kept::NothingServed);
+    }
+    for &purpose in &served {
+        if !lacks_a_basis(purpose, policy, person, now) {
+            return Err(Kept::ABasisHolds);
+        }
+    }
+    let steadfast = who_never_withdrew(person);
+    for &purpose in &served {
+        if !lacks_a_basis(purpose, policy, &steadfast, now) {
+            return Ok(());
+        }
+    }
+    Err(Kept::NothingWithdrawn)
+}
+
+/// Whether people are served for the purpose. For the others alone nobody is kept who withdrew.
+fn is_served(purpose: Purpose) -> bool {
+    match purpose {
+        Purpose::Authentication
+        | Purpose::DocumentCheck
+        | Purpose::DuplicateDetection
+        | Purpose::FraudPrevention
+        | Purpose::RequesterIdentification => true,
+        Purpose::KycSharing
+        | Purpose::LegalClaims
+        | Purpose::ServiceDevelopment
+        | Purpose::Administration
+        | Purpose::DataSubjectRequest
+        | Purpose::Audit => false,
+    }
+}
+
+/// Whether a consent is wanting without which the declared purpose has no basis. Neither an objection nor an age that
+/// nobody knows is such a want.
+fn lacks_a_basis(purpose: Purpose, policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    let mut agreed = false;
+    let mut agreed_in_writing = false;
+    for consent in &person.consents {
+        if consent.purpose == purpose && is_valid(consent, now) && may_give(consent, policy, person) {
+            agreed = true;
+            agreed_in_writing = agreed_in_writing || is_written(consent);
+        }
+    }
+    let wants_writing = law_asks_for_writing(policy, person); // O16
+    let wants_anything = is_a_minor(person) // O15
+        || declared_basis(policy, purpose) == Some(LawfulBasis::ExplicitConsent); // O2
+    (wants_writing && !agreed_in_writing) || (wants_anything && !agreed)
+}
+
+/// Whether who gave the consent may give one for the person.
+fn may_give(consent: &Consent, policy: &TenantPolicy, person: &Dossier) -> bool {
+    match person.age {
+        AgeBand::Unknown => true,
+        AgeBand::Under16 => consent.giver == Giver::Guardian,
+        AgeBand::MinorFrom16 => policy.alone_from_16 || consent.giver == Giver::Guardian,
+        AgeBand::Adult => consent.giver == Giver::Subject,
+    }
+}
+
+/// The same person, had none of the consents ever been withdrawn.
+fn who_never_withdrew(person: &Dossier) -> Dossier {
+    let mut steadfast = person.clone();
+    for consent in &mut steadfast.consents {
+        consent.withdrawn_at = None;
+    }
+    steadfast
 }
 
 // What is known of the tenant and the person.
@@ -201,6 +314,10 @@ fn is_a_minor(person: &Dossier) -> bool {
     person.age == AgeBand::Under16 || person.age == AgeBand::MinorFrom16
 }
 
+fn is_of_age(person: &Dossier) -> bool {
+    person.age == AgeBand::Adult
+}
+
 fn needs_a_guardian(policy: &TenantPolicy, person: &Dossier) -> bool {
     match person.age {
         AgeBand::Under16 => true,
@@ -215,6 +332,10 @@ fn is_held(person: &Dossier) -> bool {
 
 fn is_restricted(person: &Dossier) -> bool {
     person.restriction.is_some()
+}
+
+fn is_erased_at_its_own_request(operation: Operation, purpose: Purpose) -> bool {
+    matches!(operation, Operation::EraseSubject) && purpose == Purpose::DataSubjectRequest
 }
 
 fn puts_right_what_is_contested(operation: Operation, purpose: Purpose, person: &Dossier) -> bool {
@@ -271,6 +392,10 @@ fn is_written(consent: &Consent) -> bool {
 
 fn is_a_guardians(consent: &Consent) -> bool {
     consent.giver == Giver::Guardian
+}
+
+fn is_the_subjects(consent: &Consent) -> bool {
+    consent.giver == Giver::Subject
 }
 
 fn is_withdrawn(consent: &Consent) -> bool {

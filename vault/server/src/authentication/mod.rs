@@ -4,6 +4,7 @@ mod compare;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lethe_domain::{Band, DecisionReason, Embedding, Reason, SubjectId, Timestamp};
@@ -17,8 +18,9 @@ use crate::access::Refused;
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::records::encode;
-use crate::silo::{Model, Silo};
+use crate::silo::{Answering, Model, SiloRef};
 use crate::store::SUBJECTS;
+use crate::subject::baseless;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
@@ -36,6 +38,8 @@ pub struct Verification {
     pub policy_version: u32,
     /// The highest cosine; only for roles that see scores.
     pub score: Option<f32>,
+    /// Until it is given, nobody is told that their withdrawal has taken effect.
+    _answering: Answering,
 }
 
 /// What the log keeps of an attempt, sealed under the subject's key (O12, O29).
@@ -51,7 +55,7 @@ struct Details {
 /// To a caller that sees no scores, an unknown subject, one whom the policy protects, and a non-match look alike, take the
 /// same work, and are told at the same time.
 pub async fn verify(
-    vault: &Vault,
+    vault: &Arc<Vault>,
     call: Authorized<Verify>,
     subject: &SubjectId,
     mut probe: Capture,
@@ -73,9 +77,9 @@ pub async fn verify(
 
 /// One attempt on a subject.
 struct Attempt<'a> {
-    vault: &'a Vault,
+    vault: &'a Arc<Vault>,
     call: &'a Authorized<Verify>,
-    silo: &'a Silo,
+    silo: &'a SiloRef,
     model: &'a Model,
     subject: &'a SubjectId,
     quality: f32,
@@ -89,6 +93,7 @@ impl Attempt<'_> {
 
     async fn make(&self, probe: &Embedding, now: Instant) -> Result<Verification> {
         let (attempts, now) = (&self.silo.attempts, now.into_std());
+        let answering = self.silo.rights().answering().await;
         let licence = self.call.licence();
         let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject, licence)?;
         let begun = match self.is_scored() {
@@ -103,6 +108,9 @@ impl Attempt<'_> {
         let thresholds = self.model.profile.thresholds();
         let band = score.map_or(Band::NoMatch, |score| Band::of(score, thresholds));
         self.record(&comparison, score, band).await?;
+        if comparison.denial().is_some_and(|denial| denial.duty.is_some()) {
+            baseless::follow_up_later(self.vault, self.silo, self.subject);
+        }
         if band == Band::Match {
             attempts.matched(SUBJECTS, self.subject);
         }
@@ -119,6 +127,7 @@ impl Attempt<'_> {
             reason: DecisionReason::of(band),
             policy_version: self.model.profile.policy_version(),
             score: score.filter(|_| self.is_scored()),
+            _answering: answering,
         })
     }
 

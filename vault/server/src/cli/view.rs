@@ -172,6 +172,7 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
         }),
         "objections": objections,
         "hold_count": subject.hold_count,
+        "erasure_receipt": receipt(&subject.erasure_receipt),
     });
     let templates = joined(
         subject.template_counts.iter().map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
@@ -185,8 +186,14 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
         .maybe("restricted", subject.restriction.as_ref().map(|restriction| restriction.ground().words()))
         .maybe("objects to", objected(subject))
         .maybe("holds", (subject.hold_count > 0).then_some(subject.hold_count))
+        .maybe("erased", receipt(&subject.erasure_receipt))
         .maybe("created", time(subject.create_time.as_ref()));
     (json, card)
+}
+
+/// The receipt of an erasure that followed, if one did.
+fn receipt(name: &str) -> Option<&str> {
+    (!name.is_empty()).then_some(name)
 }
 
 fn objected(subject: &Subject) -> Option<String> {
@@ -227,11 +234,13 @@ pub(super) fn hold(hold: &Hold) -> (Value, Card) {
         "case_reference": hold.case_reference,
         "place_time": time(hold.place_time.as_ref()),
         "review_time": time(hold.review_time.as_ref()),
+        "erasure_receipt": receipt(&hold.erasure_receipt),
     });
     let card = Card::new(&hold.name)
         .row("case", &hold.case_reference)
         .maybe("placed", time(hold.place_time.as_ref()))
-        .maybe("review by", time(hold.review_time.as_ref()));
+        .maybe("review by", time(hold.review_time.as_ref()))
+        .maybe("erased", receipt(&hold.erasure_receipt));
     (json, card)
 }
 

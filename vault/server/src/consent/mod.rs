@@ -1,7 +1,7 @@
 //! Consents: recording, withdrawing and listing them (O2, O15, O16, O23).
 
 use lethe_crypto::tag::tag;
-use lethe_domain::{Consent, ConsentId, ConsentState, Dossier, Reason, RequestId, SubjectId, Timestamp};
+use lethe_domain::{Consent, ConsentId, ConsentState, Dossier, Purpose, Reason, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{ListConsents, RecordConsent, WithdrawConsent};
 use tokio::time::Instant;
@@ -12,15 +12,15 @@ use crate::erasure::{self, Erasure, receipt_of};
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::silo::Silo;
-use crate::store::Change;
-use crate::subject::amend::{Newcomers, amend};
-use crate::subject::{baseless, unknown};
+use crate::subject::amend::{Ends, Terms, amend};
+use crate::subject::unknown;
 use crate::vault::Vault;
 
 /// Records a consent, of somebody who is there or is to be enrolled. Its id derives from the request, so that a repeat finds it.
 ///
 /// # Errors
-/// `RequestIdReused` for a repeat that says something else; `RecordsLimited` where as many are kept as may be.
+/// `RequestIdReused` for a repeat that says something else; `ConsentWithdrawn` for one that was given before the last withdrawal;
+/// `RecordsLimited` where as many are kept as may be.
 pub async fn record(
     vault: &Vault,
     call: Authorized<RecordConsent>,
@@ -31,7 +31,8 @@ pub async fn record(
     let consent = consent.checked(Timestamp::now())?;
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_subject(subject).await;
-    let amended = amend(vault, &silo, &call, subject, Newcomers::Welcome, |dossier, owner| {
+    let terms = Terms { newcomers: true, ends: Ends::Nobody, receipt: None };
+    let amended = amend(vault, &silo, &call, subject, terms, |dossier, owner| {
         let id = ConsentId::from_bytes(tag(owner, "consent", request.as_bytes()));
         let consent = Consent { id, ..consent };
         if let Some(known) = dossier.consents.iter().find(|known| known.id == id) {
@@ -47,14 +48,27 @@ pub async fn record(
     Ok(amended.said)
 }
 
-/// Refuses one consent more than are kept, where none is over that could go: an older one to the same purpose that holds no more.
+/// Refuses a consent that was withdrawn since, by another record of it; and one more than are kept, where none is over that
+/// could go. The last withdrawal for each purpose stays: by it an old consent that is recorded late is known.
 fn make_room(dossier: &mut Dossier, consent: &Consent) -> Result<()> {
+    let last_withdrawal = |dossier: &Dossier, purpose: Purpose| {
+        let withdrawn = dossier.consents.iter().filter(|known| known.purpose == purpose);
+        withdrawn.filter_map(|known| known.withdrawn_at).max()
+    };
+    if last_withdrawal(dossier, consent.purpose).is_some_and(|withdrawn| consent.given_at < withdrawn) {
+        let message = "the subject withdrew its consent to the purpose since this one was given".to_owned();
+        return Err(Error::Precondition(Reason::ConsentWithdrawn, message));
+    }
     if dossier.consents.len() < Dossier::MOST_CONSENTS {
         return Ok(());
     }
     let now = Timestamp::now();
-    let over = |known: &Consent| known.purpose == consent.purpose && known.state(now) != ConsentState::Valid;
-    match dossier.consents.iter().position(over) {
+    let over = dossier.consents.iter().position(|known| match known.state(now) {
+        ConsentState::Valid => false,
+        ConsentState::Expired => true,
+        ConsentState::Withdrawn => known.withdrawn_at < last_withdrawal(dossier, known.purpose),
+    });
+    match over.filter(|_| dossier.holds.is_empty()) {
         Some(oldest) => {
             dossier.consents.remove(oldest);
             Ok(())
@@ -89,8 +103,9 @@ pub async fn withdraw(
     let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
     let alone = silo.lock_subject(subject).await;
     let consent = if vault.eraser.state(silo.tree, receipt)?.is_none() {
-        let done = cease(vault, &silo, &call, subject, id, receipt).await;
-        Some(vault.noting_misses(silo.tree, &call, done).await?)
+        let terms = Terms { newcomers: false, ends: Ends::Baseless, receipt: Some(receipt) };
+        let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| cease(dossier, id)).await;
+        Some(vault.noting_misses(silo.tree, &call, amended).await?.said)
     } else {
         vault.note(silo.tree, &call).await?;
         None
@@ -104,37 +119,13 @@ pub async fn withdraw(
     Ok(Withdrawn { consent, erasure })
 }
 
-async fn cease(
-    vault: &Vault,
-    silo: &Silo,
-    call: &Authorized<WithdrawConsent>,
-    subject: &SubjectId,
-    id: ConsentId,
-    receipt: lethe_domain::ReceiptId,
-) -> Result<Consent> {
-    let now = Timestamp::now();
-    let slot = silo.subject(subject).ok_or_else(unknown)?;
-    let mut dossier = dossiers::of(vault, silo, slot)?;
+fn cease(dossier: &mut Dossier, id: ConsentId) -> Result<Consent> {
     let found = dossier.consents.iter_mut().find(|consent| consent.id == id);
-    let consent =
-        found.ok_or_else(|| Error::NotFound(Reason::ConsentNotFound, "the subject has no such consent".to_owned()))?;
-    let first = consent.withdrawn_at.is_none();
+    let missing = || Error::NotFound(Reason::ConsentNotFound, "the subject has no such consent".to_owned());
+    let consent = found.ok_or_else(missing)?;
     // The clock may have jumped back since it was given.
-    consent.withdrawn_at = consent.withdrawn_at.or(Some(now.max(consent.given_at)));
-    let consent = consent.clone();
-    if first && baseless::is_due(vault, silo, &dossier, slot, now)? {
-        let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-        let mut change = Change::new();
-        change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
-        baseless::erase(vault, silo, slot, receipt, change).await?;
-        return Ok(consent);
-    }
-    amend(vault, silo, call, subject, Newcomers::Unknown, |known, _| {
-        *known = dossier;
-        Ok(())
-    })
-    .await?;
-    Ok(consent)
+    consent.withdrawn_at = consent.withdrawn_at.or(Some(Timestamp::now().max(consent.given_at)));
+    Ok(consent.clone())
 }
 
 /// Lists a subject's consents, in the order in which they were recorded.

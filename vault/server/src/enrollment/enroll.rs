@@ -51,6 +51,8 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     let dimension = model.profile.dimension();
 
     let _alone = silo.lock_subject(&enrolment.subject).await;
+    // Whoever withdraws meanwhile is answered when this is done.
+    let _answering = silo.rights().answering().await;
     let known = silo.subject(&enrolment.subject);
     // Before anything is done with the capture (O16).
     let cleared = dossiers::clear(vault, silo, call, known, now).await?;

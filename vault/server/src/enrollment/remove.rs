@@ -76,6 +76,8 @@ async fn replace(
     let receipt = target.receipt(vault, silo, "replace")?;
 
     let alone = silo.lock_subject(&target.subject).await;
+    // Whoever withdraws meanwhile is answered when this is done.
+    let answering = silo.rights().answering().await;
     let subject = subject_of(silo, &target.subject)?;
     // Before anything is done with the capture (O16).
     let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
@@ -112,7 +114,7 @@ async fn replace(
     };
     // What was committed has been followed.
     let sequence = silo.sequence();
-    drop(alone);
+    drop((alone, answering));
     let state = wait(vault, silo.tree, receipt, target.until).await?;
     Ok(Replaced { facts, dimension: model.profile.dimension(), erasure: Erasure { receipt, state }, sequence })
 }

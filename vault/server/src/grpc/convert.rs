@@ -2,7 +2,7 @@
 
 use lethe_domain::{
     Band, CaptureKind, DecisionReason, Invalid, LawfulBasis, ModelId, Purpose, PurposeBasis, Quality, Reason,
-    RequestId, Role, Roles, SubjectId, TemplateFacts, TenantId, Timestamp,
+    ReceiptId, RequestId, Role, Roles, SubjectId, TemplateFacts, TenantId, Timestamp,
 };
 use lethe_proto::v1;
 use prost_types::Timestamp as ProtoTimestamp;
@@ -168,11 +168,12 @@ pub(super) fn to_erasure_state(state: ErasureState) -> i32 {
     }
 }
 
+pub(super) fn to_receipt_name(tenant: &TenantId, receipt: ReceiptId) -> String {
+    format!("tenants/{tenant}/receipts/{receipt}")
+}
+
 pub(super) fn to_erasure(tenant: &TenantId, erasure: Erasure) -> v1::Erasure {
-    v1::Erasure {
-        receipt: format!("tenants/{tenant}/receipts/{}", erasure.receipt),
-        state: to_erasure_state(erasure.state),
-    }
+    v1::Erasure { receipt: to_receipt_name(tenant, erasure.receipt), state: to_erasure_state(erasure.state) }
 }
 
 /// The name of a receipt that is the vault's.

@@ -12,6 +12,9 @@ use super::{Node, names, page};
 use crate::error::Error;
 use crate::hold;
 
+/// Subjects of one page: each may have several holds, and an answer has to fit into what clients take.
+const MOST_SUBJECTS: usize = 200;
+
 #[async_trait]
 impl HoldService for Node {
     async fn place(&self, request: Request<v1::PlaceHoldRequest>) -> Result<Response<v1::Hold>, Status> {
@@ -46,7 +49,9 @@ impl HoldService for Node {
             hold::release(&vault, call.witness, &whose, id).await
         })
         .await?;
-        Ok(Response::new(to_hold(&tenant, &subject, &released)))
+        let receipt = released.erased.map(|receipt| convert::to_receipt_name(&tenant, receipt));
+        let hold = to_hold(&tenant, &subject, &released.hold);
+        Ok(Response::new(v1::Hold { erasure_receipt: receipt.unwrap_or_default(), ..hold }))
     }
 
     async fn list(&self, request: Request<v1::ListHoldsRequest>) -> Result<Response<v1::ListHoldsResponse>, Status> {
@@ -55,7 +60,7 @@ impl HoldService for Node {
         let tenant = names::tenant("parent", &message.parent)?;
         let call = self.admit::<op::ListHolds>(&principal, &tenant, message.purpose).await?;
         let pages = self.pages(&call, &message.parent)?;
-        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?.min(MOST_SUBJECTS));
         let page = hold::list(self.vault()?, call.witness, from, size).await?;
         Ok(Response::new(v1::ListHoldsResponse {
             holds: page.holds.iter().map(|(subject, hold)| to_hold(&tenant, subject, hold)).collect(),
@@ -70,5 +75,6 @@ fn to_hold(tenant: &TenantId, subject: &SubjectId, hold: &Hold) -> v1::Hold {
         case_reference: hold.case.to_string(),
         review_time: Some(to_timestamp(hold.review_at)),
         place_time: Some(to_timestamp(hold.placed_at)),
+        erasure_receipt: String::new(),
     }
 }

@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 use lethe_domain::{Invalid, Purpose, Reason, SubjectId, TenantId};
 use lethe_policy::{Principal, operation as op};
 use lethe_proto::v1;
@@ -22,12 +22,12 @@ use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
 use crate::store::StoreError;
 use crate::vault::{Aim, Vault};
 
-/// An answer of a sweep, or why there is no other.
-type Answer = Result<v1::SweepDuplicatesResponse, Status>;
+/// A step of a sweep, or why there is no other.
+type Answer = Result<Step, Status>;
 
 #[async_trait]
 impl IdentificationService for Node {
-    type SweepDuplicatesStream = Pin<Box<dyn Stream<Item = Answer> + Send>>;
+    type SweepDuplicatesStream = Pin<Box<dyn Stream<Item = Result<v1::SweepDuplicatesResponse, Status>> + Send>>;
 
     async fn search(&self, request: Request<v1::SearchRequest>) -> Result<Response<v1::SearchResponse>, Status> {
         let principal = self.principal(&request)?;
@@ -87,12 +87,12 @@ impl IdentificationService for Node {
         let sweep = plan.begin(&call.witness, pages.start(&message.page_token)?).await?;
 
         let (sender, receiver) = mpsc::channel(1);
+        let named = Arc::new((tenant.clone(), pages));
         let mut caller = Caller {
             vault,
             principal,
             tenant,
             purpose: convert::purpose(message.purpose),
-            pages,
             runtime: Handle::current(),
             idle: self.deadline,
             sender,
@@ -109,7 +109,16 @@ impl IdentificationService for Node {
         };
         // Not one of the runtime's threads, which others wait for.
         std::thread::Builder::new().name("lethe-sweep".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
-        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+        // Judged for the last time when the caller takes it, however long it lay there.
+        let answers = ReceiverStream::new(receiver).then(move |step| {
+            let named = Arc::clone(&named);
+            async move {
+                let mut step = step?;
+                let _answering = step.last_look().await?;
+                Ok(to_answer(&named.0, &named.1, step))
+            }
+        });
+        Ok(Response::new(Box::pin(answers)))
     }
 }
 
@@ -132,7 +141,6 @@ struct Caller {
     principal: Principal,
     tenant: TenantId,
     purpose: Option<Purpose>,
-    pages: Pages,
     runtime: Handle,
     /// Longest that the caller may take no answer.
     idle: Duration,
@@ -167,8 +175,7 @@ impl Answers for Caller {
     }
 
     fn give(&mut self, step: Step) -> Result<()> {
-        let answer = to_answer(&self.tenant, &self.pages, step);
-        self.place.take().ok_or(Error::TaskLost)?.send(Ok(answer));
+        self.place.take().ok_or(Error::TaskLost)?.send(Ok(step));
         Ok(())
     }
 }

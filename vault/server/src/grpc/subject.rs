@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use lethe_domain::{
     AgeBand, Dossier, Invalid, Jurisdiction, Label, Purpose, Reason, RestrictionGround, Role, Roles, SubjectState,
+    TenantId,
 };
 use lethe_policy::operation as op;
 use lethe_proto::v1;
@@ -12,7 +13,7 @@ use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
 use super::{Node, names};
 use crate::error::{Error, Result};
-use crate::subject;
+use crate::subject::{self, Recorded};
 
 #[async_trait]
 impl SubjectService for Node {
@@ -44,12 +45,12 @@ impl SubjectService for Node {
         convert::request_id(&message.request_id)?;
         let (jurisdiction, age) = changes(&wanted, message.update_mask.as_ref())?;
         let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
-        let dossier = to_the_end(async move {
+        let recorded = to_the_end(async move {
             let call = call;
             subject::update(&vault, call.witness, &id, jurisdiction, age).await
         })
         .await?;
-        Ok(Response::new(to_subject(wanted.name, &dossier, roles)))
+        Ok(Response::new(to_recorded(&tenant, wanted.name, &recorded, roles)))
     }
 
     async fn restrict(&self, request: Request<v1::RestrictSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
@@ -62,12 +63,12 @@ impl SubjectService for Node {
         let refuse = || Error::from(Invalid::new("ground", Reason::FieldOutOfRange, "must be a ground"));
         let ground = ground.ok_or_else(refuse)?;
         let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
-        let dossier = to_the_end(async move {
+        let recorded = to_the_end(async move {
             let call = call;
             subject::restrict(&vault, call.witness, &id, ground).await
         })
         .await?;
-        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+        Ok(Response::new(to_recorded(&tenant, message.name, &recorded, roles)))
     }
 
     async fn lift_restriction(
@@ -80,12 +81,12 @@ impl SubjectService for Node {
         let call = self.admit::<op::LiftRestriction>(&principal, &tenant, message.purpose).await?;
         convert::request_id(&message.request_id)?;
         let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
-        let dossier = to_the_end(async move {
+        let recorded = to_the_end(async move {
             let call = call;
             subject::lift_restriction(&vault, call.witness, &id).await
         })
         .await?;
-        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+        Ok(Response::new(to_recorded(&tenant, message.name, &recorded, roles)))
     }
 
     async fn object(&self, request: Request<v1::ObjectSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
@@ -96,12 +97,12 @@ impl SubjectService for Node {
         convert::request_id(&message.request_id)?;
         let purpose = biometric(message.for_purpose)?;
         let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
-        let dossier = to_the_end(async move {
+        let recorded = to_the_end(async move {
             let call = call;
             subject::object(&vault, call.witness, &id, purpose).await
         })
         .await?;
-        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+        Ok(Response::new(to_recorded(&tenant, message.name, &recorded, roles)))
     }
 
     async fn lift_objection(
@@ -119,12 +120,12 @@ impl SubjectService for Node {
             grounds => Some(Label::parse("overruling_grounds", grounds).map_err(Error::from)?),
         };
         let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
-        let dossier = to_the_end(async move {
+        let recorded = to_the_end(async move {
             let call = call;
             subject::lift_objection(&vault, call.witness, &id, purpose, grounds).await
         })
         .await?;
-        Ok(Response::new(to_subject(message.name, &dossier, roles)))
+        Ok(Response::new(to_recorded(&tenant, message.name, &recorded, roles)))
     }
 
     async fn erase(&self, request: Request<v1::EraseSubjectRequest>) -> Result<Response<v1::Erasure>, Status> {
@@ -178,6 +179,12 @@ fn changes(wanted: &v1::Subject, mask: Option<&prost_types::FieldMask>) -> Resul
     Ok(changes)
 }
 
+/// What was recorded of a subject, and what came of it.
+fn to_recorded(tenant: &TenantId, name: String, recorded: &Recorded, roles: Roles) -> v1::Subject {
+    let receipt = recorded.erased.map(|receipt| convert::to_receipt_name(tenant, receipt));
+    v1::Subject { erasure_receipt: receipt.unwrap_or_default(), ..to_subject(name, &recorded.dossier, roles) }
+}
+
 /// What is known of a subject beside templates, as far as the caller is told.
 fn to_subject(name: String, dossier: &Dossier, roles: Roles) -> v1::Subject {
     let told = roles.has(Role::PrivacyOfficer);
@@ -206,5 +213,6 @@ fn to_subject(name: String, dossier: &Dossier, roles: Roles) -> v1::Subject {
         restriction,
         objections: objections.collect(),
         hold_count: i32::try_from(holds).unwrap_or(i32::MAX),
+        erasure_receipt: String::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, Hold, HoldId, Invalid, Label, Reason, RequestId, SubjectId, Timestamp};
+use lethe_domain::{Dossier, Hold, HoldId, Invalid, Label, Reason, ReceiptId, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{ListHolds, PlaceHold, ReleaseHold};
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::records::SubjectRecord;
 use crate::silo::Silo;
 use crate::store::{Key, RowKind};
-use crate::subject::amend::{Newcomers, amend};
+use crate::subject::amend::{Ends, Terms, amend};
 use crate::vault::Vault;
 
 /// Places a hold. Its id derives from the request, so that a repeat finds it.
@@ -33,7 +33,7 @@ pub async fn place(
     // Nobody shreds the tenant meanwhile.
     let administering = silo.lock_administration().await;
     let alone = silo.lock_subject(subject).await;
-    let amended = amend(vault, &silo, &call, subject, Newcomers::Unknown, |dossier, owner| {
+    let amended = amend(vault, &silo, &call, subject, Terms::KNOWN, |dossier, owner| {
         let id = HoldId::from_bytes(tag(owner, "hold", request.as_bytes()));
         if let Some(known) = dossier.holds.iter().find(|known| known.id == id) {
             let same = (&known.case, known.review_at) == (&case, review_at);
@@ -57,14 +57,28 @@ pub async fn place(
     Ok(amended.said)
 }
 
-/// Releases a hold: the proceedings are over.
+/// A hold that was released.
+pub struct Released {
+    /// The hold.
+    pub hold: Hold,
+    /// The receipt of the subject's erasure, if the hold alone kept it.
+    pub erased: Option<ReceiptId>,
+}
+
+/// Releases a hold: the proceedings are over. Who was kept by it alone is erased (O15, O23).
 ///
 /// # Errors
 /// `HoldNotFound`.
-pub async fn release(vault: &Vault, call: Authorized<ReleaseHold>, subject: &SubjectId, id: HoldId) -> Result<Hold> {
+pub async fn release(
+    vault: &Vault,
+    call: Authorized<ReleaseHold>,
+    subject: &SubjectId,
+    id: HoldId,
+) -> Result<Released> {
     let silo = vault.silo(&call)?;
     let alone = silo.lock_subject(subject).await;
-    let amended = amend(vault, &silo, &call, subject, Newcomers::Unknown, |dossier, _| {
+    let terms = Terms { ends: Ends::Baseless, ..Terms::KNOWN };
+    let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| {
         let found = dossier.holds.iter().position(|hold| hold.id == id);
         let at = found
             .ok_or_else(|| Error::NotFound(Reason::HoldNotFound, "the subject is under no such hold".to_owned()))?;
@@ -72,7 +86,9 @@ pub async fn release(vault: &Vault, call: Authorized<ReleaseHold>, subject: &Sub
     })
     .await;
     drop(alone);
-    Ok(vault.noting_misses(silo.tree, &call, amended).await?.said)
+    let amended = vault.noting_misses(silo.tree, &call, amended).await?;
+    silo.rights().settled().await;
+    Ok(Released { hold: amended.said, erased: amended.erased })
 }
 
 /// A page of holds.

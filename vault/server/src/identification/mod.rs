@@ -1,28 +1,37 @@
 //! 1:N: has this client met this face before? Complete, and saying how complete (O8).
 
+mod judge;
 mod passes;
 mod rerank;
 mod sweep;
 
 use std::sync::Arc;
 
+use lethe_crypto::log::entry::EntryDraft;
+use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId, Timestamp};
 use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
 
+use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::silo::{Answering, Model};
+use crate::silo::{Answering, Model, Silo};
+use crate::store::TemplateAt;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
+use self::judge::Judge;
 use self::passes::{Asked, Outcome};
 
 pub use self::passes::Passes;
 pub use self::rerank::RERANKERS;
 pub use self::sweep::{Answers, Pair, Party, Plan, Step, Sweep, Wanted};
+
+/// How often an answer is looked at anew, while others change what is known of people.
+const LOOKS: usize = 32;
 
 /// A 1:N search.
 pub struct Query {
@@ -49,6 +58,8 @@ pub struct Match {
     pub score: f32,
     /// The band, by the tenant's thresholds.
     pub band: Band,
+    /// Where it is.
+    pub(crate) at: TemplateAt,
 }
 
 /// What an answer covers.
@@ -58,7 +69,7 @@ pub struct Completeness {
     pub gallery_size: usize,
     /// Templates whose sketch was compared. The same, or there is no answer.
     pub searched: usize,
-    /// Templates that reached the scan's cut and the estimate's.
+    /// Templates that reached the scan's cut and the estimate's, of those whom the policy lets be compared.
     pub candidates: usize,
     /// Candidates that were opened and compared exactly.
     pub re_ranked: usize,
@@ -95,14 +106,15 @@ pub struct Found {
 pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Query) -> Result<Found> {
     let silo = vault.silo(&call)?;
     let model = silo.model(&query.probe.model, "probe.model")?;
+    let mut before = silo.rights().changes();
     let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
     dossiers::clear(vault, &silo, &call, whose, Timestamp::now()).await?;
-    let before = silo.rights().changes();
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
-    let searcher = Arc::new(rerank::Searcher::of(vault, &silo, &model, call.licence()).await?);
+    let judge = Judge { vault: Arc::clone(vault), silo: Arc::clone(&silo), licence: call.licence() };
+    let searcher = Arc::new(rerank::Searcher::of(vault, &silo, &model, judge).await?);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
         wiping::of_a_task(|| Ok::<_, Error>(lethe_index::Query::new(model.probe(embedding.components())?, point)))?;
@@ -110,7 +122,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let probe = Arc::new(embedding);
     let waits = rerank::Waits::default();
     let gone = waits.gone();
-    let (own, asked, judge) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
+    let (own, asked, last) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
     let found = async {
         match outcome.await.map_err(|_| Error::TaskLost)?? {
@@ -119,16 +131,39 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
         }
     };
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
-    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, vault.note(silo.tree, &call))?;
+    let entry = about(vault, &silo, &call, whose)?;
+    let logged = vault.record(silo.tree, entry);
+    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, logged)?;
     waits.answered();
     let mut found = found?;
-    // From here on nobody's withdrawal is answered before this is: it is judged by what was recorded until now.
-    let answering = silo.rights().answering().await;
-    if silo.rights().changes() != before {
-        judge.judge_again(&mut found)?;
+    // From the moment that it has a place nobody's withdrawal is answered before this is.
+    for _ in 0..LOOKS {
+        let answering = silo.rights().answering().await;
+        let now = silo.rights().changes();
+        if now == before {
+            found.answering = Some(answering);
+            return Ok(found);
+        }
+        before = now;
+        // Nobody waits for a judgement that takes long.
+        drop(answering);
+        dossiers::clear(vault, &silo, &call, whose, Timestamp::now()).await?;
+        let last = Arc::clone(&last);
+        let again = move || wiping::of_a_task(|| last.judge_again(&mut found).map(|()| found));
+        found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
     }
-    found.answering = Some(answering);
-    Ok(found)
+    let message = "what is known of the people who were found changes faster than it can be looked at".to_owned();
+    Err(Error::Unavailable(Reason::SearchIncomplete, message))
+}
+
+/// The entry of a search: about the person whose face was searched for, if the caller named one.
+fn about(vault: &Vault, silo: &Silo, call: &Authorized<Search>, whose: Option<SlotRef>) -> Result<EntryDraft> {
+    let entry = audit::done(call, Timestamp::now())?;
+    let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
+    Ok(match owner {
+        Some(owner) => audit::about(entry, &owner),
+        None => entry,
+    })
 }
 
 /// What a caller wants found, or what the model's profile says where it does not say.

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Dossier, Embedding, Reason, SubjectId, Timestamp};
+use lethe_domain::{Band, Embedding, Reason, SubjectId};
 use lethe_index::{Candidate, Candidates, Gallery, cosine};
-use lethe_policy::Licence;
 use rayon::prelude::*;
 use tokio::task::JoinSet;
 
+use super::judge::Judge;
 use super::{Completeness, Found, Match};
-use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::records::{DossierRecord, SubjectRecord, TemplateRecord};
+use crate::records::{SubjectRecord, TemplateRecord};
 use crate::silo::{Census, CompactAt, Model, Silo, Silos};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
@@ -72,8 +71,7 @@ pub(super) struct Searcher {
     pub(super) vault: Arc<Vault>,
     pub(super) silo: Arc<Silo>,
     pub(super) model: Model,
-    /// What it is for: it is judged for everybody whom it finds.
-    licence: Licence,
+    pub(super) judge: Judge,
     /// Stays in memory as long as the search lasts.
     pub(super) gallery: Arc<Gallery<CompactAt>>,
 }
@@ -89,6 +87,8 @@ struct Hit {
 #[derive(Default)]
 struct Reranked {
     hits: Vec<Hit>,
+    /// Candidates that were opened and compared.
+    scored: usize,
     /// Whose templates went while the search ran.
     gone: Vec<SlotRef>,
 }
@@ -100,9 +100,9 @@ fn hit(at: TemplateAt, record: &TemplateRecord, probe: &Embedding, threshold: f3
 
 impl Searcher {
     /// Of a gallery that is brought into memory if it is not there.
-    pub(super) async fn of(vault: &Arc<Vault>, silo: &Arc<Silo>, model: &Model, licence: Licence) -> Result<Self> {
+    pub(super) async fn of(vault: &Arc<Vault>, silo: &Arc<Silo>, model: &Model, judge: Judge) -> Result<Self> {
         let gallery = Silos::ready(&vault.silos, &vault.store, silo, model).await?;
-        Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), licence, gallery })
+        Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), judge, gallery })
     }
 
     /// Makes an answer of what a pass found, on the threads that scanned.
@@ -161,16 +161,18 @@ impl Searcher {
 
     fn finish(&self, probe: &Embedding, limit: usize, scanned: &Scanned, reranked: Vec<Reranked>) -> Result<Found> {
         let Scanned { began, gallery_size, candidates } = scanned;
+        // Whom the policy protects leaves no trace in the counts: they would tell how alike a face is to the probe.
+        let scored = reranked.iter().map(|batch| batch.scored).sum();
         let mut hits = self.follow_replacements(reranked, began.census, probe, candidates.threshold)?;
-        let allowed = self.allowed(hits.iter().map(|hit| hit.at.subject).collect())?;
+        let allowed = self.judge.allowed(hits.iter().map(|hit| hit.at.subject).collect())?;
         hits.retain(|hit| allowed.contains(&hit.at.subject));
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
             gallery_size: candidates.scanned.max(*gallery_size),
             searched: candidates.scanned,
-            candidates: candidates.items.len(),
-            re_ranked: candidates.items.len(),
+            candidates: scored,
+            re_ranked: scored,
             matched: hits.len(),
             threshold: candidates.threshold,
             margin: candidates.margin,
@@ -196,9 +198,12 @@ impl Searcher {
             return Err(Error::TaskLost);
         }
         let places: Vec<TemplateAt> = batch.iter().map(|candidate| candidate.key.into()).collect();
-        let mut hits = Vec::new();
-        let gone = self.open(&places, |at, record| hits.extend(hit(places[at], record, probe, threshold)))?;
-        Ok(Reranked { hits, gone: gone.into_iter().map(|at| at.subject).collect() })
+        let (mut hits, mut scored) = (Vec::new(), 0);
+        let gone = self.open(&places, |at, record| {
+            scored += 1;
+            hits.extend(hit(places[at], record, probe, threshold));
+        })?;
+        Ok(Reranked { hits, scored, gone: gone.into_iter().map(|at| at.subject).collect() })
     }
 
     /// Opens those candidates whom the policy lets be compared, and gives each with its number; returns those that went
@@ -209,8 +214,9 @@ impl Searcher {
         mut each: impl FnMut(usize, &TemplateRecord),
     ) -> Result<Vec<TemplateAt>> {
         let keys: Vec<Key> = candidates.iter().map(|&at| self.key(at)).collect();
+        // Before the rows are read: who is erased in between has none.
+        let allowed = self.judge.allowed(candidates.iter().map(|at| at.subject).collect())?;
         let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
-        let allowed = self.allowed(candidates.iter().map(|at| at.subject).collect())?;
         let mut gone = Vec::new();
         let mut opener = self.vault.keys.opener();
         let model = self.model.profile.model();
@@ -265,7 +271,7 @@ impl Searcher {
             hits.extend(batch.hits);
             gone.extend(batch.gone);
         }
-        for subject in self.allowed(gone)? {
+        for subject in self.judge.allowed(gone)? {
             let (store, keys) = (&self.vault.store, &self.vault.keys);
             for found in templates::of_subject(store, keys, &self.silo, subject, Some(self.model.number))? {
                 if !hits.iter().any(|hit| hit.at == found.at) {
@@ -289,40 +295,19 @@ impl Searcher {
         Ok(())
     }
 
-    /// Of some subjects those whom the policy lets be compared and found.
-    pub(super) fn allowed(&self, subjects: BTreeSet<SlotRef>) -> Result<BTreeSet<SlotRef>> {
-        let (policy, now) = (self.silo.policy(), Timestamp::now());
-        let is_allowed = |dossier: &Dossier| self.licence.clear(&policy, dossier, now).is_ok();
-        if dossiers::is_nobody_known(&self.vault, &self.silo)? {
-            return Ok(if is_allowed(&Dossier::default()) { subjects } else { BTreeSet::new() });
-        }
-        let keys: Vec<Key> = subjects.iter().map(|&subject| Key::Dossier { tree: self.silo.tree, subject }).collect();
-        let rows = self.vault.store.multi_get(RowKind::Dossier, &keys)?;
-        let mut opener = self.vault.keys.opener();
-        let mut allowed = BTreeSet::new();
-        for ((subject, key), sealed) in subjects.into_iter().zip(&keys).zip(rows) {
-            let dossier = match sealed {
-                None => Dossier::default(),
-                // Nothing is known of somebody who was erased meanwhile, and nothing is said.
-                Some(sealed) => match opener.open(key, "", &sealed)? {
-                    Some(opened) => DossierRecord::read(&opened)?,
-                    None => continue,
-                },
-            };
-            if is_allowed(&dossier) {
-                allowed.insert(subject);
-            }
-        }
-        Ok(allowed)
-    }
-
     /// Takes out of an answer whom it must not name any more.
     pub(super) fn judge_again(&self, found: &mut Found) -> Result<()> {
-        let slots: Vec<Option<SlotRef>> = found.matches.iter().map(|hit| self.silo.subject(&hit.subject)).collect();
-        let allowed = self.allowed(slots.iter().flatten().copied().collect())?;
-        let mut slots = slots.into_iter();
+        let named: Vec<_> = found.matches.iter().map(|hit| [(&hit.subject, hit.at.subject)]).collect();
+        let still = self.judge.still(&named)?;
         let before = found.matches.len();
-        found.matches.retain(|_| slots.next().flatten().is_some_and(|slot| allowed.contains(&slot)));
+        let mut still = found
+            .matches
+            .iter()
+            .zip(still)
+            .map(|(hit, still)| still && self.holds(hit.at))
+            .collect::<Vec<_>>()
+            .into_iter();
+        found.matches.retain(|_| still.next().unwrap_or_default());
         found.completeness.matched -= before - found.matches.len();
         Ok(())
     }
@@ -330,7 +315,7 @@ impl Searcher {
     fn name(&self, hit: Hit) -> Result<Option<Match>> {
         let subject = self.subject_of(hit.at)?;
         let band = Band::of(hit.score, self.model.profile.thresholds());
-        Ok(subject.map(|subject| Match { subject, template: hit.template, score: hit.score, band }))
+        Ok(subject.map(|subject| Match { subject, template: hit.template, score: hit.score, band, at: hit.at }))
     }
 
     /// Says whose a template is; `None` if the subject was erased meanwhile.

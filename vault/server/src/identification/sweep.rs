@@ -12,17 +12,18 @@ use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Invalid, ModelId, Reason, SubjectId, TemplateId};
 use lethe_index::{OperatingPoint, Query, Stop, cosine};
+use lethe_policy::Authorized;
 use lethe_policy::operation::SweepDuplicates;
-use lethe_policy::{Authorized, Licence};
 use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::operating_point;
+use super::judge::Judge;
 use super::rerank::Searcher;
+use super::{LOOKS, operating_point};
 use crate::error::{Error, Result};
 use crate::records::TemplateRecord;
-use crate::silo::{Census, CompactAt, Model, SiloRef};
+use crate::silo::{Answering, Census, CompactAt, Model, SiloRef};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
 use crate::vault::Vault;
@@ -66,6 +67,8 @@ pub struct Party {
     pub subject: SubjectId,
     /// Which.
     pub template: TemplateId,
+    /// Whose slot it is.
+    slot: SlotRef,
 }
 
 /// Templates of two subjects, at or above the threshold.
@@ -96,6 +99,33 @@ pub struct Step {
     pub miss_probability: f64,
     /// The version of the thresholds that judge.
     pub policy_version: u32,
+    judge: Judge,
+    /// What was recorded when the pairs were judged.
+    judged: u64,
+}
+
+impl Step {
+    /// Takes out the pairs of whom they must not name any more, when it is about to be given to the caller: from then on, as long
+    /// as what this gives is held, nobody's withdrawal is answered.
+    ///
+    /// # Errors
+    /// `SearchIncomplete` where more is recorded meanwhile than can be followed.
+    pub(crate) async fn last_look(&mut self) -> Result<Answering> {
+        for _ in 0..LOOKS {
+            let silo = Arc::clone(&self.judge.silo);
+            let answering = silo.rights().answering().await;
+            let now = silo.rights().changes();
+            if now == self.judged {
+                return Ok(answering);
+            }
+            self.judged = now;
+            drop(answering);
+            let (judge, pairs) = (self.judge.clone(), std::mem::take(&mut self.pairs));
+            let again = move || wiping::of_a_task(|| judge_again(&judge, pairs));
+            self.pairs = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
+        }
+        Err(restless())
+    }
 }
 
 /// Whom a sweep answers.
@@ -119,7 +149,7 @@ pub struct Plan {
     silo: SiloRef,
     model: Model,
     point: OperatingPoint,
-    licence: Licence,
+    judge: Judge,
 }
 
 /// A sweep on its way. The tenant has one at a time.
@@ -166,7 +196,8 @@ impl Plan {
         let silo = vault.silo(call)?;
         let model = silo.model(&wanted.model, "model")?;
         let point = operating_point(&model, wanted.threshold, wanted.miss_probability)?;
-        Ok(Self { vault: Arc::clone(vault), silo, model, point, licence: call.licence() })
+        let judge = Judge { vault: Arc::clone(vault), silo: Arc::clone(&silo), licence: call.licence() };
+        Ok(Self { vault: Arc::clone(vault), silo, model, point, judge })
     }
 
     /// The threshold and the miss probability.
@@ -220,8 +251,8 @@ impl Sweep {
 
     /// The gallery, which is brought into memory if it is not there.
     fn searcher(&self) -> Result<Searcher> {
-        let Plan { vault, silo, model, licence, .. } = &self.plan;
-        self.runtime.block_on(Searcher::of(vault, silo, model, *licence))
+        let Plan { vault, silo, model, judge, .. } = &self.plan;
+        self.runtime.block_on(Searcher::of(vault, silo, model, judge.clone()))
     }
 
     /// Compares the next thousand, keeps their pairs, those that are most alike last, and says where those after them begin.
@@ -259,7 +290,7 @@ impl Sweep {
             }
             rounds.next().ok_or_else(restless)?;
             let own = |slot: u64| slot >= start && next.is_none_or(|next| slot < next);
-            let moved = searcher.allowed(moved)?;
+            let moved = searcher.judge.allowed(moved)?;
             self.look_again(searcher, &mut swept, &moved, own, stop)?;
         }
         // Who must not be compared is not missing.
@@ -314,7 +345,7 @@ impl Sweep {
     /// second value.
     fn open(&self, searcher: &Searcher, rows: Vec<Sealed>) -> Result<(Vec<Swept>, Vec<TemplateAt>)> {
         let Plan { vault, model, .. } = &self.plan;
-        let allowed = searcher.allowed(rows.iter().map(|(at, _)| at.subject).collect())?;
+        let allowed = searcher.judge.allowed(rows.iter().map(|(at, _)| at.subject).collect())?;
         let (rows, protected): (Vec<Sealed>, Vec<Sealed>) =
             rows.into_iter().partition(|(at, _)| allowed.contains(&at.subject));
         let (of, name) = (model.profile.model(), model.profile.model().to_string());
@@ -393,19 +424,21 @@ impl Sweep {
         mut candidates: Vec<Candidate>,
         stop: &Stop<'_>,
     ) -> Result<()> {
-        self.candidates += candidates.len();
         candidates.sort_unstable();
         let threshold = self.plan.point.threshold();
         for turn in turns(&candidates) {
             if stop() {
                 return Err(self.given_up());
             }
-            let scored: Vec<Vec<Hit>> = self.plan.vault.pool.run(|| {
+            let scored: Vec<(Vec<Hit>, usize)> = self.plan.vault.pool.run(|| {
                 let parts: Vec<&[Candidate]> = turn.chunk_by(|one, other| one.0 == other.0).collect();
                 let score = |parts: &[&[Candidate]]| wiping::of_a_task(|| score(searcher, swept, parts, threshold));
                 parts.par_chunks(ROWS).map(score).collect::<Result<_>>()
             })?;
-            self.hits.extend(scored.into_iter().flatten());
+            for (hits, pairs) in scored {
+                self.hits.extend(hits);
+                self.candidates += pairs;
+            }
         }
         Ok(())
     }
@@ -446,8 +479,7 @@ impl Sweep {
         answers.ready()?;
         // Only now: who was erased while the caller was waited for is in none.
         let searcher = self.searcher()?;
-        let silo = Arc::clone(&self.plan.silo);
-        let before = silo.rights().changes();
+        let judged = self.plan.silo.rights().changes();
         let mut pairs = Vec::with_capacity(hits.len());
         for hit in hits {
             if stop() {
@@ -456,11 +488,6 @@ impl Sweep {
             self.name(&searcher, hit, &mut pairs, stop)?;
         }
         pairs.sort_by(|a, b| b.score.total_cmp(&a.score));
-        // From here on nobody's withdrawal is answered before this is given.
-        let _answering = self.runtime.block_on(silo.rights().answering());
-        if silo.rights().changes() != before {
-            judge_again(&searcher, &mut pairs)?;
-        }
         answers.give(Step {
             pairs,
             compared: self.compared,
@@ -470,6 +497,8 @@ impl Sweep {
             threshold: self.plan.point.threshold(),
             miss_probability: self.plan.point.miss(),
             policy_version: self.plan.model.profile.policy_version(),
+            judge: self.plan.judge.clone(),
+            judged,
         })
     }
 
@@ -480,14 +509,14 @@ impl Sweep {
             let Some(&Hit { at: [one, other], .. }) = hits.first() else { return Ok(()) };
             let Some(subject) = searcher.subject_of(one)? else { return Ok(()) };
             let Some(other_subject) = searcher.subject_of(other)? else { return Ok(()) };
-            if searcher.allowed([one.subject, other.subject].into())?.len() < 2 {
+            if searcher.judge.allowed([one.subject, other.subject].into())?.len() < 2 {
                 return Ok(());
             }
             if hits.iter().flat_map(|hit| &hit.at).all(|at| searcher.holds(*at)) {
                 for Hit { at, templates: [template, other_template], score } in hits {
                     let parties = [
-                        Party { subject: subject.clone(), template },
-                        Party { subject: other_subject.clone(), template: other_template },
+                        Party { subject: subject.clone(), template, slot: one.subject },
+                        Party { subject: other_subject.clone(), template: other_template, slot: other.subject },
                     ];
                     let band = Band::of(score, self.plan.model.profile.thresholds());
                     // Of those who were replaced, several pairs may come down to the same ones.
@@ -535,15 +564,13 @@ impl Sweep {
     }
 }
 
-/// Takes out the pairs of whom they must not name any more.
-fn judge_again(searcher: &Searcher, pairs: &mut Vec<Pair>) -> Result<()> {
-    let slots = |pair: &Pair| {
-        let [one, other] = &pair.parties;
-        Some([searcher.silo.subject(&one.subject)?, searcher.silo.subject(&other.subject)?])
-    };
-    let allowed = searcher.allowed(pairs.iter().filter_map(slots).flatten().collect())?;
-    pairs.retain(|pair| slots(pair).is_some_and(|both| both.iter().all(|slot| allowed.contains(slot))));
-    Ok(())
+/// The pairs of whom they may still name both.
+fn judge_again(judge: &Judge, mut pairs: Vec<Pair>) -> Result<Vec<Pair>> {
+    let named: Vec<_> =
+        pairs.iter().map(|pair| pair.parties.each_ref().map(|party| (&party.subject, party.slot))).collect();
+    let mut still = judge.still(&named)?.into_iter();
+    pairs.retain(|_| still.next().unwrap_or_default());
+    Ok(pairs)
 }
 
 /// What a sweep ends with whose gallery changes faster than it can be compared.
@@ -552,17 +579,18 @@ fn restless() -> Error {
     Error::Unavailable(Reason::SearchIncomplete, message)
 }
 
-/// Opens each part's candidate and scores it.
-fn score(searcher: &Searcher, swept: &[Swept], parts: &[&[Candidate]], threshold: f32) -> Result<Vec<Hit>> {
+/// Opens each part's candidate and scores it; the second value is how many pairs that were.
+fn score(searcher: &Searcher, swept: &[Swept], parts: &[&[Candidate]], threshold: f32) -> Result<(Vec<Hit>, usize)> {
     let places: Vec<TemplateAt> = parts.iter().flat_map(|part| part.first()).map(|candidate| candidate.0).collect();
-    let mut hits = Vec::new();
-    // Who went meanwhile makes no pair.
+    let (mut hits, mut scored) = (Vec::new(), 0);
+    // Who went meanwhile makes no pair, nor does whom the policy protects.
     searcher.open(&places, |number, other| {
+        scored += parts[number].len();
         for &(at, number) in parts[number] {
             hits.extend(pair(&swept[number], at, other, threshold));
         }
     })?;
-    Ok(hits)
+    Ok((hits, scored))
 }
 
 fn pair(one: &Swept, at: TemplateAt, other: &TemplateRecord, threshold: f32) -> Option<Hit> {

@@ -357,10 +357,12 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
             "a request that is repeated is taken for a new one, or fails; nothing else depends on this"
         }
         RowKind::Dossier => {
-            "what the policy asks of this subject is not known: nothing can be done with it, but to erase its tenant. \
-                             `lethe restore` with a backup brings it back, if that has it"
+            "what must not be done with this subject is not known: calls about it fail, and so do searches that come upon \
+                             it. `lethe restore` with a backup brings it back, if that has it; else all of the subject goes"
         }
-        RowKind::Held => "a list of litigation holds lacks this one; what it forbids is in the dossier",
+        RowKind::Held => {
+            "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"
+        }
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {
             "whether rows were lost cannot be told: a start is refused. `lethe restore` with a backup leads out"

@@ -65,6 +65,13 @@ impl Sifted {
         {
             self.back.others = self.back.others.saturating_sub(1);
             self.gone.push((Key::Sketch { tree, gallery, profile, at }, Verdict::Corrupt));
+        } else if let Key::Dossier { tree, subject } = *damaged
+            && self.people.remove(&(tree, subject))
+        {
+            // What must not be done with the person is not known any more, so nothing is: all of it goes.
+            self.back.subjects = self.back.subjects.saturating_sub(1);
+            self.gone.push((Key::Subject { tree, subject }, Verdict::Corrupt));
+            self.owned.disown(tree, subject);
         }
     }
 }

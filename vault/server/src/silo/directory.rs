@@ -195,6 +195,7 @@ impl Silos {
         self.credentials.write().retain(|_, credential| credential.tree != tree);
         if let Some(silo) = self.by_tree.write().remove(&tree) {
             self.by_id.write().remove(&silo.id);
+            silo.rights.end();
         }
         self.keys.forget(tree);
     }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
-use lethe_crypto::tree::TreeId;
+use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
 use parking_lot::Mutex;
 use zeroize::Zeroizing;
@@ -202,6 +202,13 @@ impl Loaded {
         for slots in self.owned.values_mut() {
             slots.sort_unstable();
             slots.dedup();
+        }
+    }
+
+    /// A subject that had a slot is given up.
+    pub(crate) fn disown(&mut self, tree: TreeId, subject: SlotRef) {
+        if let Some(slots) = self.owned.get_mut(&tree) {
+            slots.retain(|slot| *slot != subject.slot);
         }
     }
 

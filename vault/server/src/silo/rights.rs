@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
@@ -20,6 +20,8 @@ pub(crate) struct Rights {
     changes: AtomicU64,
     /// Whether anything is known of anybody of the tenant.
     known: AtomicU8,
+    /// The tenant was shredded.
+    ended: AtomicBool,
     giving: Arc<RwLock<()>>,
 }
 
@@ -38,6 +40,17 @@ impl Rights {
     pub(super) fn recorded(&self) {
         self.known.store(SOME, Ordering::Release);
         self.changed();
+    }
+
+    /// The tenant is gone, with everybody.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.changed();
+    }
+
+    /// Whether the tenant is gone: nobody of it may be named.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Whether nothing is known of anybody of the tenant: then all are judged alike, and no dossier need be read. `look` asks

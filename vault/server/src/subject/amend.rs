@@ -2,39 +2,58 @@
 
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, SubjectId, Timestamp};
-use lethe_policy::Authorized;
+use lethe_domain::{Dossier, ReceiptId, SubjectId, Timestamp};
 use lethe_policy::operation::Kind;
+use lethe_policy::{Authorized, is_child_alone, is_left_baseless};
 
-use super::unknown;
+use super::{baseless, unknown};
 use crate::audit;
 use crate::dossiers;
 use crate::error::Result;
 use crate::silo::Silo;
 use crate::store::Change;
+use crate::templates;
 use crate::vault::Vault;
 
-/// Whether somebody who is not there is made by what is recorded of them.
+/// How an amendment goes.
+pub(crate) struct Terms {
+    /// Whether somebody who is not there is made by what is recorded of them: a consent comes before the first template (O16).
+    pub(crate) newcomers: bool,
+    /// Who is erased with it.
+    pub(crate) ends: Ends,
+    /// The receipt of that erasure; one that nobody asked for, if `None`.
+    pub(crate) receipt: Option<ReceiptId>,
+}
+
+impl Terms {
+    /// Of somebody who is there, and stays.
+    pub(crate) const KNOWN: Self = Self { newcomers: false, ends: Ends::Nobody, receipt: None };
+}
+
+/// Who is erased with an amendment, if there is anything biometric of them: nobody asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Newcomers {
-    /// They are: a consent comes before the first template (O16).
-    Welcome,
-    /// There is nobody to change.
-    Unknown,
+pub(crate) enum Ends {
+    /// Nobody.
+    Nobody,
+    /// Whoever turns out to be a minor whom nobody consented for (O15).
+    Child,
+    /// And whom a withdrawal left without a basis (O23), now that nothing else keeps them.
+    Baseless,
 }
 
 /// What an amendment came to.
 pub(crate) struct Amended<T> {
-    /// What is known of the subject now.
+    /// What is known of the subject now; or was, of one that is erased.
     pub(crate) dossier: Dossier,
     /// What the amendment answers.
     pub(crate) said: T,
-    /// Where the subject is.
-    pub(crate) slot: SlotRef,
+    /// The receipt, if it was the subject's end.
+    pub(crate) erased: Option<ReceiptId>,
 }
 
-/// Amends what is known of a subject, in one change with its entry in the log. The caller has the subject's lock, and waits
-/// for [`Rights::settled`](crate::silo::Rights::settled) before it answers.
+/// Amends what is known of a subject, in one change with its entry in the log, and with the subject's erasure if it comes to
+/// that. The caller has the subject's lock, lets go of it, and then waits for
+/// [`Rights::settled`](crate::silo::Rights::settled) before it answers.
 ///
 /// An amendment that changes nothing is logged, and writes nothing else.
 pub(crate) async fn amend<O: Kind, T>(
@@ -42,12 +61,12 @@ pub(crate) async fn amend<O: Kind, T>(
     silo: &Silo,
     call: &Authorized<O>,
     subject: &SubjectId,
-    newcomers: Newcomers,
+    terms: Terms,
     amendment: impl FnOnce(&mut Dossier, &SlotKey) -> Result<T>,
 ) -> Result<Amended<T>> {
     let now = Timestamp::now();
     let known = silo.subject(subject);
-    if known.is_none() && newcomers == Newcomers::Unknown {
+    if known.is_none() && !terms.newcomers {
         return Err(unknown());
     }
     let mut change = Change::new();
@@ -65,9 +84,14 @@ pub(crate) async fn amend<O: Kind, T>(
     let mut dossier = before.clone();
     let said = amendment(&mut dossier, &owner)?;
     let entry = audit::about(audit::done(call, now)?, &owner);
+    if known.is_some() && is_over(vault, silo, &dossier, slot, terms.ends, now)? {
+        change.log(silo.tree, entry);
+        let receipt = baseless::erase(vault, silo, slot, terms.receipt, change).await?;
+        return Ok(Amended { dossier, said, erased: Some(receipt) });
+    }
     if known.is_some() && dossier == before {
         vault.record(silo.tree, entry).await?;
-        return Ok(Amended { dossier, said, slot });
+        return Ok(Amended { dossier, said, erased: None });
     }
     {
         let mut keys = vault.keys.opener();
@@ -78,5 +102,16 @@ pub(crate) async fn amend<O: Kind, T>(
     }
     change.log(silo.tree, entry);
     vault.store.commit(change).await?;
-    Ok(Amended { dossier, said, slot })
+    Ok(Amended { dossier, said, erased: None })
+}
+
+/// Whether a subject has to go. Who has no template is only known of, and may be about to be enrolled.
+fn is_over(vault: &Vault, silo: &Silo, dossier: &Dossier, slot: SlotRef, ends: Ends, now: Timestamp) -> Result<bool> {
+    let policy = silo.policy();
+    let over = match ends {
+        Ends::Nobody => false,
+        Ends::Child => is_child_alone(&policy, dossier, now),
+        Ends::Baseless => is_child_alone(&policy, dossier, now) || is_left_baseless(&policy, dossier, now),
+    };
+    Ok(over && !templates::places(&vault.store, silo, slot)?.is_empty())
 }

@@ -1,9 +1,11 @@
 //! Erasing somebody whom nothing allows to keep any more, though nobody asked for it (O15, O23).
 
+use std::sync::Arc;
+
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, ReceiptId, RequestId, SubjectId, Timestamp};
-use lethe_policy::is_baseless;
+use lethe_domain::{ReceiptId, RequestId, SubjectId, Timestamp};
+use lethe_policy::is_child_alone;
 
 use super::everything;
 use crate::audit;
@@ -11,57 +13,62 @@ use crate::dossiers;
 use crate::erasure::{Request, Task, receipt_of};
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
-use crate::silo::Silo;
+use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
-use crate::templates;
 use crate::vault::Vault;
 
 /// What the log calls it: nobody asked.
 const OPERATION: &str = "vault.erase_baseless";
 
-/// Whether a subject has templates, and no basis for them. Who has none is only known of, and may be about to be enrolled.
-pub(crate) fn is_due(vault: &Vault, silo: &Silo, dossier: &Dossier, slot: SlotRef, now: Timestamp) -> Result<bool> {
-    Ok(is_baseless(&silo.policy(), dossier, now) && !templates::places(&vault.store, silo, slot)?.is_empty())
-}
-
-/// Accepts the erasure of a subject, with what else is in the change. The caller has the subject's lock.
+/// Accepts the erasure of a subject, with what else is in the change. The caller has the subject's lock. Without a receipt of
+/// its own it gets one that nobody asked for.
 pub(crate) async fn erase(
     vault: &Vault,
     silo: &Silo,
     slot: SlotRef,
-    receipt: ReceiptId,
+    receipt: Option<ReceiptId>,
     mut change: Change,
-) -> Result<()> {
+) -> Result<ReceiptId> {
     let now = Timestamp::now();
-    let Some(owner) = vault.keys.slot(silo.tree, slot)? else { return Ok(()) };
+    let unasked = || receipt_of(&vault.keys, silo.tree, RequestId::random(), Fingerprint::of(OPERATION));
+    let receipt = receipt.map_or_else(unasked, Ok)?;
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(super::unknown)?;
     let slots = everything(vault, silo, slot, &mut change)?;
     change.log(silo.tree, audit::about(audit::by_the_vault(OPERATION, now)?, &owner));
     let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
     vault.eraser.accept(request, change).await?;
-    Ok(())
+    Ok(receipt)
 }
 
-/// Erases a subject if that is due. The caller has the subject's lock.
-pub(crate) async fn erase_if(vault: &Vault, silo: &Silo, dossier: &Dossier, slot: SlotRef) -> Result<()> {
-    if !is_due(vault, silo, dossier, slot, Timestamp::now())? {
-        return Ok(());
-    }
-    // Nobody asked, so nobody knows the receipt; the log has it all the same.
-    let receipt = receipt_of(&vault.keys, silo.tree, RequestId::random(), Fingerprint::of(OPERATION))?;
-    erase(vault, silo, slot, receipt, Change::new()).await
-}
-
-/// Does what comes with a refusal: erases somebody whom the call should not have found (O15).
+/// Does what comes with a refusal: erases a minor whom the call should not have found (O15).
 pub(crate) async fn follow_up<T>(vault: &Vault, silo: &Silo, subject: &SubjectId, outcome: Result<T>) -> Result<T> {
     if let Err(Error::Denied(denial)) = &outcome
         && denial.duty.is_some()
     {
-        let _alone = silo.lock_subject(subject).await;
-        // Judged anew, now that nobody else changes it.
-        if let Some(slot) = silo.subject(subject) {
-            let dossier = dossiers::of(vault, silo, slot)?;
-            erase_if(vault, silo, &dossier, slot).await?;
-        }
+        erase_child(vault, silo, subject).await?;
     }
     outcome
+}
+
+/// The same for a call that must not take longer for it, nor tell.
+pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId) {
+    let (vault, silo, subject) = (Arc::clone(vault), Arc::clone(silo), subject.clone());
+    tokio::spawn(async move {
+        if let Err(error) = erase_child(&vault, &silo, &subject).await {
+            tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next call tries again");
+        }
+    });
+}
+
+async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<()> {
+    let alone = silo.lock_subject(subject).await;
+    // Judged anew, now that nobody else changes it.
+    if let Some(slot) = silo.subject(subject)
+        && is_child_alone(&silo.policy(), &dossiers::of(vault, silo, slot)?, Timestamp::now())
+    {
+        erase(vault, silo, slot, None, Change::new()).await?;
+        drop(alone);
+        silo.rights().settled().await;
+    }
+    Ok(())
 }

@@ -24,7 +24,7 @@ use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
 use crate::vault::Vault;
 
-pub use rights::{lift_objection, lift_restriction, object, restrict, update};
+pub use rights::{Recorded, lift_objection, lift_restriction, object, restrict, update};
 
 /// What is held about a subject, without embeddings.
 pub struct SubjectFacts {

@@ -1,16 +1,23 @@
 //! Rights that are exercised, and facts that are recorded, of a subject: each takes effect before it is answered.
 
 use lethe_domain::{
-    AgeBand, Dossier, Jurisdiction, Label, Objection, Purpose, Reason, Restriction, RestrictionGround, SubjectId,
-    Timestamp,
+    AgeBand, Dossier, Jurisdiction, Label, Objection, Purpose, Reason, ReceiptId, Restriction, RestrictionGround,
+    SubjectId, Timestamp,
 };
 use lethe_policy::Authorized;
 use lethe_policy::operation::{Kind, LiftObjection, LiftRestriction, ObjectSubject, RestrictSubject, UpdateSubject};
 
-use super::amend::{Newcomers, amend};
-use super::baseless;
+use super::amend::{Ends, Terms, amend};
 use crate::error::{Error, Result};
 use crate::vault::Vault;
+
+/// What was recorded, and what came of it.
+pub struct Recorded {
+    /// What is known of the subject now; or was, of one that is erased.
+    pub dossier: Dossier,
+    /// The receipt of the subject's erasure, if it came to that.
+    pub erased: Option<ReceiptId>,
+}
 
 /// Records whose law counts for a subject, and how old it is: what is `Some`. Somebody new may be described before the first
 /// template. A minor who has templates, and whom nobody consented for, is erased at once (O15).
@@ -20,43 +27,48 @@ pub async fn update(
     subject: &SubjectId,
     jurisdiction: Option<Option<Jurisdiction>>,
     age: Option<AgeBand>,
-) -> Result<Dossier> {
-    let silo = vault.silo(&call)?;
-    let alone = silo.lock_subject(subject).await;
-    let amended = amend(vault, &silo, &call, subject, Newcomers::Welcome, |dossier, _| {
+) -> Result<Recorded> {
+    let terms = Terms { newcomers: true, ends: Ends::Child, receipt: None };
+    change(vault, call, subject, terms, |dossier| {
         dossier.jurisdiction = jurisdiction.unwrap_or(dossier.jurisdiction);
         dossier.age = age.unwrap_or(dossier.age);
-        Ok(())
-    })
-    .await?;
-    baseless::erase_if(vault, &silo, &amended.dossier, amended.slot).await?;
-    drop(alone);
-    silo.rights().settled().await;
-    Ok(amended.dossier)
-}
-
-/// Stops all processing of a subject's data, which are kept (O22).
-pub async fn restrict(
-    vault: &Vault,
-    call: Authorized<RestrictSubject>,
-    subject: &SubjectId,
-    ground: RestrictionGround,
-) -> Result<Dossier> {
-    change(vault, call, subject, |dossier| {
-        let since = dossier.restriction.map_or_else(Timestamp::now, |before| before.since);
-        dossier.restriction = Some(Restriction { ground, since });
         Ok(())
     })
     .await
 }
 
-/// Ends a restriction; of somebody who is not restricted it changes nothing.
+/// Stops all processing of a subject's data, which are kept (O22).
+///
+/// # Errors
+/// `SubjectRestricted` where it is restricted on another ground, which would be forgotten.
+pub async fn restrict(
+    vault: &Vault,
+    call: Authorized<RestrictSubject>,
+    subject: &SubjectId,
+    ground: RestrictionGround,
+) -> Result<Recorded> {
+    change(vault, call, subject, Terms::KNOWN, |dossier| match dossier.restriction {
+        Some(before) if before.ground != ground => {
+            let message = format!("the subject is restricted already, as {}; lift that first", before.ground.name());
+            Err(Error::Precondition(Reason::SubjectRestricted, message))
+        }
+        Some(_) => Ok(()),
+        None => {
+            dossier.restriction = Some(Restriction { ground, since: Timestamp::now() });
+            Ok(())
+        }
+    })
+    .await
+}
+
+/// Ends a restriction; of somebody who is not restricted it changes nothing. Who was kept by it alone is erased (O15, O23).
 pub async fn lift_restriction(
     vault: &Vault,
     call: Authorized<LiftRestriction>,
     subject: &SubjectId,
-) -> Result<Dossier> {
-    change(vault, call, subject, |dossier| {
+) -> Result<Recorded> {
+    let terms = Terms { ends: Ends::Baseless, ..Terms::KNOWN };
+    change(vault, call, subject, terms, |dossier| {
         dossier.restriction = None;
         Ok(())
     })
@@ -69,8 +81,8 @@ pub async fn object(
     call: Authorized<ObjectSubject>,
     subject: &SubjectId,
     purpose: Purpose,
-) -> Result<Dossier> {
-    change(vault, call, subject, |dossier| {
+) -> Result<Recorded> {
+    change(vault, call, subject, Terms::KNOWN, |dossier| {
         match dossier.objections.iter_mut().find(|objection| objection.purpose == purpose) {
             Some(objection) => objection.overruled = None,
             None => dossier.objections.push(Objection { purpose, since: Timestamp::now(), overruled: None }),
@@ -87,8 +99,8 @@ pub async fn lift_objection(
     subject: &SubjectId,
     purpose: Purpose,
     grounds: Option<Label>,
-) -> Result<Dossier> {
-    change(vault, call, subject, |dossier| {
+) -> Result<Recorded> {
+    change(vault, call, subject, Terms::KNOWN, |dossier| {
         let found = dossier.objections.iter().position(|objection| objection.purpose == purpose);
         let at = found.ok_or_else(|| {
             let message = format!("the subject does not object to {}", purpose.name());
@@ -103,18 +115,19 @@ pub async fn lift_objection(
     .await
 }
 
-/// Changes what is known of somebody who is there.
+/// Changes what is known of somebody.
 async fn change<O: Kind>(
     vault: &Vault,
     call: Authorized<O>,
     subject: &SubjectId,
+    terms: Terms,
     amendment: impl FnOnce(&mut Dossier) -> Result<()>,
-) -> Result<Dossier> {
+) -> Result<Recorded> {
     let silo = vault.silo(&call)?;
     let alone = silo.lock_subject(subject).await;
-    let amended = amend(vault, &silo, &call, subject, Newcomers::Unknown, |dossier, _| amendment(dossier)).await;
+    let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| amendment(dossier)).await;
     drop(alone);
     let amended = vault.noting_misses(silo.tree, &call, amended).await?;
     silo.rights().settled().await;
-    Ok(amended.dossier)
+    Ok(Recorded { dossier: amended.dossier, erased: amended.erased })
 }

@@ -63,6 +63,8 @@ pub async fn shred(
         let request = Request { tree: TreeId::VAULT, task: Task::Erase(Scope::Tenant), slots, receipt, now };
         vault.eraser.accept(request, change).await?;
         drop(holding);
+        // Answers that name somebody of it are given by now.
+        silo.rights().settled().await;
         tokio::spawn(forget(silo));
     } else {
         vault.note(TreeId::VAULT, &call).await?;

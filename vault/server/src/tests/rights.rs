@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use lethe_domain::{
-    Consent, ConsentId, Giver, Label, LawfulBasis, Manner, ModelId, Notice, Purpose, PurposeBasis, RequestId,
-    RestrictionGround, Role, SubjectId, TenantId, Timestamp,
+    Band, Consent, ConsentId, Giver, Label, LawfulBasis, Manner, ModelId, Notice, Purpose, PurposeBasis, Reason,
+    RequestId, RestrictionGround, Role, SubjectId, TenantId, Timestamp,
 };
 use lethe_policy::operation::{
-    LiftRestriction, RecordConsent, RestrictSubject, Search, SweepDuplicates, UpdateTenantPolicy, WithdrawConsent,
+    EraseSubject, LiftRestriction, RecordConsent, RestrictSubject, Search, SweepDuplicates, UpdateTenantPolicy, Verify,
+    WithdrawConsent,
 };
 
 use super::{Open, capture};
+use crate::authentication::verify;
 use crate::identification::{Answers, Plan, Query, Step, Wanted, search};
 use crate::{consent, subject, tenant};
 
@@ -176,4 +178,156 @@ async fn who_is_restricted_during_a_sweep_is_in_no_later_answer() {
         assert_eq!(pairs, expected, "bob and cas alone");
     }
     open.vault.close().await;
+}
+
+/// A login, an enrolment and a search for one's own face, as they come, against withdrawals: none is answered with what was
+/// withdrawn after the withdrawal was answered. Each answer is held while the record is read, as in the test above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_is_answered_by_a_consent_whose_withdrawal_was_answered() {
+    let open = Arc::new(Open::fresh().await);
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    let call = open.may::<UpdateTenantPolicy>(&tenant, Role::TenantAdmin, Purpose::Administration).await;
+    let consent = |purpose| PurposeBasis { purpose, basis: LawfulBasis::ExplicitConsent };
+    let purposes = vec![
+        consent(Purpose::DuplicateDetection),
+        PurposeBasis { purpose: Purpose::Authentication, basis: LawfulBasis::LegalObligation },
+    ];
+    let wished = tenant::Wished { purposes: Some(purposes), ..tenant::Wished::default() };
+    tenant::update_policy(&open.vault, call, wished).await.unwrap();
+    open.enroll(&tenant, "bob", &model, &face(0)).await;
+
+    let (over, withdrawn) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut callers = Vec::new();
+    for _ in 0..SEARCHERS {
+        let (open, tenant, model) = (Arc::clone(&open), tenant.clone(), model.clone());
+        let (over, withdrawn, answered) = (Arc::clone(&over), Arc::clone(&withdrawn), Arc::clone(&answered));
+        callers.push(tokio::spawn(async move {
+            while !over.load(Ordering::Acquire) {
+                let call = open.may::<Search>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+                let query = Query {
+                    subject: Some(ada()),
+                    probe: capture(&model, &face(0)),
+                    threshold: Some(0.9),
+                    miss_probability: None,
+                    limit: 0,
+                };
+                // Bob never agreed, and is in no answer; that there is one rests on Ada's consent alone.
+                match search(&open.vault, call, query).await {
+                    Ok(found) => {
+                        assert!(!withdrawn.load(Ordering::Acquire), "her face was searched for after her withdrawal");
+                        assert!(found.matches.is_empty());
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Err(crate::Error::Denied(_)) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        }));
+    }
+    for _ in 0..ROUNDS {
+        withdrawn.store(false, Ordering::Release);
+        let id = give_consent(&open, &tenant).await;
+        let before = answered.load(Ordering::Relaxed);
+        while answered.load(Ordering::Relaxed) == before {
+            tokio::task::yield_now().await;
+        }
+        let call = open.may::<WithdrawConsent>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        consent::withdraw(&open.vault, call, &ada(), id, RequestId::random(), None).await.unwrap();
+        withdrawn.store(true, Ordering::Release);
+        tokio::task::yield_now().await;
+    }
+    over.store(true, Ordering::Release);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    assert!(answered.load(Ordering::Relaxed) >= ROUNDS);
+    open.vault.close().await;
+}
+
+/// The same of logins and enrolments, against restrictions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_recognised_or_enrolled_after_a_restriction_was_answered() {
+    let open = Arc::new(Open::fresh().await);
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    open.enroll(&tenant, "ada", &model, &face(0)).await;
+    let (over, restricted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let recognised = Arc::new(AtomicUsize::new(0));
+    let mut callers = Vec::new();
+    for _ in 0..SEARCHERS {
+        let (open, tenant, model) = (Arc::clone(&open), tenant.clone(), model.clone());
+        let (over, restricted, recognised) = (Arc::clone(&over), Arc::clone(&restricted), Arc::clone(&recognised));
+        callers.push(tokio::spawn(async move {
+            while !over.load(Ordering::Acquire) {
+                let call = open.may::<Verify>(&tenant, Role::Authenticator, Purpose::Authentication).await;
+                let said = verify(&open.vault, call, &ada(), capture(&model, &face(0))).await;
+                // A few failures in a row are refused for a while; a match is never followed by a wait.
+                let Ok(said) = said else { continue };
+                if said.band == Band::Match {
+                    assert!(!restricted.load(Ordering::Acquire), "recognised after the restriction");
+                    recognised.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }));
+    }
+    for _ in 0..4 {
+        let before = recognised.load(Ordering::Relaxed);
+        while recognised.load(Ordering::Relaxed) == before {
+            tokio::task::yield_now().await;
+        }
+        let call = open.may::<RestrictSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        subject::restrict(&open.vault, call, &ada(), RestrictionGround::Other).await.unwrap();
+        restricted.store(true, Ordering::Release);
+        let refused = open.try_enroll(&tenant, "ada", &model, &face(0)).await;
+        assert_eq!(refused.err().map(|error| error.reason()), Some(Reason::SubjectRestricted));
+        restricted.store(false, Ordering::Release);
+        let call = open.may::<LiftRestriction>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        subject::lift_restriction(&open.vault, call, &ada()).await.unwrap();
+    }
+    over.store(true, Ordering::Release);
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    open.vault.close().await;
+}
+
+/// Somebody who is erased, and enrolled again under the same id, is somebody else: what was found before is not named by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_comes_again_is_not_named_by_what_was_found_before() {
+    let open = Arc::new(Open::fresh().await);
+    let tenant = open.tenant("bank").await;
+    let model = open.model(&tenant, "model", 64, None).await;
+    for subject in ["ada", "bob"] {
+        open.enroll(&tenant, subject, &model, &face(0)).await;
+    }
+    let call = open.may::<SweepDuplicates>(&tenant, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+    let wanted = Wanted { model: model.clone(), threshold: Some(0.9), miss_probability: None };
+    let sweep = Plan::of(&open.vault, &call, &wanted).unwrap().begin(&call, 0).await.unwrap();
+    let (steps, taken) = std::sync::mpsc::sync_channel(8);
+    tokio::task::spawn_blocking(move || sweep.run(&|| false, &mut Keeping(steps)).unwrap()).await.unwrap();
+    let mut step = taken.recv().unwrap();
+    assert_eq!(step.pairs.len(), 1);
+    // It lies there, and is not taken yet.
+    let call = open.may::<EraseSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+    subject::erase(&open.vault, call, &ada(), RequestId::random(), None).await.unwrap();
+    open.enroll(&tenant, "ada", &model, &face(0)).await;
+    let _answering = step.last_look().await.unwrap();
+    assert!(step.pairs.is_empty(), "the pair is of somebody who was erased");
+    open.vault.close().await;
+}
+
+/// Keeps what a sweep gives.
+struct Keeping(std::sync::mpsc::SyncSender<Step>);
+
+impl Answers for Keeping {
+    fn ready(&mut self) -> crate::Result<()> {
+        Ok(())
+    }
+
+    fn give(&mut self, step: Step) -> crate::Result<()> {
+        self.0.send(step).unwrap();
+        Ok(())
+    }
 }

@@ -75,16 +75,16 @@ pub(crate) struct Record {
     #[arg(long, value_parser = values::giver(), default_value = "subject")]
     giver: ConsentGiver,
 
-    /// When it was given.
-    #[arg(long, value_parser = values::time, value_name = "TIME", default_value = "now")]
-    given: Timestamp,
+    /// When it was given; now, if not given.
+    #[arg(long, value_parser = values::time, value_name = "TIME")]
+    given: Option<Timestamp>,
 
     /// From when on it holds no more: a time, or a span as 90d; if not given, until it is withdrawn.
     #[arg(long, value_parser = values::time_to_come, value_name = "TIME")]
     expires: Option<Timestamp>,
 
-    /// UUID of version 4; the same again finds the same consent.
-    #[arg(long, value_parser = request_id::parse, value_name = "UUID")]
+    /// UUID of version 4; the same again, with all else the same, finds the same consent.
+    #[arg(long, value_parser = request_id::parse, value_name = "UUID", requires = "given")]
     request_id: Option<String>,
 }
 
@@ -121,6 +121,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
 }
 
 async fn record(context: &Context, command: Record) -> Result<Exit, Failure> {
+    let given = command.given.map_or_else(|| values::time("now").map_err(Failure::usage), Ok)?;
     let notice = std::fs::read(&command.notice)
         .map_err(|error| Failure::usage(format!("cannot read {}: {error}", command.notice.display())))?;
     let request = RecordConsentRequest {
@@ -133,7 +134,7 @@ async fn record(context: &Context, command: Record) -> Result<Exit, Failure> {
             notice_sha256: Sha256::digest(&notice).to_vec(),
             manner: command.manner.into(),
             giver: command.giver.into(),
-            give_time: Some(command.given),
+            give_time: Some(given),
             expire_time: command.expires,
             ..Consent::default()
         }),

@@ -23,12 +23,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "REFERENCE")]
         case: String,
 
-        /// When somebody has to look whether it is still needed: a time, or a span as 90d. It does not end by itself.
-        #[arg(long, value_parser = values::time_to_come, value_name = "TIME", default_value = "180d")]
-        review: Timestamp,
+        /// When somebody has to look whether it is still needed: a time, or a span as 90d; 180d, if not given. It does not end
+        /// by itself.
+        #[arg(long, value_parser = values::time_to_come, value_name = "TIME")]
+        review: Option<Timestamp>,
 
-        /// UUID of version 4; the same again finds the same hold.
-        #[arg(long, value_parser = request_id::parse, value_name = "UUID")]
+        /// UUID of version 4; the same again, with all else the same, finds the same hold.
+        #[arg(long, value_parser = request_id::parse, value_name = "UUID", requires = "review")]
         request_id: Option<String>,
     },
     /// Release a hold: its proceedings are over.
@@ -48,6 +49,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     let purpose = context.connection.purpose(Purpose::LegalClaims);
     match command {
         Command::Place { subject, case, review, request_id } => {
+            let review = review.map_or_else(|| values::time_to_come("180d").map_err(Failure::usage), Ok)?;
             let request = PlaceHoldRequest {
                 parent: context.connection.subject(&subject)?.to_string(),
                 purpose,

@@ -138,7 +138,7 @@ impl Shadow {
 }
 
 /// What a search should find.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Expected {
     /// These.
     pub(super) surely: Vec<String>,

@@ -92,7 +92,7 @@ pub(super) async fn play(
 }
 
 /// Somebody who is there once, is recognised, and tried no account too often.
-fn somebody(cast: &Cast) -> Result<u64, Failure> {
+pub(super) fn somebody(cast: &Cast) -> Result<u64, Failure> {
     let returning = returning(cast);
     (1..cast.people())
         .find(|person| {

@@ -13,6 +13,7 @@ mod house;
 mod login;
 mod proof;
 mod residue;
+mod rights;
 mod silos;
 mod story;
 mod tenants;
@@ -84,6 +85,7 @@ async fn play(story: &mut Story, cast: &Cast, folder: &Folder, house: &House) ->
     login::play(story, cast, &tenants.acme).await?;
     duplicates::play(story, cast, &tenants.acme, &mut shadow).await?;
     silos::play(story, cast, &tenants, &shadow).await?;
+    rights::play(story, cast, &tenants.acme, &shadow).await?;
     let forgotten = forgetting::play(story, cast, folder, &tenants.acme, &shadow).await?;
     proof::play(story, folder, &tenants.acme, forgotten).await
 }

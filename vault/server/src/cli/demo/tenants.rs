@@ -89,10 +89,13 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, house: &House) -> Resul
 }
 
 async fn move_in(house: &House, tenant: &'static str, dimension: usize) -> Result<Callers, Failure> {
-    let purposes = [Purpose::Authentication, Purpose::DuplicateDetection].map(|purpose| {
-        let lawful_basis = LawfulBasis::SubstantialPublicInterest.into();
-        PurposeBasis { purpose: purpose.into(), lawful_basis }
-    });
+    let public = LawfulBasis::SubstantialPublicInterest;
+    let purposes = [
+        (Purpose::Authentication, public),
+        (Purpose::DuplicateDetection, public),
+        (Purpose::LegalClaims, LawfulBasis::LegalClaims),
+    ]
+    .map(|(purpose, basis)| PurposeBasis { purpose: purpose.into(), lawful_basis: basis.into() });
     let request = CreateTenantRequest {
         purpose: Purpose::Administration.into(),
         request_id: request_id::random()?,

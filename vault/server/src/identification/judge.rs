@@ -1,0 +1,64 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Dossier, SubjectId, Timestamp};
+use lethe_policy::Licence;
+
+use crate::dossiers;
+use crate::error::Result;
+use crate::records::DossierRecord;
+use crate::silo::SiloRef;
+use crate::store::{Key, RowKind};
+use crate::vault::Vault;
+
+/// Judges whom a search or a sweep finds, one by one, for as long as it lasts.
+#[derive(Clone)]
+pub(super) struct Judge {
+    pub(super) vault: Arc<Vault>,
+    pub(super) silo: SiloRef,
+    /// What it is for.
+    pub(super) licence: Licence,
+}
+
+impl Judge {
+    /// Of some subjects those whom the policy lets be compared and found.
+    pub(super) fn allowed(&self, subjects: BTreeSet<SlotRef>) -> Result<BTreeSet<SlotRef>> {
+        if self.silo.rights().is_over() {
+            return Ok(BTreeSet::new());
+        }
+        let (policy, now) = (self.silo.policy(), Timestamp::now());
+        let is_allowed = |dossier: &Dossier| self.licence.clear(&policy, dossier, now).is_ok();
+        if dossiers::is_nobody_known(&self.vault, &self.silo)? {
+            return Ok(if is_allowed(&Dossier::default()) { subjects } else { BTreeSet::new() });
+        }
+        let keys: Vec<Key> = subjects.iter().map(|&subject| Key::Dossier { tree: self.silo.tree, subject }).collect();
+        let rows = self.vault.store.multi_get(RowKind::Dossier, &keys)?;
+        let mut opener = self.vault.keys.opener();
+        let mut allowed = BTreeSet::new();
+        for ((subject, key), sealed) in subjects.into_iter().zip(&keys).zip(rows) {
+            let dossier = match sealed {
+                None => Dossier::default(),
+                // Nothing is known of somebody who was erased meanwhile, and nothing is said.
+                Some(sealed) => match opener.open(key, "", &sealed)? {
+                    Some(opened) => DossierRecord::read(&opened)?,
+                    None => continue,
+                },
+            };
+            if is_allowed(&dossier) {
+                allowed.insert(subject);
+            }
+        }
+        Ok(allowed)
+    }
+
+    /// Of those who were found, some in each of several places, the places whose all may still be named: they are who they were,
+    /// and the policy lets them be found.
+    pub(super) fn still<const N: usize>(&self, found: &[[(&SubjectId, SlotRef); N]]) -> Result<Vec<bool>> {
+        let is_there = |(id, slot): (&SubjectId, SlotRef)| self.silo.subject(id) == Some(slot);
+        let there: BTreeSet<SlotRef> =
+            found.iter().flatten().filter(|one| is_there(**one)).map(|(_, slot)| *slot).collect();
+        let allowed = self.allowed(there)?;
+        Ok(found.iter().map(|all| all.iter().all(|(_, slot)| allowed.contains(slot))).collect())
+    }
+}
