@@ -91,6 +91,14 @@ impl Borrowed<'_> {
         crate::enrollment::enroll(self.0, &call, enrolment).await.unwrap();
     }
 
+    /// Something that is known of a person.
+    async fn describe(&self, tenant: &TenantId, person: &str) {
+        let call =
+            self.may::<lethe_policy::operation::UpdateSubject>(tenant, Role::Enroller, Purpose::Administration).await;
+        let (subject, age) = (SubjectId::parse(person).unwrap(), Some(lethe_domain::AgeBand::Adult));
+        crate::subject::update(self.0, call, &subject, None, age).await.unwrap();
+    }
+
     async fn may<O: lethe_policy::operation::Kind>(
         &self,
         tenant: &TenantId,
@@ -237,6 +245,41 @@ async fn damage_is_reported_before_anything_is_given_up() {
         drop(silo);
         vault.close().await;
     }
+}
+
+/// What must not be done with somebody is not known any more: then nothing is done, and all of the person goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_dossier_is_damaged_is_given_up_and_not_processed_as_if_there_were_none() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    Borrowed(&vault).describe(&house.tenant, "ben").await;
+    let mut row = None;
+    let scanned = vault.store.scan(RowKind::Dossier, &Key::prefix(RowKind::Dossier), |key, value| {
+        row = Some((key, value.to_vec()));
+        Ok::<_, Error>(())
+    });
+    scanned.unwrap();
+    let (key, mut value) = row.unwrap();
+    *value.last_mut().unwrap() ^= 1;
+    let mut change = Change::new();
+    change.put(key, value);
+    vault.store.commit(change).await.unwrap();
+    back_up(&house, &vault);
+    vault.close().await;
+    drop(vault);
+    std::fs::remove_dir_all(house.data()).unwrap();
+
+    let backups = house.backups();
+    let backup = Some((backups.as_path(), Some(1)));
+    let refused = house.restore(Source { backup, ..Source::default() }).await.unwrap_err().to_string();
+    assert!(refused.contains("rows are damaged") && refused.contains("--accept-loss"), "{refused}");
+    let restored = house.restore(Source { backup, accept_loss: true, ..Source::default() }).await.unwrap();
+    assert_eq!((restored.back.subjects, restored.back.templates, restored.lost_slots), (1, 1, 2), "{restored:?}");
+    let vault = house.open().await;
+    assert!(house.template(&vault, "ann").is_some() && house.template(&vault, "ben").is_none());
+    let silo = vault.silos.find(&house.tenant).unwrap();
+    assert!(silo.models().iter().all(|model| model.fault().is_none()), "the gallery that is left is whole");
+    drop(silo);
+    vault.close().await;
 }
 
 /// The disk lost what it had made durable, of one family of rows, and nothing that is left speaks of it but the marks.
