@@ -62,6 +62,22 @@ impl Old {
         self.ask(tenant, "team", &[arguments, &face].concat()).await
     }
 
+    /// Records what the first version asked nobody for, and its tenants said that they rest on.
+    async fn consents(&self, tenant: &str, subject: &str) {
+        let notice = self.file("vault.pub").display().to_string();
+        let record = ["consent", "record", subject, "--to", "authentication", "--manner", "written"];
+        let of = ["--notice", &notice, "--notice-version", "v1"];
+        self.ask(tenant, "team", &[&record[..], &of].concat()).await.one();
+    }
+
+    async fn everybody_consents(&self) {
+        let mut people: Vec<_> = PEOPLE.iter().map(|(tenant, subject, ..)| (*tenant, *subject)).collect();
+        people.dedup();
+        for (tenant, subject) in people {
+            self.consents(tenant, subject).await;
+        }
+    }
+
     /// Everybody is there, and nobody else.
     async fn expect_everybody(&self) {
         for (tenant, subject, model, row) in PEOPLE {
@@ -103,6 +119,10 @@ impl Old {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vault_of_format_1_is_opened_and_all_of_it_is_read() {
     let old = Old::open().await;
+    // They are there, and nothing that rests on consent is done without it.
+    let verified = old.with_face("acme", &["verify", "p-1"], "face@1", "0").await;
+    assert_eq!((verified.code(), &verified.said[0]["band"]), (5, &json!("NO_MATCH")));
+    old.everybody_consents().await;
     old.expect_everybody().await;
     for (tenant, subject, counts) in [
         ("acme", "p-1", json!([{ "model": "face@1", "count": 2 }, { "model": "face@2", "count": 1 }])),
@@ -194,8 +214,12 @@ async fn life_goes_on_in_a_vault_of_format_1() {
 
     for kind in ["stopped", "killed"] {
         old.vault.start().await;
+        if kind == "stopped" {
+            old.everybody_consents().await;
+        }
         old.expect_everybody().await;
         let (row, subject) = ("4", format!("new-{kind}"));
+        old.consents("acme", &subject).await;
         old.with_face("acme", &["enroll", &subject, "--quality", "1"], "face@1", row).await.one();
         let found = old.with_face("acme", &["search", "--threshold", "0.9"], "face@1", row).await.one();
         assert_eq!(found["matches"][0]["subject"], format!("tenants/acme/subjects/{subject}"));
