@@ -151,12 +151,12 @@ async fn remove_what_is_gone(
     for chunk in sifted.gone.chunks(CHUNK) {
         let mut change = Change::new().starting();
         for (key, verdict) in chunk {
-            let removed = match verdict {
+            match verdict {
                 Verdict::Back => continue,
-                Verdict::Erased => &mut restoring.report.erased,
-                Verdict::Corrupt => &mut restoring.report.corrupt,
-            };
-            removed.add(key.kind());
+                Verdict::Erased => restoring.report.erased.add(key.kind()),
+                Verdict::Corrupt => restoring.report.corrupt.add(key.kind()),
+                Verdict::Nobodys => {}
+            }
             change.delete(key.clone());
         }
         // With the rows themselves: whoever goes on after a crash counts none twice, and none not at all.

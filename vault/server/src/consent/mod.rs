@@ -31,7 +31,7 @@ pub async fn record(
     let consent = consent.checked(Timestamp::now())?;
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_subject(subject).await;
-    let terms = Terms { newcomers: true, ends: Ends::Nobody, receipt: None };
+    let terms = Terms { newcomers: true, limits: false, ..Terms::KNOWN };
     let amended = amend(vault, &silo, &call, subject, terms, |dossier, owner| {
         let id = ConsentId::from_bytes(tag(owner, "consent", request.as_bytes()));
         let consent = Consent { id, ..consent };
@@ -103,7 +103,7 @@ pub async fn withdraw(
     let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
     let alone = silo.lock_subject(subject).await;
     let consent = if vault.eraser.state(silo.tree, receipt)?.is_none() {
-        let terms = Terms { newcomers: false, ends: Ends::Baseless, receipt: Some(receipt) };
+        let terms = Terms { ends: Ends::Baseless, receipt: Some(receipt), ..Terms::KNOWN };
         let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| cease(dossier, id)).await;
         Some(vault.noting_misses(silo.tree, &call, amended).await?.said)
     } else {

@@ -53,6 +53,8 @@ pub(super) enum Verdict {
     Back,
     Erased,
     Corrupt,
+    /// Of somebody whom the backup does not have.
+    Nobodys,
 }
 
 impl Sifted {
@@ -153,7 +155,7 @@ impl<'a> Sieve<'a> {
                         sifted.people.insert((tree, subject));
                     }
                 }
-                Verdict::Erased => sifted.gone.push((key, verdict)),
+                Verdict::Erased | Verdict::Nobodys => sifted.gone.push((key, verdict)),
                 Verdict::Corrupt => {
                     sifted.corrupt += 1;
                     sifted.give_up_with(&key);
@@ -185,7 +187,9 @@ impl<'a> Sieve<'a> {
             }
         }
         if key.kind() != RowKind::Subject && !people.contains(&(tree, slots[0])) {
-            return Ok(Verdict::Corrupt);
+            // The mirror has what is known of everybody.
+            let known = matches!(key.kind(), RowKind::Dossier | RowKind::Held);
+            return Ok(if known { Verdict::Nobodys } else { Verdict::Corrupt });
         }
         let model = match model {
             None => String::new(),

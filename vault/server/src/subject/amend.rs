@@ -23,11 +23,13 @@ pub(crate) struct Terms {
     pub(crate) ends: Ends,
     /// The receipt of that erasure; one that nobody asked for, if `None`.
     pub(crate) receipt: Option<ReceiptId>,
+    /// Whether it limits what may be done: a restore must not forget it, so it waits for a mirror a little.
+    pub(crate) limits: bool,
 }
 
 impl Terms {
     /// Of somebody who is there, and stays.
-    pub(crate) const KNOWN: Self = Self { newcomers: false, ends: Ends::Nobody, receipt: None };
+    pub(crate) const KNOWN: Self = Self { newcomers: false, ends: Ends::Nobody, receipt: None, limits: true };
 }
 
 /// Who is erased with an amendment, if there is anything biometric of them: nobody asked for it.
@@ -101,7 +103,10 @@ pub(crate) async fn amend<O: Kind, T>(
         dossiers::put(&mut keys, silo, slot, &dossier, &mut change)?;
     }
     change.log(silo.tree, entry);
-    vault.store.commit(change).await?;
+    let committed = vault.store.commit(change).await?;
+    if terms.limits {
+        vault.store.mirrored_if_soon(committed.sequence).await;
+    }
     Ok(Amended { dossier, said, erased: None })
 }
 

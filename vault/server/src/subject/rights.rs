@@ -28,7 +28,7 @@ pub async fn update(
     jurisdiction: Option<Option<Jurisdiction>>,
     age: Option<AgeBand>,
 ) -> Result<Recorded> {
-    let terms = Terms { newcomers: true, ends: Ends::Child, receipt: None };
+    let terms = Terms { newcomers: true, ends: Ends::Child, ..Terms::KNOWN };
     change(vault, call, subject, terms, |dossier| {
         dossier.jurisdiction = jurisdiction.unwrap_or(dossier.jurisdiction);
         dossier.age = age.unwrap_or(dossier.age);

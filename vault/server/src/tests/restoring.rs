@@ -247,6 +247,56 @@ async fn damage_is_reported_before_anything_is_given_up() {
     }
 }
 
+/// A backup is of its day; what people asked for since is not forgotten with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_asked_for_after_a_backup_holds_after_its_restore() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    Borrowed(&vault).describe(&house.tenant, "ann").await;
+    back_up(&house, &vault);
+    // Since then: one is restricted, one comes and is described, and one is described and erased.
+    let officer = Borrowed(&vault);
+    let call = officer
+        .may::<lethe_policy::operation::RestrictSubject>(
+            &house.tenant,
+            Role::PrivacyOfficer,
+            Purpose::DataSubjectRequest,
+        )
+        .await;
+    let ground = lethe_domain::RestrictionGround::Other;
+    crate::subject::restrict(&vault, call, &SubjectId::parse("ann").unwrap(), ground).await.unwrap();
+    for person in ["dan", "eve"] {
+        house.enroll(&vault, person).await;
+        officer.describe(&house.tenant, person).await;
+    }
+    house.erase(&vault, "eve").await;
+    vault.close().await;
+    drop(vault);
+    std::fs::remove_dir_all(house.data()).unwrap();
+
+    let backups = house.backups();
+    let backup = Some((backups.as_path(), Some(1)));
+    let restored = house.restore(Source { backup, accept_lost: 4, ..Source::default() }).await.unwrap();
+    assert_eq!((restored.back.subjects, restored.corrupt.sum()), (2, 0), "{restored:?}");
+    let vault = house.open().await;
+    let silo = vault.silos.find(&house.tenant).unwrap();
+    let known = |person: &str| {
+        let slot = silo.subject(&SubjectId::parse(person).unwrap())?;
+        Some(crate::dossiers::of(&vault, &silo, slot).unwrap())
+    };
+    assert_eq!(known("ann").unwrap().restriction.map(|restriction| restriction.ground), Some(ground));
+    assert_eq!(known("ben").unwrap(), lethe_domain::Dossier::default());
+    assert!(known("dan").is_none() && known("eve").is_none());
+    let mut dossiers = 0;
+    let counted = vault.store.scan(RowKind::Dossier, &Key::prefix(RowKind::Dossier), |_, _| {
+        dossiers += 1;
+        Ok::<_, Error>(())
+    });
+    counted.unwrap();
+    assert_eq!(dossiers, 1, "what is known of nobody is gone");
+    drop(silo);
+    vault.close().await;
+}
+
 /// What must not be done with somebody is not known any more: then nothing is done, and all of the person goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn whose_dossier_is_damaged_is_given_up_and_not_processed_as_if_there_were_none() {

@@ -47,7 +47,8 @@ pub(super) fn position_of(mirror: &Database) -> Result<Option<Position>, StoreEr
     Ok(mirror.get(&Key::Position)?.map(|bytes| Position::decode(&bytes)).transpose()?)
 }
 
-/// Is a row of this kind in mirrors? All but those of subjects, which backups carry.
+/// Is a row of this kind in mirrors? All but people and their templates, which backups carry. What must not be done with a person
+/// is in mirrors: a backup would forget what was recorded after it.
 pub(super) const fn is_mirrored(kind: RowKind) -> bool {
     match kind {
         RowKind::Format
@@ -66,6 +67,8 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::TenantRequest
         | RowKind::LogKey
         | RowKind::Shredded
+        | RowKind::Dossier
+        | RowKind::Held
         | RowKind::LogHead
         | RowKind::LogEntry
         | RowKind::LogNode => true,
@@ -78,9 +81,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Subject
         | RowKind::Template
         | RowKind::Sketch
-        | RowKind::SubjectRequest
-        | RowKind::Dossier
-        | RowKind::Held => false,
+        | RowKind::SubjectRequest => false,
     }
 }
 
