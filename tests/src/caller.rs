@@ -163,6 +163,14 @@ impl Caller {
         self.ask(self.enrolment(subject, face)).await
     }
 
+    /// Enrolls a face for a purpose.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn enroll_for(&self, purpose: Purpose, subject: &str, face: &[f32]) -> Answer<v1::EnrollResponse> {
+        self.ask(v1::EnrollRequest { purpose: purpose.into(), ..self.enrolment(subject, face) }).await
+    }
+
     /// A valid enrolment with a fresh request id.
     #[must_use]
     pub fn enrolment(&self, subject: &str, face: &[f32]) -> v1::EnrollRequest {

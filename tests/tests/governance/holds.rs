@@ -27,7 +27,7 @@ async fn nothing_of_who_is_held_is_destroyed_until_the_last_hold_is_released() {
     let officer = bank.privacy_officer();
     let face = Faces::seeded(321).person(0).selfie();
     for subject in ["ada", "bea", "cas"] {
-        bank.enroller().enroll(subject, &face).await.unwrap();
+        bank.enroller().enroll_for(Purpose::Authentication, subject, &face).await.unwrap();
     }
     let holds = [officer.hold("ada").await.unwrap().name, officer.hold("ada").await.unwrap().name];
     let other = officer.hold("cas").await.unwrap().name;
@@ -45,7 +45,7 @@ async fn nothing_of_who_is_held_is_destroyed_until_the_last_hold_is_released() {
         for refusal in [
             bank.enroller().delete(&template).await.refused(),
             officer.ask(officer.replacement(&template, &face)).await.refused(),
-            bank.enroller().enroll("ada", &face).await.refused(),
+            bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.refused(),
             bank.analyst().verify("ada", &face).await.refused(),
             vault.operator().shred("bank").await.refused(),
         ] {
@@ -78,7 +78,7 @@ async fn a_hold_stops_what_follows_from_a_withdrawal() {
     let officer = bank.privacy_officer();
     let face = Faces::seeded(322).person(0).selfie();
     let consent = officer.consents_to("ada", Purpose::Authentication).await.unwrap();
-    bank.enroller().enroll("ada", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
     let hold = officer.hold("ada").await.unwrap();
     let withdrawn = officer.ask(officer.withdrawal(&consent.name)).await.unwrap();
     assert_eq!(withdrawn.erasure, None);
@@ -95,7 +95,7 @@ async fn a_repeated_request_places_one_hold_and_what_is_none_is_refused_by_field
     let vault = Vault::fresh().await;
     let bank = vault.tenant("bank").await;
     let officer = bank.privacy_officer();
-    bank.enroller().enroll("ada", &Faces::seeded(323).person(0).selfie()).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &Faces::seeded(323).person(0).selfie()).await.unwrap();
     let request = officer.holding("ada");
     let first = officer.ask(request.clone()).await.unwrap();
     assert_eq!(officer.ask(request.clone()).await.unwrap(), first);

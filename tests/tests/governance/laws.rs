@@ -20,12 +20,12 @@ async fn nothing_comes_before_a_written_consent_where_the_law_asks_for_one() {
             refusal.assert_is(Code::FailedPrecondition, ErrorReason::WrittenConsentRequired);
             assert_eq!(refusal.metadata()["obligation"], "O16", "{law:?}");
         };
-        expect(bank.enroller().enroll("ada", &face).await.refused());
+        expect(bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.refused());
         // A click is no signature, whatever the tenant's own basis.
         bank.enroller().consents_to("ada", Purpose::Authentication).await.unwrap();
-        expect(bank.enroller().enroll("ada", &face).await.refused());
+        expect(bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.refused());
         consents_in_writing(&bank, "ada", Purpose::Authentication).await;
-        bank.enroller().enroll("ada", &face).await.unwrap();
+        bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
         assert_eq!(bank.authenticator().verify("ada", &face).await.unwrap().band(), DecisionBand::Match);
 
         // Nobody searches for a face without knowing that its owner agreed.
@@ -51,7 +51,7 @@ async fn the_law_that_counts_is_the_persons_own() {
     let (home, abroad) = (Jurisdiction::EuropeanUnion, Jurisdiction::Illinois);
     let bank = vault.tenant("bank").under(home).await;
     let face = Faces::seeded(332).person(0).selfie();
-    bank.enroller().enroll("ada", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
     let told = bank.enroller().describe("ada", abroad, AgeBand::Adult).await.unwrap();
     assert_eq!((told.jurisdiction(), told.age_band()), (abroad, AgeBand::Adult));
     let refusal = bank.analyst().verify("ada", &face).await.refused();

@@ -20,13 +20,13 @@ async fn a_child_is_enrolled_with_a_guardians_consent_and_not_with_its_own() {
         let subject = age.as_str_name().to_lowercase();
         bank.enroller().describe(&subject, HERE, age).await.unwrap();
         agrees(&bank, &subject, ConsentGiver::Subject).await;
-        let refusal = bank.enroller().enroll(&subject, &face).await.refused();
+        let refusal = bank.enroller().enroll_for(Purpose::Authentication, &subject, &face).await.refused();
         refusal.assert_is(Code::FailedPrecondition, ErrorReason::MinorWithoutGuardian);
         assert_eq!(refusal.metadata()["obligation"], "O15");
         // There is nothing biometric to erase: the child is known of still.
         assert_eq!(bank.privacy_officer().subject(&subject).await.unwrap().age_band(), age);
         agrees(&bank, &subject, ConsentGiver::Guardian).await;
-        bank.enroller().enroll(&subject, &face).await.unwrap();
+        bank.enroller().enroll_for(Purpose::Authentication, &subject, &face).await.unwrap();
         assert_eq!(bank.authenticator().verify(&subject, &face).await.unwrap().band(), DecisionBand::Match);
     }
     // Where the law lets them, those from 16 on consent for themselves; they must, whatever the tenant's basis.
@@ -42,11 +42,11 @@ async fn a_child_is_enrolled_with_a_guardians_consent_and_not_with_its_own() {
     };
     bank.admin().ask(change).await.unwrap();
     bank.enroller().describe("seventeen", HERE, AgeBand::MinorFrom16).await.unwrap();
-    let refusal = bank.enroller().enroll("seventeen", &face).await.refused();
+    let refusal = bank.enroller().enroll_for(Purpose::Authentication, "seventeen", &face).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::ConsentMissing);
     assert_eq!(refusal.metadata()["obligation"], "O15");
     agrees(&bank, "seventeen", ConsentGiver::Subject).await;
-    bank.enroller().enroll("seventeen", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "seventeen", &face).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     let bank = vault.tenant("bank").await;
     let (officer, face) = (bank.privacy_officer(), Faces::seeded(342).person(0).selfie());
     // Somebody turns out to be a child.
-    bank.enroller().enroll("ada", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
     let told = bank.enroller().describe("ada", HERE, AgeBand::Under16).await.unwrap();
     assert!(!told.erasure_receipt.is_empty());
     officer.subject("ada").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
@@ -65,13 +65,13 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     bank.enroller().describe("bea", HERE, AgeBand::Under16).await.unwrap();
     let consent = officer.consent(Purpose::Authentication, ConsentManner::Written, ConsentGiver::Guardian);
     let consent = officer.record("bea", consent).await.unwrap();
-    bank.enroller().enroll("bea", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "bea", &face).await.unwrap();
     let withdrawn = officer.ask(officer.withdrawal(&consent.name)).await.unwrap();
     assert!(withdrawn.erasure.is_some());
     officer.subject("bea").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
 
     // What was kept for her is not, once it need not be.
-    bank.enroller().enroll("dot", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "dot", &face).await.unwrap();
     officer.restrict("dot", lethe_proto::v1::RestrictionGround::Other).await.unwrap();
     bank.enroller().describe("dot", HERE, AgeBand::Under16).await.unwrap();
     assert_eq!(officer.subject("dot").await.unwrap().template_counts[0].count, 1);
@@ -85,11 +85,11 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     let consent = officer.consent(Purpose::Authentication, ConsentManner::Written, ConsentGiver::Guardian);
     let consent = lethe_proto::v1::Consent { expire_time: Some(until), ..consent };
     officer.record("cas", consent).await.unwrap();
-    bank.enroller().enroll("cas", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "cas", &face).await.unwrap();
     while lethe_tests::now().seconds <= until.seconds {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let refusal = bank.enroller().enroll("cas", &face).await.refused();
+    let refusal = bank.enroller().enroll_for(Purpose::Authentication, "cas", &face).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::ConsentExpired);
     officer.subject("cas").await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
     assert!(bank.analyst().found(&face).await.is_empty());
@@ -100,7 +100,7 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     let consent = officer.consent(Purpose::Authentication, ConsentManner::Written, ConsentGiver::Guardian);
     let consent = lethe_proto::v1::Consent { expire_time: Some(until), ..consent };
     officer.record("eve", consent).await.unwrap();
-    bank.enroller().enroll("eve", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "eve", &face).await.unwrap();
     while lethe_tests::now().seconds <= until.seconds {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
@@ -117,7 +117,7 @@ async fn an_adult_without_a_consent_is_refused_and_never_erased_for_it() {
     let bank = vault.tenant("bank").asking_consent_for(&[Purpose::Authentication, Purpose::DuplicateDetection]).await;
     let (officer, face) = (bank.privacy_officer(), Faces::seeded(344).person(0).selfie());
     let consent = officer.consents_to("ada", Purpose::Authentication).await.unwrap();
-    bank.enroller().enroll("ada", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
     for law in [HERE, Jurisdiction::Illinois, Jurisdiction::Other] {
         let told = bank.enroller().describe("ada", law, AgeBand::Adult).await.unwrap();
         assert_eq!(told.erasure_receipt, "");
@@ -140,7 +140,7 @@ async fn nobody_of_unknown_age_is_processed_where_the_tenant_asks_for_it() {
     let vault = Vault::fresh().await;
     let bank = vault.tenant("bank").await;
     let face = Faces::seeded(343).person(0).selfie();
-    bank.enroller().enroll("ada", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
     let change = lethe_proto::v1::UpdatePolicyRequest {
         tenant: Some(lethe_proto::v1::Tenant { name: bank.name(), age_required: true, ..Default::default() }),
         purpose: Purpose::Administration.into(),

@@ -19,7 +19,7 @@ async fn a_change_of_policy_counts_from_its_answer_on_and_after_a_crash() {
     let vault = Vault::fresh().await;
     let bank = vault.tenant("bank").await;
     let face = Faces::seeded(351).person(0).selfie();
-    bank.enroller().enroll("ada", &face).await.unwrap();
+    bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.unwrap();
     let basis =
         |purpose: Purpose, basis: LawfulBasis| PurposeBasis { purpose: purpose.into(), lawful_basis: basis.into() };
     let purposes = vec![
@@ -39,7 +39,7 @@ async fn a_change_of_policy_counts_from_its_answer_on_and_after_a_crash() {
         }
         let refusal = bank.analyst().search(&face).await.refused();
         refusal.assert_is(Code::PermissionDenied, ErrorReason::PurposeNotAllowed);
-        let refusal = bank.enroller().enroll("ada", &face).await.refused();
+        let refusal = bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.refused();
         refusal.assert_is(Code::FailedPrecondition, ErrorReason::ConsentMissing);
         // The gallery and the people are what they were.
         let fraud =

@@ -17,7 +17,7 @@ const CHUNK: usize = 8192;
 
 /// Rows of subjects, in the order in which they are judged.
 const OF_PEOPLE: [RowKind; 6] =
-    [RowKind::Subject, RowKind::Sketch, RowKind::Template, RowKind::SubjectRequest, RowKind::Dossier, RowKind::Held];
+    [RowKind::Subject, RowKind::Dossier, RowKind::Sketch, RowKind::Template, RowKind::SubjectRequest, RowKind::Held];
 
 /// Tells rows that are back from those that are not.
 pub(super) struct Sieve<'a> {

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
+use crate::templates;
 use crate::vault::Vault;
 
 /// What the log calls it: nobody asked.
@@ -65,6 +66,7 @@ async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<
     // Judged anew, now that nobody else changes it.
     if let Some(slot) = silo.subject(subject)
         && is_child_alone(&silo.policy(), &dossiers::of(vault, silo, slot)?, Timestamp::now())
+        && !templates::places(&vault.store, silo, slot)?.is_empty()
     {
         erase(vault, silo, slot, None, Change::new()).await?;
         drop(alone);
