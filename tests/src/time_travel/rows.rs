@@ -82,6 +82,7 @@ pub(super) mod kind {
     pub(in super::super) const TEMPLATE: u8 = 0x21;
     pub(in super::super) const SKETCH: u8 = 0x22;
     pub(in super::super) const REMEMBERED: u8 = 0x23;
+    pub(in super::super) const DOSSIER: u8 = 0x24;
 }
 
 impl RowKey {
@@ -124,7 +125,9 @@ impl RowKey {
                 Self::Sealed(own(VAULT))
             }
             0x16 => rest.skip(20),
-            kind::SUBJECT => {
+            // A mark that says something by being there.
+            0x25 => rest.skip(24),
+            kind::SUBJECT | kind::DOSSIER => {
                 let home = own(rest.slot());
                 Self::Sealed(Home { subject: Some(rest.slot()), ..home })
             }

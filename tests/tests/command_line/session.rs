@@ -68,7 +68,8 @@ async fn the_first_session_by_hand_goes_as_the_readme_says() {
     assert!(searches[0].first_line() == "1 template found", "{searches:?}");
     assert!(searches[0].out.contains("tenants/acme/subjects/p-1001"), "who it is: {searches:?}");
     assert!(searches[0].out.contains("2 of 2 templates"), "how complete it is: {searches:?}");
-    assert!(searches[1].out.contains("1 of 1 templates"), "{searches:?}");
+    assert!(searches[1].out.contains("2 of 2 templates"), "who is restricted is kept: {searches:?}");
+    assert!(searches[2].out.contains("1 of 1 templates"), "{searches:?}");
     let logins = of("lethe verify");
     assert_eq!(logins.len(), 3);
     assert_eq!(logins[1].out, logins[2].out, "a forgotten person's login looks like anybody's failed one");

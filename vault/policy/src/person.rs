@@ -106,7 +106,11 @@ pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp)
         return false;
     }
     let mut before = person.clone();
-    before.consents.iter_mut().for_each(|consent| consent.withdrawn_at = None);
+    for consent in &mut before.consents {
+        // One that held when it was withdrawn: a hold may have outlasted the time that it was given for.
+        let withdrawn = consent.withdrawn_at.take();
+        consent.expires_at = consent.expires_at.filter(|end| withdrawn.is_none_or(|withdrawn| *end <= withdrawn));
+    }
     has_basis(&before)
 }
 

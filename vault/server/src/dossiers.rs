@@ -46,16 +46,17 @@ pub(crate) fn put(
     silo: &Silo,
     subject: SlotRef,
     dossier: &Dossier,
+    was_held: bool,
     change: &mut Change,
 ) -> Result<()> {
     let key = Key::Dossier { tree: silo.tree, subject };
     let sealed = keys.seal(&key, "", &DossierRecord::seal_as(dossier)?)?;
     change.put(key, sealed);
     let mark = Key::Held { tree: silo.tree, subject };
-    if dossier.holds.is_empty() {
-        change.delete(mark);
-    } else {
-        change.put(mark, Vec::new());
+    match (was_held, dossier.holds.is_empty()) {
+        (_, false) => drop(change.put(mark, Vec::new())),
+        (true, true) => drop(change.delete(mark)),
+        (false, true) => {}
     }
     Ok(())
 }
@@ -75,10 +76,14 @@ pub(crate) fn put_subject(
     Ok(())
 }
 
-/// Removes what is known of a subject.
-pub(crate) fn delete(silo: &Silo, subject: SlotRef, change: &mut Change) {
-    change.delete(Key::Dossier { tree: silo.tree, subject });
-    change.delete(Key::Held { tree: silo.tree, subject });
+/// Removes what is known of a subject, if anything is.
+pub(crate) fn delete(vault: &Vault, silo: &Silo, subject: SlotRef, change: &mut Change) -> Result<()> {
+    for key in [Key::Dossier { tree: silo.tree, subject }, Key::Held { tree: silo.tree, subject }] {
+        if vault.store.get(&key)?.is_some() {
+            change.delete(key);
+        }
+    }
+    Ok(())
 }
 
 /// Judges a call for one person, or for somebody of whom nothing is known. A refusal is logged, about the person.

@@ -1391,11 +1391,19 @@ fn an_expired_consent_leaves_nobody_baseless() {
     assert_eq!(answer(vec![expired.clone()], NOW), Err(Kept::NothingWithdrawn));
     assert_eq!(answer(vec![expired, withdrawn.clone()], NOW), Ok(()));
 
-    // One that was withdrawn would not hold any more either, once its time is over.
+    // One that held when it was withdrawn counts, however long a hold kept the person since.
     let ends = Consent { expires_at: Some(NOW), ..withdrawn };
     assert_eq!(answer(vec![ends.clone()], from_now(-1)), Ok(()));
-    assert_eq!(answer(vec![ends.clone()], NOW), Err(Kept::NothingWithdrawn));
-    assert_eq!(answer(vec![ends], from_now(1)), Err(Kept::NothingWithdrawn));
+    assert_eq!(answer(vec![ends.clone()], NOW), Ok(()));
+    assert_eq!(answer(vec![ends], from_now(1)), Ok(()));
+
+    // One whose time was over by then does not.
+    let late = Consent {
+        expires_at: Some(from_now(-9)),
+        withdrawn_at: Some(from_now(-9)),
+        ..signed(Purpose::Authentication, Stands::Withdrawn)
+    };
+    assert_eq!(answer(vec![late], NOW), Err(Kept::NothingWithdrawn));
 }
 
 #[test]

@@ -280,11 +280,15 @@ fn may_give(consent: &Consent, policy: &TenantPolicy, person: &Dossier) -> bool 
     }
 }
 
-/// The same person, had none of the consents ever been withdrawn.
+/// The same person, had none of the consents ever been withdrawn: what held when it was withdrawn would hold still.
 fn who_never_withdrew(person: &Dossier) -> Dossier {
     let mut steadfast = person.clone();
     for consent in &mut steadfast.consents {
+        let Some(withdrawn_at) = consent.withdrawn_at else { continue };
         consent.withdrawn_at = None;
+        if consent.expires_at.is_some_and(|expires_at| withdrawn_at < expires_at) {
+            consent.expires_at = None;
+        }
     }
     steadfast
 }

@@ -39,7 +39,7 @@ pub struct Verification {
     /// The highest cosine; only for roles that see scores.
     pub score: Option<f32>,
     /// Until it is given, nobody is told that their withdrawal has taken effect.
-    _answering: Answering,
+    answering: Option<Answering>,
 }
 
 /// What the log keeps of an attempt, sealed under the subject's key (O12, O29).
@@ -66,9 +66,11 @@ pub async fn verify(
     let received = std::mem::take(&mut probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let attempt = Attempt { vault, call: &call, silo: &silo, model: &model, subject, quality: probe.quality.get() };
-    let said = attempt.make(&embedding, began).await;
+    let mut said = attempt.make(&embedding, began).await;
     let tells_of_somebody = said.as_ref().is_ok_and(|said| said.band != Band::NoMatch);
     if !attempt.is_scored() && !tells_of_somebody {
+        // It tells nothing, and nobody need wait for it.
+        drop(said.as_mut().ok().and_then(|said| said.answering.take()));
         let ticks = began.elapsed().as_nanos() / TICK.as_nanos() + 1;
         sleep_until(began + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).await;
     }
@@ -127,7 +129,7 @@ impl Attempt<'_> {
             reason: DecisionReason::of(band),
             policy_version: self.model.profile.policy_version(),
             score: score.filter(|_| self.is_scored()),
-            _answering: answering,
+            answering: Some(answering),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Consents: recording, withdrawing and listing them (O2, O15, O16, O23).
 
 use lethe_crypto::tag::tag;
-use lethe_domain::{Consent, ConsentId, ConsentState, Dossier, Purpose, Reason, RequestId, SubjectId, Timestamp};
+use lethe_domain::{Consent, ConsentId, ConsentState, Dossier, Reason, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{ListConsents, RecordConsent, WithdrawConsent};
 use tokio::time::Instant;
@@ -49,13 +49,11 @@ pub async fn record(
 }
 
 /// Refuses a consent that was withdrawn since, by another record of it; and one more than are kept, where none is over that
-/// could go. The last withdrawal for each purpose stays: by it an old consent that is recorded late is known.
+/// could go. The last withdrawal of each sort stays: by it an old consent that is recorded late is known.
 fn make_room(dossier: &mut Dossier, consent: &Consent) -> Result<()> {
-    let last_withdrawal = |dossier: &Dossier, purpose: Purpose| {
-        let withdrawn = dossier.consents.iter().filter(|known| known.purpose == purpose);
-        withdrawn.filter_map(|known| known.withdrawn_at).max()
-    };
-    if last_withdrawal(dossier, consent.purpose).is_some_and(|withdrawn| consent.given_at < withdrawn) {
+    let withdrawn = dossier.consents.iter().filter(|known| known.purpose == consent.purpose);
+    let last = withdrawn.filter_map(|known| known.withdrawn_at).max();
+    if last.is_some_and(|withdrawn| consent.given_at < withdrawn) {
         let message = "the subject withdrew its consent to the purpose since this one was given".to_owned();
         return Err(Error::Precondition(Reason::ConsentWithdrawn, message));
     }
@@ -66,7 +64,10 @@ fn make_room(dossier: &mut Dossier, consent: &Consent) -> Result<()> {
     let over = dossier.consents.iter().position(|known| match known.state(now) {
         ConsentState::Valid => false,
         ConsentState::Expired => true,
-        ConsentState::Withdrawn => known.withdrawn_at < last_withdrawal(dossier, known.purpose),
+        ConsentState::Withdrawn => dossier.consents.iter().any(|other| {
+            let alike = (other.purpose, other.manner, other.giver) == (known.purpose, known.manner, known.giver);
+            alike && known.withdrawn_at < other.withdrawn_at
+        }),
     });
     match over.filter(|_| dossier.holds.is_empty()) {
         Some(oldest) => {
@@ -105,13 +106,16 @@ pub async fn withdraw(
     let consent = if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let terms = Terms { ends: Ends::Baseless, receipt: Some(receipt), ..Terms::KNOWN };
         let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| cease(dossier, id)).await;
-        Some(vault.noting_misses(silo.tree, &call, amended).await?.said)
+        drop(alone);
+        let amended = vault.noting_misses(silo.tree, &call, amended).await?;
+        amended.settle(vault, &silo).await;
+        Some(amended.said)
     } else {
+        drop(alone);
         vault.note(silo.tree, &call).await?;
+        silo.rights().settled().await;
         None
     };
-    drop(alone);
-    silo.rights().settled().await;
     let erasure = match vault.eraser.state(silo.tree, receipt)? {
         None => None,
         Some(_) => Some(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? }),

@@ -51,11 +51,9 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     let dimension = model.profile.dimension();
 
     let _alone = silo.lock_subject(&enrolment.subject).await;
-    // Whoever withdraws meanwhile is answered when this is done.
-    let _answering = silo.rights().answering().await;
     let known = silo.subject(&enrolment.subject);
     // Before anything is done with the capture (O16).
-    let cleared = dossiers::clear(vault, silo, call, known, now).await?;
+    dossiers::clear(vault, silo, call, known, now).await?;
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, dimension)?;
     if let (Some(subject), Some(request)) = (known, enrolment.request)
@@ -74,6 +72,9 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     let (subject, leases) = slots(vault, silo, known).await?;
     let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
     change.own(leases);
+    // Slots may be waited for; from here on it is a moment, and whoever withdraws meanwhile is answered when it is over.
+    let _answering = silo.rights().answering().await;
+    let cleared = dossiers::clear(vault, silo, call, known, now).await?;
     let facts = wiping::after_ciphers(|| {
         let mut keys = vault.keys.opener();
         if known.is_none() {

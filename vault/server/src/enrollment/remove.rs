@@ -76,11 +76,9 @@ async fn replace(
     let receipt = target.receipt(vault, silo, "replace")?;
 
     let alone = silo.lock_subject(&target.subject).await;
-    // Whoever withdraws meanwhile is answered when this is done.
-    let answering = silo.rights().answering().await;
     let subject = subject_of(silo, &target.subject)?;
     // Before anything is done with the capture (O16).
-    let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
+    dossiers::clear(vault, silo, call, Some(subject), now).await?;
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
@@ -102,6 +100,9 @@ async fn replace(
             let at = TemplateAt { subject, thing: leases[0].slot() };
             let mut change = Change::new();
             change.own(leases);
+            // Whoever withdraws meanwhile is answered when this is over.
+            let _answering = silo.rights().answering().await;
+            let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
             let template = templates::template(&capture, embedding, now);
             let facts = templates::put(&cleared, &mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
             remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, facts.id.to_string())?;
@@ -114,7 +115,7 @@ async fn replace(
     };
     // What was committed has been followed.
     let sequence = silo.sequence();
-    drop((alone, answering));
+    drop(alone);
     let state = wait(vault, silo.tree, receipt, target.until).await?;
     Ok(Replaced { facts, dimension: model.profile.dimension(), erasure: Erasure { receipt, state }, sequence })
 }

@@ -53,7 +53,7 @@ pub async fn place(
     .await;
     drop((alone, administering));
     let amended = vault.noting_misses(silo.tree, &call, amended).await?;
-    silo.rights().settled().await;
+    amended.settle(vault, &silo).await;
     Ok(amended.said)
 }
 
@@ -87,7 +87,7 @@ pub async fn release(
     .await;
     drop(alone);
     let amended = vault.noting_misses(silo.tree, &call, amended).await?;
-    silo.rights().settled().await;
+    amended.settle(vault, &silo).await;
     Ok(Released { hold: amended.said, erased: amended.erased })
 }
 

@@ -7,6 +7,7 @@ use lethe_policy::Licence;
 
 use crate::dossiers;
 use crate::error::Result;
+use crate::keyring::Opener;
 use crate::records::DossierRecord;
 use crate::silo::SiloRef;
 use crate::store::{Key, RowKind};
@@ -40,8 +41,8 @@ impl Judge {
             let dossier = match sealed {
                 None => Dossier::default(),
                 // Nothing is known of somebody who was erased meanwhile, and nothing is said.
-                Some(sealed) => match opener.open(key, "", &sealed)? {
-                    Some(opened) => DossierRecord::read(&opened)?,
+                Some(sealed) => match self.read(&mut opener, key, &sealed) {
+                    Some(dossier) => dossier,
                     None => continue,
                 },
             };
@@ -50,6 +51,17 @@ impl Judge {
             }
         }
         Ok(allowed)
+    }
+
+    /// A dossier; `None` if there is no reading it, and so no knowing what must not be done.
+    fn read(&self, opener: &mut Opener<'_>, key: &Key, sealed: &[u8]) -> Option<Dossier> {
+        let read = opener
+            .open(key, "", sealed)
+            .and_then(|opened| Ok(opened.map(|opened| DossierRecord::read(&opened)).transpose()?));
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "a dossier cannot be read: nothing is done with whose it is");
+            None
+        })
     }
 
     /// Of those who were found, some in each of several places, the places whose all may still be named: they are who they were,

@@ -300,13 +300,7 @@ impl Searcher {
         let named: Vec<_> = found.matches.iter().map(|hit| [(&hit.subject, hit.at.subject)]).collect();
         let still = self.judge.still(&named)?;
         let before = found.matches.len();
-        let mut still = found
-            .matches
-            .iter()
-            .zip(still)
-            .map(|(hit, still)| still && self.holds(hit.at))
-            .collect::<Vec<_>>()
-            .into_iter();
+        let mut still = still.into_iter();
         found.matches.retain(|_| still.next().unwrap_or_default());
         found.completeness.matched -= before - found.matches.len();
         Ok(())

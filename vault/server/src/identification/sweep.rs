@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
@@ -17,6 +18,7 @@ use lethe_policy::operation::SweepDuplicates;
 use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
 
 use super::judge::Judge;
 use super::rerank::Searcher;
@@ -46,6 +48,12 @@ const TURN: usize = 1024;
 
 /// Pairs of one answer: some hundred bytes each on the wire.
 const PAIRS: usize = 1000;
+
+/// How long a judgement holds: a consent may end by itself.
+const STALE: Duration = Duration::from_secs(1);
+
+/// When it is tried again whether an answer may be given.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// Times that those who were replaced during a step are looked at again, each of which takes a part of the time of the one
 /// before.
@@ -100,8 +108,9 @@ pub struct Step {
     /// The version of the thresholds that judge.
     pub policy_version: u32,
     judge: Judge,
-    /// What was recorded when the pairs were judged.
+    /// What was recorded when the pairs were judged, and when that was: consents end by themselves.
     judged: u64,
+    judged_at: Instant,
 }
 
 impl Step {
@@ -109,19 +118,28 @@ impl Step {
     /// as what this gives is held, nobody's withdrawal is answered.
     ///
     /// # Errors
-    /// `SearchIncomplete` where more is recorded meanwhile than can be followed.
+    /// If a dossier cannot be read.
     pub(crate) async fn last_look(&mut self) -> Result<Answering> {
-        for _ in 0..LOOKS {
-            let silo = Arc::clone(&self.judge.silo);
-            let answering = silo.rights().answering().await;
+        let silo = Arc::clone(&self.judge.silo);
+        for look in 0.. {
+            // It does not queue: a caller that reads no more leaves this unpolled, and all others would wait for it.
+            let Some(answering) = silo.rights().try_answering() else {
+                sleep(RETRY).await;
+                continue;
+            };
             let now = silo.rights().changes();
-            if now == self.judged {
+            if now == self.judged && self.judged_at.elapsed() < STALE {
                 return Ok(answering);
             }
-            self.judged = now;
-            drop(answering);
+            (self.judged, self.judged_at) = (now, Instant::now());
             let (judge, pairs) = (self.judge.clone(), std::mem::take(&mut self.pairs));
             let again = move || wiping::of_a_task(|| judge_again(&judge, pairs));
+            if look >= LOOKS {
+                // It is recorded faster than this is judged: whoever records waits for once.
+                self.pairs = tokio::task::block_in_place(again)?;
+                return Ok(answering);
+            }
+            drop(answering);
             self.pairs = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
         }
         Err(restless())
@@ -479,7 +497,7 @@ impl Sweep {
         answers.ready()?;
         // Only now: who was erased while the caller was waited for is in none.
         let searcher = self.searcher()?;
-        let judged = self.plan.silo.rights().changes();
+        let (judged, judged_at) = (self.plan.silo.rights().changes(), Instant::now());
         let mut pairs = Vec::with_capacity(hits.len());
         for hit in hits {
             if stop() {
@@ -499,6 +517,7 @@ impl Sweep {
             policy_version: self.plan.model.profile.policy_version(),
             judge: self.plan.judge.clone(),
             judged,
+            judged_at,
         })
     }
 

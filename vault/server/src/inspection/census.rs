@@ -357,8 +357,8 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
             "a request that is repeated is taken for a new one, or fails; nothing else depends on this"
         }
         RowKind::Dossier => {
-            "what must not be done with this subject is not known: calls about it fail, and so do searches that come upon \
-                             it. `lethe restore` with a backup brings it back, if that has it; else all of the subject goes"
+            "what must not be done with this subject is not known: calls about it fail, and nobody finds it. \
+                             `lethe restore` takes a mirror's row; where that is damaged too, all of the subject goes, unless it is under a hold"
         }
         RowKind::Held => {
             "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"

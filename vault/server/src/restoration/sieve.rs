@@ -166,6 +166,12 @@ impl<'a> Sieve<'a> {
         Ok(())
     }
 
+    /// Whether a dossier is of somebody under a litigation hold.
+    fn is_held(&self, key: &Key) -> Result<bool> {
+        let Key::Dossier { tree, subject } = *key else { return Ok(false) };
+        Ok(self.store.get(&Key::Held { tree, subject })?.is_some())
+    }
+
     #[allow(clippy::wildcard_enum_match_arm, reason = "only rows of subjects are judged")]
     fn verdict(&self, key: &Key, value: &[u8], people: &HashSet<(TreeId, SlotRef)>) -> Result<Verdict> {
         let (tree, slots, model) = match *key {
@@ -205,6 +211,8 @@ impl<'a> Sieve<'a> {
         Ok(match self.keys.open(key, &model, value) {
             Ok(Some(_)) => Verdict::Back,
             Ok(None) => Verdict::Erased,
+            // Nothing can be done with the person; nor may it be destroyed.
+            Err(_) if self.is_held(key)? => Verdict::Back,
             Err(_) => Verdict::Corrupt,
         })
     }

@@ -74,6 +74,11 @@ impl Rights {
         Answering { _place: Arc::clone(&self.giving).read_owned().await }
     }
 
+    /// A place, if nobody waits for those that are taken: for who may not wait in a queue, as nobody might poll it there.
+    pub(crate) fn try_answering(&self) -> Option<Answering> {
+        Arc::clone(&self.giving).try_read_owned().ok().map(|place| Answering { _place: place })
+    }
+
     /// Waits until every answer that was judged before is given.
     pub(crate) async fn settled(&self) {
         drop(self.giving.write().await);

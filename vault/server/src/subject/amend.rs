@@ -51,11 +51,23 @@ pub(crate) struct Amended<T> {
     pub(crate) said: T,
     /// The receipt, if it was the subject's end.
     pub(crate) erased: Option<ReceiptId>,
+    /// The change's place, if a mirror should have it before it is answered.
+    sequence: Option<u64>,
+}
+
+impl<T> Amended<T> {
+    /// Waits until it has taken effect everywhere; to be called without the subject's lock, before it is answered.
+    pub(crate) async fn settle(&self, vault: &Vault, silo: &Silo) {
+        silo.rights().settled().await;
+        if let Some(sequence) = self.sequence {
+            // A restore takes it from there.
+            vault.store.mirrored_if_soon(sequence).await;
+        }
+    }
 }
 
 /// Amends what is known of a subject, in one change with its entry in the log, and with the subject's erasure if it comes to
-/// that. The caller has the subject's lock, lets go of it, and then waits for
-/// [`Rights::settled`](crate::silo::Rights::settled) before it answers.
+/// that. The caller has the subject's lock, lets go of it, and [settles](Amended::settle) before it answers.
 ///
 /// An amendment that changes nothing is logged, and writes nothing else.
 pub(crate) async fn amend<O: Kind, T>(
@@ -89,25 +101,23 @@ pub(crate) async fn amend<O: Kind, T>(
     if known.is_some() && is_over(vault, silo, &dossier, slot, terms.ends, now)? {
         change.log(silo.tree, entry);
         let receipt = baseless::erase(vault, silo, slot, terms.receipt, change).await?;
-        return Ok(Amended { dossier, said, erased: Some(receipt) });
+        return Ok(Amended { dossier, said, erased: Some(receipt), sequence: None });
     }
     if known.is_some() && dossier == before {
         vault.record(silo.tree, entry).await?;
-        return Ok(Amended { dossier, said, erased: None });
+        return Ok(Amended { dossier, said, erased: None, sequence: None });
     }
     {
         let mut keys = vault.keys.opener();
         if known.is_none() {
             dossiers::put_subject(&mut keys, silo, slot, subject, now, &mut change)?;
         }
-        dossiers::put(&mut keys, silo, slot, &dossier, &mut change)?;
+        dossiers::put(&mut keys, silo, slot, &dossier, !before.holds.is_empty(), &mut change)?;
     }
     change.log(silo.tree, entry);
     let committed = vault.store.commit(change).await?;
-    if terms.limits {
-        vault.store.mirrored_if_soon(committed.sequence).await;
-    }
-    Ok(Amended { dossier, said, erased: None })
+    let sequence = terms.limits.then_some(committed.sequence);
+    Ok(Amended { dossier, said, erased: None, sequence })
 }
 
 /// Whether a subject has to go. Who has no template is only known of, and may be about to be enrolled.

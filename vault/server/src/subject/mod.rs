@@ -116,7 +116,7 @@ async fn forget(
 fn everything(vault: &Vault, silo: &Silo, slot: SlotRef, change: &mut Change) -> Result<Vec<SlotRef>> {
     let mut slots = vec![slot];
     change.delete(Key::Subject { tree: silo.tree, subject: slot });
-    dossiers::delete(silo, slot, change);
+    dossiers::delete(vault, silo, slot, change)?;
     for (at, profile) in templates::places(&vault.store, silo, slot)? {
         // Redrawing S would do; with T gone too, a flaw in either is not enough.
         slots.push(at.thing);

@@ -128,6 +128,6 @@ async fn change<O: Kind>(
     let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| amendment(dossier)).await;
     drop(alone);
     let amended = vault.noting_misses(silo.tree, &call, amended).await?;
-    silo.rights().settled().await;
+    amended.settle(vault, &silo).await;
     Ok(Recorded { dossier: amended.dossier, erased: amended.erased })
 }

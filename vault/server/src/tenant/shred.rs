@@ -40,6 +40,7 @@ pub async fn shred(
     let what = Fingerprint::of("shred").with(id.as_str().as_bytes());
     let receipt = receipt_of(&vault.keys, TreeId::VAULT, request, what)?;
     let alone = vault.administration.lock().await;
+    let mut gone = None;
     if vault.eraser.state(TreeId::VAULT, receipt)?.is_none() {
         let silo = vault.silos.find(id).ok_or_else(unknown)?;
         let tenant = silo.tree.as_tenant().ok_or_else(unknown)?;
@@ -63,13 +64,16 @@ pub async fn shred(
         let request = Request { tree: TreeId::VAULT, task: Task::Erase(Scope::Tenant), slots, receipt, now };
         vault.eraser.accept(request, change).await?;
         drop(holding);
-        // Answers that name somebody of it are given by now.
-        silo.rights().settled().await;
-        tokio::spawn(forget(silo));
+        gone = Some(silo);
     } else {
         vault.note(TreeId::VAULT, &call).await?;
     }
     drop(alone);
+    if let Some(silo) = gone {
+        // Answers that name somebody of it are given by then.
+        silo.rights().settled().await;
+        tokio::spawn(forget(silo));
+    }
     Ok(Erasure { receipt, state: erasure::wait(vault, TreeId::VAULT, receipt, until).await? })
 }
 
