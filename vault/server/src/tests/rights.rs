@@ -87,8 +87,11 @@ async fn search_against_withdrawals(
                     Ok(found) => {
                         assert!(!withdrawn.load(Ordering::Acquire), "answered after her withdrawal was");
                         let named: Vec<_> = found.matches.iter().map(|hit| hit.subject.as_str()).collect();
-                        assert_eq!(named, expected);
-                        answered.fetch_add(1, Ordering::Relaxed);
+                        // Whom it found while she had withdrawn is in no answer, though she agreed again since.
+                        assert!(named.is_empty() || named == expected, "{named:?}");
+                        if named == expected {
+                            answered.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                     Err(crate::Error::Denied(_)) => {}
                     Err(other) => panic!("{other}"),
