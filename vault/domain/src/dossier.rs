@@ -124,7 +124,7 @@ impl Dossier {
         }
     }
 
-    /// The purposes that stop: objected to, and not overruled.
+    /// Whether a purpose stops for the person: objected to, and not overruled.
     pub fn stops(&self, purpose: Purpose) -> bool {
         self.objections.iter().any(|objection| objection.purpose == purpose && objection.overruled.is_none())
     }

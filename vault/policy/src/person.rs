@@ -35,25 +35,10 @@ pub struct Judged {
 ///
 /// ```compile_fail
 /// use lethe_policy::Cleared;
-/// let forged = Cleared { operation: unreachable!(), judged: unreachable!() };
+/// let forged = Cleared(());
 /// ```
 #[derive(Debug)]
-pub struct Cleared {
-    operation: Operation,
-    judged: Judged,
-}
-
-impl Cleared {
-    /// The operation that may be done.
-    pub const fn operation(&self) -> Operation {
-        self.operation
-    }
-
-    /// What was judged.
-    pub const fn judged(&self) -> Judged {
-        self.judged
-    }
-}
+pub struct Cleared(());
 
 /// What a call that the gate let pass is for: enough to judge it for many persons, one by one, for as long as it lasts.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +53,7 @@ impl Licence {
     /// # Errors
     /// What [`judge`] refuses.
     pub fn clear(self, policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<Cleared, Denial> {
-        let judged = judge(self.operation, self.purpose, policy, person, now)?;
-        Ok(Cleared { operation: self.operation, judged })
+        judge(self.operation, self.purpose, policy, person, now).map(|_| Cleared(()))
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, SubjectId, Timestamp};
 use lethe_policy::operation::Kind;
-use lethe_policy::{Authorized, Cleared, Denial};
+use lethe_policy::{Authorized, Cleared};
 
 use crate::audit;
 use crate::error::{Error, Result};
@@ -102,7 +101,7 @@ pub(crate) async fn clear<O: Kind>(
         Ok(cleared) => return Ok(cleared),
         Err(denial) => denial,
     };
-    let mut entry = refusal(call, &denial, now)?;
+    let mut entry = audit::refused(call, denial.reason, now)?;
     if let Some(slot) = subject
         && let Some(owner) = vault.keys.slot(silo.tree, slot)?
     {
@@ -110,9 +109,4 @@ pub(crate) async fn clear<O: Kind>(
     }
     vault.record(silo.tree, entry).await?;
     Err(Error::Denied(denial))
-}
-
-/// The entry of a call that the policy refused for a person.
-pub(crate) fn refusal<O: Kind>(call: &Authorized<O>, denial: &Denial, now: Timestamp) -> Result<EntryDraft> {
-    audit::refused(call, denial.reason, now)
 }

@@ -114,7 +114,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
     let judge = Judge { vault: Arc::clone(vault), silo: Arc::clone(&silo), licence: call.licence() };
-    let searcher = Arc::new(rerank::Searcher::of(vault, &silo, &model, judge).await?);
+    let searcher = Arc::new(rerank::Searcher::of(&model, judge).await?);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
         wiping::of_a_task(|| Ok::<_, Error>(lethe_index::Query::new(model.probe(embedding.components())?, point)))?;
@@ -137,7 +137,8 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     waits.answered();
     let mut found = found?;
     // From the moment that it has a place nobody's withdrawal is answered before this is.
-    for look in 0.. {
+    let mut looks = 0;
+    while found.answering.is_none() {
         let answering = silo.rights().answering().await;
         let now = silo.rights().changes();
         if now == before {
@@ -145,16 +146,14 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
             break;
         }
         before = now;
+        looks += 1;
         // Nobody waits for a judgement that takes long, unless more is recorded than it can follow.
-        let answering = (look >= LOOKS).then_some(answering);
+        let answering = (looks > LOOKS).then_some(answering);
         dossiers::clear(vault, &silo, &call, whose, Timestamp::now()).await?;
         let last = Arc::clone(&last);
         let again = move || wiping::of_a_task(|| last.judge_again(&mut found).map(|()| found));
         found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
-        if answering.is_some() {
-            found.answering = answering;
-            break;
-        }
+        found.answering = answering;
     }
     Ok(found)
 }

@@ -142,8 +142,8 @@ fn begin(vault: Arc<Vault>, runtime: Handle, gallery: usize) {
 /// One pass: what it found for each.
 fn scan(together: &[Asked]) -> Vec<Result<Scanned>> {
     let Some(Asked { searcher, .. }) = together.first() else { return Vec::new() };
-    let Searcher { silo, model, gallery, .. } = &**searcher;
-    let began = Began { sequence: silo.sequence(), census: model.census() };
+    let Searcher { judge, model, gallery } = &**searcher;
+    let began = Began { sequence: judge.silo.sequence(), census: model.census() };
     let queries: Vec<Query> = together.iter().map(|asked| asked.query.clone()).collect();
     let stop = || together.iter().all(Asked::is_gone);
     let found = wiping::of_a_task(|| gallery.candidates_batch(&queries, &stop));

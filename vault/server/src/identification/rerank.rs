@@ -14,10 +14,9 @@ use super::judge::Judge;
 use super::{Completeness, Found, Match};
 use crate::error::{Error, Result};
 use crate::records::{SubjectRecord, TemplateRecord};
-use crate::silo::{Census, CompactAt, Model, Silo, Silos};
+use crate::silo::{Census, CompactAt, Model, Silos};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
-use crate::vault::Vault;
 
 /// Batches of candidates that are read at a time, on any machine: reading waits for the disk more than it computes, and a disk
 /// answers many at once. Candidates are anywhere among a gallery's rows, and some of those are not in the page cache.
@@ -68,9 +67,8 @@ pub(super) struct Scanned {
 
 /// One search.
 pub(super) struct Searcher {
-    pub(super) vault: Arc<Vault>,
-    pub(super) silo: Arc<Silo>,
     pub(super) model: Model,
+    /// Whose gallery it is, and who in it may be found.
     pub(super) judge: Judge,
     /// Stays in memory as long as the search lasts.
     pub(super) gallery: Arc<Gallery<CompactAt>>,
@@ -100,9 +98,9 @@ fn hit(at: TemplateAt, record: &TemplateRecord, probe: &Embedding, threshold: f3
 
 impl Searcher {
     /// Of a gallery that is brought into memory if it is not there.
-    pub(super) async fn of(vault: &Arc<Vault>, silo: &Arc<Silo>, model: &Model, judge: Judge) -> Result<Self> {
-        let gallery = Silos::ready(&vault.silos, &vault.store, silo, model).await?;
-        Ok(Self { vault: Arc::clone(vault), silo: Arc::clone(silo), model: model.clone(), judge, gallery })
+    pub(super) async fn of(model: &Model, judge: Judge) -> Result<Self> {
+        let gallery = Silos::ready(&judge.vault.silos, &judge.vault.store, &judge.silo, model).await?;
+        Ok(Self { model: model.clone(), judge, gallery })
     }
 
     /// Makes an answer of what a pass found, on the threads that scanned.
@@ -134,7 +132,7 @@ impl Searcher {
         let batch = items.len().div_ceil(RERANKERS).clamp(*BATCH.start(), *BATCH.end());
         let mut reading = JoinSet::new();
         for batch in items.chunks(batch) {
-            let place = Arc::clone(&self.vault.rerankers).acquire_owned().await.map_err(|_| Error::TaskLost)?;
+            let place = Arc::clone(&self.judge.vault.rerankers).acquire_owned().await.map_err(|_| Error::TaskLost)?;
             let (this, probe, stop, batch) = (Arc::clone(&self), Arc::clone(&probe), Arc::clone(&stop), batch.to_vec());
             reading.spawn_blocking(move || {
                 let _place = place;
@@ -216,9 +214,9 @@ impl Searcher {
         let keys: Vec<Key> = candidates.iter().map(|&at| self.key(at)).collect();
         // Before the rows are read: who is erased in between has none.
         let allowed = self.judge.allowed(candidates.iter().map(|at| at.subject).collect())?;
-        let rows = self.vault.store.multi_get(RowKind::Template, &keys)?;
+        let rows = self.judge.vault.store.multi_get(RowKind::Template, &keys)?;
         let mut gone = Vec::new();
-        let mut opener = self.vault.keys.opener();
+        let mut opener = self.judge.vault.keys.opener();
         let model = self.model.profile.model();
         let name = model.to_string();
         for (number, ((&at, key), sealed)) in candidates.iter().zip(&keys).zip(rows).enumerate() {
@@ -247,7 +245,7 @@ impl Searcher {
 
     /// A template's row.
     pub(super) fn key(&self, at: TemplateAt) -> Key {
-        Key::Template { tree: self.silo.tree, gallery: SUBJECTS, at, profile: self.model.number }
+        Key::Template { tree: self.judge.silo.tree, gallery: SUBJECTS, at, profile: self.model.number }
     }
 
     /// The hits of all batches. A candidate that went while the search ran may have been replaced by a template that
@@ -272,8 +270,8 @@ impl Searcher {
             gone.extend(batch.gone);
         }
         for subject in self.judge.allowed(gone)? {
-            let (store, keys) = (&self.vault.store, &self.vault.keys);
-            for found in templates::of_subject(store, keys, &self.silo, subject, Some(self.model.number))? {
+            let (store, keys) = (&self.judge.vault.store, &self.judge.vault.keys);
+            for found in templates::of_subject(store, keys, &self.judge.silo, subject, Some(self.model.number))? {
                 if !hits.iter().any(|hit| hit.at == found.at) {
                     hits.extend(hit(found.at, &found.record, probe, threshold));
                 }
@@ -286,7 +284,7 @@ impl Searcher {
     fn excuse(&self, at: TemplateAt) -> Result<()> {
         if self.holds(at) {
             // Its row is gone, and the gallery is about to learn of it.
-            self.vault.store.catch_up();
+            self.judge.vault.store.catch_up();
         }
         if self.holds(at) {
             let message = format!("the template in {} cannot be read", at.thing);
@@ -314,12 +312,12 @@ impl Searcher {
 
     /// Says whose a template is; `None` if the subject was erased meanwhile.
     pub(super) fn subject_of(&self, at: TemplateAt) -> Result<Option<SubjectId>> {
-        let key = Key::Subject { tree: self.silo.tree, subject: at.subject };
-        let Some(sealed) = self.vault.store.get(&key)? else {
+        let key = Key::Subject { tree: self.judge.silo.tree, subject: at.subject };
+        let Some(sealed) = self.judge.vault.store.get(&key)? else {
             self.excuse(at)?;
             return Ok(None);
         };
-        let Some(opened) = self.vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
+        let Some(opened) = self.judge.vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
         let record =
             SubjectRecord::decode(&opened).map_err(|_| StoreError::corrupt("subject record", "in a search"))?;
         Ok(Some(record.id))

@@ -121,7 +121,8 @@ impl Step {
     /// If a dossier cannot be read.
     pub(crate) async fn last_look(&mut self) -> Result<Answering> {
         let silo = Arc::clone(&self.judge.silo);
-        for look in 0.. {
+        let mut looks = 0;
+        loop {
             // It does not queue: a caller that reads no more leaves this unpolled, and all others would wait for it.
             let Some(answering) = silo.rights().try_answering() else {
                 sleep(RETRY).await;
@@ -134,7 +135,8 @@ impl Step {
             (self.judged, self.judged_at) = (now, Instant::now());
             let (judge, pairs) = (self.judge.clone(), std::mem::take(&mut self.pairs));
             let again = move || wiping::of_a_task(|| judge_again(&judge, pairs));
-            if look >= LOOKS {
+            looks += 1;
+            if looks > LOOKS {
                 // It is recorded faster than this is judged: whoever records waits for once.
                 self.pairs = tokio::task::block_in_place(again)?;
                 return Ok(answering);
@@ -142,7 +144,6 @@ impl Step {
             drop(answering);
             self.pairs = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
         }
-        Err(restless())
     }
 }
 
@@ -269,8 +270,8 @@ impl Sweep {
 
     /// The gallery, which is brought into memory if it is not there.
     fn searcher(&self) -> Result<Searcher> {
-        let Plan { vault, silo, model, judge, .. } = &self.plan;
-        self.runtime.block_on(Searcher::of(vault, silo, model, judge.clone()))
+        let Plan { model, judge, .. } = &self.plan;
+        self.runtime.block_on(Searcher::of(model, judge.clone()))
     }
 
     /// Compares the next thousand, keeps their pairs, those that are most alike last, and says where those after them begin.

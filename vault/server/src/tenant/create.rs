@@ -81,12 +81,9 @@ pub async fn create(
 fn fingerprint(of: Fingerprint, policy: &TenantPolicy) -> String {
     let print =
         policy.purposes.iter().fold(of, |print, entry| print.with(&[entry.purpose.number(), entry.basis.number()]));
-    let beside = [policy.jurisdiction.number(), policy.alone_from_16.into(), policy.age_required.into()];
-    let unsaid = TenantPolicy::of(Vec::new());
-    match (policy.jurisdiction, policy.alone_from_16, policy.age_required)
-        == (unsaid.jurisdiction, unsaid.alone_from_16, unsaid.age_required)
-    {
-        true => print.finish(),
-        false => print.with(&beside).finish(),
+    if *policy == TenantPolicy::of(policy.purposes.clone()) {
+        return print.finish();
     }
+    let beside = [policy.jurisdiction.number(), policy.alone_from_16.into(), policy.age_required.into()];
+    print.with(&beside).finish()
 }

@@ -1,7 +1,8 @@
 //! Mirrors: live copies of what an old backup cannot give back.
 //!
-//! A mirror has every row but those that bulk backups carry: the current key tree with its wrapped vault key, the
-//! high-water marks, intents, receipts, what administration made, and the logs. It follows the committed rows, each
+//! A mirror has every row but people and their templates, which bulk backups carry: the current key tree with its wrapped
+//! vault key, the high-water marks, intents, receipts, what administration made, the logs, and what must not be done with
+//! whom (ADR 41). It follows the committed rows, each
 //! batch of them whole, after the store has synced them and never before; so a mirror that is ahead of its store, or has
 //! gone another way, shows that the store was put back, or lost what its disk had acknowledged. Only what its store has been
 //! itself is written over.
