@@ -1,4 +1,4 @@
-use crate::{AgeBand, Consent, HoldId, Jurisdiction, Label, Purpose, Timestamp};
+use crate::{AgeBand, Consent, Deferral, HoldId, Jurisdiction, Label, PostMortem, Purpose, Timestamp};
 
 /// What is known of a person beside templates: what the policy judges by, and nothing that says who it is (O5).
 ///
@@ -18,6 +18,16 @@ pub struct Dossier {
     pub objections: Vec<Objection>,
     /// Litigation holds (O42).
     pub holds: Vec<Hold>,
+    /// When the purpose was satisfied that the person's data were taken for (O17).
+    pub purpose_ended_at: Option<Timestamp>,
+    /// When the person's contract with the client was over (O17).
+    pub contract_ended_at: Option<Timestamp>,
+    /// Set while an erasure that was asked for is put off (O21).
+    pub deferral: Option<Deferral>,
+    /// What is to be done when the person is dead (O28).
+    pub post_mortem: Option<PostMortem>,
+    /// When it died.
+    pub died_at: Option<Timestamp>,
 }
 
 /// Why processing is restricted (GDPR Art. 18(1)).
@@ -105,6 +115,10 @@ pub enum SubjectState {
     Restricted,
     /// Kept and not processed, and not to be destroyed (O42).
     Held,
+    /// Kept and not processed, until an erasure that was asked for is done (O21).
+    Deferred,
+    /// Kept and not processed, as the person is dead (O28).
+    Deceased,
 }
 
 impl Dossier {
@@ -119,6 +133,10 @@ impl Dossier {
             SubjectState::Held
         } else if self.restriction.is_some() {
             SubjectState::Restricted
+        } else if self.deferral.is_some() {
+            SubjectState::Deferred
+        } else if self.died_at.is_some() {
+            SubjectState::Deceased
         } else {
             SubjectState::Active
         }

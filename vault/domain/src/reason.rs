@@ -73,6 +73,22 @@ reasons! {
     SubjectRestricted = "SUBJECT_RESTRICTED",
     /// The person's data are under a litigation hold (O42).
     LegalHold = "LEGAL_HOLD",
+    /// The person's data are past their time, and about to be erased or storage only (O17).
+    RetentionExpired = "RETENTION_EXPIRED",
+    /// A statute wants the person's data kept (O17).
+    StatutoryMinimum = "STATUTORY_MINIMUM",
+    /// An erasure that was asked for is put off: meanwhile the data are storage only (O21).
+    ErasureDeferred = "ERASURE_DEFERRED",
+    /// The person is dead (O28).
+    SubjectDeceased = "SUBJECT_DECEASED",
+    /// The purpose has no place in the tenant's environment (O3).
+    EnvironmentMismatch = "ENVIRONMENT_MISMATCH",
+    /// The person's law does not allow the purpose (O3).
+    JurisdictionForbids = "JURISDICTION_FORBIDS",
+    /// The tenant's data live in another region than this node (O32).
+    RegionMismatch = "REGION_MISMATCH",
+    /// What the tenant's policy says contradicts itself, or a law that it names (O1).
+    PolicyContradiction = "POLICY_CONTRADICTION",
     /// No such consent.
     ConsentNotFound = "CONSENT_NOT_FOUND",
     /// No such hold.

@@ -1,4 +1,4 @@
-use crate::{Jurisdiction, LawfulBasis, Purpose, PurposeBasis};
+use crate::{Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
 
 /// What a client allows the vault to do for it (O1). Versioned: each decision records the version that judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,27 @@ pub struct TenantPolicy {
     pub alone_from_16: bool,
     /// Whether nobody of unknown age is processed (O15).
     pub age_required: bool,
+    /// What its people are; said once, when it is created (O3).
+    pub environment: Environment,
+    /// Where its data live; said once, when it is created. Nowhere in particular, if `None` (O32).
+    pub region: Option<Region>,
+    /// How long it keeps people (O17).
+    pub retention: Retention,
 }
 
 impl TenantPolicy {
     /// The first version, with these purposes and nothing else said.
-    pub const fn of(purposes: Vec<PurposeBasis>) -> Self {
-        let jurisdiction = Jurisdiction::Other;
-        Self { version: 1, purposes, jurisdiction, alone_from_16: false, age_required: false }
+    pub fn of(purposes: Vec<PurposeBasis>) -> Self {
+        Self {
+            version: 1,
+            purposes,
+            jurisdiction: Jurisdiction::Other,
+            alone_from_16: false,
+            age_required: false,
+            environment: Environment::default(),
+            region: None,
+            retention: Retention::default(),
+        }
     }
 
     /// The basis that it declares for a purpose.

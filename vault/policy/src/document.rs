@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use crate::law::Law;
+use crate::retention::Cause;
 use crate::table::{Effect, Operation, Rule, Scope};
 
 /// The tables as a Markdown document: `docs/POLICY.md`, which a test compares with what this gives.
@@ -13,8 +14,20 @@ pub fn document() -> String {
     text.push_str(PEOPLE);
     for law in Law::table() {
         let written = if law.written_consent_first { "first, before any processing" } else { "—" };
-        line(&mut text, &[law.jurisdiction.name(), law.title, written, law.source]);
+        let development =
+            if law.service_development { "in development" } else { "never" };
+        let caps =
+            [(law.cap_from_provision, "from provision"), (law.cap_after_purpose, "after the purpose was satisfied")];
+        let caps = caps.iter().filter_map(|(cap, from)| cap.map(|cap| format!("{cap} {from}")));
+        let caps = caps.collect::<Vec<_>>().join(", ");
+        let caps = if caps.is_empty() { "—" } else { &caps };
+        line(&mut text, &[law.jurisdiction.name(), law.title, written, development, caps, law.source]);
     }
+    let _ = writeln!(text, "\n{KEEPING}");
+    for (cause, rule) in ENDS {
+        line(&mut text, &[&format!("`{}`", cause.name()), rule]);
+    }
+    text.push_str(KEPT);
     text
 }
 
@@ -51,8 +64,10 @@ those of [COMPLIANCE](COMPLIANCE.md). No table here is legal advice.
 ## Every call
 
 A call passes one gate. What decides, in this order: the credential has not expired (O31); it belongs to the tenant that
-the call is about, or to the vault (O4); it has one of the roles (O31); a purpose is stated (O2), one that the operation
+the call is about, or to the vault (O4); the tenant's data live in this node's region, or nowhere in particular (O32,
+`REGION_MISMATCH`); it has one of the roles (O31); a purpose is stated (O2), one that the operation
 may serve (O2); and, where the purpose is a biometric one and more is done than to record, the tenant has declared a lawful basis for it (O1).
+Service development is for tenants whose environment is development (O3, `ENVIRONMENT_MISMATCH`).
 Nothing here depends on a person, so a refusal tells nothing of one.
 
 ";
@@ -68,23 +83,28 @@ moment of the act. Of several reasons the first is given:
 | 1 | the law that counts asks for a written consent first, and none for the purpose holds: of a guardian, for who needs one | `WRITTEN_CONSENT_REQUIRED`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED` | O16 |
 | 2 | there is a litigation hold | `LEGAL_HOLD` | O42 |
 | 3 | processing is restricted; but a template may be replaced for a person who contests that it is accurate | `SUBJECT_RESTRICTED` | O22 |
-| 4 | somebody under 16, or a minor from 16 on where they may not consent alone, has no guardian's consent for the purpose | `MINOR_WITHOUT_GUARDIAN`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED` | O15 |
+| 4 | an erasure that was asked for is put off | `ERASURE_DEFERRED` | O21 |
+| 5 | the person is dead | `SUBJECT_DECEASED` | O28 |
+| 6 | the person's data, or the template, are past their time: see below | `RETENTION_EXPIRED` | O17 |
+| 7 | the purpose is to develop the service, and the law that counts has no place for it | `JURISDICTION_FORBIDS` | O3 |
+| 8 | somebody under 16, or a minor from 16 on where they may not consent alone, has no guardian's consent for the purpose | `MINOR_WITHOUT_GUARDIAN`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED` | O15 |
 | | a minor from 16 on, where they may, has no consent for the purpose, whatever the tenant's basis | `CONSENT_MISSING`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED` | O15 |
 | | the age is unknown, and the tenant wants it known | `AGE_UNKNOWN` | O15 |
-| 5 | the person objects to the purpose, and no compelling grounds are recorded | `PURPOSE_OBJECTED` | O39 |
-| 6 | the tenant's basis for the purpose is explicit consent, and none for the purpose holds; for a purpose that is not biometric: all of the tenant's bases are, and none for any purpose holds | `CONSENT_MISSING`, `CONSENT_EXPIRED`; `CONSENT_WITHDRAWN` | O2; O23 |
+| 9 | the person objects to the purpose, and no compelling grounds are recorded | `PURPOSE_OBJECTED` | O39 |
+| 10 | the tenant's basis for the purpose is explicit consent, and none for the purpose holds; for a purpose that is not biometric: all of the tenant's bases are, and none for any purpose holds | `CONSENT_MISSING`, `CONSENT_EXPIRED`; `CONSENT_WITHDRAWN` | O2; O23 |
 
 A consent is one to one purpose; for a purpose that is not biometric, such as a rectification that the person asked for,
 one to any will do. Where no consent of the sort that is needed holds, the latest that was given says why. An operation that
-**destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42), and under a restriction (`SUBJECT_RESTRICTED`, O22) but for
-the erasure of all, for the person (`data_subject_request`). What looks or records is not refused for what
+**destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42); under a restriction (`SUBJECT_RESTRICTED`, O22) and while
+an erasure is put off (`ERASURE_DEFERRED`, O21) but for the erasure of all, for the person (`data_subject_request`); and, where
+the tenant says that a statute wants data kept, until its time is over (`STATUTORY_MINIMUM`, O17). What looks or records is not refused for what
 is known of the person: rights can be exercised by everybody, always.
 
 An adult consents in person; for a minor who needs one a guardian does; where the age is unknown either will do.
 
 Two kinds of people are erased although nobody asked for it, unless there is a hold or a restriction: a minor whom nobody
 consented for who may (O15), and whom a withdrawal left without a basis for any purpose that the tenant declares and that
-processing may serve (O23). Who never consented, whose consent is over, or whose law changed is refused, and not erased.
+processing may serve (O23), unless a statute keeps them. Who never consented, whose consent is over, or whose law changed is refused, and not erased.
 
 Whoever may only verify is told nothing of this: a person who must not be compared and one who does not match look alike.
 
@@ -92,6 +112,46 @@ Whoever may only verify is told nothing of this: a person who must not be compar
 
 The law that counts is that of the person's jurisdiction, or the tenant's own where nobody said.
 
-| jurisdiction | | written consent (O16) | source |
-|---|---|---|---|
+| jurisdiction | | written consent (O16) | service development (O3) | kept at most (O17) | source |
+|---|---|---|---|---|---|
+";
+
+const KEEPING: &str = "\
+## How long
+
+What is past its time is not processed from that moment on, and erased by a sweep that comes by every `retention.interval_s`
+seconds: a template by its age, a person with everything when all its templates are, or for a reason of its own. Of several
+ends the earliest counts. Periods follow the calendar, in UTC; where a month has no such day, it is the end of its last.
+
+| ends by | when |
+|---|---|";
+
+/// When each cause comes.
+const ENDS: [(Cause, &str); 8] = [
+    (Cause::Period, "a template: the client's `keep` after it was provided (O17)"),
+    (Cause::Law, "a template: the cap of the law that counts, after it was provided (O17)"),
+    (Cause::Vendor, "a template: P5Y after it was provided, where the vendor sets the purposes itself (O17)"),
+    (
+        Cause::Improvement,
+        "a template: P2Y after it was provided, where the client has the purpose service_development (O17)",
+    ),
+    (
+        Cause::PurposeSatisfied,
+        "a person: the client's `after_end` after the purpose was satisfied, or at once; at most the law's cap (O17)",
+    ),
+    (Cause::ContractOver, "a person: the client's `after_end` after its contract was over, or at once (O17)"),
+    (
+        Cause::Deferred,
+        "a person: when an erasure that was asked for and put off is due, P90D after it was asked for at the latest (O21)",
+    ),
+    (Cause::Death, "a person: when it died, or so long after as it wanted (O28)"),
+];
+
+const KEPT: &str = "
+Nothing is erased that a litigation hold (O42), a restriction (O22) or a statute (O17) keeps: it is storage only meanwhile, and
+erased by the first sweep after the last of them has ended. A statute keeps from the beginning until the client's `minimum`
+after the contract with the person was over; while nobody said that it is over, there is no end to that.
+
+A client's policy that contradicts itself, or the law that it names, is refused (`POLICY_CONTRADICTION`): service development
+in production or under a law that has no place for it; periods beyond a cap; a period that keeps nobody.
 ";

@@ -1,6 +1,8 @@
 use std::marker::PhantomData;
 
-use lethe_domain::{CredentialId, LawfulBasis, Purpose, Reason, Role, Roles, TenantId, TenantPolicy, Timestamp};
+use lethe_domain::{
+    CredentialId, Environment, LawfulBasis, Purpose, Reason, Region, Role, Roles, TenantId, TenantPolicy, Timestamp,
+};
 
 use crate::operation::Kind;
 use crate::person::Duty;
@@ -15,6 +17,20 @@ pub enum Target<'a> {
     /// A tenant, with its policy. `None` where there is no such tenant: only the
     /// vault's own credentials ever learn that.
     Tenant(&'a TenantId, Option<&'a TenantPolicy>),
+}
+
+/// Where the vault runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Site {
+    /// The node's region; nowhere in particular, if `None` (O32).
+    pub region: Option<Region>,
+}
+
+impl Site {
+    /// Whether a tenant's data may be here (O32). One that lives nowhere in particular may be anywhere.
+    pub fn is_home_of(&self, policy: &TenantPolicy) -> bool {
+        policy.region.is_none() || policy.region == self.region
+    }
 }
 
 /// A refusal: the stable reason, the obligation behind it, and a sentence.
@@ -78,11 +94,12 @@ impl<O: Kind> Authorized<O> {
     }
 }
 
-/// Decides whether `principal` may do `O` to `target` for `purpose` at `now`.
+/// Decides whether `principal` may do `O` to `target` for `purpose` at `now`, at `site`.
 ///
-/// The order is part of the contract: expiry, owner, role, purpose. Nothing here depends on a subject,
+/// The order is part of the contract: expiry, owner, region, role, purpose. Nothing here depends on a subject,
 /// so a denial tells nothing of one.
 pub fn authorize<O: Kind>(
+    site: &Site,
     principal: &Principal,
     target: Target<'_>,
     purpose: Option<Purpose>,
@@ -93,6 +110,7 @@ pub fn authorize<O: Kind>(
         return deny(Reason::CredentialExpired, "O31", "the credential has expired");
     }
     check_owner(principal, target, rule.scope)?;
+    check_region(site, target)?;
     let wanted: Roles = rule.roles.iter().copied().collect();
     if !principal.roles.meets(wanted) {
         let names: Vec<_> = rule.roles.iter().map(|role| role.name()).collect();
@@ -142,6 +160,21 @@ fn check_owner(principal: &Principal, target: Target<'_>, scope: Scope) -> Resul
     }
 }
 
+fn check_region(site: &Site, target: Target<'_>) -> Result<(), Denial> {
+    match target {
+        Target::Tenant(_, Some(policy)) if !site.is_home_of(policy) => {
+            let named = |region: Option<&Region>| region.map_or("none", Region::as_str).to_owned();
+            let (home, here) = (named(policy.region.as_ref()), named(site.region.as_ref()));
+            deny(
+                Reason::RegionMismatch,
+                "O32",
+                format!("the tenant's data live in region {home}; this node's is {here}"),
+            )
+        }
+        Target::Vault | Target::Tenant(..) => Ok(()),
+    }
+}
+
 fn check_basis(
     tenant: &TenantId,
     policy: Option<&TenantPolicy>,
@@ -154,6 +187,10 @@ fn check_basis(
     // Rights can be exercised, and holds kept, whatever the client declares.
     if !purpose.is_biometric() || effect == Effect::Records {
         return Ok(None);
+    }
+    if purpose == Purpose::ServiceDevelopment && policy.environment == Environment::Production {
+        let message = "people in production never serve to develop the service";
+        return deny(Reason::EnvironmentMismatch, "O3", message);
     }
     match policy.basis(purpose) {
         Some(basis) => Ok(Some(basis)),
@@ -200,7 +237,7 @@ mod tests {
     }
 
     fn reason<O: Kind + std::fmt::Debug>(who: &Principal, target: Target<'_>, purpose: Option<Purpose>) -> Reason {
-        authorize::<O>(who, target, purpose, NOW).unwrap_err().reason
+        authorize::<O>(&Site::default(), who, target, purpose, NOW).unwrap_err().reason
     }
 
     #[test]
@@ -209,7 +246,8 @@ mod tests {
         let policy = declared();
         let target = Target::Tenant(&id, Some(&policy));
         let who = of_tenant("bank", Role::FraudAnalyst);
-        let passed = authorize::<Search>(&who, target, Some(Purpose::DuplicateDetection), NOW).unwrap();
+        let passed =
+            authorize::<Search>(&Site::default(), &who, target, Some(Purpose::DuplicateDetection), NOW).unwrap();
         assert_eq!(passed.tenant(), Some(&id));
         assert_eq!(passed.basis(), Some(LawfulBasis::ExplicitConsent));
     }
@@ -238,12 +276,49 @@ mod tests {
     }
 
     #[test]
+    fn a_node_of_another_region_refuses_a_tenant_to_everybody_and_for_everything() {
+        let id = tenant("bank");
+        let region = |name: &str| Some(Region::parse("region", name).unwrap());
+        let policy = TenantPolicy { region: region("eu"), ..declared() };
+        let (here, purpose) = (Target::Tenant(&id, Some(&policy)), Some(Purpose::DuplicateDetection));
+        let who = of_tenant("bank", Role::FraudAnalyst);
+        let at =
+            |region| authorize::<Search>(&Site { region }, &who, here, purpose, NOW).map_err(|denial| denial.reason);
+        assert!(at(region("eu")).is_ok());
+        assert_eq!(at(region("us")).unwrap_err(), Reason::RegionMismatch);
+        assert_eq!(at(None).unwrap_err(), Reason::RegionMismatch);
+        assert_eq!(reason::<GetTenant>(&operator(), here, Some(Purpose::Administration)), Reason::RegionMismatch);
+        // Whoever it does not belong to is not told where it lives.
+        assert_eq!(reason::<Search>(&of_tenant("shop", Role::FraudAnalyst), here, purpose), Reason::TenantMismatch);
+        // Who lives nowhere in particular may be anywhere.
+        let policy = declared();
+        let there = Target::Tenant(&id, Some(&policy));
+        assert!(authorize::<Search>(&Site { region: region("us") }, &who, there, purpose, NOW).is_ok());
+    }
+
+    #[test]
+    fn people_in_production_never_serve_development() {
+        let id = tenant("bank");
+        let basis = LawfulBasis::ExplicitConsent;
+        let mut policy = TenantPolicy::of(vec![PurposeBasis { purpose: Purpose::ServiceDevelopment, basis }]);
+        let purpose = Some(Purpose::ServiceDevelopment);
+        let who = of_tenant("bank", Role::Enroller);
+        assert_eq!(reason::<Enroll>(&who, Target::Tenant(&id, Some(&policy)), purpose), Reason::EnvironmentMismatch);
+        policy.environment = Environment::Development;
+        assert!(authorize::<Enroll>(&Site::default(), &who, Target::Tenant(&id, Some(&policy)), purpose, NOW).is_ok());
+        policy.purposes.clear();
+        assert_eq!(reason::<Enroll>(&who, Target::Tenant(&id, Some(&policy)), purpose), Reason::PurposeNotAllowed);
+    }
+
+    #[test]
     fn a_tenant_never_learns_whether_another_exists() {
         let id = tenant("other");
         let who = of_tenant("bank", Role::Enroller);
         let purpose = Some(Purpose::Authentication);
-        let there = authorize::<Enroll>(&who, Target::Tenant(&id, Some(&declared())), purpose, NOW).unwrap_err();
-        let not_there = authorize::<Enroll>(&who, Target::Tenant(&id, None), purpose, NOW).unwrap_err();
+        let there = authorize::<Enroll>(&Site::default(), &who, Target::Tenant(&id, Some(&declared())), purpose, NOW)
+            .unwrap_err();
+        let not_there =
+            authorize::<Enroll>(&Site::default(), &who, Target::Tenant(&id, None), purpose, NOW).unwrap_err();
         assert_eq!(there, not_there);
     }
 
@@ -253,11 +328,11 @@ mod tests {
         let policy = declared();
         let here = Target::Tenant(&id, Some(&policy));
         let everything = Principal { roles: Role::ALL.into_iter().collect(), ..of_tenant("bank", Role::TenantAdmin) };
-        assert!(authorize::<AppointAdministrator>(&operator(), here, purpose, NOW).is_ok());
+        assert!(authorize::<AppointAdministrator>(&Site::default(), &operator(), here, purpose, NOW).is_ok());
         assert_eq!(reason::<CreateCredential>(&operator(), here, purpose), Reason::TenantMismatch);
         let admin = of_tenant("bank", Role::TenantAdmin);
         assert_eq!(reason::<AppointAdministrator>(&admin, here, purpose), Reason::RoleRequired);
-        assert!(authorize::<CreateOperator>(&operator(), Target::Vault, purpose, NOW).is_ok());
+        assert!(authorize::<CreateOperator>(&Site::default(), &operator(), Target::Vault, purpose, NOW).is_ok());
         // Whatever roles a tenant's credential has: the vault's affairs are not a tenant's.
         assert_eq!(reason::<CreateOperator>(&everything, Target::Vault, purpose), Reason::RoleRequired);
         assert_eq!(
@@ -269,8 +344,17 @@ mod tests {
     #[test]
     fn an_operator_reads_the_vaults_log_and_so_do_auditors() {
         let purpose = Some(Purpose::Audit);
-        assert!(authorize::<GetCheckpoint>(&operator(), Target::Vault, purpose, NOW).is_ok());
-        assert!(authorize::<GetCheckpoint>(&of_tenant("bank", Role::Auditor), Target::Vault, purpose, NOW).is_ok());
+        assert!(authorize::<GetCheckpoint>(&Site::default(), &operator(), Target::Vault, purpose, NOW).is_ok());
+        assert!(
+            authorize::<GetCheckpoint>(
+                &Site::default(),
+                &of_tenant("bank", Role::Auditor),
+                Target::Vault,
+                purpose,
+                NOW
+            )
+            .is_ok()
+        );
         assert_eq!(
             reason::<GetCheckpoint>(&of_tenant("bank", Role::Enroller), Target::Vault, purpose),
             Reason::RoleRequired

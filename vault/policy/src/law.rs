@@ -1,8 +1,8 @@
-use lethe_domain::Jurisdiction;
+use lethe_domain::{Jurisdiction, Period};
 
 /// What a jurisdiction asks for beyond the purposes and bases that a client declares: data, one line a jurisdiction.
 ///
-/// Distilled from the obligations; no legal advice. What is not here (caps on keeping, transfers abroad) is not enforced.
+/// Distilled from the obligations; no legal advice. What is not here (transfers abroad) is not enforced.
 #[derive(Debug, Clone, Copy)]
 pub struct Law {
     /// The jurisdiction.
@@ -11,30 +11,50 @@ pub struct Law {
     pub title: &'static str,
     /// Whether a written consent comes before any processing at all (O16).
     pub written_consent_first: bool,
+    /// Whether anybody's data may serve to develop the service (O3).
+    pub service_development: bool,
+    /// How long data are kept at most, from provision (O17).
+    pub cap_from_provision: Option<Period>,
+    /// How long at most after the purpose was satisfied (O17).
+    pub cap_after_purpose: Option<Period>,
     /// Where that is written.
     pub source: &'static str,
 }
 
+const THREE_YEARS: Option<Period> = Some(Period::months(36));
+const ONE_YEAR: Option<Period> = Some(Period::months(12));
+
 /// The table, in the order of [`Jurisdiction`].
 #[rustfmt::skip]
 const LAWS: [Law; 8] = [
-    law(Jurisdiction::EuropeanUnion, "European Union and EEA", false, "GDPR (EU) 2016/679"),
-    law(Jurisdiction::UnitedKingdom, "United Kingdom",         false, "UK GDPR, Data Protection Act 2018"),
-    law(Jurisdiction::Illinois,      "Illinois",               true,  "BIPA, 740 ILCS 14/15(b)"),
-    law(Jurisdiction::Texas,         "Texas",                  true,  "CUBI, Bus. & Com. Code § 503.001(b)"),
-    law(Jurisdiction::Washington,    "Washington",             true,  "RCW 19.375.020"),
-    law(Jurisdiction::California,    "California",             false, "CCPA, Civ. Code § 1798.100 ff."),
-    law(Jurisdiction::Kazakhstan,    "Kazakhstan",             false, "Law No. 94-V of 21 May 2013"),
-    law(Jurisdiction::Other,         "anywhere else",          false, "none known to the vault"),
+    law(Jurisdiction::EuropeanUnion, "European Union and EEA", false, true,  None,        None,     "GDPR (EU) 2016/679"),
+    law(Jurisdiction::UnitedKingdom, "United Kingdom",         false, true,  None,        None,     "UK GDPR, Data Protection Act 2018"),
+    law(Jurisdiction::Illinois,      "Illinois",               true,  false, THREE_YEARS, None,     "BIPA, 740 ILCS 14/15(a), (b)"),
+    law(Jurisdiction::Texas,         "Texas",                  true,  false, None,        ONE_YEAR, "CUBI, Bus. & Com. Code § 503.001(b), (c)"),
+    law(Jurisdiction::Washington,    "Washington",             true,  false, None,        None,     "RCW 19.375.020"),
+    law(Jurisdiction::California,    "California",             false, true,  None,        None,     "CCPA, Civ. Code § 1798.100 ff."),
+    law(Jurisdiction::Kazakhstan,    "Kazakhstan",             false, true,  None,        None,     "Law No. 94-V of 21 May 2013"),
+    law(Jurisdiction::Other,         "anywhere else",          false, true,  None,        None,     "none known to the vault"),
 ];
 
 const fn law(
     jurisdiction: Jurisdiction,
     title: &'static str,
     written_consent_first: bool,
+    service_development: bool,
+    cap_from_provision: Option<Period>,
+    cap_after_purpose: Option<Period>,
     source: &'static str,
 ) -> Law {
-    Law { jurisdiction, title, written_consent_first, source }
+    Law {
+        jurisdiction,
+        title,
+        written_consent_first,
+        service_development,
+        cap_from_provision,
+        cap_after_purpose,
+        source,
+    }
 }
 
 impl Law {

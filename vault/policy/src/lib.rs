@@ -11,17 +11,21 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod check;
 mod document;
 mod gate;
 mod law;
 pub mod operation;
 mod person;
 mod principal;
+mod retention;
 mod table;
 
+pub use check::check;
 pub use document::document;
-pub use gate::{Authorized, Denial, Target, authorize, sees_scores};
+pub use gate::{Authorized, Denial, Site, Target, authorize, sees_scores};
 pub use law::Law;
 pub use person::{Cleared, Duty, Judged, Licence, is_child_alone, is_left_baseless, judge};
 pub use principal::{Owner, Principal};
+pub use retention::{Cause, End, Keeper, Limits, end_of_person, keeper};
 pub use table::{Effect, Operation, Rule, Scope};

@@ -9,8 +9,8 @@ use lethe_domain::{
 };
 
 use crate::gate::{Authorized, Denial};
-use crate::law::Law;
 use crate::operation::Kind;
+use crate::retention::{self, Cause, Keeper, Limits, kept_by_statute};
 use crate::table::{Effect, Operation};
 
 /// What has to be done because of a refusal.
@@ -29,16 +29,27 @@ pub struct Judged {
     pub policy_version: u32,
 }
 
-/// Proof that the policy let an operation pass for one person: what touches templates asks for one.
+/// Proof that the policy let an operation pass for one person: what touches templates asks for one. It knows which of the
+/// person's templates are past their time.
 ///
 /// Nothing outside this crate can make one:
 ///
 /// ```compile_fail
 /// use lethe_policy::Cleared;
-/// let forged = Cleared(());
+/// let forged: Cleared = Cleared { limits: todo!(), now: todo!() };
 /// ```
 #[derive(Debug)]
-pub struct Cleared(());
+pub struct Cleared {
+    limits: Limits,
+    now: Timestamp,
+}
+
+impl Cleared {
+    /// Whether a template that was provided at some moment may still be processed (O17).
+    pub fn keeps(&self, provided_at: Timestamp) -> bool {
+        self.limits.keep(provided_at, self.now)
+    }
+}
 
 /// What a call that the gate let pass is for: enough to judge it for many persons, one by one, for as long as it lasts.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +64,8 @@ impl Licence {
     /// # Errors
     /// What [`judge`] refuses.
     pub fn clear(self, policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<Cleared, Denial> {
-        judge(self.operation, self.purpose, policy, person, now).map(|_| Cleared(()))
+        judge(self.operation, self.purpose, policy, person, now)?;
+        Ok(Cleared { limits: Limits::of(policy, person), now })
     }
 }
 
@@ -86,7 +98,7 @@ pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp)
             !case.lacks_basis()
         })
     };
-    if is_kept(person) || has_basis(person) {
+    if retention::keeper(policy, person, now).is_some() || has_basis(person) {
         return false;
     }
     let mut before = person.clone();
@@ -98,7 +110,7 @@ pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp)
     has_basis(&before)
 }
 
-/// Whether a person's data must stay whatever else is so.
+/// Whether a person's data must stay whatever a client's statute says.
 const fn is_kept(person: &Dossier) -> bool {
     !person.holds.is_empty() || person.restriction.is_some()
 }
@@ -112,7 +124,8 @@ fn is_served(purpose: Purpose) -> bool {
 /// Judges an operation on a person.
 ///
 /// The order is part of the contract: of several reasons the first is given. Written consent overrides all else (O16);
-/// then what makes of the data storage only: a hold (O42), a restriction (O22); then who may be processed at all (O15),
+/// then what makes of the data storage only: a hold (O42), a restriction (O22), an erasure that is put off (O21), a death (O28),
+/// an end (O17); then what the law allows to be done (O3), who may be processed at all (O15),
 /// what the person objects to (O39), and the basis (O2, O23).
 ///
 /// # Errors
@@ -149,6 +162,10 @@ impl Case<'_> {
         self.consented_in_writing()?;
         self.not_held()?;
         self.not_restricted()?;
+        self.not_deferred()?;
+        self.not_dead()?;
+        self.not_over()?;
+        self.not_forbidden()?;
         self.old_enough()?;
         self.not_objected()?;
         self.consented()
@@ -163,7 +180,11 @@ impl Case<'_> {
         self.not_held()?;
         // What is kept for a person is not taken from it by others; the person may have all of it erased.
         let is_asked_for = self.operation == Operation::EraseSubject && self.purpose == Purpose::DataSubjectRequest;
-        if is_asked_for { Ok(()) } else { self.not_restricted() }
+        if !is_asked_for {
+            self.not_restricted()?;
+            self.not_deferred()?;
+        }
+        self.not_kept_by_statute()
     }
 
     /// O1: the client sets its purposes.
@@ -177,8 +198,7 @@ impl Case<'_> {
 
     /// O16: some laws take no other basis, and nothing comes before it.
     fn consented_in_writing(&self) -> Result<(), Denial> {
-        let law = Law::of(self.person.jurisdiction.unwrap_or(self.policy.jurisdiction));
-        if !law.written_consent_first {
+        if !retention::law_of(self.policy, self.person).written_consent_first {
             return Ok(());
         }
         let denied = self.expect(true, Reason::WrittenConsentRequired, "O16");
@@ -201,6 +221,57 @@ impl Case<'_> {
             Some(Restriction { ground: RestrictionGround::AccuracyContested, .. }) if rectifies => Ok(()),
             Some(_) => refuse(Reason::SubjectRestricted, "O22", "processing of the person's data is restricted"),
         }
+    }
+
+    /// O21: an erasure that is put off leaves storage only.
+    fn not_deferred(&self) -> Result<(), Denial> {
+        match self.person.deferral {
+            None => Ok(()),
+            Some(_) => {
+                refuse(Reason::ErasureDeferred, "O21", "an erasure that was asked for is put off until it is due")
+            }
+        }
+    }
+
+    /// O28: nobody who is dead is recognised.
+    fn not_dead(&self) -> Result<(), Denial> {
+        match self.person.died_at {
+            None => Ok(()),
+            Some(_) => refuse(Reason::SubjectDeceased, "O28", "the person is dead"),
+        }
+    }
+
+    /// O17: nothing is done with data past their time, though a sweep has not come by, or a statute keeps them.
+    fn not_over(&self) -> Result<(), Denial> {
+        match retention::end_of_person(self.policy, self.person).filter(|end| end.at <= self.now) {
+            None => Ok(()),
+            Some(end) => {
+                refuse(Reason::RetentionExpired, "O17", format!("the data are past their time: {}", said(end.cause)))
+            }
+        }
+    }
+
+    /// O17: what a statute wants kept is not destroyed before.
+    fn not_kept_by_statute(&self) -> Result<(), Denial> {
+        match kept_by_statute(self.policy, self.person, self.now) {
+            Some(Keeper::Statute(_)) => {
+                refuse(Reason::StatutoryMinimum, "O17", "a statute wants the person's data kept, as storage only")
+            }
+            Some(Keeper::Hold | Keeper::Restriction) | None => Ok(()),
+        }
+    }
+
+    /// O3: some laws let nobody's data serve to develop the service.
+    fn not_forbidden(&self) -> Result<(), Denial> {
+        let law = retention::law_of(self.policy, self.person);
+        if self.purpose != Purpose::ServiceDevelopment || law.service_development {
+            return Ok(());
+        }
+        refuse(
+            Reason::JurisdictionForbids,
+            "O3",
+            format!("service_development is not done under the law of {}", law.title),
+        )
     }
 
     /// O15: who may be processed at all.
@@ -306,6 +377,18 @@ impl Case<'_> {
     fn with_duty(&self, denial: Denial) -> Denial {
         let due = is_child_alone(self.policy, self.person, self.now);
         Denial { duty: due.then_some(Duty::EraseWithoutDelay), ..denial }
+    }
+}
+
+fn said(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Period | Cause::Law | Cause::Vendor | Cause::Improvement => {
+            "they have been kept for as long as they may be"
+        }
+        Cause::PurposeSatisfied => "the purpose is satisfied",
+        Cause::ContractOver => "the contract is over",
+        Cause::Deferred => "the erasure was put off until then",
+        Cause::Death => "the person is dead",
     }
 }
 

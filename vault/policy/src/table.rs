@@ -1,6 +1,6 @@
 use lethe_domain::Purpose::{
     self, Administration, Audit, Authentication, DataSubjectRequest, DocumentCheck, DuplicateDetection,
-    FraudPrevention, LegalClaims, RequesterIdentification,
+    FraudPrevention, LegalClaims, RequesterIdentification, ServiceDevelopment,
 };
 use lethe_domain::Role::{self, Auditor, Enroller, FraudAnalyst, Operator, PrivacyOfficer, Reviewer, TenantAdmin};
 
@@ -101,7 +101,8 @@ pub struct Rule {
     pub purposes: &'static [Purpose],
 }
 
-const ENROLLING: &[Purpose] = &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention];
+const ENROLLING: &[Purpose] = &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, ServiceDevelopment];
+const SEARCHING: &[Purpose] = &[DuplicateDetection, FraudPrevention, ServiceDevelopment];
 const RECTIFYING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest];
 const LOOKING: &[Purpose] =
@@ -138,8 +139,8 @@ const RULES: [Rule; 48] = [
     rule(Operation::DeleteTemplate,          "enrollment.delete_template",       Effect::Destroys,  Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECTIFYING),
     rule(Operation::ListTemplates,           "enrollment.list_templates",        Effect::Looks,     Scope::Tenant, &[Enroller, FraudAnalyst, PrivacyOfficer],           LOOKING),
     rule(Operation::Verify,                  "authentication.verify",            Effect::Processes, Scope::Tenant, &[Role::Authenticator, FraudAnalyst],                &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification]),
-    rule(Operation::Search,                  "identification.search",            Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     &[DuplicateDetection, FraudPrevention]),
-    rule(Operation::SweepDuplicates,         "identification.sweep_duplicates",  Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     &[DuplicateDetection, FraudPrevention]),
+    rule(Operation::Search,                  "identification.search",            Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     SEARCHING),
+    rule(Operation::SweepDuplicates,         "identification.sweep_duplicates",  Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     SEARCHING),
     rule(Operation::GetSubject,              "subject.get",                      Effect::Looks,     Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
     rule(Operation::UpdateSubject,           "subject.update",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
     rule(Operation::RestrictSubject,         "subject.restrict",                 Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
