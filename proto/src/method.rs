@@ -90,7 +90,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 43);
+        assert_eq!(listed.len(), 44);
     }
 
     #[test]

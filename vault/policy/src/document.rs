@@ -14,8 +14,7 @@ pub fn document() -> String {
     text.push_str(PEOPLE);
     for law in Law::table() {
         let written = if law.written_consent_first { "first, before any processing" } else { "—" };
-        let development =
-            if law.service_development { "in development" } else { "never" };
+        let development = if law.service_development { "in development" } else { "never" };
         let caps =
             [(law.cap_from_provision, "from provision"), (law.cap_after_purpose, "after the purpose was satisfied")];
         let caps = caps.iter().filter_map(|(cap, from)| cap.map(|cap| format!("{cap} {from}")));

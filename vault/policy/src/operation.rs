@@ -83,6 +83,8 @@ kinds! {
     LiftObjection,
     /// Erases a subject.
     EraseSubject,
+    /// Tells who is about to be erased for its age (O17).
+    PreviewErasures,
     /// Records a consent.
     RecordConsent,
     /// Records that a consent was withdrawn (O23).

@@ -380,6 +380,12 @@ impl Case<'_> {
     }
 }
 
+/// What is refused of somebody who may be processed, but none of whose templates may be any more (O17).
+pub fn past_its_time() -> Denial {
+    let message = format!("the data are past their time: {}", said(Cause::Period));
+    Denial { reason: Reason::RetentionExpired, obligation: "O17", message, duty: None }
+}
+
 fn said(cause: Cause) -> &'static str {
     match cause {
         Cause::Period | Cause::Law | Cause::Vendor | Cause::Improvement => {

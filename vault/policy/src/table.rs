@@ -38,6 +38,7 @@ pub enum Operation {
     ObjectSubject,
     LiftObjection,
     EraseSubject,
+    PreviewErasures,
     RecordConsent,
     WithdrawConsent,
     ListConsents,
@@ -109,6 +110,7 @@ const LOOKING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest, LegalClaims];
 const RECORDING: &[Purpose] = &[Administration, DataSubjectRequest];
 const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
+const PREVIEWING: &[Purpose] = &[Administration, DataSubjectRequest];
 const HOLDING: &[Purpose] = &[LegalClaims];
 const ADMINISTERING: &[Purpose] = &[Administration];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
@@ -116,7 +118,7 @@ const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, 
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 48] = [
+const RULES: [Rule; 49] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -148,6 +150,7 @@ const RULES: [Rule; 48] = [
     rule(Operation::ObjectSubject,           "subject.object",                   Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
     rule(Operation::LiftObjection,           "subject.lift_objection",           Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
     rule(Operation::EraseSubject,            "subject.erase",                    Effect::Destroys,  Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
+    rule(Operation::PreviewErasures,         "subject.preview_erasures",         Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   PREVIEWING),
     rule(Operation::RecordConsent,           "consent.record",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
     rule(Operation::WithdrawConsent,         "consent.withdraw",                 Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
     rule(Operation::ListConsents,            "consent.list",                     Effect::Looks,     Scope::Tenant, &[Enroller, PrivacyOfficer],                         EXERCISING),

@@ -15,6 +15,14 @@ use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
+/// A subject's base row; `None` of one that was erased meanwhile.
+pub(crate) fn base(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Option<SubjectRecord>> {
+    let key = Key::Subject { tree: silo.tree, subject };
+    let Some(sealed) = vault.store.get(&key)? else { return Ok(None) };
+    let Some(opened) = vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
+    Ok(Some(SubjectRecord::decode(&opened)?))
+}
+
 /// What is known of a subject; nothing of one that nobody recorded anything of.
 pub(crate) fn of(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Dossier> {
     let key = Key::Dossier { tree: silo.tree, subject };

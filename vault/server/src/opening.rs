@@ -10,17 +10,20 @@ use lethe_crypto::root::{MigratingRootStore, RootStore};
 use lethe_crypto::tree::{PageCache, Redraw, SlotRef, TreeId, burnt_slots};
 use lethe_domain::{Role, Roles, Timestamp};
 use lethe_index::{Pool, cpu};
+use lethe_policy::Site;
 use tokio::sync::Semaphore;
 
 use crate::access::ApiKey;
 use crate::audit;
 use crate::backup::Keeper;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::erasure::{self, Asked, Board, Eraser, Pace, Statements, StoreJournal, Watched};
 use crate::error::{Error, Result, causes};
 use crate::identification::{self, Passes};
 use crate::keyring::Keyring;
 use crate::memory;
+use crate::retention;
 use crate::root_stores::{self, Roots};
 use crate::silo::{Loaded, Silos};
 use crate::store::{
@@ -114,6 +117,11 @@ pub async fn open(config: &Config) -> std::result::Result<Opened, OpenError> {
 /// # Errors
 /// Says the way out, and leaves everything as it was.
 pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<Opened, OpenError> {
+    open_by(config, first, Clock::default()).await
+}
+
+/// The same, by a clock.
+pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> std::result::Result<Opened, OpenError> {
     memory::warn();
     let Foundation { store, journal, writer, keys, roots, asked, moving } = Foundation::lay(config).await?;
     // The vault moves with its next epoch, and need not wait for somebody to be erased; unless an epoch that moved it is
@@ -137,6 +145,8 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
     backups.look(&config.data_dir);
     let vault = Arc::new(Vault {
         id: writer.vault(),
+        clock,
+        site: Site { region: config.region.clone() },
         store,
         keys: Arc::clone(&keys),
         silos,
@@ -147,6 +157,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         backups,
         root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),
+        sweeps: retention::Board::default(),
     });
     let founded = match found(&vault, first).await {
         Ok(key) => record_mirrors(&vault).await.map(|()| key).map_err(OpenError::from),

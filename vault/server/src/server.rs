@@ -21,6 +21,7 @@ use crate::grpc::{EdgeLayer, Node};
 use crate::metrics::{Calls, Metrics};
 pub use crate::opening::FirstKey;
 use crate::opening::{self, OpenError};
+use crate::retention::{self, Sweeper};
 use crate::vault::Vault;
 
 mod connection;
@@ -78,6 +79,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     watching: JoinHandle<()>,
+    sweeper: Sweeper,
 }
 
 /// Binds, opens the vault (or creates it), and serves. While the vault loads, health says so and calls are
@@ -158,9 +160,10 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     node.serve(Arc::clone(&opened.vault));
     health::all(&health, ServingStatus::Serving).await;
     let watching = tokio::spawn(health::watch(Arc::clone(&opened.vault), health.clone()));
+    let sweeper = retention::start(&opened.vault, &config.retention);
     let operator_key = opened.operator_key.map(|key| key.reveal());
     tracing::info!(%address, vault = %opened.vault.id, "serving");
-    Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching })
+    Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching, sweeper })
 }
 
 impl Running {
@@ -191,6 +194,7 @@ impl Running {
             tracing::warn!("calls in flight did not end in time");
             serving.abort();
         }
+        self.sweeper.stop().await;
         self.vault.close().await;
         // Last, so that whoever watches sees what is still pending.
         if let Some(metrics) = self.metrics {

@@ -7,20 +7,22 @@ use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::root::VaultId;
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{Purpose, Reason, TenantId, Timestamp};
+use lethe_domain::{Purpose, Reason, TenantId};
 use lethe_index::Pool;
 use lethe_policy::operation::Kind;
-use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Target, authorize};
+use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Site, Target, authorize};
 use tokio::sync::Semaphore;
 
 use crate::access::ApiKey;
 use crate::audit;
 use crate::backup::Keeper;
+use crate::clock::Clock;
 use crate::config::StoreKind;
 use crate::erasure::Eraser;
 use crate::error::{Error, Result};
 use crate::identification::Passes;
 use crate::keyring::Keyring;
+use crate::retention;
 use crate::silo::{SiloRef, Silos};
 use crate::store::{Change, Store, StoreError};
 
@@ -28,6 +30,10 @@ use crate::store::{Change, Store, StoreError};
 pub struct Vault {
     /// The vault's name for its whole life.
     pub id: VaultId,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where it runs.
+    pub site: Site,
     /// Rows, and the one way to change them.
     pub store: Arc<Store>,
     /// The keys of the current epoch.
@@ -48,6 +54,8 @@ pub struct Vault {
     pub root_stores: (StoreKind, Option<StoreKind>),
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
+    /// How sweeps for what is past its time stand.
+    pub(crate) sweeps: retention::Board,
 }
 
 /// What a call is aimed at, as its resource name says.
@@ -90,7 +98,7 @@ impl Vault {
         aim: Aim<'_>,
         purpose: Option<Purpose>,
     ) -> Result<Authorized<O>> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let silo = match aim {
             Aim::Vault => None,
             Aim::Tenant(tenant) => self.silos.find(tenant),
@@ -100,7 +108,7 @@ impl Vault {
             Aim::Vault => Target::Vault,
             Aim::Tenant(tenant) => Target::Tenant(tenant, policy.as_deref()),
         };
-        match authorize::<O>(principal, target, purpose, now) {
+        match authorize::<O>(&self.site, principal, target, purpose, now) {
             Ok(witness) => Ok(witness),
             Err(denial) => Err(self.refuse(principal, O::OPERATION, denial).await),
         }
@@ -108,7 +116,7 @@ impl Vault {
 
     /// Audits a refusal, in the log of whoever the credential belongs to, and gives what the caller is told.
     pub(crate) async fn refuse(&self, principal: &Principal, operation: Operation, denial: Denial) -> Error {
-        let logged = match audit::denied(principal, operation, &denial, Timestamp::now()) {
+        let logged = match audit::denied(principal, operation, &denial, self.clock.now()) {
             Ok(entry) => self.record(self.own_tree(principal), entry).await,
             Err(failure) => Err(failure),
         };
@@ -117,7 +125,7 @@ impl Vault {
 
     /// Logs a call that changed nothing: a read, or something that was asked for again (O31).
     pub(crate) async fn note<O: Kind>(&self, tree: TreeId, call: &Authorized<O>) -> Result<()> {
-        self.record(tree, audit::done(call, Timestamp::now())?).await
+        self.record(tree, audit::done(call, self.clock.now())?).await
     }
 
     /// Gives an answer; one about somebody or something that is not there is logged first. Who tries ids leaves traces.
@@ -128,7 +136,7 @@ impl Vault {
         answer: Result<T>,
     ) -> Result<T> {
         if let Err(Error::NotFound(reason, _)) = &answer {
-            self.record(tree, audit::refused(call, *reason, Timestamp::now())?).await?;
+            self.record(tree, audit::refused(call, *reason, self.clock.now())?).await?;
         }
         answer
     }

@@ -1,6 +1,6 @@
 use lethe_domain::{
-    AgeBand, Consent, ConsentId, Dossier, Giver, Hold, HoldId, Jurisdiction, Label, Manner, Notice, Objection, Purpose,
-    Restriction, RestrictionGround, Timestamp,
+    AgeBand, Consent, ConsentId, Deferral, DeferralReason, Dossier, Giver, Hold, HoldId, Jurisdiction, Label, Manner,
+    Notice, Objection, Period, PostMortem, Purpose, ReceiptId, Restriction, RestrictionGround, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -25,6 +25,16 @@ pub struct DossierRecord {
     restriction: Option<RestrictionRecord>,
     objections: Vec<ObjectionRecord>,
     holds: Vec<HoldRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purpose_ended_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contract_ended_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deferral: Option<DeferralRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    post_mortem: Option<PostMortemRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    died_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +76,23 @@ struct HoldRecord {
     case: String,
     placed_at: i64,
     review_at: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeferralRecord {
+    reason: u8,
+    requested_at: i64,
+    until: i64,
+    receipt: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PostMortemRecord {
+    Erase,
+    Keep(String),
+    HandOver(String),
 }
 
 impl DossierRecord {
@@ -125,6 +152,16 @@ impl DossierRecord {
             }),
             objections: objections.collect(),
             holds: holds.collect(),
+            purpose_ended_at: dossier.purpose_ended_at.map(Timestamp::millis),
+            contract_ended_at: dossier.contract_ended_at.map(Timestamp::millis),
+            deferral: dossier.deferral.map(|deferral| DeferralRecord {
+                reason: deferral.reason.number(),
+                requested_at: deferral.requested_at.millis(),
+                until: deferral.until.millis(),
+                receipt: deferral.receipt.to_string(),
+            }),
+            post_mortem: dossier.post_mortem.as_ref().map(PostMortemRecord::of),
+            died_at: dossier.died_at.map(Timestamp::millis),
         }
     }
 
@@ -136,6 +173,11 @@ impl DossierRecord {
             restriction: known(self.restriction.as_ref(), RestrictionRecord::restriction)?,
             objections: self.objections.iter().map(ObjectionRecord::objection).collect::<Option<_>>()?,
             holds: self.holds.iter().map(HoldRecord::hold).collect::<Option<_>>()?,
+            purpose_ended_at: self.purpose_ended_at.map(Timestamp::from_millis),
+            contract_ended_at: self.contract_ended_at.map(Timestamp::from_millis),
+            deferral: known(self.deferral.as_ref(), DeferralRecord::deferral)?,
+            post_mortem: known(self.post_mortem.as_ref(), PostMortemRecord::post_mortem)?,
+            died_at: self.died_at.map(Timestamp::from_millis),
         })
     }
 }
@@ -192,6 +234,35 @@ impl HoldRecord {
             case: label(&self.case)?,
             placed_at: Timestamp::from_millis(self.placed_at),
             review_at: Timestamp::from_millis(self.review_at),
+        })
+    }
+}
+
+impl DeferralRecord {
+    fn deferral(&self) -> Option<Deferral> {
+        Some(Deferral {
+            reason: DeferralReason::from_number(self.reason)?,
+            requested_at: Timestamp::from_millis(self.requested_at),
+            until: Timestamp::from_millis(self.until),
+            receipt: ReceiptId::parse(&self.receipt)?,
+        })
+    }
+}
+
+impl PostMortemRecord {
+    fn of(wish: &PostMortem) -> Self {
+        match wish {
+            PostMortem::Erase => Self::Erase,
+            PostMortem::Keep(period) => Self::Keep(period.to_string()),
+            PostMortem::HandOver(trustee) => Self::HandOver(trustee.as_str().to_owned()),
+        }
+    }
+
+    fn post_mortem(&self) -> Option<PostMortem> {
+        Some(match self {
+            Self::Erase => PostMortem::Erase,
+            Self::Keep(period) => PostMortem::Keep(Period::parse("keep", period).ok()?),
+            Self::HandOver(trustee) => PostMortem::HandOver(label(trustee)?),
         })
     }
 }

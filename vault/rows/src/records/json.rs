@@ -1,7 +1,7 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    CredentialId, Jurisdiction, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, ReceiptId, Roles, Sketching,
-    TenantId, TenantPolicy, Thresholds, Timestamp,
+    CredentialId, Environment, Jurisdiction, LawfulBasis, ModelId, ModelProfile, Period, Purpose, PurposeBasis,
+    ReceiptId, Region, Retention, Roles, Sketching, TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -41,6 +41,56 @@ struct PolicyRecord {
     jurisdiction: u8,
     alone_from_16: bool,
     age_required: bool,
+    /// By number; absent for production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    #[serde(default, skip_serializing_if = "RetentionRecord::is_empty")]
+    retention: RetentionRecord,
+}
+
+/// How long a tenant keeps people; periods as in ISO 8601.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionRecord {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keep: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after_end: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    minimum: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    vendor_purposes: bool,
+}
+
+impl RetentionRecord {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn of(retention: &Retention) -> Self {
+        let text = |period: Option<Period>| period.map(|period| period.to_string());
+        Self {
+            keep: text(retention.keep),
+            after_end: text(retention.after_end),
+            minimum: text(retention.minimum),
+            vendor_purposes: retention.vendor_purposes,
+        }
+    }
+
+    fn parse(&self) -> Result<Retention, Corrupt> {
+        let period = |text: &Option<String>| {
+            let parsed = text.as_deref().map(|text| Period::parse("period", text)).transpose();
+            parsed.map_err(|_| Corrupt::new("tenant record", "retention"))
+        };
+        Ok(Retention {
+            keep: period(&self.keep)?,
+            after_end: period(&self.after_end)?,
+            minimum: period(&self.minimum)?,
+            vendor_purposes: self.vendor_purposes,
+        })
+    }
 }
 
 impl PolicyRecord {
@@ -50,6 +100,9 @@ impl PolicyRecord {
             jurisdiction: policy.jurisdiction.number(),
             alone_from_16: policy.alone_from_16,
             age_required: policy.age_required,
+            environment: Some(policy.environment.number()).filter(|_| policy.environment != Environment::Production),
+            region: policy.region.as_ref().map(|region| region.as_str().to_owned()),
+            retention: RetentionRecord::of(&policy.retention),
         }
     }
 }
@@ -77,6 +130,12 @@ impl TenantRecord {
             policy.jurisdiction = Jurisdiction::from_number(said.jurisdiction).ok_or_else(wrong)?;
             policy.alone_from_16 = said.alone_from_16;
             policy.age_required = said.age_required;
+            if let Some(number) = said.environment {
+                policy.environment = Environment::from_number(number).ok_or_else(wrong)?;
+            }
+            let region = said.region.as_deref().map(|region| Region::parse("region", region)).transpose();
+            policy.region = region.map_err(|_| wrong())?;
+            policy.retention = said.retention.parse()?;
         }
         Ok((id, policy, Timestamp::from_millis(self.created_at)))
     }

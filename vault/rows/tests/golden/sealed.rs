@@ -1,10 +1,10 @@
 //! Plaintexts of sealed rows.
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Consent, ConsentId, CredentialId, Dossier, Giver, Hold, HoldId, Jurisdiction, Label,
-    LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Purpose, PurposeBasis, Quality, ReceiptId,
-    Restriction, RestrictionGround, Role, Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId,
-    TenantPolicy, Thresholds, Timestamp,
+    AgeBand, CaptureKind, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Dossier, Environment, Giver,
+    Hold, HoldId, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Period,
+    PostMortem, Purpose, PurposeBasis, Quality, ReceiptId, Region, Restriction, RestrictionGround, Retention, Role,
+    Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use lethe_rows::records::{
     CredentialRecord, CredentialRef, DossierRecord, ProfileRecord, Remembered, ShreddedRecord, SubjectRecord,
@@ -87,6 +87,18 @@ fn a_tenant_is_fixed() {
     let record = TenantRecord::new(&id, &policy, CREATED);
     let beside = r#""policy":{"version":2,"jurisdiction":3,"alone_from_16":false,"age_required":true}"#;
     let expected = format!(r#"{{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198,{beside}}}"#);
+    assert_eq!(fixed(&record, &expected).parse().unwrap(), (id.clone(), policy.clone(), CREATED));
+
+    policy.environment = Environment::Development;
+    policy.region = Some(Region::parse("region", "eu-central").unwrap());
+    let (keep, minimum) = (Some(Period::months(18)), Some(Period::months(60)));
+    policy.retention = Retention { keep, after_end: Some(Period::days(30)), minimum, vendor_purposes: true };
+    let record = TenantRecord::new(&id, &policy, CREATED);
+    let beside = concat!(
+        r#""policy":{"version":2,"jurisdiction":3,"alone_from_16":false,"age_required":true,"environment":2,"#,
+        r#""region":"eu-central","retention":{"keep":"P1Y6M","after_end":"P30D","minimum":"P5Y","vendor_purposes":true}}"#
+    );
+    let expected = format!(r#"{{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198,{beside}}}"#);
     assert_eq!(fixed(&record, &expected).parse().unwrap(), (id, policy, CREATED));
 }
 
@@ -116,21 +128,44 @@ fn a_dossier_is_fixed() {
             placed_at: at(6),
             review_at: at(7),
         }],
+        purpose_ended_at: Some(at(8)),
+        contract_ended_at: Some(at(9)),
+        deferral: Some(Deferral {
+            reason: DeferralReason::LegalProcess,
+            requested_at: at(10),
+            until: at(11),
+            receipt: ReceiptId::from_bytes([0xdd; 16]),
+        }),
+        post_mortem: Some(PostMortem::Keep(Period::days(90))),
+        died_at: Some(at(12)),
     };
     let expected = format!(
         concat!(
             r#"{{"jurisdiction":4,"age":2,"consents":[{{"id":"{}","purpose":1,"notice":"v1","notice_sha256":"{}","#,
             r#""manner":1,"giver":2,"given_at":1,"expires_at":2,"withdrawn_at":3}}],"#,
             r#""restriction":{{"ground":3,"since":4}},"objections":[{{"purpose":4,"since":5,"overruled":"g-1"}}],"#,
-            r#""holds":[{{"id":"{}","case":"c-1","placed_at":6,"review_at":7}}]}}"#
+            r#""holds":[{{"id":"{}","case":"c-1","placed_at":6,"review_at":7}}],"#,
+            r#""purpose_ended_at":8,"contract_ended_at":9,"#,
+            r#""deferral":{{"reason":2,"requested_at":10,"until":11,"receipt":"{}"}},"#,
+            r#""post_mortem":{{"keep":"P90D"}},"died_at":12}}"#
         ),
         "aa".repeat(16),
         "bb".repeat(32),
-        "cc".repeat(16)
+        "cc".repeat(16),
+        "dd".repeat(16)
     );
     let written = DossierRecord::seal_as(&dossier).unwrap();
-    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<1024}"));
     assert_eq!(DossierRecord::read(&written).unwrap(), dossier);
+    for (wish, written) in [
+        (PostMortem::Erase, r#""post_mortem":"erase""#),
+        (PostMortem::HandOver(label("t-1")), r#""post_mortem":{"hand_over":"t-1"}"#),
+    ] {
+        let dossier = Dossier { post_mortem: Some(wish), ..Dossier::default() };
+        let row = DossierRecord::seal_as(&dossier).unwrap();
+        assert!(std::str::from_utf8(&row).unwrap().contains(written));
+        assert_eq!(DossierRecord::read(&row).unwrap(), dossier);
+    }
 
     let empty = DossierRecord::seal_as(&Dossier::default()).unwrap();
     let expected = r#"{"age":0,"consents":[],"objections":[],"holds":[]}"#;
@@ -157,6 +192,10 @@ fn numbers_of_a_dossier_are_fixed() {
     assert_eq!(names(Giver::from_number, Giver::name), expected(1, &["subject", "guardian"]));
     let grounds = ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other"];
     assert_eq!(names(RestrictionGround::from_number, RestrictionGround::name), expected(1, &grounds));
+    let reasons =
+        ["legal_obligation", "legal_process", "legal_claims", "illegal_activity", "terms_violation", "physical_safety"];
+    assert_eq!(names(DeferralReason::from_number, DeferralReason::name), expected(1, &reasons));
+    assert_eq!(names(Environment::from_number, Environment::name), expected(1, &["production", "development"]));
 }
 
 /// The numbers that stand for purposes and bases in rows, and for roles in a credential's bits.

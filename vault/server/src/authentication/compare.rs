@@ -1,7 +1,7 @@
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Dossier, Embedding, SubjectId, Timestamp};
+use lethe_domain::{Dossier, Embedding, SubjectId};
 use lethe_index::cosine;
 use lethe_policy::{Cleared, Denial, Licence};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -10,7 +10,7 @@ use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::silo::{Model, Silo};
 use crate::store::Key;
-use crate::templates;
+use crate::templates::{self, Found};
 use crate::vault::Vault;
 
 /// A subject's templates against a probe, or what is done in their place where there are none: the same work, so that
@@ -33,6 +33,8 @@ pub(super) struct Compared {
     pub(super) score: Option<f32>,
     /// Rows that were opened: a power of two, whether there are templates or not.
     pub(super) opened: usize,
+    /// Whether there are templates, and all are past their time.
+    pub(super) over: bool,
 }
 
 impl<'a> Comparison<'a> {
@@ -54,7 +56,7 @@ impl<'a> Comparison<'a> {
                 Dossier::default()
             }
         };
-        let cleared = licence.clear(&silo.policy(), &dossier, Timestamp::now());
+        let cleared = licence.clear(&silo.policy(), &dossier, vault.clock.now());
         Ok(Self { vault, silo, model, slot, cleared, stand_ins })
     }
 
@@ -75,7 +77,7 @@ impl<'a> Comparison<'a> {
     fn compare(&self, probe: &Embedding) -> Result<Compared> {
         let (store, keys) = (&self.vault.store, &self.vault.keys);
         // Who must not be compared is not, and costs the same.
-        let found = match self.slot.filter(|_| self.cleared.is_ok()) {
+        let mut found = match self.slot.filter(|_| self.cleared.is_ok()) {
             Some(slot) => templates::of_subject(store, keys, self.silo, slot, Some(self.model.number))?,
             None => {
                 // Reads what lies where the subject could be, and opens none of it.
@@ -83,15 +85,24 @@ impl<'a> Comparison<'a> {
                 Vec::new()
             }
         };
+        let there_are = !found.is_empty();
+        let keeps = |found: &Found| {
+            let cleared = self.cleared.as_ref();
+            cleared.is_ok_and(|cleared| cleared.keeps(found.record.facts.enrolled_at))
+        };
+        // What is past its time is there until a sweep comes by.
+        let over = there_are && !found.iter().any(keeps);
+        let opened_already = found.len();
+        found.retain(keeps);
         let scores = found.iter().map(|found| cosine(found.record.embedding.components(), probe.components()));
         let score = scores.reduce(f32::max);
-        let mut opened = found.len();
+        let mut opened = opened_already;
         // One template, and none, cost one row; of more the caller learns the order of magnitude at most.
         while opened == 0 || !opened.is_power_of_two() {
             self.open_decoy(opened, probe)?;
             opened += 1;
         }
-        Ok(Compared { score, opened })
+        Ok(Compared { score, opened, over })
     }
 
     /// The subject's key, for the log; for somebody unknown a key that nobody has, drawn and thrown away.

@@ -7,9 +7,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_domain::{Band, DecisionReason, Embedding, Reason, SubjectId, Timestamp};
+use lethe_domain::{Band, DecisionReason, Embedding, Reason, SubjectId};
 use lethe_policy::operation::Verify;
-use lethe_policy::{Authorized, sees_scores};
+use lethe_policy::{Authorized, Denial, sees_scores};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
@@ -105,12 +105,13 @@ impl Attempt<'_> {
         if let Err(refused) = begun {
             return Err(self.limited(&comparison, refused).await?);
         }
-        let Compared { score, opened } = comparison.run(probe)?;
+        let Compared { score, opened, over } = comparison.run(probe)?;
         tracing::trace!(opened, "compared");
+        let denial = comparison.denial().cloned().or_else(|| over.then(lethe_policy::past_its_time));
         let thresholds = self.model.profile.thresholds();
         let band = score.map_or(Band::NoMatch, |score| Band::of(score, thresholds));
-        self.record(&comparison, score, band).await?;
-        if comparison.denial().is_some_and(|denial| denial.duty.is_some()) {
+        self.record(&comparison, denial.as_ref(), score, band).await?;
+        if denial.as_ref().is_some_and(|denial| denial.duty.is_some()) {
             baseless::follow_up_later(self.vault, self.silo, self.subject);
         }
         if band == Band::Match {
@@ -120,8 +121,8 @@ impl Attempt<'_> {
             if !comparison.is_known() {
                 return Err(Error::NotFound(Reason::SubjectNotFound, "there is no such subject".to_owned()));
             }
-            if let Some(denial) = comparison.denial() {
-                return Err(Error::Denied(denial.clone()));
+            if let Some(denial) = denial {
+                return Err(Error::Denied(denial));
             }
         }
         Ok(Verification {
@@ -135,17 +136,23 @@ impl Attempt<'_> {
 
     /// Logs the attempt, also a failed one (O12): the pseudonym and the sealed details are for whoever has the
     /// subject's key.
-    async fn record(&self, comparison: &Comparison<'_>, score: Option<f32>, band: Band) -> Result<()> {
+    async fn record(
+        &self,
+        comparison: &Comparison<'_>,
+        denial: Option<&Denial>,
+        score: Option<f32>,
+        band: Band,
+    ) -> Result<()> {
         let (owner, known) = comparison.owner()?;
         let details = Details { band: band.name(), score, quality: self.quality };
-        let now = Timestamp::now();
-        let entry = match comparison.denial().filter(|_| known) {
+        let now = self.vault.clock.now();
+        let entry = match denial.filter(|_| known) {
             None => audit::done(self.call, now)?,
             Some(denial) => audit::refused(self.call, denial.reason, now)?,
         };
         let entry = audit::about(entry, &owner);
         let mut entry = entry.details(encode("attempt", &details)?);
-        let reason = match (known, comparison.denial(), score) {
+        let reason = match (known, denial, score) {
             (false, ..) => Some(Reason::SubjectNotFound),
             (true, Some(denial), _) => Some(denial.reason),
             (true, None, None) => Some(Reason::TemplateNotFound),
@@ -161,7 +168,7 @@ impl Attempt<'_> {
     async fn limited(&self, comparison: &Comparison<'_>, refused: Refused) -> Result<Error> {
         if refused.first {
             let (owner, _) = comparison.owner()?;
-            let entry = audit::refused(self.call, Reason::AttemptsLimited, Timestamp::now())?;
+            let entry = audit::refused(self.call, Reason::AttemptsLimited, self.vault.clock.now())?;
             self.vault.record(self.silo.tree, audit::about(entry, &owner)).await?;
         }
         let message = "too many attempts on this subject".to_owned();

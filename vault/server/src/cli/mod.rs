@@ -107,6 +107,9 @@ enum Command {
     /// Place, release and list litigation holds.
     #[command(subcommand)]
     Hold(command::hold::Command),
+    /// Show who is about to be erased for the age of the data, or for another end.
+    #[command(subcommand)]
+    Retention(command::retention::Command),
     /// Enroll all rows of an .npy file.
     ///
     /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
@@ -195,6 +198,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Subject(command) => on_this_thread(command::subject::run(&context, command)),
         Command::Consent(command) => on_this_thread(command::consent::run(&context, command)),
         Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
+        Command::Retention(command) => on_this_thread(command::retention::run(&context, command)),
         Command::Import(command) => on_this_thread(import::run(&context, command)),
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))

@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
+use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
     AgeBand, BackupState, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand,
-    DecisionReason, ErasureState, Jurisdiction, LawfulBasis, MirrorState, ModelVersion, Purpose, PurposeBasis,
-    RestrictionGround, Role, RootStoreState, SubjectState, VerificationState,
+    DecisionReason, DeferralReason, EndCause, Environment, ErasureState, Jurisdiction, Keeper, LawfulBasis,
+    MirrorState, ModelVersion, PostMortem, Purpose, PurposeBasis, RestrictionGround, Role, RootStoreState,
+    SubjectState, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -79,6 +81,10 @@ coded! {
     VerificationState: "VERIFICATION_STATE_",
     MirrorState: "MIRROR_STATE_",
     RootStoreState: "ROOT_STORE_STATE_",
+    DeferralReason: "DEFERRAL_REASON_",
+    EndCause: "END_CAUSE_",
+    Keeper: "KEEPER_",
+    Environment: "ENVIRONMENT_",
 }
 
 const PURPOSES: [&str; 11] = [
@@ -114,6 +120,11 @@ const AGES: [&str; 3] = ["under_16", "minor_from_16", "adult"];
 const GROUNDS: [&str; 5] =
     ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other"];
 
+const DEFERRALS: [&str; 6] =
+    ["legal_obligation", "legal_process", "legal_claims", "illegal_activity", "terms_violation", "physical_safety"];
+
+const ENVIRONMENTS: [&str; 2] = ["production", "development"];
+
 const MANNERS: [&str; 3] = ["written", "electronic", "spoken"];
 
 const GIVERS: [&str; 2] = ["subject", "guardian"];
@@ -148,6 +159,16 @@ pub(super) fn age() -> impl TypedValueParser<Value = AgeBand> {
 /// Reads why processing is restricted.
 pub(super) fn ground() -> impl TypedValueParser<Value = RestrictionGround> {
     one_of(&GROUNDS)
+}
+
+/// Reads why an erasure is put off.
+pub(super) fn deferral() -> impl TypedValueParser<Value = DeferralReason> {
+    one_of(&DEFERRALS)
+}
+
+/// Reads what a tenant's people are.
+pub(super) fn environment() -> impl TypedValueParser<Value = Environment> {
+    one_of(&ENVIRONMENTS)
 }
 
 /// Reads how a consent was given.
@@ -210,6 +231,36 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "write a time as 2026-01-31T12:00:00Z, or now".to_owned())
 }
 
+/// What was said; `None` takes back what was said before.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Said<T>(pub(super) Option<T>);
+
+/// Reads a time, or `none`.
+pub(super) fn time_or_none(text: &str) -> Result<Said<Timestamp>, String> {
+    if text == "none" { Ok(Said(None)) } else { Ok(Said(Some(time(text)?))) }
+}
+
+/// Reads a period, which the server checks, or `none`.
+pub(super) fn period_or_none(text: &str) -> Result<Said<String>, String> {
+    match text {
+        "none" => Ok(Said(None)),
+        period if period.starts_with('P') => Ok(Said(Some(period.to_owned()))),
+        _ => Err("write a period as P3Y, P18M or P90D, or none".to_owned()),
+    }
+}
+
+/// Reads what a person wants when it is dead, or `none`.
+pub(super) fn post_mortem(text: &str) -> Result<Said<PostMortem>, String> {
+    let wish = match text.split_once(':') {
+        None if text == "none" => return Ok(Said(None)),
+        None if text == "erase" => Wish::Erase(true),
+        Some(("keep", period)) => Wish::Keep(period.to_owned()),
+        Some(("hand_over", trustee)) => Wish::HandOver(trustee.to_owned()),
+        _ => return Err("write erase, keep:PERIOD, hand_over:REFERENCE or none".to_owned()),
+    };
+    Ok(Said(Some(PostMortem { wish: Some(wish) })))
+}
+
 /// Reads a time to come: RFC 3339, or a number of days, hours or minutes from now (`90d`, `12h`, `5m`).
 pub(super) fn time_to_come(text: &str) -> Result<Timestamp, String> {
     let seconds = |unit: char| match unit {
@@ -246,6 +297,8 @@ mod tests {
         listed(&JURISDICTIONS, &|n| Some(Jurisdiction::try_from(n).ok()?.code().to_lowercase()));
         listed(&AGES, &|n| Some(AgeBand::try_from(n).ok()?.code().to_lowercase()));
         listed(&GROUNDS, &|n| Some(RestrictionGround::try_from(n).ok()?.code().to_lowercase()));
+        listed(&DEFERRALS, &|n| Some(DeferralReason::try_from(n).ok()?.code().to_lowercase()));
+        listed(&ENVIRONMENTS, &|n| Some(Environment::try_from(n).ok()?.code().to_lowercase()));
         listed(&MANNERS, &|n| Some(ConsentManner::try_from(n).ok()?.code().to_lowercase()));
         listed(&GIVERS, &|n| Some(ConsentGiver::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));

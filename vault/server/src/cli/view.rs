@@ -1,9 +1,10 @@
 //! Answers of the API, as JSON and as cards for people.
 
+use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    Backup, BackupState, Completeness, Consent, Credential, DuplicatePair, Hold, IssuedCredential, Mirror,
-    ModelProfile, ModelVersion, Objection, PurposeBasis, RootStatus, SearchMatch, SearchResponse, Subject,
-    SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
+    Backup, BackupState, Completeness, Consent, Credential, DataEnd, DuplicatePair, Ending, Hold, IssuedCredential,
+    Mirror, ModelProfile, ModelVersion, Objection, PurposeBasis, Retention, RootStatus, SearchMatch, SearchResponse,
+    Subject, SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -52,6 +53,16 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         "policy_version": tenant.policy_version,
         "create_time": time(tenant.create_time.as_ref()),
         "memory_bytes": tenant.memory_bytes,
+        "environment": tenant.environment().code(),
+        "region": tenant.region,
+        "retention": tenant.retention.as_ref().map(|retention| {
+            json!({
+                "keep": retention.keep,
+                "after_end": retention.after_end,
+                "minimum": retention.minimum,
+                "vendor_purposes": retention.vendor_purposes,
+            })
+        }),
     });
     let words = joined(tenant.purposes.iter().map(|entry| {
         let (purpose, basis) = basis(entry);
@@ -62,10 +73,23 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         .row("law", tenant.jurisdiction().words())
         .maybe("minors", tenant.minors_consent_alone_from_16.then_some("consent alone from 16 on"))
         .maybe("age", tenant.age_required.then_some("must be known"))
+        .row("people", tenant.environment().words())
+        .maybe("region", receipt(&tenant.region))
+        .maybe("kept", tenant.retention.as_ref().map(keeping))
         .row("policy", format!("version {}", tenant.policy_version))
         .maybe("created", time(tenant.create_time.as_ref()))
         .maybe("memory", (tenant.memory_bytes > 0).then(|| format!("{} KiB", tenant.memory_bytes.div_euclid(1024))));
     (json, card)
+}
+
+fn keeping(retention: &Retention) -> String {
+    let parts = [
+        (!retention.keep.is_empty()).then(|| format!("{} from enrolment", retention.keep)),
+        (!retention.after_end.is_empty()).then(|| format!("{} after the end", retention.after_end)),
+        (!retention.minimum.is_empty()).then(|| format!("at least {} after the contract", retention.minimum)),
+        retention.vendor_purposes.then(|| "for the vendor's own purposes".to_owned()),
+    ];
+    joined(parts.into_iter().flatten())
 }
 
 pub(super) fn credential(credential: &Credential) -> (Value, Card) {
@@ -173,6 +197,18 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
         "objections": objections,
         "hold_count": subject.hold_count,
         "erasure_receipt": receipt(&subject.erasure_receipt),
+        "purpose_end_time": time(subject.purpose_end_time.as_ref()),
+        "contract_end_time": time(subject.contract_end_time.as_ref()),
+        "death_time": time(subject.death_time.as_ref()),
+        "post_mortem": wish(subject),
+        "deferral": subject.deferral.as_ref().map(|deferral| {
+            json!({
+                "reason": deferral.reason().code(),
+                "request_time": time(deferral.request_time.as_ref()),
+                "erase_time": time(deferral.erase_time.as_ref()),
+            })
+        }),
+        "end": subject.end.as_ref().map(end),
     });
     let templates = joined(
         subject.template_counts.iter().map(|count| format!("{} of {}", count.count, model(count.model.as_ref()))),
@@ -186,12 +222,64 @@ pub(super) fn subject(subject: &Subject) -> (Value, Card) {
         .maybe("restricted", subject.restriction.as_ref().map(|restriction| restriction.ground().words()))
         .maybe("objects to", objected(subject))
         .maybe("holds", (subject.hold_count > 0).then_some(subject.hold_count))
+        .maybe("purpose", subject.purpose_end_time.as_ref().map(|at| format!("satisfied on {at}")))
+        .maybe("contract", subject.contract_end_time.as_ref().map(|at| format!("over on {at}")))
+        .maybe("died", time(subject.death_time.as_ref()))
+        .maybe("when dead", wish(subject))
+        .maybe("put off", subject.deferral.as_ref().map(|deferral| deferral.reason().words()))
+        .maybe("ends", subject.end.as_ref().and_then(ends))
+        .maybe("kept by", subject.end.as_ref().and_then(kept))
+        .maybe("its receipt", subject.end.as_ref().and_then(|end| end.erase_time.map(|_| end.receipt.clone())))
         .maybe("erased", receipt(&subject.erasure_receipt))
         .maybe("created", time(subject.create_time.as_ref()));
     (json, card)
 }
 
-/// The receipt of an erasure that followed, if one did.
+/// What of a subject ends, of a preview.
+pub(super) fn ending(ending: &Ending) -> (Value, Card) {
+    let data = ending.end.clone().unwrap_or_default();
+    let json = json!({
+        "subject": ending.subject,
+        "end": end(&data),
+        "template_count": ending.template_count,
+    });
+    let templates = (ending.template_count > 0).then(|| format!("{} before the rest", ending.template_count));
+    let card = Card::new(&ending.subject)
+        .maybe("ends", ends(&data))
+        .maybe("templates", templates)
+        .maybe("kept by", kept(&data))
+        .maybe("its receipt", data.erase_time.map(|_| data.receipt.clone()));
+    (json, card)
+}
+
+fn end(end: &DataEnd) -> Value {
+    json!({
+        "erase_time": time(end.erase_time.as_ref()),
+        "cause": (end.cause != 0).then(|| end.cause().code()),
+        "keeper": (end.keeper != 0).then(|| end.keeper().code()),
+        "keep_time": time(end.keep_time.as_ref()),
+        "receipt": end.receipt,
+    })
+}
+
+fn ends(end: &DataEnd) -> Option<String> {
+    end.erase_time.map(|at| format!("{at} ({})", end.cause().words()))
+}
+
+fn kept(end: &DataEnd) -> Option<String> {
+    let keeper = (end.keeper != 0).then(|| end.keeper().words())?;
+    Some(end.keep_time.map_or(keeper.clone(), |until| format!("{keeper}, until {until}")))
+}
+
+fn wish(subject: &Subject) -> Option<String> {
+    subject.post_mortem.as_ref()?.wish.as_ref().map(|wish| match wish {
+        Wish::Erase(_) => "erase".to_owned(),
+        Wish::Keep(period) => format!("keep:{period}"),
+        Wish::HandOver(trustee) => format!("hand_over:{trustee}"),
+    })
+}
+
+/// What is said, if anything is: the receipt of an erasure that followed, say.
 fn receipt(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use lethe_domain::Region;
+
 use super::value::{Reason, Value};
 use super::{Config, LogFormat, StoreKind};
 
@@ -17,6 +19,14 @@ pub(super) struct Key {
 pub(super) const KEYS: &[Key] = &[
     Key { name: "listen", set: |config, value| address(value).map(|v| config.listen = v) },
     Key { name: "data_dir", set: |config, value| value.path().map(|v| config.data_dir = v) },
+    Key {
+        name: "region",
+        set: |config, value| {
+            let region = Region::parse("region", value.text()?).map_err(|refused| refused.message)?;
+            config.region = Some(region);
+            Ok(())
+        },
+    },
     Key {
         name: "root.replicas",
         set: |config, value| {
@@ -104,6 +114,11 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "erasure.least_interval_ms",
         set: |config, value| value.number().map(|v| config.erasure.least_interval_ms = v),
+    },
+    Key { name: "retention.interval_s", set: |config, value| value.number().map(|v| config.retention.interval_s = v) },
+    Key {
+        name: "retention.clock_right_until",
+        set: |config, value| value.time().map(|v| config.retention.clock_right_until = Some(v)),
     },
     Key { name: "search.threads", set: |config, value| value.number().map(|v| config.search.threads = Some(v)) },
     Key {

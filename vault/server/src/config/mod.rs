@@ -17,6 +17,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lethe_domain::{Region, Timestamp};
+
 pub use error::{ConfigError, Origin, Problem};
 pub use loader::Loader;
 pub(crate) use roots::{Files, SealFile};
@@ -39,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The folder of the vault, created if missing.
     pub data_dir: PathBuf,
+    /// Where the node is; nowhere in particular, if none. Tenants of another region are refused (O32).
+    pub region: Option<Region>,
     /// Where root keys are kept.
     pub root: RootConfig,
     /// The PKCS#11 token, where roots are kept in one.
@@ -61,6 +65,8 @@ pub struct Config {
     pub storage: Storage,
     /// Erasure.
     pub erasure: Erasure,
+    /// Erasing what is past its time.
+    pub retention: Retention,
     /// 1:N search.
     pub search: Search,
     /// What the process says of itself.
@@ -146,6 +152,17 @@ pub struct Erasure {
     pub least_interval_ms: u64,
 }
 
+/// Erasing what is past its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// From the end of one sweep to the beginning of the next, in seconds: what is past its time is erased that much later at
+    /// most, and never processed meanwhile. 1 to 86,400.
+    pub interval_s: u64,
+    /// Until when the clock is right, whatever it looks like: said after a standstill of more than 30 days, or when a clock was
+    /// put right.
+    pub clock_right_until: Option<Timestamp>,
+}
+
 /// 1:N search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
@@ -180,6 +197,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7443)),
             data_dir: PathBuf::from("./lethe-data"),
+            region: None,
             root: RootConfig::default(),
             pkcs11: Pkcs11Config::default(),
             transit: TransitConfig::default(),
@@ -191,6 +209,7 @@ impl Default for Config {
             limits: Limits::default(),
             storage: Storage::default(),
             erasure: Erasure::default(),
+            retention: Retention::default(),
             search: Search::default(),
             log: Log::default(),
         }
@@ -237,6 +256,12 @@ impl Default for Storage {
 impl Default for Erasure {
     fn default() -> Self {
         Self { window_ms: 5, least_interval_ms: 0 }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { interval_s: 3600, clock_right_until: None }
     }
 }
 

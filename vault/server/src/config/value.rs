@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use lethe_domain::Timestamp;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use toml::de::DeValue;
 
 /// A value that is not read yet.
@@ -42,6 +45,19 @@ impl Value<'_> {
             Self::Toml { value: DeValue::Boolean(flag), .. } => Ok(*flag),
             Self::Toml { value, .. } => Err(unexpected("true or false", value)),
         }
+    }
+
+    /// A moment, as RFC 3339 writes it: a date and time with an offset.
+    pub(super) fn time(&self) -> Result<Timestamp, Reason> {
+        let wanted = || "expected a time such as 2026-01-31T12:00:00Z".to_owned();
+        let moment = match self {
+            Self::Text(text) => OffsetDateTime::parse(text, &Rfc3339),
+            Self::Toml { value: DeValue::String(text), .. } => OffsetDateTime::parse(text, &Rfc3339),
+            Self::Toml { value: DeValue::Datetime(moment), .. } => OffsetDateTime::parse(&moment.to_string(), &Rfc3339),
+            Self::Toml { value, .. } => return Err(unexpected("a time", value)),
+        };
+        let millis = moment.map_err(|_| wanted())?.unix_timestamp_nanos() / 1_000_000;
+        i64::try_from(millis).map(Timestamp::from_millis).map_err(|_| wanted())
     }
 
     /// A whole number, not negative.

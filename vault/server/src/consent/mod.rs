@@ -28,7 +28,8 @@ pub async fn record(
     consent: Consent,
     request: RequestId,
 ) -> Result<Consent> {
-    let consent = consent.checked(Timestamp::now())?;
+    let now = vault.clock.now();
+    let consent = consent.checked(now)?;
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_subject(subject).await;
     let terms = Terms { newcomers: true, limits: false, ..Terms::KNOWN };
@@ -40,7 +41,7 @@ pub async fn record(
             let same = Consent { withdrawn_at: None, ..known.clone() } == consent;
             return if same { Ok(known.clone()) } else { Err(Error::RequestIdReused) };
         }
-        make_room(dossier, &consent)?;
+        make_room(dossier, &consent, now)?;
         dossier.consents.push(consent.clone());
         Ok(consent)
     })
@@ -50,7 +51,7 @@ pub async fn record(
 
 /// Refuses a consent that was withdrawn since, by another record of it; and one more than are kept, where none is over that
 /// could go. The last withdrawal of each sort stays: by it an old consent that is recorded late is known.
-fn make_room(dossier: &mut Dossier, consent: &Consent) -> Result<()> {
+fn make_room(dossier: &mut Dossier, consent: &Consent, now: Timestamp) -> Result<()> {
     let withdrawn = dossier.consents.iter().filter(|known| known.purpose == consent.purpose);
     let last = withdrawn.filter_map(|known| known.withdrawn_at).max();
     if last.is_some_and(|withdrawn| consent.given_at < withdrawn) {
@@ -60,7 +61,6 @@ fn make_room(dossier: &mut Dossier, consent: &Consent) -> Result<()> {
     if dossier.consents.len() < Dossier::MOST_CONSENTS {
         return Ok(());
     }
-    let now = Timestamp::now();
     let over = dossier.consents.iter().position(|known| match known.state(now) {
         ConsentState::Valid => false,
         ConsentState::Expired => true,
@@ -105,7 +105,8 @@ pub async fn withdraw(
     let alone = silo.lock_subject(subject).await;
     let consent = if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let terms = Terms { ends: Ends::Baseless, receipt: Some(receipt), ..Terms::KNOWN };
-        let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| cease(dossier, id)).await;
+        let amended =
+            amend(vault, &silo, &call, subject, terms, |dossier, _| cease(dossier, id, vault.clock.now())).await;
         drop(alone);
         let amended = vault.noting_misses(silo.tree, &call, amended).await?;
         amended.settle(vault, &silo).await;
@@ -123,12 +124,12 @@ pub async fn withdraw(
     Ok(Withdrawn { consent, erasure })
 }
 
-fn cease(dossier: &mut Dossier, id: ConsentId) -> Result<Consent> {
+fn cease(dossier: &mut Dossier, id: ConsentId, now: Timestamp) -> Result<Consent> {
     let found = dossier.consents.iter_mut().find(|consent| consent.id == id);
     let missing = || Error::NotFound(Reason::ConsentNotFound, "the subject has no such consent".to_owned());
     let consent = found.ok_or_else(missing)?;
     // The clock may have jumped back since it was given.
-    consent.withdrawn_at = consent.withdrawn_at.or(Some(Timestamp::now().max(consent.given_at)));
+    consent.withdrawn_at = consent.withdrawn_at.or(Some(now.max(consent.given_at)));
     Ok(consent.clone())
 }
 
@@ -148,6 +149,6 @@ async fn read(
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let dossier = dossiers::of(vault, silo, slot)?;
-    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
+    vault.record(silo.tree, audit::about(audit::done(call, vault.clock.now())?, &owner)).await?;
     Ok(dossier.consents)
 }

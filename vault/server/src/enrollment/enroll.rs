@@ -1,6 +1,6 @@
 use lethe_crypto::tree::{Lease, SlotRef};
 use lethe_crypto::wiping;
-use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
+use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId};
 use lethe_policy::Authorized;
 use lethe_policy::operation::Enroll;
 
@@ -44,7 +44,7 @@ pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enr
 }
 
 async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment: &mut Enrolment) -> Result<Enrolled> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let capture = &mut enrolment.capture;
     let model = silo.model(&capture.model, "template.model")?;
     let fingerprint = fingerprint("enrollment.enroll", enrolment.subject.as_str());

@@ -1,5 +1,5 @@
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Reason, SubjectId, TemplateFacts, Timestamp};
+use lethe_domain::{Reason, SubjectId, TemplateFacts};
 use lethe_policy::Authorized;
 use lethe_policy::operation::ListTemplates;
 
@@ -45,7 +45,7 @@ async fn page(
     found.retain(|found| found.at.thing.slot >= from);
     let next = found.get(size).map(|found| found.at.thing.slot);
     found.truncate(size);
-    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
+    vault.record(silo.tree, audit::about(audit::done(call, vault.clock.now())?, &owner)).await?;
     let items = found.into_iter().map(|found| {
         let dimension = found.record.embedding.components().len();
         (found.record.facts, dimension)

@@ -70,7 +70,7 @@ async fn replace(
     target: Target,
     mut capture: Capture,
 ) -> Result<Replaced> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let model = silo.model(&capture.model, "template.model")?;
     let fingerprint = fingerprint("enrollment.replace_template", &target.template.to_string());
     let receipt = target.receipt(vault, silo, "replace")?;
@@ -128,7 +128,7 @@ pub async fn delete_template(vault: &Vault, call: Authorized<DeleteTemplate>, ta
 }
 
 async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef, target: Target) -> Result<Erasure> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let receipt = target.receipt(vault, silo, "delete")?;
     let alone = silo.lock_subject(&target.subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {

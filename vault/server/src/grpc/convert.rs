@@ -173,7 +173,8 @@ pub(super) fn to_receipt_name(tenant: &TenantId, receipt: ReceiptId) -> String {
 }
 
 pub(super) fn to_erasure(tenant: &TenantId, erasure: Erasure) -> v1::Erasure {
-    v1::Erasure { receipt: to_receipt_name(tenant, erasure.receipt), state: to_erasure_state(erasure.state) }
+    let (receipt, state) = (to_receipt_name(tenant, erasure.receipt), to_erasure_state(erasure.state));
+    v1::Erasure { receipt, state, erase_time: None }
 }
 
 /// The name of a receipt that is the vault's.

@@ -120,7 +120,12 @@ fn denial_code(reason: Reason) -> Code {
         | Reason::MinorWithoutGuardian
         | Reason::AgeUnknown
         | Reason::SubjectRestricted
-        | Reason::LegalHold => Code::FailedPrecondition,
+        | Reason::LegalHold
+        | Reason::RetentionExpired
+        | Reason::StatutoryMinimum
+        | Reason::ErasureDeferred
+        | Reason::SubjectDeceased
+        | Reason::JurisdictionForbids => Code::FailedPrecondition,
         _ => Code::PermissionDenied,
     }
 }

@@ -1,19 +1,21 @@
 use std::sync::Arc;
 
 use lethe_domain::{
-    AgeBand, Dossier, Invalid, Jurisdiction, Label, Purpose, Reason, RestrictionGround, Role, Roles, SubjectState,
-    TenantId,
+    AgeBand, DeferralReason, Dossier, Invalid, Jurisdiction, Label, Period, PostMortem, Purpose, Reason, ReceiptId,
+    RestrictionGround, Role, Roles, SubjectState, TenantId, Timestamp,
 };
 use lethe_policy::operation as op;
+use lethe_policy::{Cause, End, Keeper};
 use lethe_proto::v1;
 use lethe_proto::v1::subject_service_server::SubjectService;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
-use super::{Node, names};
+use super::{Node, names, page};
 use crate::error::{Error, Result};
-use crate::subject::{self, Recorded};
+use crate::retention;
+use crate::subject::{self, Deferment, Description, Erased, Recorded};
 
 #[async_trait]
 impl SubjectService for Node {
@@ -31,6 +33,8 @@ impl SubjectService for Node {
         Ok(Response::new(v1::Subject {
             create_time: Some(to_timestamp(facts.created_at)),
             template_counts: counts.collect(),
+            end: Some(to_end(&tenant, facts.end, facts.keeper, facts.receipt))
+                .filter(|_| roles.has(Role::PrivacyOfficer)),
             ..to_subject(message.name, &facts.dossier, roles)
         }))
     }
@@ -43,11 +47,11 @@ impl SubjectService for Node {
         let (tenant, id) = names::subject("subject.name", &wanted.name)?;
         let call = self.admit::<op::UpdateSubject>(&principal, &tenant, message.purpose).await?;
         convert::request_id(&message.request_id)?;
-        let (jurisdiction, age) = changes(&wanted, message.update_mask.as_ref())?;
+        let said = describe(&wanted, message.update_mask.as_ref(), self.vault()?.clock.now())?;
         let (vault, roles) = (Arc::clone(self.vault()?), call.witness.roles());
         let recorded = to_the_end(async move {
             let call = call;
-            subject::update(&vault, call.witness, &id, jurisdiction, age).await
+            subject::update(&vault, call.witness, &id, said).await
         })
         .await?;
         Ok(Response::new(to_recorded(&tenant, wanted.name, &recorded, roles)))
@@ -134,15 +138,62 @@ impl SubjectService for Node {
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::EraseSubject>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
+        let deferment = message.deferral.map(deferment).transpose()?;
         let until = (!message.no_wait).then_some(until);
         let vault = Arc::clone(self.vault()?);
-        let erasure = to_the_end(async move {
+        let erased = to_the_end(async move {
             let call = call;
-            subject::erase(&vault, call.witness, &id, request, until).await
+            subject::erase(&vault, call.witness, &id, request, deferment, until).await
         })
         .await?;
-        Ok(Response::new(convert::to_erasure(&tenant, erasure)))
+        Ok(Response::new(match erased {
+            Erased::Accepted(erasure) => convert::to_erasure(&tenant, erasure),
+            Erased::PutOff { receipt, until } => v1::Erasure {
+                receipt: convert::to_receipt_name(&tenant, receipt),
+                state: v1::ErasureState::Deferred.into(),
+                erase_time: Some(to_timestamp(until)),
+            },
+        }))
     }
+
+    async fn preview_erasures(
+        &self,
+        request: Request<v1::PreviewErasuresRequest>,
+    ) -> Result<Response<v1::PreviewErasuresResponse>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let tenant = names::tenant("parent", &message.parent)?;
+        let call = self.admit::<op::PreviewErasures>(&principal, &tenant, message.purpose).await?;
+        let until = required_time("until_time", message.until_time)?;
+        let list = format!("{}/until/{}", message.parent, until.millis());
+        let pages = self.pages(&call, &list)?;
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
+        let preview = retention::preview(self.vault()?, call.witness, until, from, size).await?;
+        let endings = preview.endings.iter().map(|ending| v1::Ending {
+            subject: convert::subject_name(&tenant, &ending.subject),
+            end: Some(to_end(&tenant, ending.end, ending.keeper, ending.receipt)),
+            template_count: i32::try_from(ending.templates).unwrap_or(i32::MAX),
+        });
+        Ok(Response::new(v1::PreviewErasuresResponse {
+            endings: endings.collect(),
+            next_page_token: pages.token(preview.next),
+        }))
+    }
+}
+
+fn required_time(field: &str, time: Option<prost_types::Timestamp>) -> Result<Timestamp> {
+    let missing = || Invalid::new(field, Reason::FieldMissing, "is missing");
+    convert::timestamp(field, time.ok_or_else(missing)?)
+}
+
+fn deferment(said: v1::Deferral) -> Result<Deferment> {
+    let reason = u8::try_from(said.reason).ok().and_then(DeferralReason::from_number);
+    let refuse = || Invalid::new("deferral.reason", Reason::FieldOutOfRange, "must be a reason");
+    Ok(Deferment {
+        reason: reason.ok_or_else(refuse)?,
+        requested_at: required_time("deferral.request_time", said.request_time)?,
+        until: required_time("deferral.erase_time", said.erase_time)?,
+    })
 }
 
 fn biometric(purpose: i32) -> Result<Purpose> {
@@ -151,10 +202,11 @@ fn biometric(purpose: i32) -> Result<Purpose> {
     Ok(purpose.ok_or_else(refuse)?)
 }
 
-/// What an update changes: `None` leaves as it is, and a jurisdiction may be taken back.
-type Changes = (Option<Option<Jurisdiction>>, Option<AgeBand>);
+/// How far a client's clock may be ahead, in milliseconds.
+const TOLERANCE: i64 = 60_000;
 
-fn changes(wanted: &v1::Subject, mask: Option<&prost_types::FieldMask>) -> Result<Changes> {
+/// What an update records: with a mask what it names, otherwise what is set.
+fn describe(wanted: &v1::Subject, mask: Option<&prost_types::FieldMask>, now: Timestamp) -> Result<Description> {
     let refuse = |field: &str, what: &str| Invalid::new(field, Reason::FieldOutOfRange, what.to_owned());
     let jurisdiction = match wanted.jurisdiction {
         0 => None,
@@ -165,18 +217,91 @@ fn changes(wanted: &v1::Subject, mask: Option<&prost_types::FieldMask>) -> Resul
     };
     let age = u8::try_from(wanted.age_band).ok().and_then(AgeBand::from_number);
     let age = age.ok_or_else(|| refuse("subject.age_band", "must be an age band"))?;
+    let time = |field: &str, time| convert::timestamp(&format!("subject.{field}"), time);
+    let purpose_ended_at = wanted.purpose_end_time.map(|at| time("purpose_end_time", at)).transpose()?;
+    let contract_ended_at = wanted.contract_end_time.map(|at| time("contract_end_time", at)).transpose()?;
+    let died_at = wanted.death_time.map(|at| time("death_time", at)).transpose()?;
+    if died_at.is_some_and(|died| died.millis() > now.millis().saturating_add(TOLERANCE)) {
+        return Err(refuse("subject.death_time", "is in the future").into());
+    }
+    let post_mortem = wanted.post_mortem.as_ref().map(post_mortem).transpose()?;
     let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
-        return Ok((jurisdiction.map(Some), Some(age).filter(|age| *age != AgeBand::Unknown)));
+        return Ok(Description {
+            jurisdiction: jurisdiction.map(Some),
+            age: Some(age).filter(|age| *age != AgeBand::Unknown),
+            purpose_ended_at: purpose_ended_at.map(Some),
+            contract_ended_at: contract_ended_at.map(Some),
+            post_mortem: post_mortem.map(Some),
+            died_at: died_at.map(Some),
+        });
     };
-    let mut changes: Changes = (None, None);
+    let mut said = Description::default();
     for path in &mask.paths {
         match path.as_str() {
-            "jurisdiction" => changes.0 = Some(jurisdiction),
-            "age_band" => changes.1 = Some(age),
-            _ => return Err(refuse("update_mask", "only jurisdiction and age_band can be changed").into()),
+            "jurisdiction" => said.jurisdiction = Some(jurisdiction),
+            "age_band" => said.age = Some(age),
+            "purpose_end_time" => said.purpose_ended_at = Some(purpose_ended_at),
+            "contract_end_time" => said.contract_ended_at = Some(contract_ended_at),
+            "death_time" => said.died_at = Some(died_at),
+            "post_mortem" => said.post_mortem = Some(post_mortem.clone()),
+            _ => {
+                let known = "only jurisdiction, age_band, purpose_end_time, contract_end_time, death_time and post_mortem can be \
+                             changed";
+                return Err(refuse("update_mask", known).into());
+            }
         }
     }
-    Ok(changes)
+    Ok(said)
+}
+
+fn post_mortem(said: &v1::PostMortem) -> Result<PostMortem> {
+    use v1::post_mortem::Wish;
+    let refuse = |field: &str, what: &str| Invalid::new(field, Reason::FieldOutOfRange, what.to_owned());
+    Ok(match &said.wish {
+        Some(Wish::Erase(true)) => PostMortem::Erase,
+        Some(Wish::Erase(false)) => return Err(refuse("subject.post_mortem.erase", "must be true, or absent").into()),
+        Some(Wish::Keep(period)) => PostMortem::Keep(Period::parse("subject.post_mortem.keep", period)?),
+        Some(Wish::HandOver(trustee)) => PostMortem::HandOver(Label::parse("subject.post_mortem.hand_over", trustee)?),
+        None => return Err(Invalid::new("subject.post_mortem.wish", Reason::FieldMissing, "is missing").into()),
+    })
+}
+
+fn to_post_mortem(wish: &PostMortem) -> v1::PostMortem {
+    use v1::post_mortem::Wish;
+    let wish = match wish {
+        PostMortem::Erase => Wish::Erase(true),
+        PostMortem::Keep(period) => Wish::Keep(period.to_string()),
+        PostMortem::HandOver(trustee) => Wish::HandOver(trustee.to_string()),
+    };
+    v1::PostMortem { wish: Some(wish) }
+}
+
+/// When data end, and what keeps them.
+fn to_end(tenant: &TenantId, end: Option<End>, keeper: Option<Keeper>, receipt: ReceiptId) -> v1::DataEnd {
+    let (kept_by, kept_until) = match keeper {
+        None => (v1::Keeper::Unspecified, None),
+        Some(Keeper::Hold) => (v1::Keeper::Hold, None),
+        Some(Keeper::Restriction) => (v1::Keeper::Restriction, None),
+        Some(Keeper::Statute(until)) => (v1::Keeper::Statute, until),
+    };
+    let cause = match end.map(|end| end.cause) {
+        None => v1::EndCause::Unspecified,
+        Some(Cause::Period) => v1::EndCause::Period,
+        Some(Cause::Law) => v1::EndCause::Law,
+        Some(Cause::Vendor) => v1::EndCause::VendorPurposes,
+        Some(Cause::Improvement) => v1::EndCause::ImprovementData,
+        Some(Cause::PurposeSatisfied) => v1::EndCause::PurposeSatisfied,
+        Some(Cause::ContractOver) => v1::EndCause::ContractOver,
+        Some(Cause::Deferred) => v1::EndCause::DeferredErasure,
+        Some(Cause::Death) => v1::EndCause::Death,
+    };
+    v1::DataEnd {
+        erase_time: end.map(|end| to_timestamp(end.at)),
+        cause: cause.into(),
+        keeper: kept_by.into(),
+        keep_time: kept_until.map(to_timestamp),
+        receipt: convert::to_receipt_name(tenant, receipt),
+    }
 }
 
 /// What was recorded of a subject, and what came of it.
@@ -192,6 +317,8 @@ fn to_subject(name: String, dossier: &Dossier, roles: Roles) -> v1::Subject {
         SubjectState::Active => v1::SubjectState::Active,
         SubjectState::Restricted => v1::SubjectState::Restricted,
         SubjectState::Held => v1::SubjectState::Held,
+        SubjectState::Deferred => v1::SubjectState::Deferred,
+        SubjectState::Deceased => v1::SubjectState::Deceased,
     };
     let restriction = dossier.restriction.filter(|_| told).map(|restriction| v1::Restriction {
         ground: restriction.ground.number().into(),
@@ -214,5 +341,15 @@ fn to_subject(name: String, dossier: &Dossier, roles: Roles) -> v1::Subject {
         objections: objections.collect(),
         hold_count: i32::try_from(holds).unwrap_or(i32::MAX),
         erasure_receipt: String::new(),
+        purpose_end_time: dossier.purpose_ended_at.map(to_timestamp),
+        contract_end_time: dossier.contract_ended_at.map(to_timestamp),
+        death_time: dossier.died_at.map(to_timestamp),
+        post_mortem: dossier.post_mortem.as_ref().filter(|_| told).map(to_post_mortem),
+        deferral: dossier.deferral.filter(|_| told).map(|deferral| v1::Deferral {
+            reason: deferral.reason.number().into(),
+            request_time: Some(to_timestamp(deferral.requested_at)),
+            erase_time: Some(to_timestamp(deferral.until)),
+        }),
+        end: None,
     }
 }

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use lethe_domain::{
-    Invalid, Jurisdiction, ModelProfile, Reason, RequestId, Sketching, TenantId, TenantPolicy, Thresholds,
+    Environment, Invalid, Jurisdiction, ModelProfile, Period, Reason, Region, RequestId, Retention, Sketching,
+    TenantId, TenantPolicy, Thresholds,
 };
 use lethe_policy::operation as op;
 use lethe_proto::v1;
@@ -66,8 +67,12 @@ impl TenantService for Node {
                 "jurisdiction" => wished.jurisdiction = Some(policy.jurisdiction),
                 "minors_consent_alone_from_16" => wished.alone_from_16 = Some(policy.alone_from_16),
                 "age_required" => wished.age_required = Some(policy.age_required),
+                "retention.keep" => wished.keep = Some(policy.retention.keep),
+                "retention.after_end" => wished.after_end = Some(policy.retention.after_end),
+                "retention.minimum" => wished.minimum = Some(policy.retention.minimum),
+                "retention.vendor_purposes" => wished.vendor_purposes = Some(policy.retention.vendor_purposes),
                 _ => {
-                    let message = "only purposes, jurisdiction and what is asked of minors can be changed";
+                    let message = "only purposes, jurisdiction, what is asked of minors and the parts of retention can be changed";
                     let refused = Invalid::new("update_mask", Reason::FieldOutOfRange, message);
                     return Err(Error::from(refused).into());
                 }
@@ -185,7 +190,7 @@ impl TenantService for Node {
         })
         .await?;
         let (receipt, state) = (convert::to_vault_receipt(&erasure), convert::to_erasure_state(erasure.state));
-        Ok(Response::new(v1::Erasure { receipt, state }))
+        Ok(Response::new(v1::Erasure { receipt, state, erase_time: None }))
     }
 
     async fn rotate_keys(&self, request: Request<v1::RotateKeysRequest>) -> Result<Response<v1::KeyRotation>, Status> {
@@ -256,7 +261,37 @@ fn policy(tenant: &v1::Tenant) -> Result<TenantPolicy> {
     }
     policy.alone_from_16 = tenant.minors_consent_alone_from_16;
     policy.age_required = tenant.age_required;
+    if tenant.environment != 0 {
+        let known = u8::try_from(tenant.environment).ok().and_then(Environment::from_number);
+        let refuse = || Invalid::new("tenant.environment", Reason::FieldOutOfRange, "must be an environment");
+        policy.environment = known.ok_or_else(refuse)?;
+    }
+    if !tenant.region.is_empty() {
+        policy.region = Some(Region::parse("tenant.region", &tenant.region)?);
+    }
+    if let Some(said) = &tenant.retention {
+        policy.retention = Retention {
+            keep: period("tenant.retention.keep", &said.keep)?,
+            after_end: period("tenant.retention.after_end", &said.after_end)?,
+            minimum: period("tenant.retention.minimum", &said.minimum)?,
+            vendor_purposes: said.vendor_purposes,
+        };
+    }
     Ok(policy)
+}
+
+fn period(field: &str, text: &str) -> Result<Option<Period>> {
+    if text.is_empty() { Ok(None) } else { Ok(Some(Period::parse(field, text)?)) }
+}
+
+fn to_retention(retention: &Retention) -> v1::Retention {
+    let text = |period: Option<Period>| period.map_or_else(String::new, |period| period.to_string());
+    v1::Retention {
+        keep: text(retention.keep),
+        after_end: text(retention.after_end),
+        minimum: text(retention.minimum),
+        vendor_purposes: retention.vendor_purposes,
+    }
 }
 
 fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
@@ -270,6 +305,9 @@ fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
         policy_version: policy.version.into(),
         create_time: Some(to_timestamp(facts.created_at)),
         memory_bytes: convert::count(facts.memory),
+        environment: policy.environment.number().into(),
+        region: policy.region.as_ref().map(ToString::to_string).unwrap_or_default(),
+        retention: Some(to_retention(&policy.retention)).filter(|_| policy.retention != Retention::default()),
     }
 }
 

@@ -10,7 +10,6 @@ use lethe_policy::operation::{ListHolds, PlaceHold, ReleaseHold};
 
 use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::records::SubjectRecord;
 use crate::silo::Silo;
 use crate::store::{Key, RowKind};
 use crate::subject::amend::{Ends, Terms, amend};
@@ -28,7 +27,7 @@ pub async fn place(
     review_at: Timestamp,
     request: RequestId,
 ) -> Result<Hold> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     // Nobody shreds the tenant meanwhile.
     let administering = silo.lock_administration().await;
@@ -116,8 +115,8 @@ pub async fn list(vault: &Vault, call: Authorized<ListHolds>, from: u64, size: u
     })?;
     let mut holds = Vec::new();
     for slot in subjects {
-        if let Some(id) = name(vault, &silo, slot)? {
-            holds.extend(dossiers::of(vault, &silo, slot)?.holds.into_iter().map(|hold| (id.clone(), hold)));
+        if let Some(base) = dossiers::base(vault, &silo, slot)? {
+            holds.extend(dossiers::of(vault, &silo, slot)?.holds.into_iter().map(|hold| (base.id.clone(), hold)));
         }
     }
     vault.note(silo.tree, &call).await?;
@@ -133,11 +132,4 @@ pub(crate) fn has_any(vault: &Vault, silo: &Silo) -> Result<bool> {
         Ok::<_, Error>(ControlFlow::Break(()))
     })?;
     Ok(any)
-}
-
-fn name(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Option<SubjectId>> {
-    let key = Key::Subject { tree: silo.tree, subject };
-    let Some(sealed) = vault.store.get(&key)? else { return Ok(None) };
-    let Some(opened) = vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
-    Ok(Some(SubjectRecord::decode(&opened)?.id))
 }

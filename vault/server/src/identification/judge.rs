@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, SubjectId, Timestamp};
-use lethe_policy::Licence;
+use lethe_domain::{Dossier, SubjectId};
+use lethe_policy::{Cleared, Licence};
 
 use crate::dossiers;
 use crate::error::Result;
@@ -24,19 +24,22 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Of some subjects those whom the policy lets be compared and found.
-    pub(super) fn allowed(&self, subjects: BTreeSet<SlotRef>) -> Result<BTreeSet<SlotRef>> {
+    ///
+    /// Each comes with the proof of it, which knows what of its templates is past its time.
+    pub(super) fn allowed(&self, subjects: BTreeSet<SlotRef>) -> Result<BTreeMap<SlotRef, Cleared>> {
         if self.silo.rights().is_over() {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         }
-        let (policy, now) = (self.silo.policy(), Timestamp::now());
-        let is_allowed = |dossier: &Dossier| self.licence.clear(&policy, dossier, now).is_ok();
+        let (policy, now) = (self.silo.policy(), self.vault.clock.now());
+        let clear = |dossier: &Dossier| self.licence.clear(&policy, dossier, now).ok();
         if dossiers::is_nobody_known(&self.vault, &self.silo)? {
-            return Ok(if is_allowed(&Dossier::default()) { subjects } else { BTreeSet::new() });
+            let nobody = Dossier::default();
+            return Ok(subjects.into_iter().filter_map(|subject| Some((subject, clear(&nobody)?))).collect());
         }
         let keys: Vec<Key> = subjects.iter().map(|&subject| Key::Dossier { tree: self.silo.tree, subject }).collect();
         let rows = self.vault.store.multi_get(RowKind::Dossier, &keys)?;
         let mut opener = self.vault.keys.opener();
-        let mut allowed = BTreeSet::new();
+        let mut allowed = BTreeMap::new();
         for ((subject, key), sealed) in subjects.into_iter().zip(&keys).zip(rows) {
             let dossier = match sealed {
                 None => Dossier::default(),
@@ -46,8 +49,8 @@ impl Judge {
                     None => continue,
                 },
             };
-            if is_allowed(&dossier) {
-                allowed.insert(subject);
+            if let Some(cleared) = clear(&dossier) {
+                allowed.insert(subject, cleared);
             }
         }
         Ok(allowed)
@@ -71,6 +74,6 @@ impl Judge {
         let there: BTreeSet<SlotRef> =
             found.iter().flatten().filter(|one| is_there(**one)).map(|(_, slot)| *slot).collect();
         let allowed = self.allowed(there)?;
-        Ok(found.iter().map(|all| all.iter().all(|(_, slot)| allowed.contains(slot))).collect())
+        Ok(found.iter().map(|all| all.iter().all(|(_, slot)| allowed.contains_key(slot))).collect())
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId, Timestamp};
+use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId};
 use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
@@ -108,7 +108,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let model = silo.model(&query.probe.model, "probe.model")?;
     let mut before = silo.rights().changes();
     let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
-    dossiers::clear(vault, &silo, &call, whose, Timestamp::now()).await?;
+    dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
@@ -149,7 +149,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
         looks += 1;
         // Nobody waits for a judgement that takes long, unless more is recorded than it can follow.
         let answering = (looks > LOOKS).then_some(answering);
-        dossiers::clear(vault, &silo, &call, whose, Timestamp::now()).await?;
+        dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
         let last = Arc::clone(&last);
         let again = move || wiping::of_a_task(|| last.judge_again(&mut found).map(|()| found));
         found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
@@ -160,7 +160,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
 
 /// The entry of a search: about the person whose face was searched for, if the caller named one.
 fn about(vault: &Vault, silo: &Silo, call: &Authorized<Search>, whose: Option<SlotRef>) -> Result<EntryDraft> {
-    let entry = audit::done(call, Timestamp::now())?;
+    let entry = audit::done(call, vault.clock.now())?;
     let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
     Ok(match owner {
         Some(owner) => audit::about(entry, &owner),

@@ -163,7 +163,7 @@ impl Searcher {
         let scored = reranked.iter().map(|batch| batch.scored).sum();
         let mut hits = self.follow_replacements(reranked, began.census, probe, candidates.threshold)?;
         let allowed = self.judge.allowed(hits.iter().map(|hit| hit.at.subject).collect())?;
-        hits.retain(|hit| allowed.contains(&hit.at.subject));
+        hits.retain(|hit| allowed.contains_key(&hit.at.subject));
         // Best first; where scores are equal, oldest first, so that the order does not depend on chance.
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.at.cmp(&b.at)));
         let completeness = Completeness {
@@ -220,7 +220,8 @@ impl Searcher {
         let model = self.model.profile.model();
         let name = model.to_string();
         for (number, ((&at, key), sealed)) in candidates.iter().zip(&keys).zip(rows).enumerate() {
-            if sealed.is_some() && !allowed.contains(&at.subject) {
+            let cleared = allowed.get(&at.subject);
+            if sealed.is_some() && cleared.is_none() {
                 continue;
             }
             let opened = match sealed {
@@ -228,7 +229,13 @@ impl Searcher {
                 None => None,
             };
             match opened {
-                Some(opened) => each(number, &TemplateRecord::decode(&opened, model)?),
+                Some(opened) => {
+                    let record = TemplateRecord::decode(&opened, model)?;
+                    // One that is past its time is there until a sweep comes by, and is not compared.
+                    if cleared.is_some_and(|cleared| cleared.keeps(record.facts.enrolled_at)) {
+                        each(number, &record);
+                    }
+                }
                 None => gone.push(at),
             }
         }
@@ -269,10 +276,11 @@ impl Searcher {
             hits.extend(batch.hits);
             gone.extend(batch.gone);
         }
-        for subject in self.judge.allowed(gone)? {
+        for (subject, cleared) in self.judge.allowed(gone)? {
             let (store, keys) = (&self.judge.vault.store, &self.judge.vault.keys);
             for found in templates::of_subject(store, keys, &self.judge.silo, subject, Some(self.model.number))? {
-                if !hits.iter().any(|hit| hit.at == found.at) {
+                let is_kept = cleared.keeps(found.record.facts.enrolled_at);
+                if is_kept && !hits.iter().any(|hit| hit.at == found.at) {
                     hits.extend(hit(found.at, &found.record, probe, threshold));
                 }
             }

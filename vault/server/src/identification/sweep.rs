@@ -4,7 +4,7 @@
 //! compared once, and a place in that order is all that is needed to go on. The pairs whose estimate is near enough are scored
 //! exactly, with both templates opened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Invalid, ModelId, Reason, SubjectId, TemplateId};
 use lethe_index::{OperatingPoint, Query, Stop, cosine};
-use lethe_policy::Authorized;
 use lethe_policy::operation::SweepDuplicates;
+use lethe_policy::{Authorized, Cleared};
 use rayon::prelude::*;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -366,7 +366,8 @@ impl Sweep {
         let Plan { vault, model, .. } = &self.plan;
         let allowed = searcher.judge.allowed(rows.iter().map(|(at, _)| at.subject).collect())?;
         let (rows, protected): (Vec<Sealed>, Vec<Sealed>) =
-            rows.into_iter().partition(|(at, _)| allowed.contains(&at.subject));
+            rows.into_iter().partition(|(at, _)| allowed.contains_key(&at.subject));
+        let mut protected: Vec<TemplateAt> = protected.into_iter().map(|(at, _)| at).collect();
         let (of, name) = (model.profile.model(), model.profile.model().to_string());
         let open = |rows: &[Sealed]| -> Result<Vec<Swept>> {
             let mut opener = vault.keys.opener();
@@ -381,7 +382,12 @@ impl Sweep {
         let opened: Vec<Vec<Swept>> = vault
             .pool
             .run(|| rows.par_chunks(ROWS).map(|rows| wiping::of_a_task(|| open(rows))).collect::<Result<_>>())?;
-        let mut swept: Vec<Swept> = opened.into_iter().flatten().collect();
+        // What is past its time is there until it is erased, and is not compared.
+        let is_kept = |swept: &Swept| {
+            allowed.get(&swept.at.subject).is_some_and(|cleared| cleared.keeps(swept.record.facts.enrolled_at))
+        };
+        let (mut swept, over): (Vec<Swept>, Vec<Swept>) = opened.into_iter().flatten().partition(is_kept);
+        protected.extend(over.into_iter().map(|swept| swept.at));
         if !swept.iter().all(|swept| searcher.holds(swept.at)) {
             // Enrolled or erased just now: the gallery is about to learn of it.
             vault.store.catch_up();
@@ -399,7 +405,7 @@ impl Sweep {
             gone.insert(*at);
         }
         swept.retain(|swept| !gone.contains(&swept.at));
-        Ok((swept, protected.into_iter().map(|(at, _)| at).collect()))
+        Ok((swept, protected))
     }
 
     /// The candidates of some templates, numbered from `first`, among those before each.
@@ -468,12 +474,12 @@ impl Sweep {
         &mut self,
         searcher: &Searcher,
         swept: &mut Vec<Swept>,
-        moved: &BTreeSet<SlotRef>,
+        moved: &BTreeMap<SlotRef, Cleared>,
         own: impl Fn(u64) -> bool,
         stop: &Stop<'_>,
     ) -> Result<()> {
         let threshold = self.plan.point.threshold();
-        swept.retain(|swept| !moved.contains(&swept.at.subject));
+        swept.retain(|swept| !moved.contains_key(&swept.at.subject));
         let mut fresh = self.templates_of(moved, stop)?;
         fresh.sort_by_key(|new| new.at);
         wiping::after_ciphers(|| {
@@ -529,7 +535,9 @@ impl Sweep {
             let Some(&Hit { at: [one, other], .. }) = hits.first() else { return Ok(()) };
             let Some(subject) = searcher.subject_of(one)? else { return Ok(()) };
             let Some(other_subject) = searcher.subject_of(other)? else { return Ok(()) };
-            if searcher.judge.allowed([one.subject, other.subject].into())?.len() < 2 {
+            let mut of_one = searcher.judge.allowed([one.subject, other.subject].into())?;
+            let of_other = of_one.split_off(&one.subject.max(other.subject));
+            if of_one.is_empty() || of_other.is_empty() {
                 return Ok(());
             }
             if hits.iter().flat_map(|hit| &hit.at).all(|at| searcher.holds(*at)) {
@@ -548,7 +556,7 @@ impl Sweep {
             }
             // Replaced, or deleted, since they were compared.
             self.plan.vault.store.catch_up();
-            let (of_one, of_other) = ([one.subject].into(), [other.subject].into());
+            let (of_one, of_other) = if one.subject < other.subject { (of_one, of_other) } else { (of_other, of_one) };
             let (of_one, of_other) = (self.templates_of(&of_one, stop)?, self.templates_of(&of_other, stop)?);
             let threshold = self.plan.point.threshold();
             hits = wiping::after_ciphers(|| {
@@ -560,18 +568,20 @@ impl Sweep {
     }
 
     /// The templates that some subjects have now, in clear.
-    fn templates_of(&self, subjects: &BTreeSet<SlotRef>, stop: &Stop<'_>) -> Result<Vec<Swept>> {
+    fn templates_of(&self, subjects: &BTreeMap<SlotRef, Cleared>, stop: &Stop<'_>) -> Result<Vec<Swept>> {
         let Plan { vault, silo, model, .. } = &self.plan;
-        let read = |subjects: &[SlotRef]| {
+        let read = |subjects: &[(SlotRef, &Cleared)]| {
             let mut swept = Vec::new();
-            for subject in subjects {
-                let found = templates::of_subject(&vault.store, &vault.keys, silo, *subject, Some(model.number))?;
+            for (subject, cleared) in subjects {
+                let mut found = templates::of_subject(&vault.store, &vault.keys, silo, *subject, Some(model.number))?;
+                found.retain(|found| cleared.keeps(found.record.facts.enrolled_at));
                 swept.extend(found.into_iter().map(|found| Swept { at: found.at, record: found.record }));
             }
             Ok::<_, Error>(swept)
         };
-        let read = |subjects: &[SlotRef]| wiping::of_a_task(|| read(subjects));
-        let subjects: Vec<SlotRef> = subjects.iter().copied().collect();
+        let read = |subjects: &[(SlotRef, &Cleared)]| wiping::of_a_task(|| read(subjects));
+        let subjects: Vec<(SlotRef, &Cleared)> =
+            subjects.iter().map(|(subject, cleared)| (*subject, cleared)).collect();
         let mut swept = Vec::new();
         for turn in subjects.chunks(TURN) {
             if stop() {

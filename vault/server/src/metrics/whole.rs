@@ -40,6 +40,7 @@ impl Collector for Whole {
         let passes = "Passes over galleries since the start: searches that come together share one.";
         page.counter("search_passes", passes, vault.passes.begun())?;
         erasures(&mut page, vault)?;
+        sweeps(&mut page, vault)?;
         mirrors(&mut page, &vault.store.mirrors())?;
         let shed = "Changes that were refused because too many waited to be committed (limits.queue).";
         page.counter("commits_shed", shed, vault.store.shed())?;
@@ -86,6 +87,25 @@ fn erasures(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     let orphans = "Roots that belong to no epoch, when the root store was last looked at.";
     page.count("root_store_orphans", orphans, roots.orphans)?;
     page.flag("root_store_moving", "Whether the vault is on its way from another root store.", roots.moving)
+}
+
+fn sweeps(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
+    let standing = vault.sweeps.standing();
+    if let Some(swept_at) = standing.swept_at {
+        page.seconds(
+            "retention_swept",
+            "How long ago the last sweep for what is past its time ended.",
+            since(swept_at),
+        )?;
+    }
+    let last = standing.last;
+    page.count(
+        "retention_kept",
+        "Subjects past their time that a hold, a restriction or a statute kept, then.",
+        last.kept,
+    )?;
+    page.count("retention_failed", "Subjects that could not be read or erased, then.", last.failed)?;
+    page.flag("retention_clock_doubted", "Whether the clock is not believed, and nobody erased by it.", standing.doubts)
 }
 
 fn mirrors(page: &mut Page<'_>, mirrors: &[MirrorState]) -> fmt::Result {

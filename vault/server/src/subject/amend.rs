@@ -78,7 +78,7 @@ pub(crate) async fn amend<O: Kind, T>(
     terms: Terms,
     amendment: impl FnOnce(&mut Dossier, &SlotKey) -> Result<T>,
 ) -> Result<Amended<T>> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let known = silo.subject(subject);
     if known.is_none() && !terms.newcomers {
         return Err(unknown());

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{ReceiptId, RequestId, SubjectId, Timestamp};
-use lethe_policy::is_child_alone;
+use lethe_domain::{ReceiptId, SubjectId};
+use lethe_policy::{Cause, is_child_alone};
 
 use super::everything;
 use crate::audit;
 use crate::dossiers;
-use crate::erasure::{Request, Task, receipt_of};
+use crate::erasure::{Request, Task};
 use crate::error::{Error, Result};
-use crate::idempotency::Fingerprint;
+use crate::retention::receipt_of_end;
 use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
 use crate::templates;
@@ -21,21 +21,45 @@ use crate::vault::Vault;
 /// What the log calls it: nobody asked.
 const OPERATION: &str = "vault.erase_baseless";
 
-/// Accepts the erasure of a subject, with what else is in the change. The caller has the subject's lock. Without a receipt of
-/// its own it gets one that nobody asked for.
+/// Why somebody is erased unasked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Because {
+    /// What the log calls it.
+    pub(crate) operation: &'static str,
+    /// Why the data ended, if they did.
+    pub(crate) cause: Option<Cause>,
+}
+
+/// Accepts the erasure of a subject that nothing allows to keep, with what else is in the change. The caller has the subject's
+/// lock. Without a receipt of its own it gets one that can be told before: see [`receipt_of_end`].
 pub(crate) async fn erase(
     vault: &Vault,
     silo: &Silo,
     slot: SlotRef,
     receipt: Option<ReceiptId>,
-    mut change: Change,
+    change: Change,
 ) -> Result<ReceiptId> {
-    let now = Timestamp::now();
-    let unasked = || receipt_of(&vault.keys, silo.tree, RequestId::random(), Fingerprint::of(OPERATION));
-    let receipt = receipt.map_or_else(unasked, Ok)?;
+    erase_because(vault, silo, slot, receipt, change, Because { operation: OPERATION, cause: None }).await
+}
+
+/// The same, for another reason.
+pub(crate) async fn erase_because(
+    vault: &Vault,
+    silo: &Silo,
+    slot: SlotRef,
+    receipt: Option<ReceiptId>,
+    mut change: Change,
+    because: Because,
+) -> Result<ReceiptId> {
+    let now = vault.clock.now();
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(super::unknown)?;
+    let receipt = receipt.unwrap_or_else(|| receipt_of_end(&owner));
     let slots = everything(vault, silo, slot, &mut change)?;
-    change.log(silo.tree, audit::about(audit::by_the_vault(OPERATION, now)?, &owner));
+    let mut entry = audit::by_the_vault(because.operation, now)?;
+    if let Some(cause) = because.cause {
+        entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
+    }
+    change.log(silo.tree, audit::about(entry, &owner));
     let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
     vault.eraser.accept(request, change).await?;
     Ok(receipt)
@@ -65,7 +89,7 @@ async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<
     let alone = silo.lock_subject(subject).await;
     // Judged anew, now that nobody else changes it.
     if let Some(slot) = silo.subject(subject)
-        && is_child_alone(&silo.policy(), &dossiers::of(vault, silo, slot)?, Timestamp::now())
+        && is_child_alone(&silo.policy(), &dossiers::of(vault, silo, slot)?, vault.clock.now())
         && !templates::places(&vault.store, silo, slot)?.is_empty()
     {
         erase(vault, silo, slot, None, Change::new()).await?;

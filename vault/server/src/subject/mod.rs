@@ -2,29 +2,27 @@
 
 pub(crate) mod amend;
 pub(crate) mod baseless;
+mod erase;
 mod rights;
 
 use std::collections::BTreeMap;
 
-use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, ModelId, Reason, RequestId, SubjectId, Timestamp};
-use lethe_policy::Authorized;
-use lethe_policy::operation::{EraseSubject, GetSubject};
-use tokio::time::Instant;
+use lethe_domain::{Dossier, ModelId, Reason, ReceiptId, SubjectId, Timestamp};
+use lethe_policy::operation::GetSubject;
+use lethe_policy::{Authorized, End, Keeper};
 
 use crate::audit;
 use crate::dossiers;
-use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
-use crate::idempotency::Fingerprint;
-use crate::records::SubjectRecord;
+use crate::retention;
 use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
 use crate::vault::Vault;
 
-pub use rights::{Recorded, lift_objection, lift_restriction, object, restrict, update};
+pub use erase::{Deferment, Erased, erase};
+pub use rights::{Description, Recorded, lift_objection, lift_restriction, object, restrict, update};
 
 /// What is held about a subject, without embeddings.
 pub struct SubjectFacts {
@@ -34,6 +32,12 @@ pub struct SubjectFacts {
     pub templates: BTreeMap<ModelId, usize>,
     /// What is known of it beside templates.
     pub dossier: Dossier,
+    /// When its data end, as things are now.
+    pub end: Option<End>,
+    /// What would keep them.
+    pub keeper: Option<Keeper>,
+    /// The receipt that its erasure will have, if nobody asks for one.
+    pub receipt: ReceiptId,
 }
 
 /// Reads what is held about a subject.
@@ -45,10 +49,7 @@ pub async fn get(vault: &Vault, call: Authorized<GetSubject>, subject: &SubjectI
 
 async fn held(vault: &Vault, call: &Authorized<GetSubject>, silo: &Silo, subject: &SubjectId) -> Result<SubjectFacts> {
     let slot = silo.subject(subject).ok_or_else(unknown)?;
-    let key = Key::Subject { tree: silo.tree, subject: slot };
-    let sealed = vault.store.get(&key)?.ok_or_else(unknown)?;
-    let opened = vault.keys.open(&key, "", &sealed)?.ok_or_else(unknown)?;
-    let record = SubjectRecord::decode(&opened)?;
+    let record = dossiers::base(vault, silo, slot)?.ok_or_else(unknown)?;
     let mut counts = BTreeMap::new();
     for (_, profile) in templates::places(&vault.store, silo, slot)? {
         let model = silo.model_numbered(profile);
@@ -56,60 +57,12 @@ async fn held(vault: &Vault, call: &Authorized<GetSubject>, silo: &Silo, subject
         *counts.entry(model.profile.model().clone()).or_default() += 1;
     }
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
+    vault.record(silo.tree, audit::about(audit::done(call, vault.clock.now())?, &owner)).await?;
     let dossier = dossiers::of(vault, silo, slot)?;
-    Ok(SubjectFacts { created_at: record.created_at, templates: counts, dossier })
-}
-
-/// Erases a subject: everything of it, found by its applicant id (O18), so that nobody can bring it back (O19).
-///
-/// From the moment it is accepted nothing finds the subject. A repeat of the request gives the same receipt,
-/// also when the subject is forgotten.
-pub async fn erase(
-    vault: &Vault,
-    call: Authorized<EraseSubject>,
-    subject: &SubjectId,
-    request: RequestId,
-    until: Option<Instant>,
-) -> Result<Erasure> {
-    let silo = vault.silo(&call)?;
-    let erased = forget(vault, &call, &silo, subject, request, until).await;
-    let erased = vault.noting_misses(silo.tree, &call, erased).await?;
-    // Answers that name it, and were judged before, are given by now.
-    silo.rights().settled().await;
-    Ok(erased)
-}
-
-async fn forget(
-    vault: &Vault,
-    call: &Authorized<EraseSubject>,
-    silo: &Silo,
-    subject: &SubjectId,
-    request: RequestId,
-    until: Option<Instant>,
-) -> Result<Erasure> {
-    let now = Timestamp::now();
-    let what = Fingerprint::of("erase").with(subject.as_str().as_bytes());
-    let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
-    let alone = silo.lock_subject(subject).await;
-    if vault.eraser.state(silo.tree, receipt)?.is_none() {
-        let slot = silo.subject(subject).ok_or_else(unknown)?;
-        dossiers::clear(vault, silo, call, Some(slot), now).await?;
-        let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-        let mut change = Change::new();
-        let slots = everything(vault, silo, slot, &mut change)?;
-        let entry = audit::about(audit::done(call, now)?, &owner);
-        change.log(silo.tree, entry);
-        let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
-        vault.eraser.accept(request, change).await?;
-    } else if silo.subject(subject).is_some() {
-        // Enrolled again since: the receipt is about the earlier person's data, not about this.
-        return Err(Error::RequestIdReused);
-    } else {
-        vault.note(silo.tree, call).await?;
-    }
-    drop(alone);
-    Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? })
+    let fate = retention::fate(vault, silo, slot, &record, &dossier, vault.clock.now())?;
+    let receipt = dossier.deferral.map_or_else(|| retention::receipt_of_end(&owner), |deferral| deferral.receipt);
+    let (end, keeper) = (fate.end, fate.keeper);
+    Ok(SubjectFacts { created_at: record.created_at, templates: counts, dossier, end, keeper, receipt })
 }
 
 /// Removes every row of a subject, and gives the slots whose keys go with them (O18).

@@ -1,8 +1,8 @@
 //! Rights that are exercised, and facts that are recorded, of a subject: each takes effect before it is answered.
 
 use lethe_domain::{
-    AgeBand, Dossier, Jurisdiction, Label, Objection, Purpose, Reason, ReceiptId, Restriction, RestrictionGround,
-    SubjectId, Timestamp,
+    AgeBand, Dossier, Jurisdiction, Label, Objection, PostMortem, Purpose, Reason, ReceiptId, Restriction,
+    RestrictionGround, SubjectId, Timestamp,
 };
 use lethe_policy::Authorized;
 use lethe_policy::operation::{Kind, LiftObjection, LiftRestriction, ObjectSubject, RestrictSubject, UpdateSubject};
@@ -19,19 +19,41 @@ pub struct Recorded {
     pub erased: Option<ReceiptId>,
 }
 
-/// Records whose law counts for a subject, and how old it is: what is `Some`. Somebody new may be described before the first
-/// template. A minor who has templates, and whom nobody consented for, is erased at once (O15).
+/// What is to be recorded of a subject: what is `Some`. Most can be taken back.
+#[derive(Debug, Default)]
+pub struct Description {
+    /// Whose law counts.
+    pub jurisdiction: Option<Option<Jurisdiction>>,
+    /// How old it is.
+    pub age: Option<AgeBand>,
+    /// When the purpose was satisfied (O17).
+    pub purpose_ended_at: Option<Option<Timestamp>>,
+    /// When the contract was over (O17).
+    pub contract_ended_at: Option<Option<Timestamp>>,
+    /// What is to be done when it is dead (O28).
+    pub post_mortem: Option<Option<PostMortem>>,
+    /// When it died.
+    pub died_at: Option<Option<Timestamp>>,
+}
+
+/// Records what is known of a subject. Somebody new may be described before the first template. What ends by it is not processed
+/// from the answer on, and erased by the next sweep. A minor who has templates, and whom nobody consented for, is erased at once (O15).
 pub async fn update(
     vault: &Vault,
     call: Authorized<UpdateSubject>,
     subject: &SubjectId,
-    jurisdiction: Option<Option<Jurisdiction>>,
-    age: Option<AgeBand>,
+    said: Description,
 ) -> Result<Recorded> {
     let terms = Terms { newcomers: true, ends: Ends::Child, ..Terms::KNOWN };
     change(vault, call, subject, terms, |dossier| {
-        dossier.jurisdiction = jurisdiction.unwrap_or(dossier.jurisdiction);
-        dossier.age = age.unwrap_or(dossier.age);
+        dossier.jurisdiction = said.jurisdiction.unwrap_or(dossier.jurisdiction);
+        dossier.age = said.age.unwrap_or(dossier.age);
+        dossier.purpose_ended_at = said.purpose_ended_at.unwrap_or(dossier.purpose_ended_at);
+        dossier.contract_ended_at = said.contract_ended_at.unwrap_or(dossier.contract_ended_at);
+        dossier.died_at = said.died_at.unwrap_or(dossier.died_at);
+        if let Some(wish) = said.post_mortem {
+            dossier.post_mortem = wish;
+        }
         Ok(())
     })
     .await
@@ -54,7 +76,7 @@ pub async fn restrict(
         }
         Some(_) => Ok(()),
         None => {
-            dossier.restriction = Some(Restriction { ground, since: Timestamp::now() });
+            dossier.restriction = Some(Restriction { ground, since: vault.clock.now() });
             Ok(())
         }
     })
@@ -85,7 +107,7 @@ pub async fn object(
     change(vault, call, subject, Terms::KNOWN, |dossier| {
         match dossier.objections.iter_mut().find(|objection| objection.purpose == purpose) {
             Some(objection) => objection.overruled = None,
-            None => dossier.objections.push(Objection { purpose, since: Timestamp::now(), overruled: None }),
+            None => dossier.objections.push(Objection { purpose, since: vault.clock.now(), overruled: None }),
         }
         Ok(())
     })

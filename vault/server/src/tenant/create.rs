@@ -1,5 +1,7 @@
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Reason, RequestId, Role, Roles, TenantId, TenantPolicy, Timestamp};
+use lethe_domain::{
+    Environment, Invalid, Period, Reason, Region, RequestId, Retention, Role, Roles, TenantId, TenantPolicy,
+};
 use lethe_policy::Authorized;
 use lethe_policy::operation::CreateTenant;
 
@@ -27,10 +29,11 @@ pub async fn create(
     vault: &Vault,
     call: Authorized<CreateTenant>,
     id: TenantId,
-    policy: TenantPolicy,
+    mut policy: TenantPolicy,
     request: Option<RequestId>,
 ) -> Result<Created> {
-    let now = Timestamp::now();
+    lethe_policy::check(&policy)?;
+    let now = vault.clock.now();
     let _alone = vault.administration.lock().await;
     let fingerprint = fingerprint(Fingerprint::of("tenant.create").with(id.as_str().as_bytes()), &policy);
     let own = vault.keys.own(TreeId::VAULT)?;
@@ -52,6 +55,11 @@ pub async fn create(
         return Err(Error::Exists(Reason::TenantExists, message));
     }
 
+    policy.region = policy.region.or_else(|| vault.site.region.clone());
+    if !vault.site.is_home_of(&policy) {
+        let message = "is not this node's (O32)";
+        return Err(Invalid::new("tenant.region", Reason::RegionMismatch, message).into());
+    }
     let leases = vault.keys.allocate(TreeId::VAULT, 1).await?;
     let tenant = leases[0].slot();
     let tree = tree_of(tenant)?;
@@ -85,5 +93,17 @@ fn fingerprint(of: Fingerprint, policy: &TenantPolicy) -> String {
         return print.finish();
     }
     let beside = [policy.jurisdiction.number(), policy.alone_from_16.into(), policy.age_required.into()];
-    print.with(&beside).finish()
+    let print = print.with(&beside);
+    let (environment, region, retention) = (policy.environment, policy.region.as_ref(), &policy.retention);
+    if (environment, region, retention) == (Environment::default(), None, &Retention::default()) {
+        return print.finish();
+    }
+    let period = |period: Option<Period>| period.map_or_else(String::new, |period| period.to_string());
+    print
+        .with(&[environment.number(), retention.vendor_purposes.into()])
+        .with(region.map_or("", Region::as_str).as_bytes())
+        .with(period(retention.keep).as_bytes())
+        .with(period(retention.after_end).as_bytes())
+        .with(period(retention.minimum).as_bytes())
+        .finish()
 }

@@ -93,7 +93,7 @@ pub async fn create_credential<O: Makes>(
     expires: Option<Timestamp>,
     request: Option<RequestId>,
 ) -> Result<Issued> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let owner = Owner::of(vault, &call)?;
     let tree = owner.tree();
     let _alone = owner.lock().await;
@@ -128,7 +128,7 @@ pub async fn create_credential<O: Makes>(
 
 /// Gives the vault another operator, by who holds data and root, with no credential to ask: a lost key is replaced so.
 pub async fn new_operator(vault: &Vault, api_key: &ApiKey) -> Result<()> {
-    let (tree, now) = (TreeId::VAULT, Timestamp::now());
+    let (tree, now) = (TreeId::VAULT, vault.clock.now());
     let mut change = Change::new();
     put_credential(&vault.keys, tree, api_key, Roles::only(Role::Operator), None, now, &mut change)?;
     let entry = audit::by_the_vault("vault.new_operator", now)?;
@@ -156,7 +156,7 @@ pub async fn list_credentials<O: Lists>(
 /// # Errors
 /// `LAST_ADMINISTRATOR` for the last one that can make others.
 pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, id: CredentialId) -> Result<Credential> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let owner = Owner::of(vault, &call)?;
     let tree = owner.tree();
     let _alone = owner.lock().await;

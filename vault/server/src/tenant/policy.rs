@@ -1,4 +1,4 @@
-use lethe_domain::{Jurisdiction, PurposeBasis, TenantPolicy, Timestamp};
+use lethe_domain::{Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
 use lethe_policy::Authorized;
 use lethe_policy::operation::UpdateTenantPolicy;
 
@@ -20,12 +20,20 @@ pub struct Wished {
     pub alone_from_16: Option<bool>,
     /// Whether nobody of unknown age is processed.
     pub age_required: Option<bool>,
+    /// How long a template is kept.
+    pub keep: Option<Option<Period>>,
+    /// How long a person is kept after the end of purpose or contract.
+    pub after_end: Option<Option<Period>>,
+    /// How long a statute wants people kept.
+    pub minimum: Option<Option<Period>>,
+    /// Whether the vendor sets the purposes.
+    pub vendor_purposes: Option<bool>,
 }
 
 /// Changes what a tenant allows (O1): from the answer on every call, and every answer, is judged by the new version. What
 /// changes nothing is no new version, so a repeat is none.
 pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, wished: Wished) -> Result<TenantFacts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     // Tenants' rows are the vault's to change, one at a time.
     let alone = vault.administration.lock().await;
@@ -36,11 +44,20 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
         jurisdiction: wished.jurisdiction.unwrap_or(current.jurisdiction),
         alone_from_16: wished.alone_from_16.unwrap_or(current.alone_from_16),
         age_required: wished.age_required.unwrap_or(current.age_required),
+        retention: Retention {
+            keep: wished.keep.unwrap_or(current.retention.keep),
+            after_end: wished.after_end.unwrap_or(current.retention.after_end),
+            minimum: wished.minimum.unwrap_or(current.retention.minimum),
+            vendor_purposes: wished.vendor_purposes.unwrap_or(current.retention.vendor_purposes),
+        },
+        environment: current.environment,
+        region: current.region.clone(),
     };
     if wanted == *current {
         vault.note(silo.tree, &call).await?;
         return Ok(TenantFacts::of(&silo));
     }
+    lethe_policy::check(&wanted)?;
     let wanted = TenantPolicy { version: current.version + 1, ..wanted };
     let tenant = silo.tree.as_tenant().ok_or_else(|| StoreError::corrupt("tenant", "it has no slot"))?;
     let key = Key::Tenant { tenant };

@@ -35,7 +35,7 @@ pub async fn create_profile(
     profile: ModelProfile,
     request: Option<RequestId>,
 ) -> Result<ProfileFacts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_administration().await;
     let fingerprint = fingerprint("tenant.create_model_profile", &profile)
@@ -98,7 +98,7 @@ pub async fn update_profile(
     miss_probability: Option<f64>,
     request: Option<RequestId>,
 ) -> Result<ProfileFacts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_administration().await;
     let current = known(&silo, model)?;

@@ -1,7 +1,7 @@
 //! Rotating what wraps a tenant's keys, or the vault's (rule 8).
 
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{Reason, RequestId, TenantId, Timestamp};
+use lethe_domain::{Reason, RequestId, TenantId};
 use lethe_policy::Authorized;
 use lethe_policy::operation::RotateKeys;
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ pub async fn rotate(
     request: RequestId,
     until: Option<Instant>,
 ) -> Result<Erasure> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     // The vault has no name that a tenant could have: those are not empty.
     let what = Fingerprint::of("rotate").with(tenant.map_or("", TenantId::as_str).as_bytes());
     let receipt = receipt_of(&vault.keys, TreeId::VAULT, request, what)?;

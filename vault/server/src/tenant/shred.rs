@@ -6,7 +6,7 @@ use std::time::Duration;
 use lethe_crypto::log::entry::{EntryDraft, Event, OtherEvent, Scope};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Reason, ReceiptId, RequestId, TenantId, Timestamp};
+use lethe_domain::{Reason, ReceiptId, RequestId, TenantId};
 use lethe_policy::Authorized;
 use lethe_policy::operation::ShredTenant;
 use tokio::time::Instant;
@@ -36,7 +36,7 @@ pub async fn shred(
     request: RequestId,
     until: Option<Instant>,
 ) -> Result<Erasure> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let what = Fingerprint::of("shred").with(id.as_str().as_bytes());
     let receipt = receipt_of(&vault.keys, TreeId::VAULT, request, what)?;
     let alone = vault.administration.lock().await;

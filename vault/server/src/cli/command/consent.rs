@@ -161,7 +161,7 @@ async fn withdraw(context: &Context, request: WithdrawConsentRequest) -> Result<
             let meaning = match erasure.state() {
                 ErasureState::Shredded => "nothing else allowed to keep the subject: nobody can bring its data back",
                 ErasureState::Pending => "nothing else allowed to keep the subject: out of reach, to be shredded",
-                ErasureState::Unspecified => "the server did not say how far it got",
+                ErasureState::Deferred | ErasureState::Unspecified => "the server did not say how far it got",
             };
             card.row("erasure", erasure.state().code()).row("receipt", &erasure.receipt).row("meaning", meaning)
         }

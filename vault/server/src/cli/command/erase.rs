@@ -4,7 +4,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lethe_proto::v1::{EraseSubjectRequest, Erasure, ErasureState, Purpose};
+use lethe_proto::v1::{Deferral, DeferralReason, EraseSubjectRequest, Erasure, ErasureState, Purpose};
+use prost_types::Timestamp;
 use serde_json::json;
 
 use super::Context;
@@ -14,13 +15,25 @@ use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Card, remark};
 use crate::cli::request_id;
-use crate::cli::values::Coded as _;
+use crate::cli::values::{self, Coded as _};
 
 /// Whom to erase.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
     /// The subject.
     subject: String,
+
+    /// Put the erasure off, for this reason: the data are kept and not processed until then. It can be put off once.
+    #[arg(long, value_name = "REASON", value_parser = values::deferral(), requires = "until")]
+    defer: Option<DeferralReason>,
+
+    /// Until when it is put off: a time, or a span such as 30d; 90 days after the person asked at most.
+    #[arg(long, value_name = "TIME", value_parser = values::time_to_come, requires = "defer")]
+    until: Option<Timestamp>,
+
+    /// When the person asked, if it was not now.
+    #[arg(long, value_name = "TIME", value_parser = values::time, requires = "defer", default_value = "now")]
+    asked: Timestamp,
 
     #[command(flatten)]
     options: EraseOptions,
@@ -82,15 +95,34 @@ pub(crate) fn answer(question: &str) -> Result<String, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let name = context.connection.subject(&command.subject)?;
-    command.options.confirm(&format!("Erase {name} and everything of it?"))?;
+    let deferral = command.defer.zip(command.until).map(|(reason, until)| Deferral {
+        reason: reason.into(),
+        request_time: Some(command.asked),
+        erase_time: Some(until),
+    });
+    match &deferral {
+        None => command.options.confirm(&format!("Erase {name} and everything of it?"))?,
+        Some(_) => command.options.confirm(&format!("Stop processing {name}, and erase it when its time comes?"))?,
+    }
     let request = EraseSubjectRequest {
         name: name.to_string(),
         purpose: context.connection.purpose(Purpose::DataSubjectRequest),
         request_id: command.options.request_id()?,
         no_wait: command.options.no_wait,
+        deferral,
     };
     let client = context.connection.open().await?;
     let erasure = client.subjects().erase(request).await?.into_inner();
+    if erasure.state() == ErasureState::Deferred {
+        let until = erasure.erase_time.map(|until| until.to_string()).unwrap_or_default();
+        let json = json!({ "receipt": erasure.receipt, "state": "DEFERRED", "erase_time": until });
+        let card = Card::new("the subject is storage only, and erased later")
+            .row("erased on", until)
+            .row("receipt", &erasure.receipt)
+            .row("meaning", "nothing is done with the data until then; the receipt exists from then on");
+        context.out.result(&json, &card)?;
+        return Ok(Exit::Done);
+    }
     report(context, &client, &command.options, "the subject", &erasure).await
 }
 
@@ -106,7 +138,7 @@ pub(crate) async fn report(
     let meaning = match state {
         ErasureState::Shredded => "the old root key is destroyed; nobody can bring the data back",
         ErasureState::Pending => "out of reach already; the old root key is not yet destroyed",
-        ErasureState::Unspecified => "the server did not say how far it got",
+        ErasureState::Deferred | ErasureState::Unspecified => "the server did not say how far it got",
     };
     let title = format!("{what} is erased: {}", state.code());
     tell(context, (&title, meaning), &erasure.receipt, state)?;

@@ -14,6 +14,7 @@ pub(crate) mod model;
 pub(crate) mod operator;
 pub(crate) mod receipt;
 pub(crate) mod restore;
+pub(crate) mod retention;
 pub(crate) mod root;
 pub(crate) mod rotate;
 pub(crate) mod search;

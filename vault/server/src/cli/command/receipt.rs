@@ -83,7 +83,7 @@ pub(crate) async fn get(context: &Context, receipt: &str, out: Option<&Path>) ->
 fn show(out: Output, receipt: &Receipt) -> Result<(), Failure> {
     let document = match receipt.state() {
         ErasureState::Shredded => Some(String::from_utf8_lossy(&receipt.document).into_owned()),
-        ErasureState::Pending | ErasureState::Unspecified => None,
+        ErasureState::Pending | ErasureState::Deferred | ErasureState::Unspecified => None,
     };
     let json = json!({
         "name": receipt.name,

@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &Context, name: String, options: RotateOptions)
     let meaning = match state {
         ErasureState::Shredded => "the root key that wrapped them before is destroyed",
         ErasureState::Pending => "accepted; the root key that wraps them now is not yet destroyed",
-        ErasureState::Unspecified => "the server did not say how far it got",
+        ErasureState::Deferred | ErasureState::Unspecified => "the server did not say how far it got",
     };
     tell(context, (&format!("{whose} are wrapped anew: {}", state.code()), meaning), &rotation.receipt, state)?;
     keep_receipt(context, &client, &rotation.receipt, receipt_out.as_deref(), Purpose::Audit).await

@@ -1,14 +1,16 @@
 //! `lethe subject`: what the vault holds about a person, and the person's rights.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use lethe_proto::v1::{
     AgeBand, GetSubjectRequest, Jurisdiction, LiftObjectionRequest, LiftRestrictionRequest, ObjectSubjectRequest,
-    Purpose, RestrictSubjectRequest, RestrictionGround, Subject, UpdateSubjectRequest,
+    PostMortem, Purpose, RestrictSubjectRequest, RestrictionGround, Subject, UpdateSubjectRequest,
 };
+use prost_types::{FieldMask, Timestamp};
 
 use super::Context;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{values, view};
+use crate::cli::values::{self, Said};
+use crate::cli::view;
 
 /// What to do with subjects.
 #[derive(Debug, Subcommand)]
@@ -20,21 +22,25 @@ pub(crate) enum Command {
         /// The subject.
         subject: String,
     },
-    /// Record whose law counts for a subject, and how old it is; also of somebody who is to be enrolled.
+    /// Record what is known of a subject: whose law counts, how old it is, when purpose or contract ended, what it wants when it
+    /// is dead; also of somebody who is to be enrolled.
     ///
-    /// A minor who has templates, and whom nobody consented for, is erased at once. Needs role enroller or
+    /// What has ended is not processed any more, and is erased by the next sweep unless something keeps it. A minor who has templates, and whom nobody consented for, is erased at once. Needs role enroller or
     /// privacy_officer. Purpose by default: administration.
     Set {
         /// The subject.
         subject: String,
 
         /// Whose law counts.
-        #[arg(long, value_parser = values::jurisdiction(), required_unless_present = "age")]
+        #[arg(long, value_parser = values::jurisdiction(), group = "said")]
         jurisdiction: Option<Jurisdiction>,
 
         /// How old the subject is.
-        #[arg(long, value_parser = values::age())]
+        #[arg(long, value_parser = values::age(), group = "said")]
         age: Option<AgeBand>,
+
+        #[command(flatten)]
+        ends: Ends,
     },
     /// Restrict processing: the data are kept, and nobody compares or finds them.
     ///
@@ -83,6 +89,41 @@ pub(crate) enum Command {
     },
 }
 
+/// When a subject's data end. `none` takes back what was said.
+#[derive(Debug, Args)]
+#[group(id = "said", required = true, multiple = true)]
+pub(crate) struct Ends {
+    /// When the purpose was satisfied: a time, now, or none.
+    #[arg(long, value_name = "TIME", value_parser = values::time_or_none, group = "said")]
+    purpose_ended: Option<Said<Timestamp>>,
+
+    /// When the contract with the client was over, or will be: a time, now, or none.
+    #[arg(long, value_name = "TIME", value_parser = values::time_or_none, group = "said")]
+    contract_ended: Option<Said<Timestamp>>,
+
+    /// When the person died: a time, now, or none.
+    #[arg(long, value_name = "TIME", value_parser = values::time_or_none, group = "said")]
+    died: Option<Said<Timestamp>>,
+
+    /// What the person wants when it is dead: erase, keep:PERIOD (such as keep:P1Y), hand_over:REFERENCE, or none.
+    #[arg(long, value_name = "WISH", value_parser = values::post_mortem, group = "said")]
+    post_mortem: Option<Said<PostMortem>>,
+}
+
+impl Ends {
+    fn tell(self, subject: &mut Subject, paths: &mut Vec<String>) {
+        let mut told = |path: &str, given: bool| paths.extend(given.then(|| path.to_owned()));
+        told("purpose_end_time", self.purpose_ended.is_some());
+        told("contract_end_time", self.contract_ended.is_some());
+        told("death_time", self.died.is_some());
+        told("post_mortem", self.post_mortem.is_some());
+        subject.purpose_end_time = self.purpose_ended.and_then(|said| said.0);
+        subject.contract_end_time = self.contract_ended.and_then(|said| said.0);
+        subject.death_time = self.died.and_then(|said| said.0);
+        subject.post_mortem = self.post_mortem.and_then(|said| said.0);
+    }
+}
+
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let connection = &context.connection;
     let purpose = |default| connection.purpose(default);
@@ -95,17 +136,18 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let purpose = purpose(Purpose::DataSubjectRequest);
             subjects.get(GetSubjectRequest { name: name(&subject)?, purpose }).await
         }
-        Command::Set { subject, jurisdiction, age } => {
-            let wanted = Subject {
+        Command::Set { subject, jurisdiction, age, ends } => {
+            let mut wanted = Subject {
                 name: name(&subject)?,
                 jurisdiction: jurisdiction.map_or(0, Into::into),
                 age_band: age.map_or(0, Into::into),
                 ..Subject::default()
             };
-            let purpose = purpose(Purpose::Administration);
-            subjects
-                .update(UpdateSubjectRequest { subject: Some(wanted), purpose, request_id, update_mask: None })
-                .await
+            let given = [("jurisdiction", jurisdiction.is_some()), ("age_band", age.is_some())];
+            let mut paths = given.into_iter().filter(|(_, given)| *given).map(|(path, _)| path.to_owned()).collect();
+            ends.tell(&mut wanted, &mut paths);
+            let (purpose, update_mask) = (purpose(Purpose::Administration), Some(FieldMask { paths }));
+            subjects.update(UpdateSubjectRequest { subject: Some(wanted), purpose, request_id, update_mask }).await
         }
         Command::Restrict { subject, ground } => {
             let (name, purpose, ground) = (name(&subject)?, purpose(Purpose::DataSubjectRequest), ground.into());

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lethe_proto::names::TenantName;
 use lethe_proto::v1::{
-    CreateTenantRequest, ErasureState, GetTenantRequest, Jurisdiction, Purpose, PurposeBasis, ShredTenantRequest,
-    Tenant, UpdatePolicyRequest,
+    CreateTenantRequest, Environment, ErasureState, GetTenantRequest, Jurisdiction, Purpose, PurposeBasis, Retention,
+    ShredTenantRequest, Tenant, UpdatePolicyRequest,
 };
 use prost_types::FieldMask;
 use serde_json::json;
@@ -17,8 +17,8 @@ use super::erase::{answer, keep_receipt, tell};
 use super::issued::{KeyOut, check_new};
 use super::rotate::{self, RotateOptions};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::values::Coded as _;
-use crate::cli::{request_id, values, view};
+use crate::cli::values::{self, Coded as _, Said};
+use crate::cli::{request_id, view};
 
 /// What to do with tenants.
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,17 @@ pub(crate) enum Command {
         /// The law that counts for persons of whom nobody said another; other, if not given.
         #[arg(long, value_parser = values::jurisdiction())]
         jurisdiction: Option<Jurisdiction>,
+
+        /// What the tenant's people are; production, if not given. It cannot be changed.
+        #[arg(long, value_parser = values::environment())]
+        environment: Option<Environment>,
+
+        /// Where the tenant's data live: this node's region, and so if not given. It cannot be changed.
+        #[arg(long, default_value = "")]
+        region: String,
+
+        #[command(flatten)]
+        keeping: Keeping,
 
         #[command(flatten)]
         key_out: KeyOut,
@@ -88,6 +99,52 @@ pub(crate) struct Policy {
     /// Whether nobody of unknown age is processed.
     #[arg(long, value_name = "BOOL", group = "changes")]
     age_required: Option<bool>,
+
+    #[command(flatten)]
+    keeping: Keeping,
+}
+
+/// How long people are kept, by the calendar: P3Y, P18M, P90D.
+#[derive(Debug, Args)]
+#[group(id = "changes", multiple = true)]
+pub(crate) struct Keeping {
+    /// How long a template is kept from its enrolment; none: as long as laws allow.
+    #[arg(long, value_parser = values::period_or_none, value_name = "PERIOD", group = "changes")]
+    keep: Option<Said<String>>,
+
+    /// How long a person is kept when the purpose was satisfied or the contract is over; none: not at all.
+    #[arg(long, value_parser = values::period_or_none, value_name = "PERIOD", group = "changes")]
+    keep_after_end: Option<Said<String>>,
+
+    /// How long, after the contract with a person is over, a statute wants its data kept, as storage only. Until then nothing
+    /// of the person is destroyed.
+    #[arg(long, value_parser = values::period_or_none, value_name = "PERIOD", group = "changes")]
+    statutory_minimum: Option<Said<String>>,
+
+    /// Whether the vendor of the service sets the purposes itself: then five years are the most.
+    #[arg(long, value_name = "BOOL", group = "changes")]
+    vendor_purposes: Option<bool>,
+}
+
+impl Keeping {
+    fn paths(&self) -> [(&'static str, bool); 4] {
+        [
+            ("retention.keep", self.keep.is_some()),
+            ("retention.after_end", self.keep_after_end.is_some()),
+            ("retention.minimum", self.statutory_minimum.is_some()),
+            ("retention.vendor_purposes", self.vendor_purposes.is_some()),
+        ]
+    }
+
+    fn retention(self) -> Retention {
+        let said = |said: Option<Said<String>>| said.and_then(|said| said.0).unwrap_or_default();
+        Retention {
+            keep: said(self.keep),
+            after_end: said(self.keep_after_end),
+            minimum: said(self.statutory_minimum),
+            vendor_purposes: self.vendor_purposes.unwrap_or_default(),
+        }
+    }
 }
 
 async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
@@ -97,7 +154,12 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
         ("minors_consent_alone_from_16", policy.minors_consent_alone_from_16.is_some()),
         ("age_required", policy.age_required.is_some()),
     ];
-    let paths = paths.into_iter().filter(|(_, given)| *given).map(|(path, _)| path.to_owned()).collect();
+    let paths = paths
+        .into_iter()
+        .chain(policy.keeping.paths())
+        .filter(|(_, given)| *given)
+        .map(|(path, _)| path.to_owned())
+        .collect();
     let request = UpdatePolicyRequest {
         tenant: Some(Tenant {
             name: context.connection.tenant()?.to_string(),
@@ -105,6 +167,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
             jurisdiction: policy.jurisdiction.map_or(0, Into::into),
             minors_consent_alone_from_16: policy.minors_consent_alone_from_16.unwrap_or_default(),
             age_required: policy.age_required.unwrap_or_default(),
+            retention: Some(policy.keeping.retention()),
             ..Tenant::default()
         }),
         purpose: context.connection.purpose(Purpose::Administration),
@@ -173,7 +236,7 @@ async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
     let meaning = match state {
         ErasureState::Shredded => "the old root key is destroyed; nobody can bring the silo back",
         ErasureState::Pending => "out of reach already; the old root key is not yet destroyed",
-        ErasureState::Unspecified => "the server did not say how far it got",
+        ErasureState::Deferred | ErasureState::Unspecified => "the server did not say how far it got",
     };
     tell(context, (&format!("{name} is shredded: {}", state.code()), meaning), &erasure.receipt, state)?;
     keep_receipt(context, &client, &erasure.receipt, command.receipt_out.as_deref(), Purpose::Audit).await
@@ -181,7 +244,7 @@ async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Create { id, basis, jurisdiction, key_out, request_id } => {
+        Command::Create { id, basis, jurisdiction, environment, region, keeping, key_out, request_id } => {
             key_out.check()?;
             let request = CreateTenantRequest {
                 purpose: context.connection.purpose(Purpose::Administration),
@@ -190,6 +253,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                 tenant: Some(Tenant {
                     purposes: basis,
                     jurisdiction: jurisdiction.map_or(0, Into::into),
+                    environment: environment.map_or(0, Into::into),
+                    region,
+                    retention: Some(keeping.retention()),
                     ..Tenant::default()
                 }),
             };

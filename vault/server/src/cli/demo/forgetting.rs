@@ -50,6 +50,7 @@ pub(super) async fn play(
         purpose: Purpose::DataSubjectRequest.into(),
         request_id: request_id::random()?,
         no_wait: false,
+        deferral: None,
     };
     let erasure = acme.officer.subjects().erase(request).await?.into_inner();
     let elapsed = began.elapsed();

@@ -1,0 +1,103 @@
+//! The engine's answers, each of which has to be the oracle's.
+
+use lethe_domain::{Dossier, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp};
+use lethe_policy::{Duty, End, Keeper, Limits, Operation, end_of_person, is_child_alone, is_left_baseless, judge};
+
+use crate::oracle::{self, Kept, keeping};
+
+pub(crate) type Decision = Result<Option<LawfulBasis>, (Reason, &'static str, Option<Duty>)>;
+
+pub(crate) const ERASE: Option<Duty> = Some(Duty::EraseWithoutDelay);
+
+/// The engine's decision, which has to be the oracle's.
+pub(crate) fn decided(
+    operation: Operation,
+    purpose: Purpose,
+    policy: &TenantPolicy,
+    person: &Dossier,
+    now: Timestamp,
+) -> Decision {
+    let engine = match judge(operation, purpose, policy, person, now) {
+        Ok(judged) => {
+            assert_eq!(judged.policy_version, policy.version, "the version that judged is not the policy's");
+            Ok(judged.basis)
+        }
+        Err(denial) => {
+            assert!(!denial.message.is_empty(), "{:?} without a message", denial.reason);
+            Err((denial.reason, denial.obligation, denial.duty))
+        }
+    };
+    let oracle = oracle::expected(operation, purpose, policy, person, now);
+    assert!(
+        engine == oracle,
+        "{operation:?} for {purpose:?} at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    if let Err((reason, "O15" | "O16", duty)) = &engine {
+        // Who is refused for want of a consent is to be erased exactly where it is a child that nobody consented for.
+        assert_eq!(duty.is_some(), is_child_alone(policy, person, now), "{reason:?}\n{policy:#?}\n{person:#?}");
+    }
+    engine
+}
+
+/// Whether a child is alone: the engine's answer, which has to be the oracle's.
+pub(crate) fn alone(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    let engine = is_child_alone(policy, person, now);
+    let oracle = oracle::is_child_alone(policy, person, now);
+    assert!(
+        engine == oracle,
+        "a child alone at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    engine
+}
+
+/// Whether a withdrawal left nothing to keep the person on, and if not, why: the engine has to agree with the oracle.
+pub(crate) fn baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<(), Kept> {
+    let engine = is_left_baseless(policy, person, now);
+    let oracle = oracle::left_baseless(policy, person, now);
+    assert!(
+        engine == oracle.is_ok(),
+        "left baseless at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    oracle
+}
+
+/// When a template ends that was provided then, and why.
+pub(crate) fn ended(policy: &TenantPolicy, person: &Dossier, provided_at: Timestamp) -> Option<End> {
+    let engine = Limits::of(policy, person).end(provided_at);
+    let oracle = keeping::earliest(&keeping::ends_of_template(policy, person, provided_at));
+    assert!(
+        engine == oracle,
+        "the end of a template of {provided_at:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    engine
+}
+
+/// Whether a template is within its time.
+pub(crate) fn kept(policy: &TenantPolicy, person: &Dossier, provided_at: Timestamp, now: Timestamp) -> bool {
+    let engine = Limits::of(policy, person).keep(provided_at, now);
+    let oracle = !keeping::is_over(&keeping::ends_of_template(policy, person, provided_at), now);
+    assert!(
+        engine == oracle,
+        "a template of {provided_at:?} kept at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    engine
+}
+
+/// When a person ends with everything, and why.
+pub(crate) fn person_ended(policy: &TenantPolicy, person: &Dossier) -> Option<End> {
+    let engine = end_of_person(policy, person);
+    let oracle = keeping::earliest(&keeping::ends_of_person(policy, person));
+    assert!(engine == oracle, "the end of a person\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}");
+    engine
+}
+
+/// What keeps a person whose time is over.
+pub(crate) fn keeper(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Option<Keeper> {
+    let engine = lethe_policy::keeper(policy, person, now);
+    let oracle = keeping::keeper(policy, person, now);
+    assert!(
+        engine == oracle,
+        "what keeps at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    engine
+}

@@ -1,0 +1,81 @@
+use std::ops::ControlFlow;
+
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{ReceiptId, SubjectId, Timestamp};
+use lethe_policy::operation::PreviewErasures;
+use lethe_policy::{Authorized, End, Keeper};
+
+use super::{fate, known, receipt_of_end};
+use crate::error::{Error, Result};
+use crate::store::{Key, RowKind};
+use crate::vault::Vault;
+
+/// Subjects that one page looks at, whether they are about to go or not.
+const LOOKED_AT: usize = 1000;
+
+/// What of a subject will have gone by some time.
+pub(crate) struct Ending {
+    /// Who.
+    pub subject: SubjectId,
+    /// When all of it ends, if it does by then.
+    pub end: Option<End>,
+    /// What keeps it, as things are now.
+    pub keeper: Option<Keeper>,
+    /// How many of its templates end by then, before the rest.
+    pub templates: usize,
+    /// The receipt that the erasure of all of it will have.
+    pub receipt: ReceiptId,
+}
+
+/// A page of a preview.
+pub(crate) struct Preview {
+    /// In the order in which they were first known.
+    pub endings: Vec<Ending>,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<u64>,
+}
+
+/// Tells who, or what of whom, ends by `until` as things are now (O17).
+///
+/// A page looks at a thousand subjects at most, and may have nobody.
+pub(crate) async fn preview(
+    vault: &Vault,
+    call: Authorized<PreviewErasures>,
+    until: Timestamp,
+    from: u64,
+    size: usize,
+) -> Result<Preview> {
+    let silo = vault.silo(&call)?;
+    let now = vault.clock.now();
+    let (mut slots, mut next) = (Vec::new(), None);
+    let whole = Key::prefix_of_tree(RowKind::Subject, silo.tree);
+    let start = Key::Subject { tree: silo.tree, subject: SlotRef::first(from) }.encode();
+    vault.store.scan_from(RowKind::Subject, &whole, &start, |key, _| {
+        let Key::Subject { subject, .. } = key else { return Ok(ControlFlow::Continue(())) };
+        if slots.len() == LOOKED_AT {
+            next = Some(subject.slot);
+            return Ok(ControlFlow::Break(()));
+        }
+        slots.push(subject);
+        Ok::<_, Error>(ControlFlow::Continue(()))
+    })?;
+    let mut endings = Vec::new();
+    for slot in slots {
+        if endings.len() == size {
+            next = Some(slot.slot);
+            break;
+        }
+        let Some((record, person)) = known(vault, &silo, slot)? else { continue };
+        let Some(owner) = vault.keys.slot(silo.tree, slot)? else { continue };
+        let fate = fate(vault, &silo, slot, &record, &person, now)?;
+        let end = fate.end.filter(|end| end.at <= until);
+        let templates = fate.sooner.iter().filter(|(_, own)| own.at <= until).count();
+        if end.is_some() || templates > 0 {
+            let deferred = person.deferral.map(|deferral| deferral.receipt);
+            let receipt = deferred.unwrap_or_else(|| receipt_of_end(&owner));
+            endings.push(Ending { subject: record.id, end, keeper: fate.keeper, templates, receipt });
+        }
+    }
+    vault.note(silo.tree, &call).await?;
+    Ok(Preview { endings, next })
+}
