@@ -195,6 +195,7 @@ impl Client {
             purpose: Purpose::DataSubjectRequest.into(),
             request_id: request_id()?,
             no_wait: false,
+            deferral: None,
         };
         let erasure = SubjectServiceClient::new(self.wire()).erase(request).await?.into_inner();
         if erasure.state() == ErasureState::Shredded {

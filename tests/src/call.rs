@@ -49,6 +49,7 @@ calls! {
     ReleaseHoldRequest -> Hold = "HoldService/Release";
     ListHoldsRequest -> ListHoldsResponse = "HoldService/List";
     EraseSubjectRequest -> Erasure = "SubjectService/Erase";
+    PreviewErasuresRequest -> PreviewErasuresResponse = "SubjectService/PreviewErasures";
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";

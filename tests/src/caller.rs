@@ -389,6 +389,7 @@ impl Caller {
             purpose: Purpose::DataSubjectRequest.into(),
             request_id: request_id(),
             no_wait: false,
+            deferral: None,
         }
     }
 

@@ -38,8 +38,7 @@ pub struct NewTenant {
     wire: Arc<Wire>,
     operator: Caller,
     id: String,
-    purposes: Vec<v1::PurposeBasis>,
-    law: v1::Jurisdiction,
+    facts: v1::Tenant,
     dimension: Option<usize>,
     thresholds: v1::Thresholds,
 }
@@ -48,8 +47,8 @@ impl NewTenant {
     pub(crate) fn new(wire: Arc<Wire>, operator: Caller, id: &str) -> Self {
         let thresholds = v1::Thresholds { r#match: MATCH, review: REVIEW };
         let purposes = PURPOSES.map(basis).to_vec();
-        let law = v1::Jurisdiction::Unspecified;
-        Self { wire, operator, id: id.to_owned(), purposes, law, dimension: Some(DIMENSION), thresholds }
+        let facts = v1::Tenant { purposes, ..v1::Tenant::default() };
+        Self { wire, operator, id: id.to_owned(), facts, dimension: Some(DIMENSION), thresholds }
     }
 
     /// With a model `face@1` of so many dimensions; 512 unless told otherwise.
@@ -64,12 +63,19 @@ impl NewTenant {
 
     /// Declaring these purposes only.
     pub fn declaring(self, purposes: &[Purpose]) -> Self {
-        Self { purposes: purposes.iter().copied().map(basis).collect(), ..self }
+        let purposes = purposes.iter().copied().map(basis).collect();
+        self.with(|facts| facts.purposes = purposes)
+    }
+
+    /// With other facts.
+    pub fn with(mut self, change: impl FnOnce(&mut v1::Tenant)) -> Self {
+        change(&mut self.facts);
+        self
     }
 
     /// Resting on explicit consent for these purposes, and on what it rests on for the others.
     pub fn asking_consent_for(mut self, purposes: &[Purpose]) -> Self {
-        for entry in &mut self.purposes {
+        for entry in &mut self.facts.purposes {
             if purposes.contains(&entry.purpose()) {
                 entry.lawful_basis = v1::LawfulBasis::ExplicitConsent.into();
             }
@@ -79,7 +85,7 @@ impl NewTenant {
 
     /// Under a law.
     pub fn under(self, law: v1::Jurisdiction) -> Self {
-        Self { law, ..self }
+        self.with(|facts| facts.jurisdiction = law.into())
     }
 
     /// Judging by these thresholds.
@@ -92,11 +98,7 @@ impl NewTenant {
             purpose: Purpose::Administration.into(),
             request_id: request_id(),
             tenant_id: self.id.clone(),
-            tenant: Some(v1::Tenant {
-                purposes: self.purposes,
-                jurisdiction: self.law.into(),
-                ..v1::Tenant::default()
-            }),
+            tenant: Some(self.facts),
         });
         let first = created.await.unwrap().credential.unwrap().api_key;
         let dimension = self.dimension.unwrap_or(DIMENSION);

@@ -234,7 +234,7 @@ impl Clients {
         let waits = !request.no_wait;
         let Some(answer) = self.judge(self.operator.ask(request).await)? else { return Ok(()) };
         let v1::KeyRotation { receipt, state } = answer.expect("a rotation is carried out");
-        let receipt = shredded(v1::Erasure { receipt, state }, waits);
+        let receipt = shredded(v1::Erasure { receipt, state, erase_time: None }, waits);
         let mut ledger = self.ledger();
         ledger.receipts.entry(receipt.clone()).or_default();
         let now = ledger.tick();

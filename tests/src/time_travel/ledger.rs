@@ -18,7 +18,9 @@ impl State {
     pub(super) fn of(erasure: &v1::Erasure) -> Self {
         match erasure.state() {
             ErasureState::Shredded => Self::Shredded,
-            ErasureState::Pending | ErasureState::Unspecified => Self::Going(erasure.receipt.clone()),
+            ErasureState::Pending | ErasureState::Deferred | ErasureState::Unspecified => {
+                Self::Going(erasure.receipt.clone())
+            }
         }
     }
 }
@@ -110,7 +112,7 @@ impl Change {
             Message::Erase(message) => Ok(Done { template: None, erasure: Some(self.caller.ask(message).await?) }),
             Message::Rotate(message) => {
                 let v1::KeyRotation { receipt, state } = self.caller.ask(message).await?;
-                Ok(Done { template: None, erasure: Some(v1::Erasure { receipt, state }) })
+                Ok(Done { template: None, erasure: Some(v1::Erasure { receipt, state, erase_time: None }) })
             }
         }
     }

@@ -13,6 +13,14 @@ use crate::table::{Row, TABLE};
 const RECORDS: [&str; 4] =
     ["SubjectService/Restrict", "SubjectService/LiftRestriction", "HoldService/Place", "HoldService/Release"];
 
+/// Methods that may serve the development of the service: not of a tenant in production (O3).
+const DEVELOPS: [&str; 4] = [
+    "EnrollmentService/Enroll",
+    "EnrollmentService/BatchEnroll",
+    "IdentificationService/Search",
+    "IdentificationService/SweepDuplicates",
+];
+
 /// How a call goes wrong.
 struct Case {
     what: String,
@@ -145,7 +153,9 @@ impl Strangers {
         let unspecified = Purpose::Unspecified;
         cases.push(case("no purpose", insider.clone(), unspecified, Code::InvalidArgument, Reason::PurposeUnspecified));
         for wrong in PURPOSES.into_iter().filter(|purpose| !row.purposes.contains(purpose)) {
-            cases.push(denied(wrong.as_str_name(), insider.clone(), wrong, Reason::PurposeNotAllowed));
+            let develops = wrong == Purpose::ServiceDevelopment && DEVELOPS.contains(&row.method);
+            let reason = if develops { Reason::EnvironmentMismatch } else { Reason::PurposeNotAllowed };
+            cases.push(denied(wrong.as_str_name(), insider.clone(), wrong, reason));
         }
         cases
     }

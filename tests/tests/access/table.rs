@@ -403,8 +403,20 @@ pub(crate) const TABLE: &[Row] = &[
                 purpose: purpose.into(),
                 request_id: request_id(),
                 no_wait: true,
+                deferral: None,
             }
             .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/PreviewErasures",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: RECORDING,
+        request: |target, purpose| {
+            let (parent, until_time) = (target.tenant.clone(), Some(now()));
+            v1::PreviewErasuresRequest { parent, purpose: purpose.into(), until_time, ..Default::default() }
+                .encode_to_vec()
         },
     },
     Row {

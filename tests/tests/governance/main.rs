@@ -10,4 +10,5 @@ mod laws;
 mod minors;
 mod policy;
 mod protected;
+mod retention;
 mod rights;

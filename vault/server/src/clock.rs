@@ -10,7 +10,7 @@ pub(crate) use set::Hands;
 
 /// The vault's clock.
 #[derive(Debug, Clone, Default)]
-pub enum Clock {
+pub(crate) enum Clock {
     /// The machine's.
     #[default]
     System,
@@ -21,7 +21,7 @@ pub enum Clock {
 
 impl Clock {
     /// The time of day. It may be wrong, and jump.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp::now(),
             #[cfg(test)]

@@ -31,7 +31,7 @@ pub struct Vault {
     /// The vault's name for its whole life.
     pub id: VaultId,
     /// What time it is.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
     /// Where it runs.
     pub site: Site,
     /// Rows, and the one way to change them.

@@ -49,6 +49,7 @@ fn every_key_can_stand_in_a_file() {
     let text = r#"
         listen = "0.0.0.0:8443"
         data_dir = "/var/lib/lethe"
+        region = "eu-central"
         [root]
         store = "pkcs11"
         from = "file"
@@ -103,6 +104,9 @@ fn every_key_can_stand_in_a_file() {
         [erasure]
         window_ms = 0
         least_interval_ms = 60_000
+        [retention]
+        interval_s = 60
+        clock_right_until = 2030-01-01T00:00:00Z
         [search]
         threads = 2
         memory_mib = 64
@@ -118,6 +122,7 @@ fn every_key_can_stand_in_a_file() {
     let expected = Config {
         listen: "0.0.0.0:8443".parse().unwrap(),
         data_dir: "/var/lib/lethe".into(),
+        region: Some(Region::parse("region", "eu-central").unwrap()),
         root: RootConfig {
             store: StoreKind::Pkcs11,
             from: Some(StoreKind::File),
@@ -173,6 +178,10 @@ fn every_key_can_stand_in_a_file() {
         },
         storage: Storage { cache_mib: 64, reserve_mib: 128 },
         erasure: Erasure { window_ms: 0, least_interval_ms: 60_000 },
+        retention: Retention {
+            interval_s: 60,
+            clock_right_until: Some(lethe_domain::Timestamp::from_millis(1_893_456_000_000)),
+        },
         search: Search { threads: Some(2), memory: Some(64 << 20) },
         log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
     };

@@ -143,7 +143,10 @@ impl SubjectService for Node {
         let vault = Arc::clone(self.vault()?);
         let erased = to_the_end(async move {
             let call = call;
-            subject::erase(&vault, call.witness, &id, request, deferment, until).await
+            match deferment {
+                None => subject::erase(&vault, call.witness, &id, request, until).await.map(Erased::Accepted),
+                Some(deferment) => subject::put_off(&vault, call.witness, &id, request, deferment, until).await,
+            }
         })
         .await?;
         Ok(Response::new(match erased {

@@ -22,6 +22,8 @@ use crate::vault::Vault;
 pub(crate) use preview::preview;
 #[cfg(test)]
 pub(crate) use sweep::{Swept, sweep};
+#[cfg(test)]
+pub(crate) use sweeper::Rounds;
 pub(crate) use sweeper::{Board, Sweeper, start};
 
 /// A template, and when it was provided.

@@ -57,13 +57,8 @@ impl Sweeper {
 
 /// Sweeps now, and again and again.
 pub(crate) fn start(vault: &Arc<Vault>, config: &config::Retention) -> Sweeper {
-    let last = last_word(vault).unwrap_or_else(|error| {
-        tracing::error!(%error, "the vault's log does not say when it was last at work");
-        Timestamp::default()
-    });
     let (stop, mut stopped) = watch::channel(false);
-    let mut rounds =
-        Rounds { vault: Arc::clone(vault), trust: Trust::new(last, config.clock_right_until), logged_at: None };
+    let mut rounds = Rounds::of(vault, config.clock_right_until);
     let every = Duration::from_secs(config.interval_s);
     let task = tokio::spawn(async move {
         loop {
@@ -78,14 +73,25 @@ pub(crate) fn start(vault: &Arc<Vault>, config: &config::Retention) -> Sweeper {
     Sweeper { stop, task }
 }
 
-struct Rounds {
+/// Sweeps, one after the other.
+pub(crate) struct Rounds {
     vault: Arc<Vault>,
     trust: Trust,
     logged_at: Option<Timestamp>,
 }
 
 impl Rounds {
-    async fn go(&mut self) -> Result<()> {
+    /// Of a vault that has just been opened; its clock is right until then, if anybody said so.
+    pub(crate) fn of(vault: &Arc<Vault>, right_until: Option<Timestamp>) -> Self {
+        let last = last_word(vault).unwrap_or_else(|error| {
+            tracing::error!(%error, "the vault's log does not say when it was last at work");
+            Timestamp::default()
+        });
+        Self { vault: Arc::clone(vault), trust: Trust::new(last, right_until), logged_at: None }
+    }
+
+    /// One sweep, if the clock is believed.
+    pub(crate) async fn go(&mut self) -> Result<()> {
         let clock = &self.vault.clock;
         let now = match self.trust.believe(clock.now(), clock.elapsed()) {
             Believed::Now(now) => {

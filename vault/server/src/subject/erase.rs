@@ -45,33 +45,50 @@ pub enum Erased {
 /// Erases a subject: everything of it, found by its applicant id (O18), so that nobody can bring it back (O19).
 ///
 /// From the moment it is accepted nothing finds the subject. A repeat of the request gives the same receipt,
-/// also when the subject is forgotten. With a deferment it is done later, once, and the subject is storage only until then (O21).
+/// also when the subject is forgotten.
 pub async fn erase(
     vault: &Vault,
     call: Authorized<EraseSubject>,
     subject: &SubjectId,
     request: RequestId,
-    deferment: Option<Deferment>,
     until: Option<Instant>,
-) -> Result<Erased> {
+) -> Result<Erasure> {
     let silo = vault.silo(&call)?;
-    let what = Fingerprint::of("erase").with(subject.as_str().as_bytes());
-    let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
-    let erased = match deferment {
-        // One that was put off and is done by now.
-        Some(_) if vault.eraser.state(silo.tree, receipt)?.is_some() => {
-            forget(vault, &call, &silo, subject, receipt, until).await.map(Erased::Accepted)
-        }
-        Some(deferment) => put_off(vault, &call, &silo, subject, receipt, deferment).await,
-        None => forget(vault, &call, &silo, subject, receipt, until).await.map(Erased::Accepted),
-    };
+    let receipt = receipt_of_request(vault, &silo, subject, request)?;
+    let erased = forget(vault, &call, &silo, subject, receipt, until).await;
     let erased = vault.noting_misses(silo.tree, &call, erased).await?;
     // Answers that name it, and were judged before, are given by now.
     silo.rights().settled().await;
     Ok(erased)
 }
 
-async fn put_off(
+/// Puts an erasure off, once: the subject is storage only until it is done (O21). A repeat gives the same answer, and the
+/// erasure when it is done.
+///
+/// # Errors
+/// `ErasureDeferred` where it was put off already; `LegalHold` and `StatutoryMinimum` where everything is kept anyway.
+pub async fn put_off(
+    vault: &Vault,
+    call: Authorized<EraseSubject>,
+    subject: &SubjectId,
+    request: RequestId,
+    deferment: Deferment,
+    until: Option<Instant>,
+) -> Result<Erased> {
+    let silo = vault.silo(&call)?;
+    let receipt = receipt_of_request(vault, &silo, subject, request)?;
+    if vault.eraser.state(silo.tree, receipt)?.is_some() {
+        return erase(vault, call, subject, request, until).await.map(Erased::Accepted);
+    }
+    let put_off = defer(vault, &call, &silo, subject, receipt, deferment).await;
+    vault.noting_misses(silo.tree, &call, put_off).await
+}
+
+fn receipt_of_request(vault: &Vault, silo: &Silo, subject: &SubjectId, request: RequestId) -> Result<ReceiptId> {
+    receipt_of(&vault.keys, silo.tree, request, Fingerprint::of("erase").with(subject.as_str().as_bytes()))
+}
+
+async fn defer(
     vault: &Vault,
     call: &Authorized<EraseSubject>,
     silo: &Silo,

@@ -21,7 +21,7 @@ use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
 use crate::vault::Vault;
 
-pub use erase::{Deferment, Erased, erase};
+pub use erase::{Deferment, Erased, erase, put_off};
 pub use rights::{Description, Recorded, lift_objection, lift_restriction, object, restrict, update};
 
 /// What is held about a subject, without embeddings.

@@ -6,6 +6,7 @@ mod founding;
 mod histories;
 mod mirrors;
 mod restoring;
+mod retention;
 mod rights;
 mod room;
 mod searching;
@@ -95,7 +96,8 @@ impl Open {
     pub(crate) async fn describe(&self, tenant: &TenantId, subject: &str) {
         let call = self.may::<UpdateSubject>(tenant, Role::Enroller, Purpose::Administration).await;
         let (subject, law) = (SubjectId::parse(subject).unwrap(), Some(Some(Jurisdiction::EuropeanUnion)));
-        subject::update(&self.vault, call, &subject, law, Some(AgeBand::Adult)).await.unwrap();
+        let said = subject::Description { jurisdiction: law, age: Some(AgeBand::Adult), ..Default::default() };
+        subject::update(&self.vault, call, &subject, said).await.unwrap();
     }
 
     /// One more credential of a tenant, under a request that is remembered.

@@ -96,7 +96,9 @@ impl Borrowed<'_> {
         let call =
             self.may::<lethe_policy::operation::UpdateSubject>(tenant, Role::Enroller, Purpose::Administration).await;
         let (subject, age) = (SubjectId::parse(person).unwrap(), Some(lethe_domain::AgeBand::Adult));
-        crate::subject::update(self.0, call, &subject, None, age).await.unwrap();
+        crate::subject::update(self.0, call, &subject, crate::subject::Description { age, ..Default::default() })
+            .await
+            .unwrap();
     }
 
     async fn may<O: lethe_policy::operation::Kind>(

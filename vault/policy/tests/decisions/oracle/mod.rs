@@ -3,6 +3,8 @@
 //! It says some things more than once, so that each rule can be read beside the obligation that it comes from.
 
 pub(crate) mod calendar;
+pub(crate) mod contradictions;
+pub(crate) mod gate;
 pub(crate) mod keeping;
 mod known;
 mod unasked;
