@@ -229,3 +229,23 @@ async fn whoever_may_see_what_was_answered_sees_it_after_a_restart_and_after_a_c
         vault.crash().await;
     }
 }
+
+/// The document service's portrait of a person against the selfie that the capture service took (O7).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selfie_is_compared_with_the_portrait_of_a_document() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let faces = Faces::seeded(12);
+    let (holder, other) = (faces.person(0), faces.person(1));
+    let mut portrait = bank.enroller().enrolment("ada", &holder.selfie());
+    portrait.purpose = Purpose::DocumentCheck.into();
+    portrait.template.as_mut().unwrap().kind = v1::CaptureKind::DocumentPortrait.into();
+    let enrolled = bank.enroller().ask(portrait).await.unwrap().template.unwrap();
+    assert_eq!(enrolled.kind(), v1::CaptureKind::DocumentPortrait);
+    for (person, expected) in [(&holder, DecisionBand::Match), (&other, DecisionBand::NoMatch)] {
+        let mut selfie = bank.authenticator().verification("ada", &person.selfie());
+        selfie.purpose = Purpose::DocumentCheck.into();
+        selfie.probe.as_mut().unwrap().kind = v1::CaptureKind::Selfie.into();
+        assert_eq!(bank.authenticator().ask(selfie).await.unwrap().band(), expected);
+    }
+}

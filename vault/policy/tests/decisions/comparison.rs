@@ -1,9 +1,17 @@
 //! The engine's answers, each of which has to be the oracle's.
 
 use lethe_domain::{Dossier, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp};
-use lethe_policy::{Duty, End, Keeper, Limits, Operation, end_of_person, is_child_alone, is_left_baseless, judge};
+use lethe_policy::operation::Kind;
+use lethe_policy::{
+    Duty, End, Keeper, Limits, Operation, Principal, Site, Target, authorize, end_of_person, is_child_alone,
+    is_left_baseless, judge,
+};
 
+use crate::oracle::gate::{admitted, is_about};
 use crate::oracle::{self, Kept, keeping};
+
+/// What the gate says: nothing, or the reason and the obligation of what it refuses.
+pub(crate) type Answer = Result<(), (Reason, &'static str)>;
 
 pub(crate) type Decision = Result<Option<LawfulBasis>, (Reason, &'static str, Option<Duty>)>;
 
@@ -98,6 +106,34 @@ pub(crate) fn keeper(policy: &TenantPolicy, person: &Dossier, now: Timestamp) ->
     assert!(
         engine == oracle,
         "what keeps at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}"
+    );
+    engine
+}
+
+/// Whether a call is let in: the engine's answer, which has to be the oracle's.
+pub(crate) fn let_in<O: Kind>(
+    site: &Site,
+    principal: &Principal,
+    target: Target<'_>,
+    purpose: Option<Purpose>,
+    now: Timestamp,
+) -> Answer {
+    let engine = match authorize::<O>(site, principal, target, purpose, now) {
+        Ok(_) => Ok(()),
+        Err(denial) => {
+            assert!(!denial.message.is_empty() && denial.duty.is_none(), "{:?}", denial.reason);
+            Err((denial.reason, denial.obligation))
+        }
+    };
+    if !is_about(O::OPERATION, target) {
+        assert!(engine.is_err(), "{:?} about {target:?} for {principal:?}", O::OPERATION);
+        return engine;
+    }
+    let oracle = admitted(O::OPERATION, site, principal, target, purpose, now);
+    assert!(
+        engine == oracle,
+        "{:?} for {purpose:?} at {site:?}\nengine: {engine:?}\noracle: {oracle:?}\n{principal:#?}\n{target:#?}",
+        O::OPERATION
     );
     engine
 }

@@ -71,7 +71,10 @@ fn tenants_of_fates() -> Vec<TenantPolicy> {
     all
 }
 
-/// Which of the acts is judged, chance decides, and around which end.
+/// At how many tenants each person is judged.
+const DRAWN: usize = 16;
+
+/// At which tenants, which of the acts, and around which end, chance decides.
 #[test]
 fn the_engine_and_the_oracle_agree_on_every_fate() {
     let mut dice = Dice(6);
@@ -83,9 +86,10 @@ fn the_engine_and_the_oracle_agree_on_every_fate() {
         for character in &characters {
             for kept in KEPT {
                 let person = kept_by(kept, happened(fate, character.clone()));
-                for policy in &policies {
+                for _ in 0..DRAWN {
+                    let policy = dice.any_of(&policies);
                     let moments = around_the_ends(policy, &person);
-                    let now = if moments.is_empty() { NOW } else { dice.one_of(&moments) };
+                    let now = if moments.is_empty() { NOW } else { *dice.any_of(&moments) };
                     let (operation, purpose) = dice.one_of(&ACTS);
                     processing.judge_at(operation, purpose, policy, &person, now);
                     let (operation, purpose) = dice.one_of(&DESTRUCTIONS);
@@ -116,9 +120,10 @@ fn the_engine_and_the_oracle_agree_on_who_is_to_be_erased_unasked_by_every_fate(
         for character in &characters {
             for kept in KEPT {
                 let person = kept_by(kept, happened(fate, character.clone()));
-                for policy in &policies {
+                for _ in 0..DRAWN {
+                    let policy = dice.any_of(&policies);
                     let moments = around_the_ends(policy, &person);
-                    let now = if moments.is_empty() { NOW } else { dice.one_of(&moments) };
+                    let now = if moments.is_empty() { NOW } else { *dice.any_of(&moments) };
                     findings.find_at(policy, &person, now);
                     planned += 1;
                 }

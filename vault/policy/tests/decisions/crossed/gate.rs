@@ -4,43 +4,12 @@ use std::collections::HashMap;
 
 use lethe_domain::{
     CredentialId, Environment, LawfulBasis, Purpose, PurposeBasis, Reason, Region, Role, Roles, TenantId, TenantPolicy,
-    Timestamp,
 };
 use lethe_policy::operation::{self as op, Kind};
-use lethe_policy::{Owner, Principal, Site, Target, authorize};
+use lethe_policy::{Owner, Principal, Site, Target};
 
+use crate::comparison::{Answer, let_in};
 use crate::dimensions::*;
-use crate::oracle::gate::{admitted, is_about};
-
-type Answer = Result<(), (Reason, &'static str)>;
-
-/// The engine's answer, which has to be the oracle's.
-fn let_in<O: Kind>(
-    site: &Site,
-    principal: &Principal,
-    target: Target<'_>,
-    purpose: Option<Purpose>,
-    now: Timestamp,
-) -> Answer {
-    let engine = match authorize::<O>(site, principal, target, purpose, now) {
-        Ok(_) => Ok(()),
-        Err(denial) => {
-            assert!(!denial.message.is_empty() && denial.duty.is_none(), "{:?}", denial.reason);
-            Err((denial.reason, denial.obligation))
-        }
-    };
-    if !is_about(O::OPERATION, target) {
-        assert!(engine.is_err(), "{:?} about {target:?} for {principal:?}", O::OPERATION);
-        return engine;
-    }
-    let oracle = admitted(O::OPERATION, site, principal, target, purpose, now);
-    assert!(
-        engine == oracle,
-        "{:?} for {purpose:?} at {site:?}\nengine: {engine:?}\noracle: {oracle:?}\n{principal:#?}\n{target:#?}",
-        O::OPERATION
-    );
-    engine
-}
 
 fn region(name: &str) -> Region {
     Region::parse("region", name).unwrap()

@@ -12,8 +12,12 @@ impl Dice {
         usize::try_from(mixed % u64::try_from(sides).unwrap()).unwrap()
     }
 
+    pub(crate) fn any_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.roll(choices.len())]
+    }
+
     pub(crate) fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.roll(choices.len())].clone()
+        self.any_of(choices).clone()
     }
 
     pub(crate) fn coin(&mut self) -> bool {

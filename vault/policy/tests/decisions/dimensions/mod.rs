@@ -58,7 +58,7 @@ pub(crate) const BASES: [(Option<LawfulBasis>, Option<LawfulBasis>); 8] = [
     (None, None),
 ];
 
-/// The purposes that people are served for.
+/// The purposes that people are served for, in production.
 pub(crate) const SERVED: [Purpose; 5] = [
     Purpose::Authentication,
     Purpose::DocumentCheck,

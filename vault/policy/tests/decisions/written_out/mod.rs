@@ -1,11 +1,14 @@
 //! Decisions written out, for which neither the engine nor the oracle is asked what is right.
 
 mod consents;
+mod development;
+mod gate;
 mod kept;
 mod minors;
+mod retention;
 mod unasked;
 
-use lethe_domain::{Consent, Dossier, Giver, LawfulBasis, Manner, Purpose, Reason, TenantPolicy, Timestamp};
+use lethe_domain::{Consent, Dossier, Giver, LawfulBasis, Manner, Purpose, Reason, Retention, TenantPolicy, Timestamp};
 use lethe_policy::Operation;
 
 use crate::comparison::{Decision, decided};
@@ -32,4 +35,9 @@ fn given(manner: Manner, giver: Giver, stands: Stands) -> Consent {
 /// A consent of the person's own, in writing.
 fn signed(to: Purpose, stands: Stands) -> Consent {
     consent(to, Manner::Written, Giver::Subject, stands, LATELY)
+}
+
+/// A tenant with logins only, on consent, that keeps people for so long.
+fn logins_that_keep(retention: Retention) -> TenantPolicy {
+    TenantPolicy { retention, ..logins() }
 }
