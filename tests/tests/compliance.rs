@@ -44,7 +44,7 @@ impl Tree {
             if path.is_dir() {
                 self.walk(&path);
             }
-            if if name.ends_with(".rs") {
+            if name.ends_with(".rs") {
                 self.sources.insert(name.clone(), fs::read_to_string(&path).unwrap());
             }
             self.paths.insert(name);
