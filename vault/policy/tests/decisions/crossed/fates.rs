@@ -101,7 +101,7 @@ fn the_engine_and_the_oracle_agree_on_every_fate() {
             }
         }
     });
-    processing.met(100, DENIALS.into_iter().chain(ENDED), &DUTIES);
+    processing.met(10, DENIALS.into_iter().chain(ENDED), &DUTIES);
     destroying.met(1000, INDESTRUCTIBLE, &[]);
     others.met(1000, [], &[]);
     assert_eq!([processing.cases, destroying.cases, others.cases], [planned; 3]);
