@@ -144,6 +144,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         pool,
         passes: Passes::default(),
         rerankers: Arc::new(Semaphore::new(identification::RERANKERS)),
+        looking: audit::Looking::default(),
         backups,
         root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),
