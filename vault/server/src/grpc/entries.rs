@@ -79,16 +79,17 @@ impl Node {
     }
 
     pub(super) async fn watch_log(&self, principal: Principal, message: v1::WatchRequest) -> Result<Entries, Status> {
-        let start = index("start_index", message.start_index)?;
         match names::log("log", &message.log)? {
             None => {
                 let call = self.admit_to_vault::<op::WatchVaultEntries>(&principal, message.purpose).await?;
+                let start = index("start_index", message.start_index)?;
                 let tail = Tail::begin(self.vault()?, &call.witness, TreeId::VAULT, start).await?;
                 self.stream(principal, None, call, tail, message)
             }
             Some(tenant) => {
                 let call = self.admit::<op::WatchEntries>(&principal, &tenant, message.purpose).await?;
                 let tree = self.vault()?.silo(&call.witness)?.tree;
+                let start = index("start_index", message.start_index)?;
                 let tail = Tail::begin(self.vault()?, &call.witness, tree, start).await?;
                 self.stream(principal, Some(tenant), call, tail, message)
             }
