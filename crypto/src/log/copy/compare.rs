@@ -128,7 +128,12 @@ fn first_difference<'a>(one: &dyn Fn() -> Hashes<'a>, other: &dyn Fn() -> Hashes
     let mut at = 0;
     loop {
         let Some(expected) = ours.next().transpose()? else { return Ok(Apart::Nowhere(at)) };
-        let Some(found) = theirs.next().transpose()? else { return Ok(Apart::Ended(at)) };
+        let found = match theirs.next() {
+            Some(Ok(found)) => found,
+            // What is left of a tail after a file that is gone is no part of the copy.
+            None | Some(Err(CopyError::Missing(_))) => return Ok(Apart::Ended(at)),
+            Some(Err(fault)) => return Err(fault),
+        };
         if expected != found {
             let difference = match (later(theirs, expected)?, later(ours, found)?) {
                 (false, false) => Difference::Changed,

@@ -241,3 +241,55 @@ fn subject(tenant: &TenantId, name: &str) -> Result<SubjectId> {
     let refuse = || Invalid::new("filter.subject", Reason::FieldOutOfRange, "must be a subject of the log's tenant");
     if of == *tenant { Ok(subject) } else { Err(refuse().into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt as _;
+    use lethe_domain::Purpose;
+
+    use super::*;
+    use crate::tests::Open;
+
+    /// What is waiting in the transport is not waited for: a reader that stalls costs a message and a place, for a while.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_takes_no_message_is_let_go_and_told_so() {
+        let open = Open::fresh().await;
+        let bank = open.tenant("bank").await;
+        open.credential(&bank).await;
+        let auditors = open.vault.silos.credentials_of(open.silo(&bank).tree);
+        let auditor = auditors.iter().find(|known| known.principal.roles.has(lethe_domain::Role::Auditor)).unwrap();
+        let node = Node::new(1, Duration::from_millis(200), None);
+        node.serve(Arc::clone(&open.vault));
+        let watch = || {
+            let message = v1::WatchRequest {
+                log: "tenants/bank/log".to_owned(),
+                purpose: Purpose::Audit.number().into(),
+                start_index: 0,
+                follow: true,
+            };
+            node.watch_log(auditor.principal.clone(), message)
+        };
+        let mut stalled = Vec::new();
+        while let Ok(stream) = watch().await {
+            stalled.push(stream);
+        }
+        assert_eq!(stalled.len(), 4);
+        // There is more to come than the one message that waits.
+        let free = async {
+            loop {
+                open.credential(&bank).await;
+                if let Ok(stream) = watch().await {
+                    return stream;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let mut taking = timeout(Duration::from_secs(60), free).await.expect("a place is free again");
+        assert!(!taking.next().await.unwrap().unwrap().entries.is_empty());
+        // The message that waited is there; then it is over.
+        let mut first = stalled.swap_remove(0);
+        assert!(!first.next().await.unwrap().unwrap().entries.is_empty());
+        while let Some(Ok(_)) = first.next().await {}
+        assert!(first.next().await.is_none());
+    }
+}

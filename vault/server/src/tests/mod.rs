@@ -11,6 +11,7 @@ mod room;
 mod searching;
 mod shredding;
 mod swap;
+mod unlinked;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
