@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::copy::{CHECKPOINT, Writer};
@@ -61,6 +62,16 @@ impl Scene {
         let failure: Value = serde_json::from_str(told.errors.trim()).unwrap();
         let text = failure.to_string();
         (text, find(&failure, "index").and_then(|index| index.as_str()?.parse().ok()))
+    }
+
+    /// `docs/verify_log.py`, which knows the format alone, has nothing against a copy; what it said.
+    fn accepted_by_another(&self, name: &str, earlier: Option<&str>) -> (bool, String) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/verify_log.py");
+        let key = fs::read_to_string(self.path("kept/verifier_key")).unwrap();
+        let mut command = Command::new("python3");
+        command.arg(script).arg(self.path(name)).arg(key.trim()).args(earlier.map(|earlier| self.path(earlier)));
+        let read = command.output().unwrap();
+        (read.status.success(), String::from_utf8_lossy(&[read.stdout, read.stderr].concat()).into_owned())
     }
 
     fn copy(&self, from: &str, to: &str) {
@@ -162,6 +173,10 @@ async fn a_copy_is_made_continued_and_verified_without_a_server() {
             assert_eq!(verified["earlier"]["from"], entries, "{copy} {earlier}");
         }
     }
+    for copy in ["kept", "later", "fresh"] {
+        let (accepted, said) = scene.accepted_by_another(copy, Some("kept"));
+        assert!(accepted, "{copy}: {said}");
+    }
     assert_eq!(scene.verify("later", Some("later")).one()["earlier"]["relation"], "same");
 
     // Nothing else is written over, and a copy of another log is not continued.
@@ -197,6 +212,8 @@ async fn what_somebody_does_to_a_copy_is_found_and_where() {
     let (message, index) = scene.refused("changed", None);
     assert_eq!(index, Some(77), "{message}");
     assert!(message.contains("entry 77 was changed"), "{message}");
+    let (accepted, said) = scene.accepted_by_another("changed", None);
+    assert!(!accepted && said.contains("entry 77,"), "{said}");
 
     // Everything made anew but the signature: the copy alone tells that it is wrong, the one that was kept tells where.
     let forgeries: [(&str, Vec<Vec<u8>>, u64, &str); 5] = [
@@ -227,6 +244,8 @@ async fn what_somebody_does_to_a_copy_is_found_and_where() {
     for (name, forged, at, words) in &forgeries {
         scene.forge("kept", name, forged);
         scene.refused(name, None);
+        let (accepted, said) = scene.accepted_by_another(name, None);
+        assert!(!accepted && said.contains("refused"), "{name}: {said}");
         let (message, index) = scene.refused(name, Some("kept"));
         assert!(message.contains(words) && index == Some(*at), "{name}: {message}");
     }
@@ -239,6 +258,8 @@ async fn what_somebody_does_to_a_copy_is_found_and_where() {
     assert!(message.contains("its tail was cut") && index == Some(size as u64), "{message}");
     let (message, index) = scene.refused("kept", Some("longer/checkpoint"));
     assert!(message.contains("its tail was cut") && index == Some(size as u64), "{message}");
+    let (accepted, said) = scene.accepted_by_another("kept", Some("longer"));
+    assert!(!accepted && said.contains("the tail was cut"), "{said}");
     // A key that is not the log's.
     let other = Cli::new(["audit", "verify"]).arg(scene.path("kept"));
     let other = other.arg("--verifier").arg(scene.vault.verifier_key().await.to_string()).run();

@@ -73,6 +73,7 @@ type Groups = BTreeMap<[Option<String>; 5], Group>;
 /// Compiles what was touched of a tenant, for its privacy officer.
 pub async fn report(vault: &Arc<Vault>, call: Authorized<ReportBreach>, inquiry: Inquiry) -> Result<BreachReport> {
     let silo = vault.silo(&call)?;
+    let _place = vault.looking.survey(silo.tree)?;
     let parent = format!("tenants/{}", silo.id);
     let compiled = compile(vault, &inquiry, &parent, None, std::slice::from_ref(&silo)).await?;
     let mut change = Change::new();
@@ -101,6 +102,7 @@ pub async fn report_all(
         }
     };
     silos.sort_by(|one, other| one.id.cmp(&other.id));
+    let _place = vault.looking.survey(TreeId::VAULT)?;
     let compiled = compile(vault, &inquiry, "vault", client, &silos).await?;
     let mut change = Change::new();
     change.log(TreeId::VAULT, compiled.entry(&call, &inquiry)?);
@@ -148,7 +150,6 @@ async fn compile(
     client: Option<&TenantId>,
     silos: &[SiloRef],
 ) -> Result<Compiled> {
-    let _place = vault.looking.survey()?;
     let window = Window::of(Some(inquiry.start), Some(inquiry.end));
     let filter = Filter {
         window,

@@ -13,7 +13,7 @@ use lethe_policy::operation::{
     Kind, ListEntries, ListSubjectEntries, ListVaultEntries, WatchEntries, WatchVaultEntries,
 };
 
-use super::scan::{FollowersPlace, STRIDE, Window, look};
+use super::scan::{Place, STRIDE, Window, look};
 use super::{about, done, log_of};
 use crate::error::{Error, Result};
 use crate::store::StoreError;
@@ -191,7 +191,7 @@ pub struct Tail {
     vault: Arc<Vault>,
     tree: TreeId,
     next: u64,
-    _place: FollowersPlace,
+    _place: Place,
 }
 
 impl Tail {

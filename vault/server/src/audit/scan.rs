@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::time::Duration;
 
 use lethe_crypto::log::entry::Glance;
 use lethe_crypto::tree::TreeId;
@@ -21,56 +22,68 @@ pub(super) const STRIDE: u64 = 10_000;
 /// out of order by more may be missed. In milliseconds.
 const SET_BACK: u64 = 60 * 60 * 1000;
 
-/// Logs that are looked through from end to end at a time: it takes a processor, and is asked for now and then.
-const SURVEYS: usize = 2;
+/// Who looks through logs from end to end at a time: it takes a processor, and is asked for now and then.
+const SURVEYS: usize = 4;
 
 /// Streams of entries at a time, of all logs.
 const FOLLOWERS: usize = 64;
 
-/// Streams of entries at a time, of one log: no tenant takes the places of all.
+/// Streams of entries at a time, of one log.
 const FOLLOWERS_OF_ONE: usize = 4;
 
 /// Places for who looks at much of a log.
 pub struct Looking {
-    surveys: Arc<Semaphore>,
-    followers: Arc<Semaphore>,
-    of_one: Mutex<HashMap<TreeId, Arc<Semaphore>>>,
+    surveys: Places,
+    followers: Places,
 }
 
-/// A place for following a log, until it is dropped.
-pub(super) type FollowersPlace = [OwnedSemaphorePermit; 2];
+/// Places of all, of which one log may take a few: no tenant takes them from others.
+struct Places {
+    all: Arc<Semaphore>,
+    of_one: usize,
+    by_log: Mutex<HashMap<TreeId, Arc<Semaphore>>>,
+}
+
+/// A place, until it is dropped.
+pub(super) type Place = [OwnedSemaphorePermit; 2];
 
 impl Default for Looking {
     fn default() -> Self {
-        let (surveys, followers) = (Semaphore::new(SURVEYS), Semaphore::new(FOLLOWERS));
-        Self { surveys: Arc::new(surveys), followers: Arc::new(followers), of_one: Mutex::default() }
+        Self { surveys: Places::new(SURVEYS, 1), followers: Places::new(FOLLOWERS, FOLLOWERS_OF_ONE) }
     }
 }
 
 impl Looking {
-    /// A place for looking through whole logs.
-    pub(super) fn survey(&self) -> Result<OwnedSemaphorePermit> {
-        place(&self.surveys, 5, "as many logs are being looked through as may be")
+    /// A place for looking through a whole log, or, as the vault's, through those of all.
+    pub(super) fn survey(&self, tree: TreeId) -> Result<Place> {
+        self.surveys.take(tree, 5, "as many are looking through the log, or logs, as may")
     }
 
     /// A place for following a log.
-    pub(super) fn follow(&self, tree: TreeId) -> Result<FollowersPlace> {
-        let of_one = {
-            let mut all = self.of_one.lock();
-            Arc::clone(all.entry(tree).or_insert_with(|| Arc::new(Semaphore::new(FOLLOWERS_OF_ONE))))
-        };
-        let one = place(&of_one, 30, "as many follow this log as may")?;
-        Ok([one, place(&self.followers, 30, "as many follow logs as may")?])
+    pub(super) fn follow(&self, tree: TreeId) -> Result<Place> {
+        self.followers.take(tree, 30, "as many follow the log, or logs, as may")
     }
 }
 
-/// There is none to wait for: overload sheds.
-fn place(places: &Arc<Semaphore>, seconds: u64, message: &str) -> Result<OwnedSemaphorePermit> {
-    Arc::clone(places).try_acquire_owned().map_err(|_| Error::Limited {
-        reason: Reason::Overloaded,
-        retry_after: std::time::Duration::from_secs(seconds),
-        message: message.to_owned(),
-    })
+impl Places {
+    fn new(all: usize, of_one: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(all)), of_one, by_log: Mutex::default() }
+    }
+
+    /// There is none to wait for: overload sheds.
+    fn take(&self, tree: TreeId, seconds: u64, message: &str) -> Result<Place> {
+        let of_one = {
+            let mut logs = self.by_log.lock();
+            Arc::clone(logs.entry(tree).or_insert_with(|| Arc::new(Semaphore::new(self.of_one))))
+        };
+        let free = |_| Error::Limited {
+            reason: Reason::Overloaded,
+            retry_after: Duration::from_secs(seconds),
+            message: message.to_owned(),
+        };
+        let one = of_one.try_acquire_owned().map_err(free)?;
+        Ok([one, Arc::clone(&self.all).try_acquire_owned().map_err(free)?])
+    }
 }
 
 /// A span of time; either end may be open. In milliseconds since 1970 UTC.

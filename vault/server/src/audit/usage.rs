@@ -136,7 +136,7 @@ impl Spans {
 /// Counts a tenant's calls.
 pub async fn count(vault: &Arc<Vault>, call: Authorized<CountUsage>, spans: Spans) -> Result<Vec<Count>> {
     let silo = vault.silo(&call)?;
-    let _place = vault.looking.survey()?;
+    let _place = vault.looking.survey(silo.tree)?;
     let counts = counts(vault, &silo.id, silo.tree, &spans).await?;
     vault.note(silo.tree, &call).await?;
     Ok(counts)
@@ -144,7 +144,7 @@ pub async fn count(vault: &Arc<Vault>, call: Authorized<CountUsage>, spans: Span
 
 /// Counts the calls of every client. It is in the vault's log, and in those that were counted.
 pub async fn count_all(vault: &Arc<Vault>, call: Authorized<CountVaultUsage>, spans: Spans) -> Result<Vec<Count>> {
-    let _place = vault.looking.survey()?;
+    let _place = vault.looking.survey(TreeId::VAULT)?;
     let mut silos = vault.silos.all();
     silos.sort_by(|one, other| one.id.cmp(&other.id));
     let mut all = Vec::new();
