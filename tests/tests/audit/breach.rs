@@ -121,7 +121,13 @@ async fn the_operator_compiles_counts_of_all_clients_and_each_of_them_sees_it() 
         let enroller = credential_of(tenant.enroller().key().unwrap()).to_owned();
         assert_eq!(entries_of(client, "enrollment.enroll", &enroller), 2);
         let seen = EntryFilter { operation: "audit.report_vault_breach".to_owned(), ..Default::default() };
-        assert_eq!(tenant.auditor().entries(&tenant.log(), seen).await.unwrap().len(), 1);
+        let seen = tenant.auditor().entries(&tenant.log(), seen).await.unwrap();
+        assert_eq!(seen.len(), 1);
+        // It has what concerns the client alone: not how many others there are, nor what was touched of them (O35).
+        let event: Value = serde_json::from_slice(&seen[0].entry).unwrap();
+        let names: Vec<_> = event["event"].as_object().unwrap().keys().collect();
+        assert_eq!(names, ["cause", "end", "entries", "start", "type"]);
+        assert_eq!(event["event"]["entries"], client["entries"]);
     }
     let of_one = ReportBreachRequest { client: shop.name(), ..operator.inquiry("vault") };
     let document = read(&operator.ask(of_one.clone()).await.unwrap().document);

@@ -107,7 +107,7 @@ pub async fn report_all(
     let mut change = Change::new();
     change.log(TreeId::VAULT, compiled.entry(&call, &inquiry)?);
     for silo in &silos {
-        change.log(silo.tree, compiled.entry(&call, &inquiry)?);
+        change.log(silo.tree, compiled.entry_of_one(&call, &inquiry, silo.tree)?);
     }
     let leaf = committed(vault, change).await?;
     Ok(BreachReport { document: compiled.document, leaf })
@@ -118,28 +118,38 @@ async fn committed(vault: &Vault, change: Change) -> Result<u64> {
     leaves.first().copied().ok_or_else(|| StoreError::corrupt("log", "an entry got no index").into())
 }
 
-/// A document, and what its entry says of it.
+/// A document, and what its entries say of it.
 struct Compiled {
     document: Vec<u8>,
-    clients: u64,
-    entries: u64,
+    /// Entries that are in it, by log; of logs with any.
+    touched: BTreeMap<TreeId, u64>,
 }
 
 impl Compiled {
+    /// The entry of whoever it was made for.
     fn entry<O: Kind>(&self, call: &Authorized<O>, inquiry: &Inquiry) -> Result<EntryDraft> {
-        let text = |name: &str, value: &str| (name.to_owned(), Value::String(value.to_owned()));
-        let number = |name: &str, value: u64| (name.to_owned(), Value::Number(value));
-        let window = Window::of(Some(inquiry.start), Some(inquiry.end));
-        let mut fields = vec![
-            text("cause", inquiry.reason),
-            number("start", window.start.unwrap_or(0)),
-            number("end", window.end.unwrap_or(0)),
-            number("clients", self.clients),
-            number("entries", self.entries),
-            text("sha256", &hex::encode(Sha256::digest(&self.document))),
-        ];
-        fields.extend(inquiry.case.as_ref().map(|case| text("case", case.as_str())));
+        let mut fields = Self::said(inquiry, self.touched.values().sum());
+        fields.push(("clients".to_owned(), number(self.touched.len() as u64)));
+        fields.push(("sha256".to_owned(), text(hex::encode(Sha256::digest(&self.document)))));
+        fields.extend(inquiry.case.as_ref().map(|case| ("case".to_owned(), text(case.as_str()))));
         happened(done(call, Timestamp::now())?, "BREACH_REPORTED", fields)
+    }
+
+    /// The entry of a client that was looked at among others: what concerns it alone (O35).
+    fn entry_of_one<O: Kind>(&self, call: &Authorized<O>, inquiry: &Inquiry, tree: TreeId) -> Result<EntryDraft> {
+        let own = self.touched.get(&tree).copied().unwrap_or(0);
+        happened(done(call, Timestamp::now())?, "BREACH_REPORTED", Self::said(inquiry, own))
+    }
+
+    fn said(inquiry: &Inquiry, entries: u64) -> Vec<(String, Value)> {
+        let window = Window::of(Some(inquiry.start), Some(inquiry.end));
+        let fields = [
+            ("cause", text(inquiry.reason)),
+            ("start", number(window.start.unwrap_or(0))),
+            ("end", number(window.end.unwrap_or(0))),
+            ("entries", number(entries)),
+        ];
+        fields.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 }
 
@@ -157,7 +167,7 @@ async fn compile(
         credential: inquiry.credential.clone(),
         ..Filter::default()
     };
-    let (mut clients, mut left, mut entries) = (Vec::new(), MOST_GROUPS, 0);
+    let (mut clients, mut left, mut touched) = (Vec::new(), MOST_GROUPS, BTreeMap::new());
     for silo in silos {
         let head = log_of(vault, silo.tree)?;
         let within = window.narrow(&vault.store, silo.tree, head.size)?;
@@ -189,7 +199,7 @@ async fn compile(
         left -= groups.len();
         let found: u64 = groups.values().map(|group| group.entries).sum();
         let about: u64 = groups.values().map(|group| group.about_persons).sum();
-        entries += found;
+        touched.insert(silo.tree, found);
         let nodes = vault.store.nodes(silo.tree);
         let root = Frontier::from_nodes(head.size, &nodes).map_err(StoreError::from)?.root();
         clients.push(object(vec![
@@ -204,7 +214,6 @@ async fn compile(
             ("groups", Value::List(groups.into_iter().map(to_group).collect())),
         ]));
     }
-    let count = clients.len() as u64;
     let mut scope = vec![("parent", text(parent))];
     scope.extend(client.map(|client| ("client", text(format!("tenants/{client}")))));
     scope.extend(inquiry.credential.as_ref().map(|credential| ("credential", text(credential.as_str()))));
@@ -221,7 +230,7 @@ async fn compile(
     ];
     fields.extend(inquiry.case.as_ref().map(|case| ("case", text(case.as_str()))));
     fields.push(("clients", Value::List(clients)));
-    Ok(Compiled { document: object(fields).write().into_bytes(), clients: count, entries })
+    Ok(Compiled { document: object(fields).write().into_bytes(), touched })
 }
 
 fn to_group(([credential, operation, purpose, outcome, reason], group): ([Option<String>; 5], Group)) -> Value {
