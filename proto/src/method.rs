@@ -90,7 +90,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 44);
+        assert_eq!(listed.len(), 49);
     }
 
     #[test]
@@ -141,9 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn only_batches_and_sweeps_stream() {
+    fn only_batches_sweeps_and_logs_stream() {
         let streaming: Vec<_> =
             methods().iter().filter(|method| method.streaming).map(|method| method.method).collect();
-        assert_eq!(streaming, ["BatchEnroll", "SweepDuplicates"]);
+        assert_eq!(streaming, ["Watch", "BatchEnroll", "SweepDuplicates"]);
     }
 }

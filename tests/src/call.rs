@@ -53,6 +53,10 @@ calls! {
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";
+    GetConsistencyProofRequest -> ConsistencyProof = "AuditService/GetConsistencyProof";
+    ListEntriesRequest -> ListEntriesResponse = "AuditService/ListEntries";
+    ReportBreachRequest -> BreachReport = "AuditService/ReportBreach";
+    UsageRequest -> UsageResponse = "AuditService/Usage";
     CreateBackupRequest -> Backup = "BackupService/CreateBackup";
     ListBackupsRequest -> ListBackupsResponse = "BackupService/ListBackups";
     GetBackupRequest -> Backup = "BackupService/GetBackup";

@@ -5,6 +5,7 @@ use futures::{Stream, TryStreamExt};
 use http::HeaderValue;
 use http::uri::PathAndQuery;
 use http_body_util::{BodyExt as _, Full};
+use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::{self, Purpose};
@@ -612,6 +613,80 @@ impl Caller {
     pub async fn proof(&self, log: &str, leaf_index: i64, tree_size: i64) -> Answer<v1::InclusionProof> {
         let (log, purpose) = (log.to_owned(), Purpose::Audit.into());
         self.ask(v1::GetInclusionProofRequest { log, purpose, leaf_index, tree_size }).await
+    }
+
+    /// Reads the proof that a log's tree begins with a smaller one; a `new_size` of 0 is the newest.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn growth(&self, log: &str, old_size: i64, new_size: i64) -> Answer<v1::ConsistencyProof> {
+        let (log, purpose) = (log.to_owned(), Purpose::Audit.into());
+        self.ask(v1::GetConsistencyProofRequest { log, purpose, old_size, new_size }).await
+    }
+
+    /// A valid request for a page of a log's entries, all of them.
+    #[must_use]
+    pub fn listing(&self, log: &str) -> v1::ListEntriesRequest {
+        v1::ListEntriesRequest { log: log.to_owned(), purpose: Purpose::Audit.into(), ..Default::default() }
+    }
+
+    /// Lists the entries of a log that a filter wants, however many pages they take.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn entries(&self, log: &str, filter: v1::EntryFilter) -> Answer<Vec<v1::LogEntry>> {
+        let mut all = Vec::new();
+        let mut request = v1::ListEntriesRequest { filter: Some(filter), page_size: 7, ..self.listing(log) };
+        loop {
+            let page = self.ask(request.clone()).await?;
+            assert!(page.entries.len() <= 7);
+            all.extend(page.entries);
+            request.page_token = page.next_page_token;
+            if request.page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Opens a stream of a log's entries.
+    ///
+    /// # Errors
+    /// The refusal of the stream as such.
+    pub async fn watch(&self, log: &str, start_index: i64, follow: bool) -> Answer<Streaming<v1::WatchResponse>> {
+        let mut client = AuditServiceClient::new(self.wire.channel()).max_decoding_message_size(LARGEST);
+        let (log, purpose) = (log.to_owned(), Purpose::Audit.into());
+        let request = v1::WatchRequest { log, purpose, start_index, follow };
+        Ok(client.watch(self.sign(Request::new(request))).await?.into_inner())
+    }
+
+    /// A valid request for a report on `tenants/{tenant}` or `vault`, from a day ago until tomorrow.
+    #[must_use]
+    pub fn inquiry(&self, parent: &str) -> v1::ReportBreachRequest {
+        let day = |days: i64| prost_types::Timestamp { seconds: now().seconds + days * 86_400, nanos: 0 };
+        v1::ReportBreachRequest {
+            parent: parent.to_owned(),
+            purpose: Purpose::Audit.into(),
+            start_time: Some(day(-1)),
+            end_time: Some(day(1)),
+            reason: v1::BreachReason::Exercise.into(),
+            ..Default::default()
+        }
+    }
+
+    /// Counts the calls of `tenants/{tenant}` or of all in `vault`, from a day ago until tomorrow.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn usage(&self, parent: &str, period: v1::UsagePeriod) -> Answer<Vec<v1::UsageCount>> {
+        let day = |days: i64| prost_types::Timestamp { seconds: now().seconds + days * 86_400, nanos: 0 };
+        let request = v1::UsageRequest {
+            parent: parent.to_owned(),
+            purpose: Purpose::Audit.into(),
+            start_time: Some(day(-1)),
+            end_time: Some(day(1)),
+            period: period.into(),
+        };
+        Ok(self.ask(request).await?.counts)
     }
 
     // ── backups ─────────────────────────────────────────────────────────────────────────────────────

@@ -26,9 +26,11 @@ use crate::secret::AuditKey;
 
 mod draft;
 mod event;
+mod glance;
 
 pub use draft::EntryDraft;
 pub use event::{EpochDestroyed, ErasureCommitted, Event, Found, KeysRotated, OtherEvent, Rotated, Scope};
+pub use glance::Glance;
 
 /// The version of the entry format.
 const VERSION: u64 = 1;

@@ -149,7 +149,7 @@ fn subtrees(start: u64, end: u64) -> impl Iterator<Item = NodeAddress> {
 }
 
 /// The root over subtrees given largest first: the smallest two are joined first.
-fn fold(subtrees: &[Hash]) -> Option<Hash> {
+pub(super) fn fold(subtrees: &[Hash]) -> Option<Hash> {
     subtrees.iter().rev().copied().reduce(|right, left| Hash::node(&left, &right))
 }
 

@@ -11,6 +11,7 @@
 //! what [`merkle::Frontier::append`] returns. The byte formats are described in `docs/FORMAT.md`.
 
 pub mod checkpoint;
+pub mod copy;
 pub mod entry;
 pub mod json;
 pub mod merkle;

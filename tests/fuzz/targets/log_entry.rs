@@ -1,7 +1,7 @@
 //! Entries of the log, and the canonical JSON that they are: one spelling each, which every JSON parser reads alike.
 #![no_main]
 
-use lethe_crypto::log::entry::{Entry, MAX_ENTRY};
+use lethe_crypto::log::entry::{Entry, Glance, MAX_ENTRY};
 use lethe_crypto::log::json::{self, Value};
 use libfuzzer_sys::fuzz_target;
 
@@ -12,10 +12,21 @@ fuzz_target!(|bytes: &[u8]| {
         let general: serde_json::Value = serde_json::from_slice(bytes).expect("what is canonical is JSON");
         agrees(value, &general);
     }
+    drop(Glance::read(bytes));
     if let Ok(entry) = Entry::decode(bytes) {
         assert!(parsed.is_ok() && bytes.len() <= MAX_ENTRY);
         assert_eq!(entry.encode(), bytes, "an entry has two spellings");
         assert_eq!(entry.leaf(), lethe_crypto::log::merkle::Hash::leaf(bytes), "a leaf is not its line");
+        let glance = Glance::read(bytes).expect("what is read whole is read at a glance");
+        assert_eq!((glance.time, glance.operation), (entry.time, entry.operation.as_str()));
+        assert_eq!((glance.outcome, glance.pseudonym), (entry.outcome, entry.pseudonym));
+        for (seen, read) in [
+            (glance.credential, &entry.credential),
+            (glance.purpose, &entry.purpose),
+            (glance.reason, &entry.reason),
+        ] {
+            assert_eq!(seen, read.as_ref().map(|token| token.as_str()));
+        }
         let again = Entry::decode(&entry.encode());
         assert_eq!(again.expect("what was written is read"), entry);
     }

@@ -536,6 +536,69 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "AuditService/GetConsistencyProof",
+        roles: &[Auditor, PrivacyOfficer],
+        operator: true,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            let log = target.log.clone();
+            v1::GetConsistencyProofRequest { log, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/ListEntries",
+        roles: &[Auditor, PrivacyOfficer],
+        operator: false,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            let log = target.log.clone();
+            v1::ListEntriesRequest { log, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/Watch",
+        roles: &[Auditor, PrivacyOfficer],
+        operator: false,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            let log = target.log.clone();
+            v1::WatchRequest { log, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/ReportBreach",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            v1::ReportBreachRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                start_time: Some(prost_types::Timestamp { seconds: now().seconds - 60, nanos: 0 }),
+                end_time: Some(now()),
+                reason: v1::BreachReason::Exercise.into(),
+                ..Default::default()
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/Usage",
+        roles: &[TenantAdmin, Auditor],
+        operator: false,
+        purposes: &[Administration, Audit],
+        request: |target, purpose| {
+            v1::UsageRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                start_time: Some(prost_types::Timestamp { seconds: now().seconds - 60, nanos: 0 }),
+                end_time: Some(now()),
+                period: 0,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
         method: "BackupService/CreateBackup",
         roles: &[],
         operator: true,

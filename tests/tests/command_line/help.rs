@@ -41,6 +41,7 @@ fn every_command_explains_itself() {
         }
     }
     assert!(commands >= 40, "{commands}");
+    assert!(help(&["log", "proof"]).contains("Usage: lethe audit proof"), "what it was called before is understood");
     assert_eq!(lethe_with(&["--version"]).stdout, format!("lethe {}\n", env!("CARGO_PKG_VERSION")).as_bytes());
 }
 

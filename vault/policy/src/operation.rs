@@ -107,6 +107,26 @@ kinds! {
     GetInclusionProof,
     /// Reads an entry of the vault's log with its proof: entries are about all clients (O35).
     GetVaultInclusionProof,
+    /// Reads the proof that a log's tree begins with an earlier one: hashes alone.
+    GetConsistencyProof,
+    /// Lists entries of a tenant's log (O31).
+    ListEntries,
+    /// Lists the entries about one person, who is named and not erased (O29).
+    ListSubjectEntries,
+    /// Lists entries of the vault's log: they are about all clients (O35).
+    ListVaultEntries,
+    /// Follows a tenant's log.
+    WatchEntries,
+    /// Follows the vault's log.
+    WatchVaultEntries,
+    /// Compiles what was touched of a tenant (O34).
+    ReportBreach,
+    /// Compiles what was touched of all clients, from counts of their logs alone (O34).
+    ReportVaultBreach,
+    /// Counts a tenant's calls (O35).
+    CountUsage,
+    /// Counts the calls of all clients, for billing (O35).
+    CountVaultUsage,
     /// Makes a backup of the vault (O38).
     CreateBackup,
     /// Lists the backups.

@@ -50,6 +50,16 @@ pub enum Operation {
     GetCheckpoint,
     GetInclusionProof,
     GetVaultInclusionProof,
+    GetConsistencyProof,
+    ListEntries,
+    ListSubjectEntries,
+    ListVaultEntries,
+    WatchEntries,
+    WatchVaultEntries,
+    ReportBreach,
+    ReportVaultBreach,
+    CountUsage,
+    CountVaultUsage,
     CreateBackup,
     ListBackups,
     GetBackup,
@@ -114,11 +124,12 @@ const PREVIEWING: &[Purpose] = &[Administration, DataSubjectRequest];
 const HOLDING: &[Purpose] = &[LegalClaims];
 const ADMINISTERING: &[Purpose] = &[Administration];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
+const COUNTING: &[Purpose] = &[Administration, Audit];
 const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 49] = [
+const RULES: [Rule; 59] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -162,6 +173,16 @@ const RULES: [Rule; 49] = [
     rule(Operation::GetCheckpoint,           "audit.get_checkpoint",             Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),
     rule(Operation::GetInclusionProof,       "audit.get_inclusion_proof",        Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),
     rule(Operation::GetVaultInclusionProof,  "audit.get_vault_inclusion_proof",  Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
+    rule(Operation::GetConsistencyProof,     "audit.get_consistency_proof",      Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),
+    rule(Operation::ListEntries,             "audit.list_entries",               Effect::None,      Scope::Tenant, &[Auditor, PrivacyOfficer],                          AUDITING),
+    rule(Operation::ListSubjectEntries,      "audit.list_subject_entries",       Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   AUDITING),
+    rule(Operation::ListVaultEntries,        "audit.list_vault_entries",         Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
+    rule(Operation::WatchEntries,            "audit.watch",                      Effect::None,      Scope::Tenant, &[Auditor, PrivacyOfficer],                          AUDITING),
+    rule(Operation::WatchVaultEntries,       "audit.watch_vault",                Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
+    rule(Operation::ReportBreach,            "audit.report_breach",              Effect::None,      Scope::Tenant, &[PrivacyOfficer],                                   AUDITING),
+    rule(Operation::ReportVaultBreach,       "audit.report_vault_breach",        Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
+    rule(Operation::CountUsage,              "audit.usage",                      Effect::None,      Scope::Tenant, &[TenantAdmin, Auditor],                             COUNTING),
+    rule(Operation::CountVaultUsage,         "audit.vault_usage",                Effect::None,      Scope::Vault,  &[Operator],                                         COUNTING),
     rule(Operation::CreateBackup,            "backup.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::ListBackups,             "backup.list",                      Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetBackup,               "backup.get",                       Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),

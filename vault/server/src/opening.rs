@@ -154,6 +154,7 @@ pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> s
         pool,
         passes: Passes::default(),
         rerankers: Arc::new(Semaphore::new(identification::RERANKERS)),
+        looking: audit::Looking::default(),
         backups,
         root_stores: (config.root.store, config.root.from),
         administration: tokio::sync::Mutex::new(()),

@@ -48,6 +48,8 @@ pub struct Vault {
     pub passes: Passes,
     /// Places for reading what a scan found, unsealing it and comparing it exactly.
     pub rerankers: Arc<Semaphore>,
+    /// Places for who looks at much of a log.
+    pub looking: audit::Looking,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.

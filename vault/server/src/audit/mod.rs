@@ -3,8 +3,12 @@
 //! Entries go into the same batch as what they record (O31). A subject appears in one only as a pseudonym
 //! that dies with its key, and details about it are sealed under that key (O29; rule 7).
 
+mod breach;
+mod entries;
 mod proof;
 mod receipt;
+mod scan;
+mod usage;
 
 use lethe_crypto::log::entry::{EntryDraft, Event, OtherEvent, Outcome};
 use lethe_crypto::log::json::Value;
@@ -17,9 +21,13 @@ use lethe_policy::{Authorized, Denial, Operation, Principal};
 use crate::error::Result;
 use crate::store::StoreError;
 
+pub use breach::{BreachReport, Inquiry, report, report_all};
+pub use entries::{EntryPage, Filter, Follows, Lists, Logged, Span, Tail, list, list_of_subject};
 pub(crate) use proof::create_log;
-pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove};
+pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove, prove_growth};
 pub use receipt::{Reads, ReceiptState, get_receipt};
+pub use scan::{Looking, Window};
+pub use usage::{Count, Period, Spans, count, count_all};
 
 /// A word of the log's vocabulary.
 pub(crate) fn token(text: &str) -> Result<Token> {

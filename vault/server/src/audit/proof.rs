@@ -1,5 +1,5 @@
 use lethe_crypto::log::checkpoint::Checkpoint;
-use lethe_crypto::log::merkle::{Frontier, Hash, prove_inclusion};
+use lethe_crypto::log::merkle::{Frontier, Hash, prove_consistency, prove_inclusion};
 use lethe_crypto::log::note::{Seed, SigningKey, VerifierKey};
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
@@ -66,6 +66,19 @@ pub fn prove(vault: &Vault, tree: TreeId, index: u64, size: u64) -> Result<LogPr
     let entry = entry.ok_or_else(|| StoreError::corrupt("log", format!("entry {index} is missing")))?;
     let hashes = prove_inclusion(&vault.store.nodes(tree), index, size).map_err(StoreError::from)?;
     Ok(LogProof { size, hashes, entry })
+}
+
+/// Proves that the tree of the first `new` entries of a log (0: all) begins with that of the first `old`; with the size of the
+/// larger one.
+pub fn prove_growth(vault: &Vault, tree: TreeId, old: u64, new: u64) -> Result<(u64, Vec<Hash>)> {
+    let log = log_of(vault, tree)?;
+    let new = if new == 0 { log.size } else { new };
+    if new > log.size || old > new {
+        let message = format!("no tree of {old} entries in one of {new}: the log has {} entries", log.size);
+        return Err(Error::NotFound(Reason::LogNotFound, message));
+    }
+    let hashes = prove_consistency(&vault.store.nodes(tree), old, new).map_err(StoreError::from)?;
+    Ok((new, hashes))
 }
 
 /// The size and name of a tree's log.

@@ -99,7 +99,12 @@ impl Client {
 
     /// Receipts and logs.
     pub(super) fn audit(&self) -> AuditServiceClient<Wire> {
-        AuditServiceClient::new(self.wire(&self.unary))
+        AuditServiceClient::new(self.wire(&self.unary)).max_decoding_message_size(MAX_ANSWER)
+    }
+
+    /// Logs that are followed, without a deadline of their own.
+    pub(super) fn audit_stream(&self) -> AuditServiceClient<Wire> {
+        AuditServiceClient::new(self.wire(&self.stream)).max_decoding_message_size(MAX_ANSWER)
     }
 
     /// Backups and mirrors.

@@ -117,9 +117,9 @@ enum Command {
     /// Read receipts of erasures, and verify them offline.
     #[command(subcommand)]
     Receipt(command::receipt::Command),
-    /// Show and check the audit log's checkpoints and proofs.
-    #[command(subcommand)]
-    Log(command::log::Command),
+    /// Read, copy, verify and follow the audit log, and compile reports of it.
+    #[command(subcommand, alias = "log")]
+    Audit(command::audit::Command),
     /// Show, check, rotate and move the root keys, and go on without a root file that is lost.
     #[command(subcommand)]
     Root(command::root::Command),
@@ -206,7 +206,8 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Receipt(command::receipt::Command::Verify { file, verifier }) => {
             command::receipt::verify(out, &file, &verifier)
         }
-        Command::Log(command) => on_this_thread(command::log::run(&context, command)),
+        Command::Audit(command::audit::Command::Ask(command)) => on_this_thread(command::audit::run(&context, command)),
+        Command::Audit(command::audit::Command::Verify(command)) => command::audit::verify(out, &command),
         Command::Root(command) => {
             protect_memory()?;
             on_all_threads(command::root::run(&context, command))

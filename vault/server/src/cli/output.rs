@@ -69,6 +69,11 @@ impl Output {
         if self.is_json() { self.line(&value.to_string()) } else { Ok(()) }
     }
 
+    /// A JSON object, whatever form was asked for.
+    pub(super) fn line_of_json(self, value: &Value) -> Result<(), Failure> {
+        self.line(&value.to_string())
+    }
+
     /// A failure, on standard error in the form that was asked for.
     pub(super) fn failure(self, failure: &Failure) {
         if failure.message.is_empty() {

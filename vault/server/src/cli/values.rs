@@ -11,10 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, BackupState, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand,
-    DecisionReason, DeferralReason, EndCause, Environment, ErasureState, Jurisdiction, Keeper, LawfulBasis,
-    MirrorState, ModelVersion, PostMortem, Purpose, PurposeBasis, RestrictionGround, Role, RootStoreState,
-    SubjectState, VerificationState,
+    AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand, DecisionReason, DeferralReason, EndCause, EntryOutcome, Environment, ErasureState, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion, PostMortem, Purpose, PurposeBasis, RestrictionGround, Role, RootStoreState, SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -85,6 +82,10 @@ coded! {
     EndCause: "END_CAUSE_",
     Keeper: "KEEPER_",
     Environment: "ENVIRONMENT_",
+    EntryOutcome: "ENTRY_OUTCOME_",
+    BreachReason: "BREACH_REASON_",
+    BreachMeasure: "BREACH_MEASURE_",
+    UsagePeriod: "USAGE_PERIOD_",
 }
 
 const PURPOSES: [&str; 11] = [
@@ -128,6 +129,33 @@ const ENVIRONMENTS: [&str; 2] = ["production", "development"];
 const MANNERS: [&str; 3] = ["written", "electronic", "spoken"];
 
 const GIVERS: [&str; 2] = ["subject", "guardian"];
+
+const OUTCOMES: [&str; 3] = ["allowed", "denied", "failed"];
+
+const BREACH_REASONS: [&str; 7] = [
+    "credential_leaked",
+    "insider_misuse",
+    "unauthorised_access",
+    "misconfiguration",
+    "medium_lost",
+    "suspected",
+    "exercise",
+];
+
+const BREACH_MEASURES: [&str; 10] = [
+    "revoke_credentials",
+    "rotate_keys",
+    "restrict_processing",
+    "erase_data",
+    "replace_templates",
+    "notify_authority",
+    "notify_subjects",
+    "notify_clients",
+    "change_configuration",
+    "investigate",
+];
+
+const PERIODS: [&str; 2] = ["day", "month"];
 
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
@@ -179,6 +207,26 @@ pub(super) fn manner() -> impl TypedValueParser<Value = ConsentManner> {
 /// Reads who gave a consent.
 pub(super) fn giver() -> impl TypedValueParser<Value = ConsentGiver> {
     one_of(&GIVERS)
+}
+
+/// Reads how an operation ended.
+pub(super) fn outcome() -> impl TypedValueParser<Value = EntryOutcome> {
+    one_of(&OUTCOMES)
+}
+
+/// Reads what is behind a breach.
+pub(super) fn breach_reason() -> impl TypedValueParser<Value = BreachReason> {
+    one_of(&BREACH_REASONS)
+}
+
+/// Reads what is planned because of a breach.
+pub(super) fn breach_measure() -> impl TypedValueParser<Value = BreachMeasure> {
+    one_of(&BREACH_MEASURES)
+}
+
+/// Reads what usage is counted by.
+pub(super) fn usage_period() -> impl TypedValueParser<Value = UsagePeriod> {
+    one_of(&PERIODS)
 }
 
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
@@ -302,6 +350,10 @@ mod tests {
         listed(&MANNERS, &|n| Some(ConsentManner::try_from(n).ok()?.code().to_lowercase()));
         listed(&GIVERS, &|n| Some(ConsentGiver::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
+        listed(&OUTCOMES, &|n| Some(EntryOutcome::try_from(n).ok()?.code().to_lowercase()));
+        listed(&BREACH_REASONS, &|n| Some(BreachReason::try_from(n).ok()?.code().to_lowercase()));
+        listed(&BREACH_MEASURES, &|n| Some(BreachMeasure::try_from(n).ok()?.code().to_lowercase()));
+        listed(&PERIODS, &|n| Some(UsagePeriod::try_from(n).ok()?.code().to_lowercase()));
         // A tenant's credential is never an operator's.
         let role = |n| Role::try_from(n).ok().filter(|role| *role != Role::Operator);
         listed(&ROLES, &|n| Some(role(n)?.code().to_lowercase()));

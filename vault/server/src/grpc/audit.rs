@@ -1,17 +1,20 @@
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Invalid, Reason, TenantId};
+use lethe_domain::{Reason, TenantId};
 use lethe_policy::operation::{self as op, Kind};
 use lethe_proto::v1;
 use lethe_proto::v1::audit_service_server::AuditService;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::call::Admitted;
+use super::entries::{Entries, index};
 use super::{Node, convert, names};
 use crate::audit;
 use crate::error::{Error, Result};
 
 #[async_trait]
 impl AuditService for Node {
+    type WatchStream = Entries;
+
     async fn get_receipt(&self, request: Request<v1::GetReceiptRequest>) -> Result<Response<v1::Receipt>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
@@ -75,6 +78,51 @@ impl AuditService for Node {
             }
         }
     }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<v1::GetConsistencyProofRequest>,
+    ) -> Result<Response<v1::ConsistencyProof>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let log = names::log("log", &message.log)?;
+        let (call, tree) = self.admit_to_log::<op::GetConsistencyProof>(&principal, log, message.purpose).await?;
+        let (old, new) = (index("old_size", message.old_size)?, index("new_size", message.new_size)?);
+        let (size, hashes) = audit::prove_growth(self.vault()?, tree, old, new)?;
+        self.vault()?.note(tree, &call.witness).await?;
+        Ok(Response::new(v1::ConsistencyProof {
+            log: message.log,
+            old_size: message.old_size,
+            new_size: convert::sequence(size),
+            hashes: hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect(),
+        }))
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<v1::ListEntriesRequest>,
+    ) -> Result<Response<v1::ListEntriesResponse>, Status> {
+        let principal = self.principal(&request)?;
+        Ok(Response::new(self.entries(&principal, request.into_inner()).await?))
+    }
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let principal = self.principal(&request)?;
+        Ok(Response::new(self.watch_log(principal, request.into_inner()).await?))
+    }
+
+    async fn report_breach(
+        &self,
+        request: Request<v1::ReportBreachRequest>,
+    ) -> Result<Response<v1::BreachReport>, Status> {
+        let principal = self.principal(&request)?;
+        Ok(Response::new(self.breach(&principal, request.into_inner()).await?))
+    }
+
+    async fn usage(&self, request: Request<v1::UsageRequest>) -> Result<Response<v1::UsageResponse>, Status> {
+        let principal = self.principal(&request)?;
+        Ok(Response::new(self.counts(&principal, request.into_inner()).await?))
+    }
 }
 
 impl Node {
@@ -84,12 +132,8 @@ impl Node {
         tree: TreeId,
         message: v1::GetInclusionProofRequest,
     ) -> Result<Response<v1::InclusionProof>, Status> {
-        let number = |field: &str, value: i64| {
-            let negative = |_| Error::from(Invalid::new(field, Reason::FieldOutOfRange, "must not be negative"));
-            u64::try_from(value).map_err(negative)
-        };
-        let (index, size) = (number("leaf_index", message.leaf_index)?, number("tree_size", message.tree_size)?);
-        let proof = audit::prove(self.vault()?, tree, index, size)?;
+        let (leaf, size) = (index("leaf_index", message.leaf_index)?, index("tree_size", message.tree_size)?);
+        let proof = audit::prove(self.vault()?, tree, leaf, size)?;
         self.vault()?.note(tree, &call.witness).await?;
         Ok(Response::new(v1::InclusionProof {
             log: message.log,

@@ -12,6 +12,7 @@ mod room;
 mod searching;
 mod shredding;
 mod swap;
+mod unlinked;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

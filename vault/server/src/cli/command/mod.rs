@@ -1,5 +1,6 @@
 //! One module a noun of the command line.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod consent;
 pub(crate) mod credential;
@@ -8,7 +9,6 @@ pub(crate) mod erase;
 pub(crate) mod hold;
 pub(crate) mod inspect;
 pub(crate) mod issued;
-pub(crate) mod log;
 pub(crate) mod mirror;
 pub(crate) mod model;
 pub(crate) mod operator;

@@ -44,7 +44,7 @@ pub(crate) enum Command {
         /// The receipt proper, as it was issued; - for standard input.
         file: PathBuf,
 
-        /// The vault's verifier key, <name>+<hash>+<key>, or a file that holds it. `lethe log
+        /// The vault's verifier key, <name>+<hash>+<key>, or a file that holds it. `lethe audit
         /// checkpoint --vault` shows it; take it once, from where you trust it, and keep it.
         #[arg(long, value_name = "KEY|FILE")]
         verifier: String,

@@ -75,7 +75,7 @@ fn by_hand(cast: &Cast, folder: &Folder, command: &Command, proof: &Proof) -> St
          lethe subject get {subject} --key-file {base}/keys/acme-privacy_officer\n      \
          lethe erase {subject} --key-file {base}/keys/acme-privacy_officer\n      \
          lethe verify {subject} {npy} --key-file {base}/keys/acme-authenticator\n      \
-         lethe log checkpoint --vault --key-file {base}/keys/acme-auditor\n      \
+         lethe audit checkpoint --vault --key-file {base}/keys/acme-auditor\n      \
          lethe receipt verify {document} --verifier {verifier}",
         vault = folder.vault().display(),
         model = MODEL.0,

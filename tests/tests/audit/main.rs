@@ -1,0 +1,12 @@
+//! The audit log, as auditors, privacy officers and operators use it: listed, copied, checked offline, followed, and counted;
+//! on a real server over the real wire.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod breach;
+mod copies;
+mod entries;
+mod following;
+mod growth;
+mod usage;
