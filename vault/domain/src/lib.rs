@@ -14,6 +14,7 @@ mod model;
 mod personal;
 mod purpose;
 mod reason;
+mod request;
 mod role;
 mod template;
 mod tenant_policy;
@@ -22,13 +23,17 @@ mod time;
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use decision::{Band, DecisionReason};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
-pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId};
+pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, RightsRequestId, SubjectId, TemplateId, TenantId};
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
+pub use request::{
+    Closure, Extension, ExtensionReason, RefusalReason, RequestKind, RequestOutcome, RequestState, Requester, RightsRequest,
+    Verification,
+};
 pub use role::{Role, Roles};
 pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, TemplateFacts};
 pub use tenant_policy::TenantPolicy;

@@ -17,6 +17,7 @@ mod law;
 pub mod operation;
 mod person;
 mod principal;
+pub mod request;
 mod table;
 
 pub use document::document;
