@@ -6,6 +6,7 @@
 mod consent;
 mod decision;
 mod dossier;
+mod evidence;
 mod id;
 mod invalid;
 mod jurisdiction;
@@ -23,6 +24,7 @@ mod time;
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use decision::{Band, DecisionReason};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
+pub use evidence::Evidence;
 pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, RightsRequestId, SubjectId, TemplateId, TenantId};
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
@@ -31,8 +33,8 @@ pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
 pub use request::{
-    Closure, Extension, ExtensionReason, RefusalReason, RequestKind, RequestOutcome, RequestState, Requester, RightsRequest,
-    Verification,
+    Closure, Extension, ExtensionReason, RefusalReason, RequestKind, RequestOutcome, RequestState, Requester,
+    RightsRequest, Verification,
 };
 pub use role::{Role, Roles};
 pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, TemplateFacts};

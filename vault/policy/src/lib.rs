@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod document;
+pub mod evidence;
 mod gate;
 mod law;
 pub mod operation;

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::access::ApiKey;
 pub use crate::config::Config;
 use crate::config::ConfigError;
+use crate::evidence;
 use crate::grpc::{EdgeLayer, Node};
 use crate::metrics::{Calls, Metrics};
 pub use crate::opening::FirstKey;
@@ -78,6 +79,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     watching: JoinHandle<()>,
+    keeping: JoinHandle<()>,
 }
 
 /// Binds, opens the vault (or creates it), and serves. While the vault loads, health says so and calls are
@@ -135,6 +137,7 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         .add_service(service!(v1::subject_service_server::SubjectServiceServer<Node>))
         .add_service(service!(v1::consent_service_server::ConsentServiceServer<Node>))
         .add_service(service!(v1::hold_service_server::HoldServiceServer<Node>))
+        .add_service(service!(v1::request_service_server::RequestServiceServer<Node>))
         .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>))
         .add_service(service!(v1::backup_service_server::BackupServiceServer<Node>))
         .add_service(service!(v1::root_service_server::RootServiceServer<Node>));
@@ -158,9 +161,10 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     node.serve(Arc::clone(&opened.vault));
     health::all(&health, ServingStatus::Serving).await;
     let watching = tokio::spawn(health::watch(Arc::clone(&opened.vault), health.clone()));
+    let keeping = tokio::spawn(evidence::shred_what_is_over(Arc::clone(&opened.vault)));
     let operator_key = opened.operator_key.map(|key| key.reveal());
     tracing::info!(%address, vault = %opened.vault.id, "serving");
-    Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching })
+    Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching, keeping })
 }
 
 impl Running {
@@ -183,6 +187,7 @@ impl Running {
     pub async fn shutdown(self) {
         tracing::info!("shutting down");
         self.watching.abort();
+        self.keeping.abort();
         health::all(&self.health, ServingStatus::NotServing).await;
         self.stop.send_replace(true);
         self.vault.silos.close();

@@ -109,7 +109,11 @@ fn a_request_is_closed_for_whom_is_verified_and_refused_with_a_reason() {
                     } else {
                         Ok(Some(Closure { outcome, reason, closed_at: now }))
                     };
-                    assert_eq!(closed.clone().map(|closed| closed.closure), expected, "{kind:?} {outcome:?} {reason:?}");
+                    assert_eq!(
+                        closed.clone().map(|closed| closed.closure),
+                        expected,
+                        "{kind:?} {outcome:?} {reason:?}"
+                    );
                     if let Ok(closed) = closed {
                         let how = if then { verified(then, Verification::Face) } else { request.verification };
                         assert_eq!((closed.verification, closed.state()), (how, RequestState::Closed));

@@ -32,10 +32,17 @@ const PROCESSING: [Operation; 5] =
 
 const DESTROYING: [Operation; 2] = [Operation::DeleteTemplate, Operation::EraseSubject];
 
-const LOOKING: [Operation; 4] =
-    [Operation::ListTemplates, Operation::GetSubject, Operation::ListConsents, Operation::ListHolds];
+const LOOKING: [Operation; 6] = [
+    Operation::ListTemplates,
+    Operation::GetSubject,
+    Operation::ListConsents,
+    Operation::ListHolds,
+    Operation::ExportConsents,
+    // What it hands over is the person's.
+    Operation::ExportSubject,
+];
 
-const RIGHTS: [Operation; 9] = [
+const RIGHTS: [Operation; 12] = [
     Operation::RecordConsent,
     Operation::WithdrawConsent,
     Operation::UpdateSubject,
@@ -45,6 +52,9 @@ const RIGHTS: [Operation; 9] = [
     Operation::LiftObjection,
     Operation::PlaceHold,
     Operation::ReleaseHold,
+    Operation::OpenRequest,
+    Operation::ExtendRequest,
+    Operation::CloseRequest,
 ];
 
 const PURPOSES: [Purpose; 4] =

@@ -46,7 +46,12 @@ fn destroys(operation: Operation) -> bool {
 fn looks(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::ListTemplates | Operation::GetSubject | Operation::ListConsents | Operation::ListHolds
+        Operation::ListTemplates
+            | Operation::GetSubject
+            | Operation::ListConsents
+            | Operation::ListHolds
+            | Operation::ExportConsents
+            | Operation::ExportSubject
     )
 }
 
@@ -62,6 +67,9 @@ fn exercises_a_right(operation: Operation) -> bool {
             | Operation::LiftObjection
             | Operation::PlaceHold
             | Operation::ReleaseHold
+            | Operation::OpenRequest
+            | Operation::ExtendRequest
+            | Operation::CloseRequest
     )
 }
 

@@ -11,8 +11,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
     AgeBand, BackupState, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand,
-    DecisionReason, ErasureState, Jurisdiction, LawfulBasis, MirrorState, ModelVersion, Purpose, PurposeBasis,
-    RestrictionGround, Role, RootStoreState, SubjectState, VerificationState,
+    DecisionReason, ErasureState, ExtensionReason, Jurisdiction, LawfulBasis, MirrorState, ModelVersion, Purpose,
+    PurposeBasis, Requester, RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind,
+    RightsRequestOutcome, RightsRequestState, Role, RootStoreState, SubjectState, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -79,6 +80,13 @@ coded! {
     VerificationState: "VERIFICATION_STATE_",
     MirrorState: "MIRROR_STATE_",
     RootStoreState: "ROOT_STORE_STATE_",
+    RightsRequestKind: "RIGHTS_REQUEST_KIND_",
+    RightsRequestState: "RIGHTS_REQUEST_STATE_",
+    RightsRequestOutcome: "RIGHTS_REQUEST_OUTCOME_",
+    RightsRefusalReason: "RIGHTS_REFUSAL_REASON_",
+    Requester: "REQUESTER_",
+    RequesterVerification: "REQUESTER_VERIFICATION_",
+    ExtensionReason: "EXTENSION_REASON_",
 }
 
 const PURPOSES: [&str; 11] = [
@@ -120,6 +128,46 @@ const GIVERS: [&str; 2] = ["subject", "guardian"];
 
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
+const REQUEST_KINDS: [&str; 9] = [
+    "access",
+    "portability",
+    "rectification",
+    "erasure",
+    "restriction",
+    "objection",
+    "complaint",
+    "consent_withdrawal",
+    "decision_contest",
+];
+
+const REQUESTERS: [&str; 3] = ["subject", "agent", "guardian"];
+
+const VERIFICATIONS: [&str; 6] = ["face", "account", "document", "mandate", "guardianship", "other"];
+
+const EXTENSIONS: [&str; 2] = ["complexity", "number"];
+
+const OUTCOMES: [&str; 3] = ["fulfilled", "partly", "refused"];
+
+const REFUSALS: [&str; 17] = [
+    "requester_not_verified",
+    "agent_not_authorised",
+    "insufficient_detail",
+    "manifestly_unfounded",
+    "excessive",
+    "repetitive",
+    "limit_reached",
+    "nothing_held",
+    "still_necessary",
+    "legal_obligation",
+    "legal_claims",
+    "security_or_fraud",
+    "rights_of_others",
+    "electronic_communications",
+    "compatible_use",
+    "overriding_grounds",
+    "decision_permitted",
+];
+
 /// Reads a purpose.
 pub(super) fn purpose() -> impl TypedValueParser<Value = Purpose> {
     one_of(&PURPOSES)
@@ -158,6 +206,36 @@ pub(super) fn manner() -> impl TypedValueParser<Value = ConsentManner> {
 /// Reads who gave a consent.
 pub(super) fn giver() -> impl TypedValueParser<Value = ConsentGiver> {
     one_of(&GIVERS)
+}
+
+/// Reads what is asked for.
+pub(super) fn request_kind() -> impl TypedValueParser<Value = RightsRequestKind> {
+    one_of(&REQUEST_KINDS)
+}
+
+/// Reads who asks.
+pub(super) fn requester() -> impl TypedValueParser<Value = Requester> {
+    one_of(&REQUESTERS)
+}
+
+/// Reads how who asks was verified.
+pub(super) fn verification() -> impl TypedValueParser<Value = RequesterVerification> {
+    one_of(&VERIFICATIONS)
+}
+
+/// Reads why more time is taken.
+pub(super) fn extension() -> impl TypedValueParser<Value = ExtensionReason> {
+    one_of(&EXTENSIONS)
+}
+
+/// Reads what a request came to.
+pub(super) fn outcome() -> impl TypedValueParser<Value = RightsRequestOutcome> {
+    one_of(&OUTCOMES)
+}
+
+/// Reads why a request is not fulfilled.
+pub(super) fn refusal() -> impl TypedValueParser<Value = RightsRefusalReason> {
+    one_of(&REFUSALS)
 }
 
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
@@ -248,6 +326,12 @@ mod tests {
         listed(&GROUNDS, &|n| Some(RestrictionGround::try_from(n).ok()?.code().to_lowercase()));
         listed(&MANNERS, &|n| Some(ConsentManner::try_from(n).ok()?.code().to_lowercase()));
         listed(&GIVERS, &|n| Some(ConsentGiver::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REQUEST_KINDS, &|n| Some(RightsRequestKind::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REQUESTERS, &|n| Some(Requester::try_from(n).ok()?.code().to_lowercase()));
+        listed(&VERIFICATIONS, &|n| Some(RequesterVerification::try_from(n).ok()?.code().to_lowercase()));
+        listed(&EXTENSIONS, &|n| Some(ExtensionReason::try_from(n).ok()?.code().to_lowercase()));
+        listed(&OUTCOMES, &|n| Some(RightsRequestOutcome::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
         // A tenant's credential is never an operator's.
         let role = |n| Role::try_from(n).ok().filter(|role| *role != Role::Operator);

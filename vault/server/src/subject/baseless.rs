@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{ReceiptId, RequestId, SubjectId, Timestamp};
+use lethe_domain::{Dossier, ReceiptId, RequestId, SubjectId, Timestamp};
 use lethe_policy::is_child_alone;
 
 use super::everything;
@@ -12,6 +12,7 @@ use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Request, Task, receipt_of};
 use crate::error::{Error, Result};
+use crate::evidence;
 use crate::idempotency::Fingerprint;
 use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
@@ -27,6 +28,7 @@ pub(crate) async fn erase(
     vault: &Vault,
     silo: &Silo,
     slot: SlotRef,
+    dossier: &Dossier,
     receipt: Option<ReceiptId>,
     mut change: Change,
 ) -> Result<ReceiptId> {
@@ -34,6 +36,8 @@ pub(crate) async fn erase(
     let unasked = || receipt_of(&vault.keys, silo.tree, RequestId::random(), Fingerprint::of(OPERATION));
     let receipt = receipt.map_or_else(unasked, Ok)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(super::unknown)?;
+    let _kept = silo.keep_evidence().await;
+    evidence::outlive(vault, silo, dossier, now, &mut change).await?;
     let slots = everything(vault, silo, slot, &mut change)?;
     change.log(silo.tree, audit::about(audit::by_the_vault(OPERATION, now)?, &owner));
     let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
@@ -64,11 +68,12 @@ pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &Subj
 async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<()> {
     let alone = silo.lock_subject(subject).await;
     // Judged anew, now that nobody else changes it.
-    if let Some(slot) = silo.subject(subject)
-        && is_child_alone(&silo.policy(), &dossiers::of(vault, silo, slot)?, Timestamp::now())
+    let Some(slot) = silo.subject(subject) else { return Ok(()) };
+    let dossier = dossiers::of(vault, silo, slot)?;
+    if is_child_alone(&silo.policy(), &dossier, Timestamp::now())
         && !templates::places(&vault.store, silo, slot)?.is_empty()
     {
-        erase(vault, silo, slot, None, Change::new()).await?;
+        erase(vault, silo, slot, &dossier, None, Change::new()).await?;
         drop(alone);
         silo.rights().settled().await;
     }

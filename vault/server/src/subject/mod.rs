@@ -2,13 +2,14 @@
 
 pub(crate) mod amend;
 pub(crate) mod baseless;
+pub mod export;
 mod rights;
 
 use std::collections::BTreeMap;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, ModelId, Reason, RequestId, SubjectId, Timestamp};
+use lethe_domain::{Dossier, ModelId, Reason, RequestId, RightsRequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{EraseSubject, GetSubject};
 use tokio::time::Instant;
@@ -17,8 +18,10 @@ use crate::audit;
 use crate::dossiers;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
+use crate::evidence;
 use crate::idempotency::Fingerprint;
 use crate::records::SubjectRecord;
+use crate::request;
 use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
@@ -70,10 +73,11 @@ pub async fn erase(
     call: Authorized<EraseSubject>,
     subject: &SubjectId,
     request: RequestId,
+    fulfils: Option<RightsRequestId>,
     until: Option<Instant>,
 ) -> Result<Erasure> {
     let silo = vault.silo(&call)?;
-    let erased = forget(vault, &call, &silo, subject, request, until).await;
+    let erased = forget(vault, &call, &silo, subject, request, fulfils, until).await;
     let erased = vault.noting_misses(silo.tree, &call, erased).await?;
     // Answers that name it, and were judged before, are given by now.
     silo.rights().settled().await;
@@ -86,29 +90,42 @@ async fn forget(
     silo: &Silo,
     subject: &SubjectId,
     request: RequestId,
+    fulfils: Option<RightsRequestId>,
     until: Option<Instant>,
 ) -> Result<Erasure> {
     let now = Timestamp::now();
     let what = Fingerprint::of("erase").with(subject.as_str().as_bytes());
     let receipt = receipt_of(&vault.keys, silo.tree, request, what)?;
+    // Nobody else answers the request meanwhile.
+    let answering = match fulfils {
+        Some(_) => Some(silo.lock_administration().await),
+        None => None,
+    };
     let alone = silo.lock_subject(subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let slot = silo.subject(subject).ok_or_else(unknown)?;
         dossiers::clear(vault, silo, call, Some(slot), now).await?;
         let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
         let mut change = Change::new();
+        let mut entry = audit::about(audit::done(call, now)?, &owner);
+        if let Some(id) = fulfils {
+            let closed = request::fulfil(vault, silo, slot, id, now)?;
+            request::put(vault, silo, id, &closed, &mut change)?;
+            entry = audit::naming(entry, "REQUEST_CLOSED", "request", &id.to_string())?;
+        }
+        let _kept = silo.keep_evidence().await;
+        evidence::outlive(vault, silo, &dossiers::of(vault, silo, slot)?, now, &mut change).await?;
         let slots = everything(vault, silo, slot, &mut change)?;
-        let entry = audit::about(audit::done(call, now)?, &owner);
         change.log(silo.tree, entry);
-        let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
-        vault.eraser.accept(request, change).await?;
+        let accepted = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
+        vault.eraser.accept(accepted, change).await?;
     } else if silo.subject(subject).is_some() {
         // Enrolled again since: the receipt is about the earlier person's data, not about this.
         return Err(Error::RequestIdReused);
     } else {
         vault.note(silo.tree, call).await?;
     }
-    drop(alone);
+    drop((alone, answering));
     Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? })
 }
 

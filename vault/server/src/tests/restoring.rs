@@ -63,7 +63,7 @@ impl House {
         let call =
             Borrowed(vault).may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let id = SubjectId::parse(person).unwrap();
-        let erased = subject::erase(vault, call, &id, RequestId::random(), soon()).await.unwrap();
+        let erased = subject::erase(vault, call, &id, RequestId::random(), None, soon()).await.unwrap();
         assert_eq!(erased.state, ErasureState::Shredded);
     }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Context;
 use super::issued::check_new;
-use super::receipt;
+use super::{receipt, request};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Card, remark};
@@ -21,6 +21,10 @@ use crate::cli::values::Coded as _;
 pub(crate) struct Command {
     /// The subject.
     subject: String,
+
+    /// The request of the data subject that this fulfils: it is closed in the same moment.
+    #[arg(long, value_name = "REQUEST")]
+    fulfils: Option<String>,
 
     #[command(flatten)]
     options: EraseOptions,
@@ -82,12 +86,14 @@ pub(crate) fn answer(question: &str) -> Result<String, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let name = context.connection.subject(&command.subject)?;
+    let fulfils = command.fulfils.as_deref().map(|request| request::name(context, request)).transpose()?;
     command.options.confirm(&format!("Erase {name} and everything of it?"))?;
     let request = EraseSubjectRequest {
         name: name.to_string(),
         purpose: context.connection.purpose(Purpose::DataSubjectRequest),
         request_id: command.options.request_id()?,
         no_wait: command.options.no_wait,
+        fulfils_request: fulfils.unwrap_or_default(),
     };
     let client = context.connection.open().await?;
     let erasure = client.subjects().erase(request).await?.into_inner();

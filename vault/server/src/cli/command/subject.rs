@@ -6,7 +6,7 @@ use lethe_proto::v1::{
     Purpose, RestrictSubjectRequest, RestrictionGround, Subject, UpdateSubjectRequest,
 };
 
-use super::Context;
+use super::{Context, export};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{values, view};
 
@@ -20,6 +20,10 @@ pub(crate) enum Command {
         /// The subject.
         subject: String,
     },
+    /// Hand over all that is held about a subject: an archive that only the requester can read.
+    ///
+    /// Needs role privacy_officer. Purpose by default: data_subject_request.
+    Export(export::Command),
     /// Record whose law counts for a subject, and how old it is; also of somebody who is to be enrolled.
     ///
     /// A minor who has templates, and whom nobody consented for, is erased at once. Needs role enroller or
@@ -91,6 +95,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     let mut subjects = client.subjects();
     let request_id = String::new();
     let answer = match command {
+        Command::Export(command) => return export::run(context, command).await,
         Command::Get { subject } => {
             let purpose = purpose(Purpose::DataSubjectRequest);
             subjects.get(GetSubjectRequest { name: name(&subject)?, purpose }).await

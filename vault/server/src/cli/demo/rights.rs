@@ -58,8 +58,13 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, acme: &Callers, shadow:
         hold: Some(hold),
     };
     let hold = officer.holds().place(request).await?.into_inner().name;
-    let request =
-        EraseSubjectRequest { name: name.clone(), purpose, request_id: request_id::random()?, no_wait: false };
+    let request = EraseSubjectRequest {
+        name: name.clone(),
+        purpose,
+        request_id: request_id::random()?,
+        no_wait: false,
+        fulfils_request: String::new(),
+    };
     let erased = officer.subjects().erase(request).await;
     let reason = refused(erased.map(drop), Code::FailedPrecondition, "LEGAL_HOLD")?;
     story.held(&format!(
