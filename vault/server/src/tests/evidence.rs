@@ -102,6 +102,52 @@ async fn evidence_outlives_its_subject_by_its_own_key_and_goes_at_its_own_time()
     tokio::time::timeout(super::PATIENCE, gone).await.expect("the keys of what is over are destroyed");
 }
 
+/// Whoever has every row, and every key that is left, finds evidence and a request, and nobody's name.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_outlives_a_person_leads_to_nobody() {
+    let open = Open::fresh().await;
+    let bank = open.tenant("bank").await;
+    let name = "an-applicant-id-that-is-like-no-other";
+    let (consent, request) = open.outlasting(&bank, name).await;
+    let readable = || {
+        let mut found = Vec::new();
+        for kind in RowKind::ALL {
+            open.vault
+                .store
+                .scan(kind, &Key::prefix(kind), |key, value| {
+                    found.push((kind, value.to_vec()));
+                    if let Ok(Some(opened)) = open.vault.keys.open(&key, "", value) {
+                        found.push((kind, opened.to_vec()));
+                    }
+                    Ok::<_, crate::Error>(())
+                })
+                .unwrap();
+        }
+        found
+    };
+    let says = |row: &[u8], needle: &str| row.windows(needle.len()).any(|window| window == needle.as_bytes());
+    let kinds = |needle: &str| {
+        let rows = readable();
+        rows.iter().filter(|(_, row)| says(row, needle)).map(|(kind, _)| *kind).collect::<Vec<_>>()
+    };
+    let (consent, request) = (consent.id.to_string(), request.0.to_string());
+    assert_eq!(kinds(name), [RowKind::Subject]);
+    assert_eq!(kinds(&consent), [RowKind::Dossier, RowKind::Evidence]);
+    assert_eq!(kinds(&request), [RowKind::Asked, RowKind::LogEntry]);
+    erased(&open, &bank, name).await;
+    assert!(kinds(name).is_empty());
+    assert_eq!(kinds(&consent), [RowKind::Evidence]);
+    // In the log it stands beside a pseudonym whose key is gone.
+    assert_eq!(kinds(&request), [RowKind::LogEntry]);
+    assert!(
+        open.vault
+            .keys
+            .open(&Key::Asked { tree: open.silo(&bank).tree, subject: SlotRef::first(1) }, "", &[])
+            .unwrap()
+            .is_none()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawal_is_in_the_evidence_and_begins_its_time() {
     let open = Open::fresh().await;

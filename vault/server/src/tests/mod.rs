@@ -40,6 +40,22 @@ use crate::{consent, request, silo::Silo, subject, tenant};
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+async fn outlasting(vault: &Arc<Vault>, tenant: &TenantId, subject: &str) -> (Consent, request::Filed) {
+    let subject = SubjectId::parse(subject).unwrap();
+    let call = may::<RecordConsent>(vault, tenant, Role::Enroller, Purpose::Administration).await;
+    let consent = consent::record(vault, call, &subject, agreed(), RequestId::random()).await.unwrap();
+    let call = may::<OpenRequest>(vault, tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+    let wanted = request::Wanted {
+        kind: RequestKind::Access,
+        requester: Requester::Subject,
+        verification: None,
+        jurisdiction: None,
+        received_at: None,
+        subject: Some(subject),
+    };
+    (consent, request::open(vault, call, wanted, RequestId::random()).await.unwrap())
+}
+
 /// A consent that is given now.
 pub(crate) fn agreed() -> Consent {
     Consent {
@@ -117,19 +133,7 @@ impl Open {
 
     /// A consent of somebody, and a request: both outlive them.
     pub(crate) async fn outlasting(&self, tenant: &TenantId, subject: &str) -> (Consent, request::Filed) {
-        let subject = SubjectId::parse(subject).unwrap();
-        let call = self.may::<RecordConsent>(tenant, Role::Enroller, Purpose::Administration).await;
-        let consent = consent::record(&self.vault, call, &subject, agreed(), RequestId::random()).await.unwrap();
-        let call = self.may::<OpenRequest>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
-        let wanted = request::Wanted {
-            kind: RequestKind::Access,
-            requester: Requester::Subject,
-            verification: None,
-            jurisdiction: None,
-            received_at: None,
-            subject: Some(subject),
-        };
-        (consent, request::open(&self.vault, call, wanted, RequestId::random()).await.unwrap())
+        outlasting(&self.vault, tenant, subject).await
     }
 
     /// One more credential of a tenant, under a request that is remembered.

@@ -47,7 +47,7 @@ pub(crate) enum Command {
         /// The subject.
         subject: String,
     },
-    /// Print a subject's consents as records after ISO/IEC TS 27560, a JSON array.
+    /// Print a subject's consents as records after ISO/IEC TS 27560, a JSON object a line.
     ///
     /// Needs role privacy_officer. Purpose by default: data_subject_request.
     Export {
@@ -138,7 +138,11 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             };
             let client = context.connection.open().await?;
             let records = client.consents().export(request).await?.into_inner().records_json;
-            context.out.text(&records)?;
+            let records: Vec<serde_json::Value> = serde_json::from_str(&records)
+                .map_err(|error| Failure::failed(format!("the records cannot be read: {error}")))?;
+            for record in &records {
+                context.out.result(record, &Card::new(record.to_string()))?;
+            }
             Ok(Exit::Done)
         }
         Command::Evidence { consent } => {

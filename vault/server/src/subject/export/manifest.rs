@@ -84,13 +84,14 @@ impl Held<'_> {
             "templates": (1..).zip(self.templates).map(|(number, template)| listed(number, template)).collect::<Vec<_>>(),
             "derived": "for each template a sketch, made of it under a key of the controller's and of no use without it: held, \
                         erased with its template, and not in this archive",
+            "history": "history.json",
             "sources": ["the controller's capture services", "the controller's own records"],
             // Nobody but the controller is given anything of a subject.
             "recipients": [],
             "retention": {
                 "until": "erasure",
                 "ends_with_consent": rests_on_consent,
-                "attempts": "each comparison and change is in the controller's log, under a pseudonym that dies with the subject",
+                "history": "the controller's log stays, under pseudonyms that die with the subject",
             },
             "consents": records.collect::<Vec<_>>(),
             "restriction": restriction,

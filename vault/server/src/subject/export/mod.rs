@@ -4,6 +4,7 @@
 //! the heap, which is wiped. `docs/FORMAT.md` says what an archive has in it.
 
 mod archive;
+mod history;
 mod manifest;
 
 use std::io::Write;
@@ -11,8 +12,10 @@ use std::iter;
 use std::sync::Arc;
 
 use age::x25519::Recipient;
+use lethe_crypto::secret::SlotKey;
+use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
-use lethe_domain::{Reason, SubjectId, Timestamp};
+use lethe_domain::{ModelId, Reason, SubjectId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::ExportSubject;
 use zeroize::Zeroizing;
@@ -33,12 +36,15 @@ pub struct Export {
     manifest: Zeroizing<Vec<u8>>,
     made_at: Timestamp,
     templates: Vec<SealedTemplate>,
+    /// Whose log it is in, and by which key.
+    tree: TreeId,
+    subject: SlotRef,
 }
 
 /// A template's row, and the name that its model is sealed under.
 struct SealedTemplate {
     key: Key,
-    model: lethe_domain::ModelId,
+    model: ModelId,
     sealed: Vec<u8>,
 }
 
@@ -78,12 +84,7 @@ pub async fn prepare(vault: &Arc<Vault>, call: &Authorized<ExportSubject>, subje
     vault.noting_misses(silo.tree, call, export).await
 }
 
-fn held(
-    vault: &Arc<Vault>,
-    silo: &SiloRef,
-    subject: &SubjectId,
-    now: Timestamp,
-) -> Result<(Export, lethe_crypto::secret::SlotKey)> {
+fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp) -> Result<(Export, SlotKey)> {
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let key = Key::Subject { tree: silo.tree, subject: slot };
@@ -112,10 +113,10 @@ fn held(
         made_at: now,
     };
     let manifest = held.manifest()?;
-    Ok((Export { vault: Arc::clone(vault), manifest, made_at: now, templates }, owner))
+    Ok((Export { vault: Arc::clone(vault), manifest, made_at: now, templates, tree: silo.tree, subject: slot }, owner))
 }
 
-fn model_of(silo: &Silo, key: &Key) -> Result<lethe_domain::ModelId> {
+fn model_of(silo: &Silo, key: &Key) -> Result<ModelId> {
     let profile = if let Key::Template { profile, .. } = key { silo.model_numbered(*profile) } else { None };
     let model = profile.map(|model| model.profile.model().clone());
     model.ok_or_else(|| StoreError::corrupt("template row", "its model has no profile").into())
@@ -154,6 +155,8 @@ impl Export {
                 let npy = archive::npy(template.open(&self.vault)?.embedding.components());
                 archive.add(&manifest::file(number), &npy)?;
             }
+            may_go_on()?;
+            archive.add("history.json", &history::of(&self.vault, self.tree, self.subject)?)?;
             archive.end()?.finish()?.flush()?;
             Ok(())
         })
