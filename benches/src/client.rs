@@ -191,6 +191,7 @@ impl Client {
     /// [`Error::Call`]; [`Error::Invalid`] if the answer is anything less.
     pub async fn erase(&self, identity: u64) -> Result<String, Error> {
         let request = EraseSubjectRequest {
+            fulfils_request: String::new(),
             name: subject(identity),
             purpose: Purpose::DataSubjectRequest.into(),
             request_id: request_id()?,

@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 24] = [
+    const WRITES: [&str; 27] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -57,6 +57,9 @@ mod tests {
         "HoldService/Place",
         "HoldService/Release",
         "TenantService/UpdatePolicy",
+        "RequestService/Open",
+        "RequestService/Extend",
+        "RequestService/Close",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -90,7 +93,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 49);
+        assert_eq!(listed.len(), 58);
     }
 
     #[test]
@@ -141,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn only_batches_sweeps_and_logs_stream() {
+    fn only_batches_sweeps_logs_and_archives_stream() {
         let streaming: Vec<_> =
             methods().iter().filter(|method| method.streaming).map(|method| method.method).collect();
-        assert_eq!(streaming, ["Watch", "BatchEnroll", "SweepDuplicates"]);
+        assert_eq!(streaming, ["Watch", "BatchEnroll", "SweepDuplicates", "Export"]);
     }
 }

@@ -114,6 +114,16 @@ resource_name! {
 }
 
 resource_name! {
+    /// A request of a data subject.
+    RequestName = "tenants/{tenant}/requests/{request}" { "tenants" / tenant: Tenant, "requests" / request: Request }
+}
+
+resource_name! {
+    /// The evidence of a consent, by the consent's id.
+    EvidenceName = "tenants/{tenant}/evidence/{consent}" { "tenants" / tenant: Tenant, "evidence" / consent: Consent }
+}
+
+resource_name! {
     /// A backup, by its number.
     BackupName = "backups/{backup}" { "backups" / backup: Backup }
 }

@@ -50,6 +50,14 @@ calls! {
     ListHoldsRequest -> ListHoldsResponse = "HoldService/List";
     EraseSubjectRequest -> Erasure = "SubjectService/Erase";
     PreviewErasuresRequest -> PreviewErasuresResponse = "SubjectService/PreviewErasures";
+    ExportConsentsRequest -> ExportConsentsResponse = "ConsentService/Export";
+    GetConsentEvidenceRequest -> ConsentEvidence = "ConsentService/GetEvidence";
+    OpenRightsRequestRequest -> RightsRequest = "RequestService/Open";
+    ExtendRightsRequestRequest -> RightsRequest = "RequestService/Extend";
+    CloseRightsRequestRequest -> RightsRequest = "RequestService/Close";
+    GetRightsRequestRequest -> RightsRequest = "RequestService/Get";
+    ListRightsRequestsRequest -> ListRightsRequestsResponse = "RequestService/List";
+    GetRequestStatisticsRequest -> RequestStatistics = "RequestService/GetStatistics";
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";

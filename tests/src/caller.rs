@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full};
 use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
+use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::{self, Purpose};
 use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
@@ -391,6 +392,7 @@ impl Caller {
             request_id: request_id(),
             no_wait: false,
             deferral: None,
+            fulfils_request: String::new(),
         }
     }
 
@@ -502,6 +504,66 @@ impl Caller {
             overruling_grounds: grounds.to_owned(),
         })
         .await
+    }
+
+    /// Opens the archive of a subject, sealed to a recipient of age.
+    ///
+    /// # Errors
+    /// The refusal of the archive as such.
+    pub async fn export(&self, subject: &str, recipient: &str) -> Answer<Streaming<v1::ExportSubjectResponse>> {
+        let request = v1::ExportSubjectRequest {
+            name: self.subject_name(subject),
+            purpose: Purpose::DataSubjectRequest.into(),
+            recipient: recipient.to_owned(),
+        };
+        let mut client = SubjectServiceClient::new(self.wire.channel());
+        Ok(client.export(self.sign(Request::new(request))).await?.into_inner())
+    }
+
+    /// A valid request of a data subject who is verified, received now, with a fresh request id.
+    #[must_use]
+    pub fn opening(&self, kind: v1::RightsRequestKind, subject: Option<&str>) -> v1::OpenRightsRequestRequest {
+        v1::OpenRightsRequestRequest {
+            parent: self.tenant_name(),
+            purpose: Purpose::DataSubjectRequest.into(),
+            request_id: request_id(),
+            request: Some(v1::RightsRequest {
+                kind: kind.into(),
+                requester: v1::Requester::Subject.into(),
+                verification: v1::RequesterVerification::Account.into(),
+                ..v1::RightsRequest::default()
+            }),
+            subject: subject.map(|subject| self.subject_name(subject)).unwrap_or_default(),
+        }
+    }
+
+    /// Records a request of a data subject.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn opens(&self, kind: v1::RightsRequestKind, subject: Option<&str>) -> Answer<v1::RightsRequest> {
+        self.ask(self.opening(kind, subject)).await
+    }
+
+    /// Answers a request of a data subject.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn closes(
+        &self,
+        request: &str,
+        outcome: v1::RightsRequestOutcome,
+        reason: v1::RightsRefusalReason,
+    ) -> Answer<v1::RightsRequest> {
+        let request = v1::CloseRightsRequestRequest {
+            name: request.to_owned(),
+            purpose: Purpose::DataSubjectRequest.into(),
+            request_id: String::new(),
+            outcome: outcome.into(),
+            refusal_reason: reason.into(),
+            verification: 0,
+        };
+        self.ask(request).await
     }
 
     /// A valid hold on a subject, with a fresh request id.

@@ -9,8 +9,8 @@ use lethe_crypto::log::entry::Entry;
 use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
-    self, CredentialRecord, DossierRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, SubjectRecord,
-    TemplateRecord, TenantRecord,
+    self, AskedRecord, CredentialRecord, DossierRecord, EvidenceRecord, IntentRecord, ProfileRecord, ReceiptRecord,
+    Remembered, RequestRecord, SubjectRecord, TemplateRecord, TenantRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
 use lethe_sketch::Sketch;
@@ -99,6 +99,26 @@ fn row(kind: RowKind, value: &[u8]) {
                 let again = DossierRecord::seal_as(&dossier).expect("it was read");
                 let again = DossierRecord::read(&again).expect("it was written");
                 assert_eq!(again, dossier, "a dossier loses something on its way");
+            }
+        }
+        RowKind::Evidence => {
+            if let Ok(evidence) = EvidenceRecord::read(value) {
+                let again = EvidenceRecord::seal_as(&evidence).expect("it was read");
+                let again = EvidenceRecord::read(&again).expect("it was written");
+                assert_eq!(again, evidence, "evidence loses something on its way");
+            }
+        }
+        RowKind::Request => {
+            if let Ok(request) = RequestRecord::read(value) {
+                let again = RequestRecord::seal_as(&request).expect("it was read");
+                let again = RequestRecord::read(&again).expect("it was written");
+                assert_eq!(again, request, "a request loses something on its way");
+            }
+        }
+        RowKind::Asked => {
+            if let Ok(asked) = AskedRecord::read(value) {
+                let again = AskedRecord::seal_as(&asked).expect("it was read");
+                assert_eq!(AskedRecord::read(&again).expect("it was written"), asked);
             }
         }
         RowKind::Credential => {

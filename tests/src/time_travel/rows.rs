@@ -83,6 +83,9 @@ pub(super) mod kind {
     pub(in super::super) const SKETCH: u8 = 0x22;
     pub(in super::super) const REMEMBERED: u8 = 0x23;
     pub(in super::super) const DOSSIER: u8 = 0x24;
+    pub(in super::super) const EVIDENCE: u8 = 0x2a;
+    pub(in super::super) const REQUEST: u8 = 0x2b;
+    pub(in super::super) const ASKED: u8 = 0x2c;
 }
 
 impl RowKey {
@@ -125,9 +128,19 @@ impl RowKey {
                 Self::Sealed(own(VAULT))
             }
             0x16 => rest.skip(20),
+            kind::EVIDENCE => {
+                let home = own(rest.slot());
+                rest.skip(16);
+                Self::Sealed(Home { subject: Some(rest.slot()), ..home })
+            }
+            kind::REQUEST => {
+                let home = own(rest.slot());
+                rest.skip(16);
+                Self::Sealed(home)
+            }
             // A mark that says something by being there.
             0x25 => rest.skip(24),
-            kind::SUBJECT | kind::DOSSIER => {
+            kind::SUBJECT | kind::DOSSIER | kind::ASKED => {
                 let home = own(rest.slot());
                 Self::Sealed(Home { subject: Some(rest.slot()), ..home })
             }

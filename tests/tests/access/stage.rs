@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lethe_proto::v1::{Purpose, Role};
+use lethe_proto::v1::{Purpose, RightsRequestKind, Role};
 use lethe_tests::{Face, Faces, Tenant, Vault};
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -41,6 +41,9 @@ pub(crate) struct Target {
     pub(crate) receipt: String,
     pub(crate) consent: String,
     pub(crate) hold: String,
+    pub(crate) request: String,
+    /// Whom archives are sealed to.
+    pub(crate) recipient: String,
     pub(crate) backup: String,
     pub(crate) unused_tenant: String,
     /// A tenant that may be destroyed.
@@ -81,6 +84,7 @@ impl Stage {
         let held = format!("held-{number}");
         self.bank.enroller().consents_to(&held, Purpose::Authentication).await.unwrap();
         let hold = officer.hold(&held).await.unwrap();
+        let request = officer.opens(RightsRequestKind::Access, None).await.unwrap();
         let operator = self.vault.operator();
         let spare = operator.ask(operator.creation(&format!("spare-{number}"))).await.unwrap();
         let issued = self.bank.issue(&[Role::Auditor], None).await;
@@ -95,6 +99,8 @@ impl Stage {
             receipt: self.receipt.clone(),
             consent: consent.name,
             hold: hold.name,
+            request: request.name,
+            recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
             spare_tenant: spare.tenant.unwrap().name,
@@ -116,6 +122,8 @@ impl Stage {
             receipt: format!("{tenant}/receipts/{nothing}"),
             consent: format!("{tenant}/subjects/nobody/consents/{nothing}"),
             hold: format!("{tenant}/subjects/nobody/holds/{nothing}"),
+            request: format!("{tenant}/requests/{nothing}"),
+            recipient: recipient(),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),
             spare_tenant: "tenants/spare-nowhere".to_owned(),
@@ -147,6 +155,10 @@ impl Stage {
         }
         methods
     }
+}
+
+fn recipient() -> String {
+    age::x25519::Identity::generate().to_public().to_string()
 }
 
 async fn ask(

@@ -404,6 +404,7 @@ pub(crate) const TABLE: &[Row] = &[
                 request_id: request_id(),
                 no_wait: true,
                 deferral: None,
+                fulfils_request: String::new(),
             }
             .encode_to_vec()
         },
@@ -417,6 +418,16 @@ pub(crate) const TABLE: &[Row] = &[
             let (parent, until_time) = (target.tenant.clone(), Some(now()));
             v1::PreviewErasuresRequest { parent, purpose: purpose.into(), until_time, ..Default::default() }
                 .encode_to_vec()
+        },
+    },
+    Row {
+        method: "SubjectService/Export",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            let (name, recipient) = (target.subject.clone(), target.recipient.clone());
+            v1::ExportSubjectRequest { name, purpose: purpose.into(), recipient }.encode_to_vec()
         },
     },
     Row {
@@ -465,6 +476,107 @@ pub(crate) const TABLE: &[Row] = &[
         purposes: EXERCISING,
         request: |target, purpose| {
             v1::ListConsentsRequest { parent: target.subject.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "ConsentService/Export",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: EXERCISING,
+        request: |target, purpose| {
+            v1::ExportConsentsRequest { parent: target.subject.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "ConsentService/GetEvidence",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: &[Audit, LegalClaims],
+        request: |target, purpose| {
+            let consent = target.consent.rsplit('/').next().unwrap();
+            let name = format!("{}/evidence/{consent}", target.tenant);
+            v1::GetConsentEvidenceRequest { name, purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "RequestService/Open",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            v1::OpenRightsRequestRequest {
+                parent: target.tenant.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                request: Some(v1::RightsRequest {
+                    kind: v1::RightsRequestKind::Access.into(),
+                    requester: v1::Requester::Subject.into(),
+                    ..v1::RightsRequest::default()
+                }),
+                subject: target.subject.clone(),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "RequestService/Extend",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            v1::ExtendRightsRequestRequest {
+                name: target.request.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                reason: v1::ExtensionReason::Complexity.into(),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "RequestService/Close",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            v1::CloseRightsRequestRequest {
+                name: target.request.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                outcome: v1::RightsRequestOutcome::Refused.into(),
+                refusal_reason: v1::RightsRefusalReason::Repetitive.into(),
+                verification: 0,
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "RequestService/Get",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: &[DataSubjectRequest, Audit],
+        request: |target, purpose| {
+            v1::GetRightsRequestRequest { name: target.request.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "RequestService/List",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: &[DataSubjectRequest, Audit],
+        request: |target, purpose| {
+            let parent = target.tenant.clone();
+            v1::ListRightsRequestsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "RequestService/GetStatistics",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: &[DataSubjectRequest, Audit],
+        request: |target, purpose| {
+            let name = target.tenant.clone();
+            v1::GetRequestStatisticsRequest { name, purpose: purpose.into() }.encode_to_vec()
         },
     },
     Row {

@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod consents;
+mod evidence;
+mod export;
 mod holds;
 mod laws;
 mod minors;
 mod policy;
 mod protected;
 mod retention;
+mod requests;
 mod rights;

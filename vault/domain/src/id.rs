@@ -138,6 +138,10 @@ random_id!(
     HoldId
 );
 random_id!(
+    /// A request of a data subject. Only who holds it knows whose it was.
+    RightsRequestId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

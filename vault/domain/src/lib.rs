@@ -6,6 +6,7 @@
 mod consent;
 mod decision;
 mod dossier;
+mod evidence;
 mod id;
 mod invalid;
 mod jurisdiction;
@@ -17,6 +18,7 @@ mod purpose;
 mod reason;
 mod region;
 mod retention;
+mod request;
 mod role;
 mod template;
 mod tenant_policy;
@@ -25,7 +27,8 @@ mod time;
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use decision::{Band, DecisionReason};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
-pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId};
+pub use evidence::Evidence;
+pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, RightsRequestId, SubjectId, TemplateId, TenantId};
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
@@ -35,6 +38,10 @@ pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
 pub use region::{Environment, Region};
 pub use retention::{Deferral, DeferralReason, PostMortem, Retention};
+pub use request::{
+    Closure, Extension, ExtensionReason, RefusalReason, RequestKind, RequestOutcome, RequestState, Requester,
+    RightsRequest, Verification,
+};
 pub use role::{Role, Roles};
 pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, TemplateFacts};
 pub use tenant_policy::TenantPolicy;

@@ -97,6 +97,18 @@ reasons! {
     ObjectionNotFound = "OBJECTION_NOT_FOUND",
     /// As many are recorded about the person as may be.
     RecordsLimited = "RECORDS_LIMITED",
+    /// No such request of a data subject.
+    RequestNotFound = "REQUEST_NOT_FOUND",
+    /// The request is answered already.
+    RequestClosed = "REQUEST_CLOSED",
+    /// The request has been given more time already, is of a kind that is not, or its first time is over (O26).
+    RequestNotExtendable = "REQUEST_NOT_EXTENDABLE",
+    /// The person asked as often in twelve months as the law grants (O25).
+    RequestsExhausted = "REQUESTS_EXHAUSTED",
+    /// A request is not fulfilled before the requester is verified (O26).
+    RequesterUnverified = "REQUESTER_UNVERIFIED",
+    /// No such evidence of a consent, or its time is over (O29).
+    EvidenceNotFound = "EVIDENCE_NOT_FOUND",
     /// The call carries no credential.
     CredentialMissing = "CREDENTIAL_MISSING",
     /// The credential is unknown, revoked or malformed.

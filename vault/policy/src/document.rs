@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use crate::law::Law;
+use crate::request::{Span, Terms};
 use crate::retention::Cause;
 use crate::table::{Effect, Operation, Rule, Scope};
 
@@ -27,7 +28,21 @@ pub fn document() -> String {
         line(&mut text, &[&format!("`{}`", cause.name()), rule]);
     }
     text.push_str(KEPT);
+    text.push_str(REQUESTS);
+    for terms in Terms::table() {
+        let limit = terms.portability_a_year.map_or_else(|| "—".to_owned(), |most| most.to_string());
+        let (answer, in_all) = (words(terms.answer), words(terms.in_all));
+        line(&mut text, &[terms.jurisdiction.name(), &answer, &in_all, &limit, terms.source]);
+    }
     text
+}
+
+fn words(span: Span) -> String {
+    match span {
+        Span::Months(1) => "1 month".to_owned(),
+        Span::Months(months) => format!("{months} months"),
+        Span::Days(days) => format!("{days} days"),
+    }
 }
 
 fn row(text: &mut String, rule: &Rule) {
@@ -44,6 +59,7 @@ fn row(text: &mut String, rule: &Rule) {
         Effect::Destroys => "**destroys**",
         Effect::Looks => "looks",
         Effect::Records => "records",
+        Effect::HandsOver => "hands over",
     };
     line(text, &[&format!("`{}`", rule.name), effect, scope, &roles.join(", "), &purposes.join(", ")]);
 }
@@ -96,7 +112,7 @@ A consent is one to one purpose; for a purpose that is not biometric, such as a 
 one to any will do. Where no consent of the sort that is needed holds, the latest that was given says why. An operation that
 **destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42); under a restriction (`SUBJECT_RESTRICTED`, O22) and while
 an erasure is put off (`ERASURE_DEFERRED`, O21) but for the erasure of all, for the person (`data_subject_request`); and, where
-the tenant says that a statute wants data kept, until its time is over (`STATUTORY_MINIMUM`, O17). What looks or records is not refused for what
+the tenant says that a statute wants data kept, until its time is over (`STATUTORY_MINIMUM`, O17). What looks, records or hands over is not refused for what
 is known of the person: rights can be exercised by everybody, always.
 
 An adult consents in person; for a minor who needs one a guardian does; where the age is unknown either will do.
@@ -153,4 +169,16 @@ after the contract with the person was over; while nobody said that it is over, 
 
 A client's policy that contradicts itself, or the law that it names, is refused (`POLICY_CONTRADICTION`): service development
 in production or under a law that has no place for it; periods beyond a cap; a period that keeps nobody.
+";
+
+const REQUESTS: &str = "
+## Requests
+
+Until when a request of a data subject is answered (O26). Spans count from its receipt, in UTC, to the same time of day: months
+to the same day of a later month, or to its last. More time is taken once, and the requester is told so within the first.
+Complaints are answered within 45 days, whatever the law, and get no more time. Nothing in this table, and no request, is an
+input to anything above (O37).
+
+| jurisdiction | answer | in all | portability, in 12 months | source |
+|---|---|---|---|---|
 ";

@@ -13,12 +13,14 @@
 
 mod check;
 mod document;
+pub mod evidence;
 mod gate;
 mod law;
 pub mod operation;
 mod person;
 mod principal;
 mod retention;
+pub mod request;
 mod table;
 
 pub use check::check;

@@ -85,18 +85,36 @@ kinds! {
     EraseSubject,
     /// Tells who is about to be erased for its age (O17).
     PreviewErasures,
+    /// Hands over all that is held about a subject (O25).
+    ExportSubject,
     /// Records a consent.
     RecordConsent,
     /// Records that a consent was withdrawn (O23).
     WithdrawConsent,
     /// Lists a subject's consents.
     ListConsents,
+    /// Gives a subject's consents as records (O23).
+    ExportConsents,
+    /// Reads the evidence of a consent (O29).
+    GetEvidence,
     /// Places a litigation hold on a subject (O42).
     PlaceHold,
     /// Releases a litigation hold.
     ReleaseHold,
     /// Lists a tenant's litigation holds.
     ListHolds,
+    /// Records a request of a data subject (O26).
+    OpenRequest,
+    /// Takes more time for a request.
+    ExtendRequest,
+    /// Answers a request.
+    CloseRequest,
+    /// Reads a request.
+    GetRequest,
+    /// Lists requests.
+    ListRequests,
+    /// Counts requests.
+    CountRequests,
     /// Reads an erasure receipt.
     GetReceipt,
     /// Reads the receipt of a tenant that was shredded, or of a rotation.

@@ -141,7 +141,8 @@ pub fn judge(
     match operation.rule().effect {
         Effect::Processes => case.process()?,
         Effect::Destroys => case.destroy()?,
-        Effect::None | Effect::Looks | Effect::Records => {}
+        // Whoever is asked by a person for what is held of it hands it over, whatever else is so (O25).
+        Effect::None | Effect::Looks | Effect::Records | Effect::HandsOver => {}
     }
     let basis = policy.basis(purpose).filter(|_| purpose.is_biometric());
     Ok(Judged { basis, policy_version: policy.version })

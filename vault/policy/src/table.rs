@@ -39,12 +39,21 @@ pub enum Operation {
     LiftObjection,
     EraseSubject,
     PreviewErasures,
+    ExportSubject,
     RecordConsent,
     WithdrawConsent,
     ListConsents,
+    ExportConsents,
+    GetEvidence,
     PlaceHold,
     ReleaseHold,
     ListHolds,
+    OpenRequest,
+    ExtendRequest,
+    CloseRequest,
+    GetRequest,
+    ListRequests,
+    CountRequests,
     GetReceipt,
     GetVaultReceipt,
     GetCheckpoint,
@@ -93,6 +102,8 @@ pub enum Effect {
     Looks,
     /// It records a right that is exercised, or a fact.
     Records,
+    /// It gives out what is held, templates too, sealed to whom they are of: a right that nothing stands in the way of (O25).
+    HandsOver,
 }
 
 /// One line of the table.
@@ -123,13 +134,15 @@ const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
 const PREVIEWING: &[Purpose] = &[Administration, DataSubjectRequest];
 const HOLDING: &[Purpose] = &[LegalClaims];
 const ADMINISTERING: &[Purpose] = &[Administration];
+const ANSWERING: &[Purpose] = &[DataSubjectRequest];
+const ACCOUNTING: &[Purpose] = &[DataSubjectRequest, Audit];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const COUNTING: &[Purpose] = &[Administration, Audit];
 const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 59] = [
+const RULES: [Rule; 68] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -162,12 +175,21 @@ const RULES: [Rule; 59] = [
     rule(Operation::LiftObjection,           "subject.lift_objection",           Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
     rule(Operation::EraseSubject,            "subject.erase",                    Effect::Destroys,  Scope::Tenant, &[PrivacyOfficer],                                   &[DataSubjectRequest]),
     rule(Operation::PreviewErasures,         "subject.preview_erasures",         Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   PREVIEWING),
+    rule(Operation::ExportSubject,           "subject.export",                   Effect::HandsOver, Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
     rule(Operation::RecordConsent,           "consent.record",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
     rule(Operation::WithdrawConsent,         "consent.withdraw",                 Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
     rule(Operation::ListConsents,            "consent.list",                     Effect::Looks,     Scope::Tenant, &[Enroller, PrivacyOfficer],                         EXERCISING),
+    rule(Operation::ExportConsents,          "consent.export",                   Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::GetEvidence,             "consent.get_evidence",             Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          &[Audit, LegalClaims]),
     rule(Operation::PlaceHold,               "hold.place",                       Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
     rule(Operation::ReleaseHold,             "hold.release",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
     rule(Operation::ListHolds,               "hold.list",                        Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::OpenRequest,             "request.open",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
+    rule(Operation::ExtendRequest,           "request.extend",                   Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
+    rule(Operation::CloseRequest,            "request.close",                    Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
+    rule(Operation::GetRequest,              "request.get",                      Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
+    rule(Operation::ListRequests,            "request.list",                     Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
+    rule(Operation::CountRequests,           "request.count",                    Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
     rule(Operation::GetReceipt,              "audit.get_receipt",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          AUDITING),
     rule(Operation::GetVaultReceipt,         "audit.get_vault_receipt",          Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
     rule(Operation::GetCheckpoint,           "audit.get_checkpoint",             Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),

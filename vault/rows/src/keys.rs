@@ -2,7 +2,7 @@
 //! Every key has a fixed length, checked when it is read.
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, ReceiptId};
+use lethe_domain::{CredentialId, ReceiptId, RightsRequestId};
 
 use crate::{Corrupt, MirrorId};
 
@@ -64,6 +64,12 @@ pub enum RowKind {
     Dossier = 0x24,
     /// A subject that is under a litigation hold.
     Held = 0x25,
+    /// The evidence of a consent, sealed under a slot of its own: it outlives its subject.
+    Evidence = 0x2A,
+    /// A request of a data subject, sealed: it outlives the subject, and does not name it.
+    Request = 0x2B,
+    /// Which requests a subject made, sealed under the subject's key.
+    Asked = 0x2C,
     /// A log's size.
     LogHead = 0x30,
     /// A log entry.
@@ -76,7 +82,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -104,6 +110,9 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::Evidence,
+        Self::Request,
+        Self::Asked,
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
@@ -112,7 +121,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 13] = [
+    pub const OF_TENANT: [Self; 16] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -126,6 +135,9 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::Evidence,
+        Self::Request,
+        Self::Asked,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -182,6 +194,9 @@ pub enum Key {
     SubjectRequest { tree: TreeId, subject: SlotRef, tag: [u8; 16] },
     Dossier { tree: TreeId, subject: SlotRef },
     Held { tree: TreeId, subject: SlotRef },
+    Evidence { tree: TreeId, tag: [u8; 16], slot: SlotRef },
+    Request { tree: TreeId, request: RightsRequestId },
+    Asked { tree: TreeId, subject: SlotRef },
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
@@ -225,6 +240,9 @@ impl Key {
             Self::SubjectRequest { .. } => RowKind::SubjectRequest,
             Self::Dossier { .. } => RowKind::Dossier,
             Self::Held { .. } => RowKind::Held,
+            Self::Evidence { .. } => RowKind::Evidence,
+            Self::Request { .. } => RowKind::Request,
+            Self::Asked { .. } => RowKind::Asked,
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
@@ -262,6 +280,9 @@ impl Key {
             | Self::SubjectRequest { tree, .. }
             | Self::Dossier { tree, .. }
             | Self::Held { tree, .. }
+            | Self::Evidence { tree, .. }
+            | Self::Request { tree, .. }
+            | Self::Asked { tree, .. }
             | Self::LogHead { tree }
             | Self::LogEntry { tree, .. }
             | Self::LogNode { tree, .. } => Some(*tree),
@@ -290,9 +311,12 @@ impl Key {
             Self::Census { tree, gallery, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes())
             }
-            Self::Subject { tree, subject } | Self::Dossier { tree, subject } | Self::Held { tree, subject } => {
-                key.tree(*tree).slot(*subject)
-            }
+            Self::Subject { tree, subject }
+            | Self::Dossier { tree, subject }
+            | Self::Held { tree, subject }
+            | Self::Asked { tree, subject } => key.tree(*tree).slot(*subject),
+            Self::Evidence { tree, tag, slot } => key.tree(*tree).bytes(tag).slot(*slot),
+            Self::Request { tree, request } => key.tree(*tree).bytes(request.as_bytes()),
             Self::Template { tree, gallery, at, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).at(*at).bytes(&profile.to_be_bytes())
             }
@@ -342,6 +366,11 @@ impl Key {
     /// All templates of a subject in a gallery.
     pub fn prefix_of_templates(tree: TreeId, gallery: GalleryId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::Template).tree(tree).bytes(&gallery.to_be_bytes()).slot(subject).0
+    }
+
+    /// All evidence of a consent, by its tag: there is one at most.
+    pub fn prefix_of_evidence(tree: TreeId, tag: &[u8; 16]) -> Vec<u8> {
+        Writer::new(RowKind::Evidence).tree(tree).bytes(tag).0
     }
 
     /// All remembered answers about a subject.
@@ -418,6 +447,11 @@ impl Reader<'_> {
             }
             RowKind::Dossier => Key::Dossier { tree: self.tree()?, subject: self.slot()? },
             RowKind::Held => Key::Held { tree: self.tree()?, subject: self.slot()? },
+            RowKind::Evidence => Key::Evidence { tree: self.tree()?, tag: self.array()?, slot: self.slot()? },
+            RowKind::Request => {
+                Key::Request { tree: self.tree()?, request: RightsRequestId::from_bytes(self.array()?) }
+            }
+            RowKind::Asked => Key::Asked { tree: self.tree()?, subject: self.slot()? },
             RowKind::LogHead => Key::LogHead { tree: self.tree()? },
             RowKind::LogEntry => Key::LogEntry { tree: self.tree()?, index: u64::from_be_bytes(self.array()?) },
             RowKind::LogNode => {
@@ -463,7 +497,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..16_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..19_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -479,6 +513,9 @@ mod tests {
                 11 => Key::Census { tree, gallery: number, profile: level.into() },
                 12 => Key::Mirror { id: MirrorId::from_bytes(id) },
                 14 => Key::Shredded { tenant: at.subject },
+                15 => Key::Evidence { tree, tag: id, slot: at.subject },
+                16 => Key::Request { tree, request: RightsRequestId::from_bytes(id) },
+                17 => Key::Asked { tree, subject: at.subject },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },

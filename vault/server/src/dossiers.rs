@@ -83,9 +83,10 @@ pub(crate) fn put_subject(
     Ok(())
 }
 
-/// Removes what is known of a subject, if anything is.
+/// Removes what is known of a subject, and what leads to its requests, if anything does.
 pub(crate) fn delete(vault: &Vault, silo: &Silo, subject: SlotRef, change: &mut Change) -> Result<()> {
-    for key in [Key::Dossier { tree: silo.tree, subject }, Key::Held { tree: silo.tree, subject }] {
+    let tree = silo.tree;
+    for key in [Key::Dossier { tree, subject }, Key::Held { tree, subject }, Key::Asked { tree, subject }] {
         if vault.store.get(&key)?.is_some() {
             change.delete(key);
         }

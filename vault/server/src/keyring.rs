@@ -230,10 +230,14 @@ impl Home {
             Key::Credential { tree, .. }
             | Key::Profile { tree, .. }
             | Key::TenantRequest { tree, .. }
-            | Key::LogKey { tree } => own(tree),
+            | Key::LogKey { tree }
+            | Key::Request { tree, .. } => own(tree),
             Key::Subject { tree, subject }
             | Key::SubjectRequest { tree, subject, .. }
-            | Key::Dossier { tree, subject } => {
+            | Key::Dossier { tree, subject }
+            | Key::Asked { tree, subject }
+            // It has a slot of its own, where others have their subject's.
+            | Key::Evidence { tree, slot: subject, .. } => {
                 Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })
             }
             Key::Template { tree, gallery, at, .. } | Key::Sketch { tree, gallery, at, .. } => {

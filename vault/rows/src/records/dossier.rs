@@ -39,7 +39,7 @@ pub struct DossierRecord {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConsentRecord {
+pub(super) struct ConsentRecord {
     id: String,
     purpose: u8,
     notice: String,
@@ -101,13 +101,7 @@ impl DossierRecord {
     /// # Errors
     /// `Corrupt` if it cannot be written.
     pub fn seal_as(dossier: &Dossier) -> Result<Zeroizing<Vec<u8>>, Corrupt> {
-        let mut bytes = encode(WHAT, &Self::of(dossier))?;
-        // Copied into its full length at once: a buffer of secrets must not move while it grows.
-        let padded = bytes.len().next_multiple_of(BLOCK);
-        let mut whole = Zeroizing::new(Vec::with_capacity(padded));
-        whole.append(&mut bytes);
-        whole.resize(padded, b' ');
-        Ok(whole)
+        padded(WHAT, &Self::of(dossier))
     }
 
     /// Reads a plaintext back.
@@ -120,17 +114,7 @@ impl DossierRecord {
     }
 
     fn of(dossier: &Dossier) -> Self {
-        let consents = dossier.consents.iter().map(|consent| ConsentRecord {
-            id: consent.id.to_string(),
-            purpose: consent.purpose.number(),
-            notice: consent.notice.version.as_str().to_owned(),
-            notice_sha256: hex::encode(consent.notice.sha256),
-            manner: consent.manner.number(),
-            giver: consent.giver.number(),
-            given_at: consent.given_at.millis(),
-            expires_at: consent.expires_at.map(Timestamp::millis),
-            withdrawn_at: consent.withdrawn_at.map(Timestamp::millis),
-        });
+        let consents = dossier.consents.iter().map(ConsentRecord::of);
         let objections = dossier.objections.iter().map(|objection| ObjectionRecord {
             purpose: objection.purpose.number(),
             since: objection.since.millis(),
@@ -182,8 +166,19 @@ impl DossierRecord {
     }
 }
 
+/// JSON that is padded to a multiple of [`BLOCK`].
+pub(super) fn padded<T: Serialize>(what: &'static str, record: &T) -> Result<Zeroizing<Vec<u8>>, Corrupt> {
+    let mut bytes = encode(what, record)?;
+    // Copied into its full length at once: a buffer of secrets must not move while it grows.
+    let padded = bytes.len().next_multiple_of(BLOCK);
+    let mut whole = Zeroizing::new(Vec::with_capacity(padded));
+    whole.append(&mut bytes);
+    whole.resize(padded, b' ');
+    Ok(whole)
+}
+
 /// What is not there is known; what is there must be.
-fn known<T, U>(said: Option<T>, parse: impl Fn(T) -> Option<U>) -> Option<Option<U>> {
+pub(super) fn known<T, U>(said: Option<T>, parse: impl Fn(T) -> Option<U>) -> Option<Option<U>> {
     match said {
         None => Some(None),
         Some(said) => parse(said).map(Some),
@@ -195,7 +190,21 @@ fn label(text: &str) -> Option<Label> {
 }
 
 impl ConsentRecord {
-    fn consent(&self) -> Option<Consent> {
+    pub(super) fn of(consent: &Consent) -> Self {
+        Self {
+            id: consent.id.to_string(),
+            purpose: consent.purpose.number(),
+            notice: consent.notice.version.as_str().to_owned(),
+            notice_sha256: hex::encode(consent.notice.sha256),
+            manner: consent.manner.number(),
+            giver: consent.giver.number(),
+            given_at: consent.given_at.millis(),
+            expires_at: consent.expires_at.map(Timestamp::millis),
+            withdrawn_at: consent.withdrawn_at.map(Timestamp::millis),
+        }
+    }
+
+    pub(super) fn consent(&self) -> Option<Consent> {
         let sha256 = hex::decode(&self.notice_sha256).ok()?.try_into().ok()?;
         Some(Consent {
             id: ConsentId::parse(&self.id)?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, ReceiptId};
+use lethe_domain::{CredentialId, ReceiptId, RightsRequestId};
 use lethe_rows::MirrorId;
 use lethe_rows::keys::{Key, RowKind, TemplateAt};
 
@@ -66,6 +66,15 @@ fn fixed() -> Vec<(Key, &'static str)> {
         ),
         (Key::Dossier { tree, subject }, "24 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::Held { tree, subject }, "25 0102030405060708090a0b0c 1112131415161718191a1b1c"),
+        (
+            Key::Evidence { tree, tag: id, slot: thing },
+            "2a 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60 2122232425262728292a2b2c",
+        ),
+        (
+            Key::Request { tree, request: RightsRequestId::from_bytes(id) },
+            "2b 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
+        ),
+        (Key::Asked { tree, subject }, "2c 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),
@@ -111,6 +120,7 @@ fn prefixes_are_fixed() {
         (Key::prefix(RowKind::Sketch), "22"),
         (Key::prefix_of_tree(RowKind::Template, tree), "21 000000000000000200000001"),
         (Key::prefix_of_templates(tree, 7, subject), "21 000000000000000200000001 00000007 000000000000000300000000"),
+        (Key::prefix_of_evidence(tree, &[7; 16]), "2a 000000000000000200000001 07070707070707070707070707070707"),
         (Key::prefix_of_requests(tree, subject), "23 000000000000000200000001 000000000000000300000000"),
     ] {
         assert_eq!(hex::encode(prefix), expected.replace(' ', ""));

@@ -1,14 +1,11 @@
 //! Plaintexts of sealed rows.
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Dossier, Environment, Giver,
-    Hold, HoldId, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Period,
-    PostMortem, Purpose, PurposeBasis, Quality, ReceiptId, Region, Restriction, RestrictionGround, Retention, Role,
-    Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp,
+    AgeBand, CaptureKind, Closure, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Period, PostMortem, Purpose, PurposeBasis, Quality, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Verification,
 };
 use lethe_rows::records::{
-    CredentialRecord, CredentialRef, DossierRecord, ProfileRecord, Remembered, ShreddedRecord, SubjectRecord,
-    TemplateRecord, TenantRecord, decode, encode,
+    AskedRecord, CredentialRecord, CredentialRef, DossierRecord, EvidenceRecord, ProfileRecord, Remembered,
+    RequestRecord, ShreddedRecord, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -174,6 +171,115 @@ fn a_dossier_is_fixed() {
     for wrong in [r#""age":4"#, r#""more":0,"age":0"#, r#""jurisdiction":9,"age":0"#] {
         assert!(DossierRecord::read(expected.replace(r#""age":0"#, wrong).as_bytes()).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn what_outlives_a_person_is_fixed() {
+    let at = Timestamp::from_millis;
+    let consent = Consent {
+        id: ConsentId::from_bytes([0xaa; 16]),
+        purpose: Purpose::DocumentCheck,
+        notice: Notice { version: Label::parse("label", "v1").unwrap(), sha256: [0xbb; 32] },
+        manner: Manner::Spoken,
+        giver: Giver::Subject,
+        given_at: at(1),
+        expires_at: None,
+        withdrawn_at: Some(at(3)),
+    };
+    let evidence = Evidence { consent, keep_until: Some(at(9)) };
+    let expected = format!(
+        concat!(
+            r#"{{"consent":{{"id":"{}","purpose":2,"notice":"v1","notice_sha256":"{}","manner":3,"giver":1,"given_at":1,"#,
+            r#""withdrawn_at":3}},"keep_until":9}}"#
+        ),
+        "aa".repeat(16),
+        "bb".repeat(32)
+    );
+    let written = EvidenceRecord::seal_as(&evidence).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(EvidenceRecord::read(&written).unwrap(), evidence);
+    assert!(EvidenceRecord::read(expected.replace(r#""purpose":2"#, r#""purpose":0"#).as_bytes()).is_err());
+
+    let request = RightsRequest {
+        kind: RequestKind::Erasure,
+        jurisdiction: Jurisdiction::California,
+        requester: Requester::Agent,
+        verification: Some(Verification::Mandate),
+        received_at: at(1),
+        opened_at: at(2),
+        due_at: at(3),
+        extension: Some(Extension { reason: ExtensionReason::Number, noticed_at: at(4) }),
+        closure: Some(Closure {
+            outcome: RequestOutcome::Partly,
+            reason: Some(RefusalReason::LegalClaims),
+            closed_at: at(5),
+        }),
+    };
+    let expected = concat!(
+        r#"{"kind":4,"jurisdiction":6,"requester":2,"verification":4,"received_at":1,"opened_at":2,"due_at":3,"#,
+        r#""extension":{"reason":2,"noticed_at":4},"closure":{"outcome":2,"reason":11,"closed_at":5}}"#
+    );
+    let written = RequestRecord::seal_as(&request).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(RequestRecord::read(&written).unwrap(), request);
+    for wrong in [r#""kind":10"#, r#""subject":"ann","kind":4"#] {
+        assert!(RequestRecord::read(expected.replace(r#""kind":4"#, wrong).as_bytes()).is_err(), "{wrong}");
+    }
+    let open = RightsRequest { verification: None, extension: None, closure: None, ..request };
+    assert_eq!(RequestRecord::read(&RequestRecord::seal_as(&open).unwrap()).unwrap(), open);
+
+    let asked = [RightsRequestId::from_bytes([1; 16]), RightsRequestId::from_bytes([2; 16])];
+    let expected = format!(r#"{{"requests":["{}","{}"]}}"#, "01".repeat(16), "02".repeat(16));
+    let written = AskedRecord::seal_as(&asked).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(AskedRecord::read(&written).unwrap(), asked);
+    assert!(AskedRecord::read(br#"{"requests":["01"]}"#).is_err());
+}
+
+/// The numbers that stand for what a request says.
+#[test]
+fn numbers_of_a_request_are_fixed() {
+    let kinds: Vec<_> = RequestKind::ALL.iter().map(|kind| (kind.number(), kind.name())).collect();
+    let names = [
+        "access",
+        "portability",
+        "rectification",
+        "erasure",
+        "restriction",
+        "objection",
+        "complaint",
+        "consent_withdrawal",
+        "decision_contest",
+    ];
+    assert_eq!(kinds, (1..).zip(names).collect::<Vec<_>>());
+    let requesters: Vec<_> = Requester::ALL.iter().map(|who| (who.number(), who.name())).collect();
+    assert_eq!(requesters, (1..).zip(["subject", "agent", "guardian"]).collect::<Vec<_>>());
+    let ways: Vec<_> = Verification::ALL.iter().map(|way| (way.number(), way.name())).collect();
+    let names = ["face", "account", "document", "mandate", "guardianship", "other"];
+    assert_eq!(ways, (1..).zip(names).collect::<Vec<_>>());
+    let outcomes: Vec<_> = RequestOutcome::ALL.iter().map(|outcome| (outcome.number(), outcome.name())).collect();
+    assert_eq!(outcomes, (1..).zip(["fulfilled", "partly", "refused"]).collect::<Vec<_>>());
+    let reasons: Vec<_> = RefusalReason::ALL.iter().map(|reason| (reason.number(), reason.name())).collect();
+    let names = [
+        "requester_not_verified",
+        "agent_not_authorised",
+        "insufficient_detail",
+        "manifestly_unfounded",
+        "excessive",
+        "repetitive",
+        "limit_reached",
+        "nothing_held",
+        "still_necessary",
+        "legal_obligation",
+        "legal_claims",
+        "security_or_fraud",
+        "rights_of_others",
+        "electronic_communications",
+        "compatible_use",
+        "overriding_grounds",
+        "decision_permitted",
+    ];
+    assert_eq!(reasons, (1..).zip(names).collect::<Vec<_>>());
 }
 
 /// The numbers that stand for what a dossier says.

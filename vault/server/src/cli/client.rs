@@ -9,6 +9,7 @@ use lethe_proto::v1::consent_service_client::ConsentServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::hold_service_client::HoldServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
+use lethe_proto::v1::request_service_client::RequestServiceClient;
 use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
@@ -87,6 +88,11 @@ impl Client {
         SubjectServiceClient::new(self.wire(&self.unary))
     }
 
+    /// Archives of subjects, which have no deadline of their own.
+    pub(super) fn exports(&self) -> SubjectServiceClient<Wire> {
+        SubjectServiceClient::new(self.wire(&self.stream))
+    }
+
     /// Consents.
     pub(super) fn consents(&self) -> ConsentServiceClient<Wire> {
         ConsentServiceClient::new(self.wire(&self.unary))
@@ -95,6 +101,11 @@ impl Client {
     /// Litigation holds.
     pub(super) fn holds(&self) -> HoldServiceClient<Wire> {
         HoldServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Requests of data subjects.
+    pub(super) fn requests(&self) -> RequestServiceClient<Wire> {
+        RequestServiceClient::new(self.wire(&self.unary))
     }
 
     /// Receipts and logs.

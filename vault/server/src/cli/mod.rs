@@ -98,10 +98,10 @@ enum Command {
     /// List, replace and delete single templates.
     #[command(subcommand)]
     Template(command::template::Command),
-    /// Show what is held about a subject, restrict its processing, record objections, age and law.
+    /// Show what is held about a subject, hand it over, restrict its processing, record objections, age and law.
     #[command(subcommand)]
     Subject(command::subject::Command),
-    /// Record, withdraw and list consents.
+    /// Record, withdraw, list and export consents, and show their evidence.
     #[command(subcommand)]
     Consent(command::consent::Command),
     /// Place, release and list litigation holds.
@@ -110,6 +110,9 @@ enum Command {
     /// Show who is about to be erased for the age of the data, or for another end.
     #[command(subcommand)]
     Retention(command::retention::Command),
+    /// Keep requests of data subjects: record, extend, answer, list and count them.
+    #[command(subcommand)]
+    Request(command::request::Command),
     /// Enroll all rows of an .npy file.
     ///
     /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
@@ -199,6 +202,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Consent(command) => on_this_thread(command::consent::run(&context, command)),
         Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
         Command::Retention(command) => on_this_thread(command::retention::run(&context, command)),
+        Command::Request(command) => on_this_thread(command::request::run(&context, command)),
         Command::Import(command) => on_this_thread(import::run(&context, command)),
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))

@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand, DecisionReason, DeferralReason, EndCause, EntryOutcome, Environment, ErasureState, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion, PostMortem, Purpose, PurposeBasis, RestrictionGround, Role, RootStoreState, SubjectState, UsagePeriod, VerificationState,
+    AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand, DecisionReason, DeferralReason, EndCause, EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion, PostMortem, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome, RightsRequestState, Role, RootStoreState, SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -86,6 +86,13 @@ coded! {
     BreachReason: "BREACH_REASON_",
     BreachMeasure: "BREACH_MEASURE_",
     UsagePeriod: "USAGE_PERIOD_",
+    RightsRequestKind: "RIGHTS_REQUEST_KIND_",
+    RightsRequestState: "RIGHTS_REQUEST_STATE_",
+    RightsRequestOutcome: "RIGHTS_REQUEST_OUTCOME_",
+    RightsRefusalReason: "RIGHTS_REFUSAL_REASON_",
+    Requester: "REQUESTER_",
+    RequesterVerification: "REQUESTER_VERIFICATION_",
+    ExtensionReason: "EXTENSION_REASON_",
 }
 
 const PURPOSES: [&str; 11] = [
@@ -159,6 +166,46 @@ const PERIODS: [&str; 2] = ["day", "month"];
 
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
+const REQUEST_KINDS: [&str; 9] = [
+    "access",
+    "portability",
+    "rectification",
+    "erasure",
+    "restriction",
+    "objection",
+    "complaint",
+    "consent_withdrawal",
+    "decision_contest",
+];
+
+const REQUESTERS: [&str; 3] = ["subject", "agent", "guardian"];
+
+const VERIFICATIONS: [&str; 6] = ["face", "account", "document", "mandate", "guardianship", "other"];
+
+const EXTENSIONS: [&str; 2] = ["complexity", "number"];
+
+const REQUEST_OUTCOMES: [&str; 3] = ["fulfilled", "partly", "refused"];
+
+const REFUSALS: [&str; 17] = [
+    "requester_not_verified",
+    "agent_not_authorised",
+    "insufficient_detail",
+    "manifestly_unfounded",
+    "excessive",
+    "repetitive",
+    "limit_reached",
+    "nothing_held",
+    "still_necessary",
+    "legal_obligation",
+    "legal_claims",
+    "security_or_fraud",
+    "rights_of_others",
+    "electronic_communications",
+    "compatible_use",
+    "overriding_grounds",
+    "decision_permitted",
+];
+
 /// Reads a purpose.
 pub(super) fn purpose() -> impl TypedValueParser<Value = Purpose> {
     one_of(&PURPOSES)
@@ -227,6 +274,36 @@ pub(super) fn breach_measure() -> impl TypedValueParser<Value = BreachMeasure> {
 /// Reads what usage is counted by.
 pub(super) fn usage_period() -> impl TypedValueParser<Value = UsagePeriod> {
     one_of(&PERIODS)
+}
+
+/// Reads what is asked for.
+pub(super) fn request_kind() -> impl TypedValueParser<Value = RightsRequestKind> {
+    one_of(&REQUEST_KINDS)
+}
+
+/// Reads who asks.
+pub(super) fn requester() -> impl TypedValueParser<Value = Requester> {
+    one_of(&REQUESTERS)
+}
+
+/// Reads how who asks was verified.
+pub(super) fn verification() -> impl TypedValueParser<Value = RequesterVerification> {
+    one_of(&VERIFICATIONS)
+}
+
+/// Reads why more time is taken.
+pub(super) fn extension() -> impl TypedValueParser<Value = ExtensionReason> {
+    one_of(&EXTENSIONS)
+}
+
+/// Reads what a request came to.
+pub(super) fn request_outcome() -> impl TypedValueParser<Value = RightsRequestOutcome> {
+    one_of(&REQUEST_OUTCOMES)
+}
+
+/// Reads why a request is not fulfilled.
+pub(super) fn refusal() -> impl TypedValueParser<Value = RightsRefusalReason> {
+    one_of(&REFUSALS)
 }
 
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
@@ -349,6 +426,12 @@ mod tests {
         listed(&ENVIRONMENTS, &|n| Some(Environment::try_from(n).ok()?.code().to_lowercase()));
         listed(&MANNERS, &|n| Some(ConsentManner::try_from(n).ok()?.code().to_lowercase()));
         listed(&GIVERS, &|n| Some(ConsentGiver::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REQUEST_KINDS, &|n| Some(RightsRequestKind::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REQUESTERS, &|n| Some(Requester::try_from(n).ok()?.code().to_lowercase()));
+        listed(&VERIFICATIONS, &|n| Some(RequesterVerification::try_from(n).ok()?.code().to_lowercase()));
+        listed(&EXTENSIONS, &|n| Some(ExtensionReason::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REQUEST_OUTCOMES, &|n| Some(RightsRequestOutcome::try_from(n).ok()?.code().to_lowercase()));
+        listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
         listed(&OUTCOMES, &|n| Some(EntryOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&BREACH_REASONS, &|n| Some(BreachReason::try_from(n).ok()?.code().to_lowercase()));

@@ -2,9 +2,7 @@
 
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    Backup, BackupState, Completeness, Consent, Credential, DataEnd, DuplicatePair, Ending, Hold, IssuedCredential,
-    Mirror, ModelProfile, ModelVersion, Objection, PurposeBasis, Retention, RootStatus, SearchMatch, SearchResponse,
-    Subject, SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
+    Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, DuplicatePair, Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Objection, PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -329,6 +327,88 @@ pub(super) fn hold(hold: &Hold) -> (Value, Card) {
         .maybe("placed", time(hold.place_time.as_ref()))
         .maybe("review by", time(hold.review_time.as_ref()))
         .maybe("erased", receipt(&hold.erasure_receipt));
+    (json, card)
+}
+
+pub(super) fn evidence(evidence: &ConsentEvidence) -> (Value, Card) {
+    let (mut json, _) = consent(&evidence.consent.clone().unwrap_or_default());
+    json["name"] = json!(evidence.name);
+    json["keep_until_time"] = json!(time(evidence.keep_until_time.as_ref()));
+    let consent = evidence.consent.clone().unwrap_or_default();
+    let card = Card::new(&evidence.name)
+        .row("to", consent.for_purpose().words())
+        .row("state", consent.state().words())
+        .row("notice", &consent.notice_version)
+        .row("given", format!("{}, by the {}", consent.manner().words(), consent.giver().words()))
+        .maybe("at", time(consent.give_time.as_ref()))
+        .maybe("until", time(consent.expire_time.as_ref()))
+        .maybe("withdrawn", time(consent.withdraw_time.as_ref()))
+        .maybe("kept until", time(evidence.keep_until_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn request(request: &RightsRequest) -> (Value, Card) {
+    fn said<T: Coded>(number: i32, value: T) -> Option<T> {
+        (number != 0).then_some(value)
+    }
+    let verification = said(request.verification, request.verification());
+    let extension = said(request.extension_reason, request.extension_reason());
+    let outcome = said(request.outcome, request.outcome());
+    let refusal = said(request.refusal_reason, request.refusal_reason());
+    let json = json!({
+        "name": request.name,
+        "kind": request.kind().code(),
+        "state": request.state().code(),
+        "requester": request.requester().code(),
+        "verification": verification.map(Coded::code),
+        "jurisdiction": request.jurisdiction().code(),
+        "receive_time": time(request.receive_time.as_ref()),
+        "due_time": time(request.due_time.as_ref()),
+        "extension_reason": extension.map(Coded::code),
+        "extend_time": time(request.extend_time.as_ref()),
+        "outcome": outcome.map(Coded::code),
+        "refusal_reason": refusal.map(Coded::code),
+        "close_time": time(request.close_time.as_ref()),
+    });
+    let card = Card::new(&request.name)
+        .row("asks for", request.kind().words())
+        .row("state", request.state().words())
+        .row("requester", request.requester().words())
+        .row("verified", verification.map_or_else(|| "not yet".to_owned(), Coded::words))
+        .row("law", request.jurisdiction().words())
+        .maybe("received", time(request.receive_time.as_ref()))
+        .maybe("due", time(request.due_time.as_ref()))
+        .maybe("more time for", extension.map(Coded::words))
+        .maybe("outcome", outcome.map(Coded::words))
+        .maybe("because", refusal.map(Coded::words))
+        .maybe("answered", time(request.close_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn request_statistics(statistics: &RequestStatistics) -> (Value, Card) {
+    let counts = statistics.counts.iter().map(|count| {
+        json!({
+            "kind": count.kind().code(),
+            "received": count.received,
+            "fulfilled": count.fulfilled,
+            "partly": count.partly,
+            "refused": count.refused,
+            "unanswered": count.unanswered,
+            "late": count.late,
+            "median_days": count.median_days,
+        })
+    });
+    let since = time(statistics.since_time.as_ref());
+    let json = json!({ "since_time": since, "counts": counts.collect::<Vec<_>>() });
+    let card = Card::new("requests of the last twelve months").maybe("since", since);
+    let card = statistics.counts.iter().fold(card, |card, count| {
+        let days = count.median_days;
+        let words = format!(
+            "{} received: {} fulfilled, {} partly, {} refused, {} unanswered; {} late; {days} days, median",
+            count.received, count.fulfilled, count.partly, count.refused, count.unanswered, count.late
+        );
+        card.row(&count.kind().words(), words)
+    });
     (json, card)
 }
 

@@ -1,9 +1,11 @@
 //! Consents: recording, withdrawing and listing them (O2, O15, O16, O23).
 
+pub(crate) mod record;
+
 use lethe_crypto::tag::tag;
 use lethe_domain::{Consent, ConsentId, ConsentState, Dossier, Reason, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::operation::{ListConsents, RecordConsent, WithdrawConsent};
+use lethe_policy::operation::{ExportConsents, Kind, ListConsents, RecordConsent, WithdrawConsent};
 use tokio::time::Instant;
 
 use crate::audit;
@@ -140,12 +142,20 @@ pub async fn list(vault: &Vault, call: Authorized<ListConsents>, subject: &Subje
     vault.noting_misses(silo.tree, &call, listed).await
 }
 
-async fn read(
-    vault: &Vault,
-    silo: &Silo,
-    call: &Authorized<ListConsents>,
-    subject: &SubjectId,
-) -> Result<Vec<Consent>> {
+/// A subject's consents as records after ISO/IEC TS 27560, a JSON array.
+///
+/// # Errors
+/// `SubjectNotFound`.
+pub async fn export(vault: &Vault, call: Authorized<ExportConsents>, subject: &SubjectId) -> Result<String> {
+    let silo = vault.silo(&call)?;
+    let consents = read(vault, &silo, &call, subject).await;
+    let consents = vault.noting_misses(silo.tree, &call, consents).await?;
+    let policy = silo.policy();
+    let records = consents.iter().map(|consent| record::record(&silo.id, subject, &policy, consent));
+    Ok(serde_json::Value::Array(records.collect()).to_string())
+}
+
+async fn read<O: Kind>(vault: &Vault, silo: &Silo, call: &Authorized<O>, subject: &SubjectId) -> Result<Vec<Consent>> {
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let dossier = dossiers::of(vault, silo, slot)?;

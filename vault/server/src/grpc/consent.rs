@@ -13,6 +13,7 @@ use super::convert::{self, to_timestamp};
 use super::{Node, names};
 use crate::consent;
 use crate::error::Result;
+use crate::evidence;
 
 #[async_trait]
 impl ConsentService for Node {
@@ -29,7 +30,7 @@ impl ConsentService for Node {
             consent::record(&vault, call.witness, &whose, given, request).await
         })
         .await?;
-        Ok(Response::new(to_consent(&tenant, &subject, &recorded)))
+        Ok(Response::new(named(&tenant, &subject, &recorded)))
     }
 
     async fn withdraw(
@@ -49,7 +50,7 @@ impl ConsentService for Node {
         })
         .await?;
         Ok(Response::new(v1::WithdrawConsentResponse {
-            consent: withdrawn.consent.map(|consent| to_consent(&tenant, &subject, &consent)),
+            consent: withdrawn.consent.map(|consent| named(&tenant, &subject, &consent)),
             erasure: withdrawn.erasure.map(|erasure| convert::to_erasure(&tenant, erasure)),
         }))
     }
@@ -63,8 +64,37 @@ impl ConsentService for Node {
         let (tenant, subject) = names::subject("parent", &message.parent)?;
         let call = self.admit::<op::ListConsents>(&principal, &tenant, message.purpose).await?;
         let consents = consent::list(self.vault()?, call.witness, &subject).await?;
-        let consents = consents.iter().map(|consent| to_consent(&tenant, &subject, consent)).collect();
+        let consents = consents.iter().map(|consent| named(&tenant, &subject, consent)).collect();
         Ok(Response::new(v1::ListConsentsResponse { consents }))
+    }
+
+    async fn export(
+        &self,
+        request: Request<v1::ExportConsentsRequest>,
+    ) -> Result<Response<v1::ExportConsentsResponse>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, subject) = names::subject("parent", &message.parent)?;
+        let call = self.admit::<op::ExportConsents>(&principal, &tenant, message.purpose).await?;
+        let records_json = consent::export(self.vault()?, call.witness, &subject).await?;
+        Ok(Response::new(v1::ExportConsentsResponse { records_json }))
+    }
+
+    async fn get_evidence(
+        &self,
+        request: Request<v1::GetConsentEvidenceRequest>,
+    ) -> Result<Response<v1::ConsentEvidence>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::evidence("name", &message.name)?;
+        let call = self.admit::<op::GetEvidence>(&principal, &tenant, message.purpose).await?;
+        let found = evidence::get(self.vault()?, call.witness, id).await?;
+        Ok(Response::new(v1::ConsentEvidence {
+            name: message.name,
+            // Whose it was is not known here.
+            consent: Some(to_consent(String::new(), &found.consent)),
+            keep_until_time: found.keep_until.map(to_timestamp),
+        }))
     }
 }
 
@@ -95,14 +125,18 @@ fn parse(consent: Option<v1::Consent>) -> Result<Consent> {
     })
 }
 
-fn to_consent(tenant: &TenantId, subject: &SubjectId, consent: &Consent) -> v1::Consent {
+fn named(tenant: &TenantId, subject: &SubjectId, consent: &Consent) -> v1::Consent {
+    to_consent(format!("{}/consents/{}", convert::subject_name(tenant, subject), consent.id), consent)
+}
+
+fn to_consent(name: String, consent: &Consent) -> v1::Consent {
     let state = match consent.state(Timestamp::now()) {
         ConsentState::Valid => v1::ConsentState::Valid,
         ConsentState::Expired => v1::ConsentState::Expired,
         ConsentState::Withdrawn => v1::ConsentState::Withdrawn,
     };
     v1::Consent {
-        name: format!("{}/consents/{}", convert::subject_name(tenant, subject), consent.id),
+        name,
         for_purpose: consent.purpose.number().into(),
         notice_version: consent.notice.version.to_string(),
         notice_sha256: consent.notice.sha256.to_vec(),

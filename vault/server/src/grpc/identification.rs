@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
-use lethe_domain::{Invalid, Purpose, Reason, SubjectId, TenantId};
+use lethe_domain::{Invalid, Purpose, Reason, TenantId};
 use lethe_policy::{Principal, operation as op};
 use lethe_proto::v1;
 use lethe_proto::v1::identification_service_server::IdentificationService;
@@ -35,7 +35,7 @@ impl IdentificationService for Node {
         let tenant = names::tenant("parent", &message.parent)?;
         let call = self.admit::<op::Search>(&principal, &tenant, message.purpose).await?;
         let negative = |_| Error::from(Invalid::new("max_results", Reason::FieldOutOfRange, "must not be negative"));
-        let subject = probe_subject(&tenant, &message.probe_subject)?;
+        let subject = names::subject_of(&tenant, "probe_subject", &message.probe_subject)?;
         let query = Query {
             subject,
             probe: convert::capture("probe", message.probe)?,
@@ -120,16 +120,6 @@ impl IdentificationService for Node {
         });
         Ok(Response::new(Box::pin(answers)))
     }
-}
-
-/// Whose face a probe is, where the caller says: somebody of the same tenant.
-fn probe_subject(tenant: &TenantId, name: &str) -> Result<Option<SubjectId>> {
-    if name.is_empty() {
-        return Ok(None);
-    }
-    let (of, subject) = names::subject("probe_subject", name)?;
-    let refuse = || Invalid::new("probe_subject", Reason::FieldOutOfRange, "must be a subject of the tenant");
-    if of == *tenant { Ok(Some(subject)) } else { Err(refuse().into()) }
 }
 
 /// How often it is looked whether a caller who takes no answer need still be waited for.

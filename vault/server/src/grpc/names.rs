@@ -3,11 +3,12 @@
 use std::str::FromStr;
 
 use lethe_domain::{
-    ConsentId, CredentialId, HoldId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId,
+    ConsentId, CredentialId, HoldId, Invalid, ModelId, Reason, ReceiptId, RightsRequestId, SubjectId, TemplateId,
+    TenantId,
 };
 use lethe_proto::names::{
-    BackupName, ConsentName, CredentialName, CredentialParent, HoldName, LogName, ModelProfileName, NameError,
-    ReceiptName, SubjectName, TemplateName, TenantName,
+    BackupName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName, ModelProfileName,
+    NameError, ReceiptName, RequestName, SubjectName, TemplateName, TenantName,
 };
 
 use crate::error::Result;
@@ -50,6 +51,28 @@ pub(super) fn hold(field: &str, text: &str) -> Result<(TenantId, SubjectId, Hold
     let hold = HoldId::parse(name.hold()).ok_or_else(malformed)?;
     let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
     Ok((TenantId::parse(name.tenant())?, subject, hold))
+}
+
+pub(super) fn evidence(field: &str, text: &str) -> Result<(TenantId, ConsentId)> {
+    let name: EvidenceName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the consent is not 32 hexadecimal digits");
+    Ok((TenantId::parse(name.tenant())?, ConsentId::parse(name.consent()).ok_or_else(malformed)?))
+}
+
+pub(super) fn request(field: &str, text: &str) -> Result<(TenantId, RightsRequestId)> {
+    let name: RequestName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the request is not 32 hexadecimal digits");
+    Ok((TenantId::parse(name.tenant())?, RightsRequestId::parse(name.request()).ok_or_else(malformed)?))
+}
+
+/// Somebody of a tenant, if anybody is named.
+pub(super) fn subject_of(tenant: &TenantId, field: &str, text: &str) -> Result<Option<SubjectId>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (of, subject) = self::subject(field, text)?;
+    let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "must be a subject of the tenant");
+    if of == *tenant { Ok(Some(subject)) } else { Err(refuse().into()) }
 }
 
 pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, TemplateId)> {

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use age::x25519::Recipient;
 use lethe_domain::{
     AgeBand, DeferralReason, Dossier, Invalid, Jurisdiction, Label, Period, PostMortem, Purpose, Reason, ReceiptId,
-    RestrictionGround, Role, Roles, SubjectState, TenantId, Timestamp,
+    RestrictionGround, RightsRequestId, Role, Roles, SubjectState, TenantId, Timestamp,
 };
 use lethe_policy::operation as op;
 use lethe_policy::{Cause, End, Keeper};
@@ -12,6 +13,7 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
+use super::export::{Pieces, Reader};
 use super::{Node, names, page};
 use crate::error::{Error, Result};
 use crate::retention;
@@ -19,6 +21,8 @@ use crate::subject::{self, Deferment, Description, Erased, Recorded};
 
 #[async_trait]
 impl SubjectService for Node {
+    type ExportStream = Pieces;
+
     async fn get(&self, request: Request<v1::GetSubjectRequest>) -> Result<Response<v1::Subject>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
@@ -138,13 +142,18 @@ impl SubjectService for Node {
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::EraseSubject>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
+        let fulfils = fulfilled(&tenant, &message.fulfils_request)?;
         let deferment = message.deferral.map(deferment).transpose()?;
+        if fulfils.is_some() && deferment.is_some() {
+            let message = "is fulfilled by no erasure that is put off: close it when it is done";
+            return Err(Error::from(Invalid::new("fulfils_request", Reason::FieldOutOfRange, message)).into());
+        }
         let until = (!message.no_wait).then_some(until);
         let vault = Arc::clone(self.vault()?);
         let erased = to_the_end(async move {
             let call = call;
             match deferment {
-                None => subject::erase(&vault, call.witness, &id, request, until).await.map(Erased::Accepted),
+                None => subject::erase(&vault, call.witness, &id, request, fulfils, until).await.map(Erased::Accepted),
                 Some(deferment) => subject::put_off(&vault, call.witness, &id, request, deferment, until).await,
             }
         })
@@ -182,6 +191,19 @@ impl SubjectService for Node {
             next_page_token: pages.token(preview.next),
         }))
     }
+
+    async fn export(&self, request: Request<v1::ExportSubjectRequest>) -> Result<Response<Self::ExportStream>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::subject("name", &message.name)?;
+        let call = self.admit::<op::ExportSubject>(&principal, &tenant, message.purpose).await?;
+        let recipient = recipient(&message.recipient)?;
+        let vault = Arc::clone(self.vault()?);
+        let export = subject::export::prepare(&vault, &call.witness, &id).await?;
+        let purpose = convert::purpose(message.purpose);
+        let reader = Reader { vault, principal, tenant, purpose, idle: self.deadline, call };
+        Ok(Response::new(reader.send(export, recipient)?))
+    }
 }
 
 fn required_time(field: &str, time: Option<prost_types::Timestamp>) -> Result<Timestamp> {
@@ -197,6 +219,25 @@ fn deferment(said: v1::Deferral) -> Result<Deferment> {
         requested_at: required_time("deferral.request_time", said.request_time)?,
         until: required_time("deferral.erase_time", said.erase_time)?,
     })
+}
+
+/// Whom an archive is sealed to.
+fn recipient(text: &str) -> Result<Recipient> {
+    let refuse = |reason, what: &str| Error::from(Invalid::new("recipient", reason, what.to_owned()));
+    if text.is_empty() {
+        return Err(refuse(Reason::FieldMissing, "is empty"));
+    }
+    text.parse().map_err(|_| refuse(Reason::FieldOutOfRange, "is no X25519 recipient of age, as age1…"))
+}
+
+/// The request that an erasure fulfils, if it names one: of the same tenant.
+fn fulfilled(tenant: &TenantId, name: &str) -> Result<Option<RightsRequestId>> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let (of, request) = names::request("fulfils_request", name)?;
+    let refuse = || Invalid::new("fulfils_request", Reason::FieldOutOfRange, "must be a request of the tenant");
+    if of == *tenant { Ok(Some(request)) } else { Err(refuse().into()) }
 }
 
 fn biometric(purpose: i32) -> Result<Purpose> {

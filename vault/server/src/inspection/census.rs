@@ -238,6 +238,9 @@ impl Census {
             | Key::SubjectRequest { .. }
             | Key::Dossier { .. }
             | Key::Held { .. }
+            | Key::Evidence { .. }
+            | Key::Request { .. }
+            | Key::Asked { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
@@ -322,6 +325,9 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::SubjectRequest => "remembered answer about a subject",
         RowKind::Dossier => "dossier of a subject",
         RowKind::Held => "mark of a litigation hold",
+        RowKind::Evidence => "evidence of a consent",
+        RowKind::Request => "request of a data subject",
+        RowKind::Asked => "list of a subject's requests",
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
@@ -363,6 +369,13 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         RowKind::Held => {
             "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"
         }
+        RowKind::Evidence => {
+            "that this consent was given cannot be shown from here. `lethe restore` takes a mirror's row"
+        }
+        RowKind::Request => {
+            "what was asked for, and until when, is not known here, and no figure counts it. `lethe restore` takes a mirror's row"
+        }
+        RowKind::Asked => "which requests this subject made is not known. `lethe restore` takes a mirror's row",
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {
             "whether rows were lost cannot be told: a start is refused. `lethe restore` with a backup leads out"

@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use crate::backup::State;
 use crate::grpc::Node;
 use crate::server::Places;
+use crate::silo::Pressing;
 use crate::store::{MirrorStanding, MirrorState};
 use crate::vault::Vault;
 
@@ -51,8 +52,10 @@ impl Collector for Whole {
 fn people(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     let (mut subjects, mut templates, mut failing) = (0, 0, 0);
     let (mut galleries, mut in_memory, mut bytes) = (0, 0, 0);
+    let (mut unanswered, now) = (Pressing::default(), Timestamp::now());
     for silo in vault.silos.all() {
         subjects += silo.subject_count();
+        unanswered += silo.unanswered.pressing(now);
         for model in silo.models() {
             templates += model.rows();
             failing += usize::from(model.fault().is_some());
@@ -66,7 +69,10 @@ fn people(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     page.count("galleries", "Galleries: models of tenants.", galleries)?;
     page.count("galleries_in_memory", "Galleries that are in memory; others come when they are searched.", in_memory)?;
     page.count("galleries_bytes", "Bytes of memory that they take (search.memory_mib).", bytes)?;
-    page.count("galleries_failing", "Galleries that cannot answer.", failing)
+    page.count("galleries_failing", "Galleries that cannot answer.", failing)?;
+    page.count("requests_unanswered", "Requests of data subjects that are not answered.", unanswered.all)?;
+    page.count("requests_due_soon", "Of them, those that are due within a week.", unanswered.soon)?;
+    page.count("requests_overdue", "Of them, those whose time is over.", unanswered.overdue)
 }
 
 fn erasures(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {

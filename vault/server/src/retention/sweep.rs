@@ -193,7 +193,7 @@ async fn end(vault: &Vault, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     let has_templates = !templates::places(&vault.store, silo, slot)?.is_empty();
     let unfounded = is_child_alone(&policy, &person, now) || is_left_baseless(&policy, &person, now);
     let ended = if unfounded && has_templates {
-        baseless::erase(vault, silo, slot, None, Change::new()).await?;
+        baseless::erase(vault, silo, slot, &person, None, Change::new()).await?;
         Ended { whole: true, templates: 0 }
     } else {
         by_age(vault, silo, slot, fate(vault, silo, slot, &record, &person, now)?, &person, now).await?
@@ -220,7 +220,7 @@ async fn by_age(
         // One that was asked for has the receipt that was told then.
         let receipt = person.deferral.filter(|_| end.cause == Cause::Deferred).map(|deferral| deferral.receipt);
         let because = baseless::Because { operation: OPERATION, cause: Some(end.cause) };
-        baseless::erase_because(vault, silo, slot, receipt, Change::new(), because).await?;
+        baseless::erase_because(vault, silo, slot, person, receipt, Change::new(), because).await?;
         return Ok(Ended { whole: true, templates: 0 });
     }
     let mut ended = Ended::default();

@@ -13,6 +13,7 @@ use super::trust::{Believed, Trust};
 use crate::audit;
 use crate::config;
 use crate::error::Result;
+use crate::evidence;
 use crate::store::{Key, StoreError};
 use crate::vault::Vault;
 
@@ -114,6 +115,10 @@ impl Rounds {
             }
         };
         let swept = sweep(&self.vault, now).await?;
+        for silo in self.vault.silos.all() {
+            // Evidence of consents has an end of its own (O29).
+            evidence::expire(&self.vault, &silo, now).await?;
+        }
         let is_news = swept.erased + swept.templates + swept.failed > 0;
         if is_news || self.logged_at.is_none_or(|then| now.millis() - then.millis() >= LOGGED_EVERY) {
             let counts = [

@@ -17,7 +17,9 @@ use crate::access::SecretDigest;
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::keyring::{Keyring, Opener, tree_of};
-use crate::records::{CredentialRecord, ProfileRecord, ShreddedRecord, SubjectRecord, TenantRecord, decode};
+use crate::records::{
+    CredentialRecord, ProfileRecord, RequestRecord, ShreddedRecord, SubjectRecord, TenantRecord, decode,
+};
 use crate::store::{Follow, Key, ProfileNumber, Row, RowKind, Store};
 
 /// A credential, in memory.
@@ -145,6 +147,11 @@ impl Silos {
                 self.silo(*tree)?.rights.recorded();
                 Ok(())
             }
+            Key::Request { tree, request } => {
+                let open = RequestRecord::read(&open(keys, key, "", value)?)?;
+                self.silo(*tree)?.unanswered.note(*request, &open);
+                Ok(())
+            }
             // The last row of a change: what it stands for has been followed.
             Key::LogHead { tree } => match self.of_tree(*tree) {
                 Some(silo) => silo.follow_log(value),
@@ -168,6 +175,8 @@ impl Silos {
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
             | Key::Held { .. }
+            | Key::Evidence { .. }
+            | Key::Asked { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
@@ -322,6 +331,9 @@ impl Silos {
             | Key::SubjectRequest { .. }
             | Key::Dossier { .. }
             | Key::Held { .. }
+            | Key::Evidence { .. }
+            | Key::Request { .. }
+            | Key::Asked { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
@@ -377,8 +389,8 @@ impl Follow for Silos {
 /// Is there something to decrypt in a row, for who takes it into memory?
 fn is_opened(row: &Row) -> bool {
     let opened = |key: &Key| {
-        use RowKind::{Credential, Profile, Shredded, Sketch, Subject, Tenant};
-        matches!(key.kind(), Shredded | Tenant | Credential | Profile | Subject | Sketch)
+        use RowKind::{Credential, Profile, Request, Shredded, Sketch, Subject, Tenant};
+        matches!(key.kind(), Shredded | Tenant | Credential | Profile | Subject | Sketch | Request)
     };
     matches!(row, Row::Put(key, _) if opened(key))
 }

@@ -41,6 +41,7 @@ impl Silos {
             RowKind::Credential,
             RowKind::Profile,
             RowKind::Subject,
+            RowKind::Request,
             RowKind::Sketch,
         ];
         for kind in kinds {
@@ -50,6 +51,11 @@ impl Silos {
             rows += self.load_kind(store, kind, &mut loaded)?;
         }
         self.check_galleries(store, &mut loaded)?;
+        // Read when it is asked for; but its slots have owners.
+        store.scan(RowKind::Evidence, &Key::prefix(RowKind::Evidence), |key, _| {
+            loaded.own(&key);
+            Ok::<_, Error>(())
+        })?;
         loaded.sort();
         tracing::info!(rows, tenants = self.all().len(), took = ?started.elapsed(), "loaded");
         Ok(loaded)
@@ -220,6 +226,7 @@ impl Loaded {
             Key::Sketch { tree, at, .. } | Key::Template { tree, at, .. } => {
                 self.owned.entry(*tree).or_default().push(at.thing.slot)
             }
+            Key::Evidence { tree, slot, .. } => self.owned.entry(*tree).or_default().push(slot.slot),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ mod replacements;
 mod rights;
 mod room;
 mod subjects;
+mod unanswered;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) use model::Census;
 pub use model::Model;
 pub(crate) use rights::{Answering, Rights};
 use subjects::Subjects;
+pub use unanswered::{Pressing, Unanswered};
 
 /// Locks that changes of one subject share.
 const STRIPES: usize = 256;
@@ -56,6 +58,10 @@ pub struct Silo {
     subjects: RwLock<Subjects>,
     stripes: Vec<Mutex<()>>,
     administration: Mutex<()>,
+    /// Shared by who writes evidence of consents, alone with who shreds it.
+    evidence: tokio::sync::RwLock<()>,
+    /// Requests of data subjects that are not answered.
+    pub unanswered: Unanswered,
     calls: Arc<Semaphore>,
     sweep: Arc<Semaphore>,
     /// Templates of one model that a subject may have.
@@ -76,6 +82,8 @@ impl Silo {
             subjects: RwLock::default(),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             administration: Mutex::new(()),
+            evidence: tokio::sync::RwLock::default(),
+            unanswered: Unanswered::default(),
             calls: Arc::new(Semaphore::new(limits.concurrency)),
             sweep: Arc::new(Semaphore::new(1)),
             most_templates: limits.templates,
@@ -132,6 +140,16 @@ impl Silo {
     /// Excludes other changes of the tenant's models and credentials.
     pub async fn lock_administration(&self) -> MutexGuard<'_, ()> {
         self.administration.lock().await
+    }
+
+    /// Keeps evidence of consents from being shredded for as long as the guard lives.
+    pub(crate) async fn keep_evidence(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.evidence.read().await
+    }
+
+    /// Keeps evidence of consents from being written for as long as the guard lives.
+    pub(crate) async fn lock_evidence(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.evidence.write().await
     }
 
     /// A place among the tenant's calls at work. There is none to wait for: overload sheds.

@@ -323,7 +323,10 @@ impl Database {
             | RowKind::Sketch
             | RowKind::SubjectRequest
             | RowKind::Dossier
-            | RowKind::Held => ROWS,
+            | RowKind::Held
+            | RowKind::Evidence
+            | RowKind::Request
+            | RowKind::Asked => ROWS,
             RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")

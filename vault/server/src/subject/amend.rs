@@ -10,6 +10,7 @@ use super::{baseless, unknown};
 use crate::audit;
 use crate::dossiers;
 use crate::error::Result;
+use crate::evidence;
 use crate::silo::Silo;
 use crate::store::Change;
 use crate::templates;
@@ -100,13 +101,17 @@ pub(crate) async fn amend<O: Kind, T>(
     let entry = audit::about(audit::done(call, now)?, &owner);
     if known.is_some() && is_over(vault, silo, &dossier, slot, terms.ends, now)? {
         change.log(silo.tree, entry);
-        let receipt = baseless::erase(vault, silo, slot, terms.receipt, change).await?;
+        let receipt = baseless::erase(vault, silo, slot, &dossier, terms.receipt, change).await?;
         return Ok(Amended { dossier, said, erased: Some(receipt), sequence: None });
     }
     if known.is_some() && dossier == before {
         vault.record(silo.tree, entry).await?;
         return Ok(Amended { dossier, said, erased: None, sequence: None });
     }
+    // The evidence of what was recorded or withdrawn is written with it (O29).
+    let recorded: Vec<_> = dossier.consents.iter().filter(|consent| !before.consents.contains(consent)).collect();
+    let _kept = if recorded.is_empty() { None } else { Some(silo.keep_evidence().await) };
+    evidence::record(vault, silo, recorded, &mut change).await?;
     {
         let mut keys = vault.keys.opener();
         if known.is_none() {

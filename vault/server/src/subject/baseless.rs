@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{ReceiptId, SubjectId};
+use lethe_domain::{Dossier, ReceiptId, SubjectId};
 use lethe_policy::{Cause, is_child_alone};
 
 use super::everything;
@@ -12,6 +12,7 @@ use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Request, Task};
 use crate::error::{Error, Result};
+use crate::evidence;
 use crate::retention::receipt_of_end;
 use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
@@ -36,10 +37,12 @@ pub(crate) async fn erase(
     vault: &Vault,
     silo: &Silo,
     slot: SlotRef,
+    dossier: &Dossier,
     receipt: Option<ReceiptId>,
     change: Change,
 ) -> Result<ReceiptId> {
-    erase_because(vault, silo, slot, receipt, change, Because { operation: OPERATION, cause: None }).await
+    let because = Because { operation: OPERATION, cause: None };
+    erase_because(vault, silo, slot, dossier, receipt, change, because).await
 }
 
 /// The same, for another reason.
@@ -47,6 +50,7 @@ pub(crate) async fn erase_because(
     vault: &Vault,
     silo: &Silo,
     slot: SlotRef,
+    dossier: &Dossier,
     receipt: Option<ReceiptId>,
     mut change: Change,
     because: Because,
@@ -54,6 +58,8 @@ pub(crate) async fn erase_because(
     let now = vault.clock.now();
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(super::unknown)?;
     let receipt = receipt.unwrap_or_else(|| receipt_of_end(&owner));
+    let _kept = silo.keep_evidence().await;
+    evidence::outlive(vault, silo, dossier, now, &mut change).await?;
     let slots = everything(vault, silo, slot, &mut change)?;
     let mut entry = audit::by_the_vault(because.operation, now)?;
     if let Some(cause) = because.cause {
@@ -88,11 +94,12 @@ pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &Subj
 async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<()> {
     let alone = silo.lock_subject(subject).await;
     // Judged anew, now that nobody else changes it.
-    if let Some(slot) = silo.subject(subject)
-        && is_child_alone(&silo.policy(), &dossiers::of(vault, silo, slot)?, vault.clock.now())
+    let Some(slot) = silo.subject(subject) else { return Ok(()) };
+    let dossier = dossiers::of(vault, silo, slot)?;
+    if is_child_alone(&silo.policy(), &dossier, vault.clock.now())
         && !templates::places(&vault.store, silo, slot)?.is_empty()
     {
-        erase(vault, silo, slot, None, Change::new()).await?;
+        erase(vault, silo, slot, &dossier, None, Change::new()).await?;
         drop(alone);
         silo.rights().settled().await;
     }

@@ -1,5 +1,7 @@
 use lethe_crypto::log::entry::Scope;
-use lethe_domain::{Deferral, DeferralReason, Dossier, Invalid, Reason, ReceiptId, RequestId, SubjectId, Timestamp};
+use lethe_domain::{
+    Deferral, DeferralReason, Dossier, Invalid, Reason, ReceiptId, RequestId, RightsRequestId, SubjectId, Timestamp,
+};
 use lethe_policy::Authorized;
 use lethe_policy::operation::EraseSubject;
 use tokio::time::Instant;
@@ -9,6 +11,8 @@ use super::{everything, unknown};
 use crate::audit;
 use crate::dossiers;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
+use crate::evidence;
+use crate::request;
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::silo::Silo;
@@ -51,11 +55,12 @@ pub async fn erase(
     call: Authorized<EraseSubject>,
     subject: &SubjectId,
     request: RequestId,
+    fulfils: Option<RightsRequestId>,
     until: Option<Instant>,
 ) -> Result<Erasure> {
     let silo = vault.silo(&call)?;
     let receipt = receipt_of_request(vault, &silo, subject, request)?;
-    let erased = forget(vault, &call, &silo, subject, receipt, until).await;
+    let erased = forget(vault, &call, &silo, subject, receipt, fulfils, until).await;
     let erased = vault.noting_misses(silo.tree, &call, erased).await?;
     // Answers that name it, and were judged before, are given by now.
     silo.rights().settled().await;
@@ -78,7 +83,7 @@ pub async fn put_off(
     let silo = vault.silo(&call)?;
     let receipt = receipt_of_request(vault, &silo, subject, request)?;
     if vault.eraser.state(silo.tree, receipt)?.is_some() {
-        return erase(vault, call, subject, request, until).await.map(Erased::Accepted);
+        return erase(vault, call, subject, request, None, until).await.map(Erased::Accepted);
     }
     let put_off = defer(vault, &call, &silo, subject, receipt, deferment).await;
     vault.noting_misses(silo.tree, &call, put_off).await
@@ -138,26 +143,39 @@ async fn forget(
     silo: &Silo,
     subject: &SubjectId,
     receipt: ReceiptId,
+    fulfils: Option<RightsRequestId>,
     until: Option<Instant>,
 ) -> Result<Erasure> {
     let now = vault.clock.now();
+    // Nobody else answers the request meanwhile.
+    let answering = match fulfils {
+        Some(_) => Some(silo.lock_administration().await),
+        None => None,
+    };
     let alone = silo.lock_subject(subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let slot = silo.subject(subject).ok_or_else(unknown)?;
         dossiers::clear(vault, silo, call, Some(slot), now).await?;
         let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
         let mut change = Change::new();
+        let mut entry = audit::about(audit::done(call, now)?, &owner);
+        if let Some(id) = fulfils {
+            let closed = request::fulfil(vault, silo, slot, id, now)?;
+            request::put(vault, silo, id, &closed, &mut change)?;
+            entry = audit::naming(entry, "REQUEST_CLOSED", "request", &id.to_string())?;
+        }
+        let _kept = silo.keep_evidence().await;
+        evidence::outlive(vault, silo, &dossiers::of(vault, silo, slot)?, now, &mut change).await?;
         let slots = everything(vault, silo, slot, &mut change)?;
-        let entry = audit::about(audit::done(call, now)?, &owner);
         change.log(silo.tree, entry);
-        let request = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
-        vault.eraser.accept(request, change).await?;
+        let accepted = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
+        vault.eraser.accept(accepted, change).await?;
     } else if silo.subject(subject).is_some() {
         // Enrolled again since: the receipt is about the earlier person's data, not about this.
         return Err(Error::RequestIdReused);
     } else {
         vault.note(silo.tree, call).await?;
     }
-    drop(alone);
+    drop((alone, answering));
     Ok(Erasure { receipt, state: erasure::wait(vault, silo.tree, receipt, until).await? })
 }

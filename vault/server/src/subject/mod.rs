@@ -3,6 +3,7 @@
 pub(crate) mod amend;
 pub(crate) mod baseless;
 mod erase;
+pub mod export;
 mod rights;
 
 use std::collections::BTreeMap;

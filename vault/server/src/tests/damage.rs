@@ -52,7 +52,7 @@ async fn a_lost_sketch_takes_the_gallery_out_of_service_and_costs_no_template() 
 
     let call = open.may::<EraseSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
     let cia = SubjectId::parse("cia").unwrap();
-    let erased = subject::erase(&open.vault, call, &cia, RequestId::random(), soon()).await.unwrap();
+    let erased = subject::erase(&open.vault, call, &cia, RequestId::random(), None, soon()).await.unwrap();
     assert_eq!(erased.state, ErasureState::Shredded);
 
     let silo = open.silo(&tenant);

@@ -62,7 +62,9 @@ impl Place {
     async fn erase(&self, subject: &str, wait: Duration) -> crate::erasure::Erasure {
         let call = self.open.may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let id = SubjectId::parse(subject).unwrap();
-        subject::erase(&self.open.vault, call, &id, RequestId::random(), Some(Instant::now() + wait)).await.unwrap()
+        subject::erase(&self.open.vault, call, &id, RequestId::random(), None, Some(Instant::now() + wait))
+            .await
+            .unwrap()
     }
 
     async fn key(&self) -> ApiKey {

@@ -41,7 +41,7 @@ async fn lived_in() -> (Open, TenantId) {
 async fn erase(open: &Open, tenant: &TenantId, subject: &str, wait: Duration) -> Erasure {
     let call = open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
     let subject = SubjectId::parse(subject).unwrap();
-    subject::erase(&open.vault, call, &subject, RequestId::random(), Some(Instant::now() + wait)).await.unwrap()
+    subject::erase(&open.vault, call, &subject, RequestId::random(), None, Some(Instant::now() + wait)).await.unwrap()
 }
 
 async fn refusal(folder: &Path) -> StoreError {

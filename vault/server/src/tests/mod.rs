@@ -1,6 +1,7 @@
 //! Tests that look inside: the production code on a real store, without the wire in between.
 
 mod damage;
+mod evidence;
 mod faces;
 mod founding;
 mod histories;
@@ -20,11 +21,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Jurisdiction, LawfulBasis, ModelId, ModelProfile, Purpose, PurposeBasis, Quality, RequestId,
-    Role, Roles, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp,
+    AgeBand, CaptureKind, Consent, ConsentId, Giver, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile,
+    Notice, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, Role, Roles, Sketching, SubjectId,
+    TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use lethe_policy::operation::{
-    CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, UpdateSubject,
+    CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OpenRequest, RecordConsent,
+    UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
@@ -34,10 +37,40 @@ use crate::enrollment::{Enrolled, Enrolment, enroll};
 use crate::opening;
 use crate::templates::Capture;
 use crate::vault::{Aim, Vault};
-use crate::{silo::Silo, subject, tenant};
+use crate::{consent, request, silo::Silo, subject, tenant};
 
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+async fn outlasting(vault: &Arc<Vault>, tenant: &TenantId, subject: &str) -> (Consent, request::Filed) {
+    let subject = SubjectId::parse(subject).unwrap();
+    let call = may::<RecordConsent>(vault, tenant, Role::Enroller, Purpose::Administration).await;
+    let consent = consent::record(vault, call, &subject, agreed(), RequestId::random()).await.unwrap();
+    let call = may::<OpenRequest>(vault, tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+    let wanted = request::Wanted {
+        kind: RequestKind::Access,
+        requester: Requester::Subject,
+        verification: None,
+        jurisdiction: None,
+        received_at: None,
+        subject: Some(subject),
+    };
+    (consent, request::open(vault, call, wanted, RequestId::random()).await.unwrap())
+}
+
+/// A consent that is given now.
+pub(crate) fn agreed() -> Consent {
+    Consent {
+        id: ConsentId::from_bytes([0; 16]),
+        purpose: Purpose::Authentication,
+        notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [7; 32] },
+        manner: Manner::Written,
+        giver: Giver::Subject,
+        given_at: Timestamp::now(),
+        expires_at: None,
+        withdrawn_at: None,
+    }
+}
 
 /// Until then.
 fn soon() -> Option<Instant> {
@@ -99,6 +132,11 @@ impl Open {
         let (subject, law) = (SubjectId::parse(subject).unwrap(), Some(Some(Jurisdiction::EuropeanUnion)));
         let said = subject::Description { jurisdiction: law, age: Some(AgeBand::Adult), ..Default::default() };
         subject::update(&self.vault, call, &subject, said).await.unwrap();
+    }
+
+    /// A consent of somebody, and a request: both outlive them.
+    pub(crate) async fn outlasting(&self, tenant: &TenantId, subject: &str) -> (Consent, request::Filed) {
+        outlasting(&self.vault, tenant, subject).await
     }
 
     /// One more credential of a tenant, under a request that is remembered.

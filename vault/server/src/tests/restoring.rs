@@ -63,7 +63,7 @@ impl House {
         let call =
             Borrowed(vault).may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let id = SubjectId::parse(person).unwrap();
-        let erased = subject::erase(vault, call, &id, RequestId::random(), soon()).await.unwrap();
+        let erased = subject::erase(vault, call, &id, RequestId::random(), None, soon()).await.unwrap();
         assert_eq!(erased.state, ErasureState::Shredded);
     }
 
@@ -99,6 +99,10 @@ impl Borrowed<'_> {
         crate::subject::update(self.0, call, &subject, crate::subject::Description { age, ..Default::default() })
             .await
             .unwrap();
+    }
+
+    async fn outlasting(&self, tenant: &TenantId, person: &str) -> (lethe_domain::Consent, crate::request::Filed) {
+        super::outlasting(self.0, tenant, person).await
     }
 
     async fn may<O: lethe_policy::operation::Kind>(
@@ -171,6 +175,54 @@ async fn an_old_backup_under_the_keys_of_today() {
     assert!(vault.keys.allocator(tree).unwrap().mark() >= mark.min(1 + 2 * 5), "slots of who is lost are given again");
     house.enroll(&vault, "dan").await;
     house.erase(&vault, "ann").await;
+    vault.close().await;
+}
+
+/// Evidence of a consent, and a request, are in the mirror: of who was erased since the backup, and of who is lost with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_outlives_people_outlives_a_restore() {
+    let (house, vault) = House::with(&["ann", "ben"]).await;
+    let before = Borrowed(&vault).outlasting(&house.tenant, "ann").await;
+    back_up(&house, &vault);
+    house.enroll(&vault, "dan").await;
+    let since = [
+        Borrowed(&vault).outlasting(&house.tenant, "ben").await,
+        Borrowed(&vault).outlasting(&house.tenant, "dan").await,
+    ];
+    house.erase(&vault, "ben").await;
+    let tree = vault.silos.find(&house.tenant).unwrap().tree;
+    vault.close().await;
+    drop(vault);
+    std::fs::remove_dir_all(house.data()).unwrap();
+    let backups = house.backups();
+    let source = Source { backup: Some((&backups, None)), accept_lost: 9, ..Source::default() };
+    let restored = house.restore(source).await.unwrap();
+    assert_eq!(restored.corrupt, Default::default(), "{restored:?}");
+
+    let vault = house.open().await;
+    assert!(house.template(&vault, "ann").is_some() && house.template(&vault, "dan").is_none());
+    // Twice: no later epoch takes their slots for burnt.
+    for _ in 0..2 {
+        for (consent, (id, request)) in since.iter().chain([&before]) {
+            let call = Borrowed(&vault).may(&house.tenant, Role::Auditor, Purpose::Audit).await;
+            assert_eq!(crate::evidence::get(&vault, call, consent.id).await.unwrap().consent, *consent);
+            let call = Borrowed(&vault).may(&house.tenant, Role::Auditor, Purpose::Audit).await;
+            assert_eq!(crate::request::get(&vault, call, *id).await.unwrap(), (*id, request.clone()));
+        }
+        house.enroll(&vault, "eva").await;
+        house.erase(&vault, "eva").await;
+    }
+    let mut asked = Vec::new();
+    vault
+        .store
+        .scan(RowKind::Asked, &Key::prefix_of_tree(RowKind::Asked, tree), |key, _| {
+            asked.push(key);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(asked.len(), 1, "what leads from people to requests is there for who is back: {asked:?}");
+    let pressing = vault.silos.find(&house.tenant).unwrap().unanswered.pressing(lethe_domain::Timestamp::now());
+    assert_eq!(pressing.all, 3);
     vault.close().await;
 }
 

@@ -265,7 +265,7 @@ async fn who_comes_again_is_not_named_by_what_was_found_before() {
     assert_eq!(step.pairs.len(), 1);
     // It lies there, and is not taken yet.
     let call = open.may::<EraseSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
-    subject::erase(&open.vault, call, &ada(), RequestId::random(), None).await.unwrap();
+    subject::erase(&open.vault, call, &ada(), RequestId::random(), None, None).await.unwrap();
     open.enroll(&tenant, "ada", &model, &face(0)).await;
     let _answering = step.last_look().await.unwrap();
     assert!(step.pairs.is_empty(), "the pair is of somebody who was erased");

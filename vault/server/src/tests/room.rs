@@ -102,7 +102,7 @@ impl House {
         let (tenant, _) = &self.tenants[tenant];
         let call = self.open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(&format!("p-{number}")).unwrap();
-        subject::erase(&self.open.vault, call, &subject, RequestId::random(), soon()).await.unwrap();
+        subject::erase(&self.open.vault, call, &subject, RequestId::random(), None, soon()).await.unwrap();
     }
 }
 

@@ -177,7 +177,7 @@ async fn sketches_of_every_kind_find_the_same() {
             open = open.reopen().await;
             let call = open.may::<EraseSubject>(&tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
             let last = SubjectId::parse(&format!("p-{}", PEOPLE - 1)).unwrap();
-            subject::erase(&open.vault, call, &last, RequestId::random(), soon()).await.unwrap();
+            subject::erase(&open.vault, call, &last, RequestId::random(), None, soon()).await.unwrap();
         }
     }
     open.vault.close().await;
@@ -349,7 +349,7 @@ async fn who_is_erased_during_a_sweep_is_in_no_later_answer() {
             runtime.block_on(async {
                 let call = open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
                 let subject = SubjectId::parse(name).unwrap();
-                subject::erase(&open.vault, call, &subject, RequestId::random(), soon()).await.unwrap();
+                subject::erase(&open.vault, call, &subject, RequestId::random(), None, soon()).await.unwrap();
             });
         }
     };

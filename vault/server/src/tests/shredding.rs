@@ -57,6 +57,7 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
     let (bank, shop) = (populated(&open, "bank", 20).await, populated(&open, "shop", 5).await);
     for tenant in [&bank, &shop] {
         open.describe(tenant, "somebody-known").await;
+        open.outlasting(tenant, "somebody-known").await;
     }
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);
     let silo = Arc::downgrade(&open.silo(&bank));

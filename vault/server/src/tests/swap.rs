@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{CredentialId, ModelId};
+use lethe_domain::{CredentialId, ModelId, RightsRequestId};
 
 use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 11] = [
+const SEALED: [RowKind; 14] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -22,6 +22,9 @@ const SEALED: [RowKind; 11] = [
     RowKind::Sketch,
     RowKind::SubjectRequest,
     RowKind::Dossier,
+    RowKind::Evidence,
+    RowKind::Request,
+    RowKind::Asked,
 ];
 
 /// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that
@@ -45,6 +48,7 @@ async fn populated() -> Open {
         }
         for subject in ["ann", "bob"] {
             open.describe(&tenant, subject).await;
+            open.outlasting(&tenant, subject).await;
         }
     }
     for id in ["gone", "left"] {
@@ -105,6 +109,21 @@ fn neighbours(key: &Key) -> Vec<Key> {
         Key::Dossier { tree, subject } => {
             changed.push(Key::Dossier { tree, subject: other(subject) });
             changed.push(Key::Subject { tree, subject });
+            changed.push(Key::Asked { tree, subject });
+        }
+        Key::Asked { tree, subject } => {
+            changed.push(Key::Asked { tree, subject: other(subject) });
+            changed.push(Key::Dossier { tree, subject });
+            changed.push(Key::Evidence { tree, tag: [0; 16], slot: subject });
+        }
+        Key::Evidence { tree, tag, slot } => {
+            changed.push(Key::Evidence { tree, tag, slot: other(slot) });
+            changed.push(Key::Evidence { tree, tag: [0; 16], slot });
+            changed.push(Key::SubjectRequest { tree, subject: slot, tag });
+        }
+        Key::Request { tree, request } => {
+            changed.push(Key::Request { tree, request: RightsRequestId::from_bytes([0; 16]) });
+            changed.push(Key::TenantRequest { tree, tag: *request.as_bytes() });
         }
         Key::SubjectRequest { tree, subject, tag } => {
             changed.push(Key::SubjectRequest { tree, subject: other(subject), tag });
@@ -138,6 +157,8 @@ fn later(key: &Key) -> Vec<Key> {
     match *key {
         Key::Subject { tree, subject } => later.push(Key::Subject { tree, subject: next(subject) }),
         Key::Dossier { tree, subject } => later.push(Key::Dossier { tree, subject: next(subject) }),
+        Key::Asked { tree, subject } => later.push(Key::Asked { tree, subject: next(subject) }),
+        Key::Evidence { tree, tag, slot } => later.push(Key::Evidence { tree, tag, slot: next(slot) }),
         Key::SubjectRequest { tree, subject, tag } => {
             later.push(Key::SubjectRequest { tree, subject: next(subject), tag });
         }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use lethe_proto::names::ConsentName;
+use lethe_proto::names::{ConsentName, EvidenceName, NameError};
 use lethe_proto::v1::{
-    Consent, ConsentGiver, ConsentManner, ErasureState, ListConsentsRequest, Purpose, RecordConsentRequest,
-    WithdrawConsentRequest,
+    Consent, ConsentGiver, ConsentManner, ErasureState, ExportConsentsRequest, GetConsentEvidenceRequest,
+    ListConsentsRequest, Purpose, RecordConsentRequest, WithdrawConsentRequest,
 };
 use prost_types::Timestamp;
 use serde_json::json;
@@ -46,6 +46,20 @@ pub(crate) enum Command {
     List {
         /// The subject.
         subject: String,
+    },
+    /// Print a subject's consents as records after ISO/IEC TS 27560, a JSON object a line.
+    ///
+    /// Needs role privacy_officer. Purpose by default: data_subject_request.
+    Export {
+        /// The subject.
+        subject: String,
+    },
+    /// Show the evidence of a consent, also of somebody who is erased.
+    ///
+    /// Needs role privacy_officer or auditor. Purpose by default: audit.
+    Evidence {
+        /// The consent: the 32 digits at the end of its name, or a whole name of the consent or its evidence.
+        consent: String,
     },
 }
 
@@ -117,7 +131,43 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             }
             Ok(Exit::Done)
         }
+        Command::Export { subject } => {
+            let request = ExportConsentsRequest {
+                parent: context.connection.subject(&subject)?.to_string(),
+                purpose: context.connection.purpose(Purpose::DataSubjectRequest),
+            };
+            let client = context.connection.open().await?;
+            let records = client.consents().export(request).await?.into_inner().records_json;
+            let records: Vec<serde_json::Value> = serde_json::from_str(&records)
+                .map_err(|error| Failure::failed(format!("the records cannot be read: {error}")))?;
+            for record in &records {
+                context.out.result(record, &Card::new(record.to_string()))?;
+            }
+            Ok(Exit::Done)
+        }
+        Command::Evidence { consent } => {
+            let name = evidence(context, &consent)?;
+            let purpose = context.connection.purpose(Purpose::Audit);
+            let client = context.connection.open().await?;
+            let found = client.consents().get_evidence(GetConsentEvidenceRequest { name, purpose }).await?;
+            let (json, card) = view::evidence(&found.into_inner());
+            context.out.result(&json, &card)?;
+            Ok(Exit::Done)
+        }
     }
+}
+
+/// The name of a consent's evidence, which does not name the subject.
+fn evidence(context: &Context, consent: &str) -> Result<String, Failure> {
+    let usage = |error: NameError| Failure::usage(error.to_string());
+    if let Ok(name) = consent.parse::<ConsentName>() {
+        return Ok(EvidenceName::new(name.tenant(), name.consent()).map_err(usage)?.to_string());
+    }
+    let name = match consent.contains('/') {
+        true => consent.parse(),
+        false => EvidenceName::new(context.connection.tenant()?.tenant(), consent),
+    };
+    Ok(name.map_err(usage)?.to_string())
 }
 
 async fn record(context: &Context, command: Record) -> Result<Exit, Failure> {

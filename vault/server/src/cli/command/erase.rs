@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Context;
 use super::issued::check_new;
-use super::receipt;
+use super::{receipt, request};
 use crate::cli::client::Client;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Card, remark};
@@ -34,6 +34,10 @@ pub(crate) struct Command {
     /// When the person asked, if it was not now.
     #[arg(long, value_name = "TIME", value_parser = values::time, requires = "defer", default_value = "now")]
     asked: Timestamp,
+
+    /// The request of the data subject that this fulfils: it is closed in the same moment.
+    #[arg(long, value_name = "REQUEST")]
+    fulfils: Option<String>,
 
     #[command(flatten)]
     options: EraseOptions,
@@ -95,6 +99,7 @@ pub(crate) fn answer(question: &str) -> Result<String, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let name = context.connection.subject(&command.subject)?;
+    let fulfils = command.fulfils.as_deref().map(|request| request::name(context, request)).transpose()?;
     let deferral = command.defer.zip(command.until).map(|(reason, until)| Deferral {
         reason: reason.into(),
         request_time: Some(command.asked),
@@ -110,6 +115,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         request_id: command.options.request_id()?,
         no_wait: command.options.no_wait,
         deferral,
+        fulfils_request: fulfils.unwrap_or_default(),
     };
     let client = context.connection.open().await?;
     let erasure = client.subjects().erase(request).await?.into_inner();

@@ -7,7 +7,7 @@ use lethe_proto::v1::{
 };
 use prost_types::{FieldMask, Timestamp};
 
-use super::Context;
+use super::{Context, export};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::values::{self, Said};
 use crate::cli::view;
@@ -22,6 +22,10 @@ pub(crate) enum Command {
         /// The subject.
         subject: String,
     },
+    /// Hand over all that is held about a subject: an archive that only the requester can read.
+    ///
+    /// Needs role privacy_officer. Purpose by default: data_subject_request.
+    Export(export::Command),
     /// Record what is known of a subject: whose law counts, how old it is, when purpose or contract ended, what it wants when it
     /// is dead; also of somebody who is to be enrolled.
     ///
@@ -132,6 +136,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     let mut subjects = client.subjects();
     let request_id = String::new();
     let answer = match command {
+        Command::Export(command) => return export::run(context, command).await,
         Command::Get { subject } => {
             let purpose = purpose(Purpose::DataSubjectRequest);
             subjects.get(GetSubjectRequest { name: name(&subject)?, purpose }).await

@@ -46,6 +46,7 @@ pub(super) async fn play(
 
     let began = Instant::now();
     let request = EraseSubjectRequest {
+        fulfils_request: String::new(),
         name: name.clone(),
         purpose: Purpose::DataSubjectRequest.into(),
         request_id: request_id::random()?,

@@ -49,7 +49,7 @@ pub(super) fn position_of(mirror: &Database) -> Result<Option<Position>, StoreEr
 }
 
 /// Is a row of this kind in mirrors? All but people and their templates, which backups carry. What must not be done with a person
-/// is in mirrors: a backup would forget what was recorded after it.
+/// is in mirrors, and what outlives one: a backup would forget what was recorded after it.
 pub(super) const fn is_mirrored(kind: RowKind) -> bool {
     match kind {
         RowKind::Format
@@ -70,6 +70,9 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Shredded
         | RowKind::Dossier
         | RowKind::Held
+        | RowKind::Evidence
+        | RowKind::Request
+        | RowKind::Asked
         | RowKind::LogHead
         | RowKind::LogEntry
         | RowKind::LogNode => true,

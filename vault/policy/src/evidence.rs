@@ -1,0 +1,83 @@
+//! How long the evidence of a consent is kept (O29). Pure functions.
+
+use lethe_domain::{Consent, Timestamp};
+
+use crate::request::months_after;
+
+/// Months for which evidence is kept after its consent ended, where nobody says otherwise: five years, which covers the
+/// limitation period of most civil claims that rest on a consent (BIPA's is five years).
+pub const LIMITATION_MONTHS: i32 = 60;
+
+const DAY: i64 = 86_400_000;
+
+/// When a consent ended, or will: at its withdrawal or its own end, whichever is first.
+pub fn end_of(consent: &Consent) -> Option<Timestamp> {
+    match (consent.withdrawn_at, consent.expires_at) {
+        (Some(withdrawn), Some(expires)) => Some(withdrawn.min(expires)),
+        (withdrawn, expires) => withdrawn.or(expires),
+    }
+}
+
+/// Until when the evidence of a consent is kept, for a limitation period of so many months; `None` while no end is in sight.
+pub fn keep_until(consent: &Consent, months: i32) -> Option<Timestamp> {
+    end_of(consent).map(|end| months_after(end, months))
+}
+
+/// The same, of a person who is forgotten at `now`: what was consented to ends with that at the latest. The end of a day, so that
+/// it does not tell the moment.
+pub fn keep_until_forgotten(consent: &Consent, now: Timestamp, months: i32) -> Timestamp {
+    let end = months_after(now, months).millis();
+    let forgotten = Timestamp::from_millis(end.div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
+    keep_until(consent, months).map_or(forgotten, |until| until.min(forgotten))
+}
+
+#[cfg(test)]
+mod tests {
+    use lethe_domain::{ConsentId, Giver, Label, Manner, Notice, Purpose};
+    use time::OffsetDateTime;
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn at(moment: OffsetDateTime) -> Timestamp {
+        Timestamp::from_millis((moment.unix_timestamp_nanos() / 1_000_000) as i64)
+    }
+
+    fn consent(expires: Option<OffsetDateTime>, withdrawn: Option<OffsetDateTime>) -> Consent {
+        Consent {
+            id: ConsentId::from_bytes([1; 16]),
+            purpose: Purpose::Authentication,
+            notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [7; 32] },
+            manner: Manner::Written,
+            giver: Giver::Subject,
+            given_at: at(datetime!(2024-02-29 12:00 UTC)),
+            expires_at: expires.map(at),
+            withdrawn_at: withdrawn.map(at),
+        }
+    }
+
+    #[test]
+    fn evidence_is_kept_from_the_end_of_the_consent_on() {
+        let (soon, late) = (Some(datetime!(2024-06-30 8:00 UTC)), Some(datetime!(2028-02-29 8:00 UTC)));
+        for (expires, withdrawn, expected) in [
+            (None, None, None),
+            (late, None, Some(datetime!(2033-02-28 8:00 UTC))),
+            (None, soon, Some(datetime!(2029-06-30 8:00 UTC))),
+            (late, soon, Some(datetime!(2029-06-30 8:00 UTC))),
+            (soon, late, Some(datetime!(2029-06-30 8:00 UTC))),
+        ] {
+            assert_eq!(keep_until(&consent(expires, withdrawn), LIMITATION_MONTHS), expected.map(at));
+        }
+        assert_eq!(keep_until(&consent(None, soon), 12), Some(at(datetime!(2025-06-30 8:00 UTC))));
+    }
+
+    #[test]
+    fn a_person_who_is_forgotten_ends_it_to_the_day() {
+        let forgotten = at(datetime!(2026-03-10 17:23:11 UTC));
+        let until = |consent| keep_until_forgotten(&consent, forgotten, LIMITATION_MONTHS);
+        assert_eq!(until(consent(None, None)), at(datetime!(2031-03-11 0:00 UTC)));
+        assert_eq!(until(consent(Some(datetime!(2040-01-01 0:00 UTC)), None)), at(datetime!(2031-03-11 0:00 UTC)));
+        let withdrawn = consent(None, Some(datetime!(2025-01-02 3:04 UTC)));
+        assert_eq!(until(withdrawn), at(datetime!(2030-01-02 3:04 UTC)));
+    }
+}

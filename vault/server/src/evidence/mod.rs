@@ -1,0 +1,170 @@
+//! Evidence of consents (O29): that they were given, and what became of them, when the person is forgotten.
+//!
+//! Each has a slot of its own, so that it is shredded on its own when its time is over; and is found by the consent's id
+//! alone, which after the person's erasure nobody has but the client. It is written with the consent, in one change.
+
+use std::sync::Arc;
+
+use lethe_crypto::log::entry::Scope;
+use lethe_crypto::tag::tag;
+use lethe_crypto::tree::TreeId;
+use lethe_domain::{Consent, ConsentId, Dossier, Evidence, Reason, RequestId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::evidence::{LIMITATION_MONTHS, keep_until, keep_until_forgotten};
+use lethe_policy::operation::GetEvidence;
+
+use crate::audit;
+use crate::erasure::{Request, Task, receipt_of};
+use crate::error::{Error, Result};
+use crate::idempotency::Fingerprint;
+use crate::records::EvidenceRecord;
+use crate::silo::{Silo, SiloRef};
+use crate::store::{Change, Key, RowKind};
+use crate::vault::Vault;
+
+/// What the log calls it: nobody asked.
+const OPERATION: &str = "vault.expire_evidence";
+
+/// Most that is shredded with one intent.
+const AT_ONCE: usize = 1024;
+
+/// Reads the evidence of a consent.
+///
+/// # Errors
+/// `EvidenceNotFound`, also of what is over.
+pub async fn get(vault: &Vault, call: Authorized<GetEvidence>, id: ConsentId) -> Result<Evidence> {
+    let silo = vault.silo(&call)?;
+    let now = vault.clock.now();
+    let found = find(vault, silo.tree, id)?.map(|(_, evidence)| evidence).filter(|evidence| !evidence.is_over(now));
+    let missing = || Error::NotFound(Reason::EvidenceNotFound, "there is no evidence of such a consent".to_owned());
+    let found = vault.noting_misses(silo.tree, &call, found.ok_or_else(missing)).await?;
+    vault.note(silo.tree, &call).await?;
+    Ok(found)
+}
+
+/// What is written of consents that were recorded or changed. The caller keeps evidence from being shredded until the change
+/// is committed ([`Silo::keep_evidence`]).
+pub(crate) async fn record<'a>(
+    vault: &Vault,
+    silo: &Silo,
+    consents: impl IntoIterator<Item = &'a Consent>,
+    change: &mut Change,
+) -> Result<()> {
+    let until = |consent: &Consent| keep_until(consent, LIMITATION_MONTHS);
+    let evidence =
+        consents.into_iter().map(|consent| Evidence { consent: consent.clone(), keep_until: until(consent) });
+    put(vault, silo, evidence.collect(), change).await
+}
+
+/// What is written of the consents of somebody who is forgotten: they end with that at the latest. As [`record`].
+pub(crate) async fn outlive(
+    vault: &Vault,
+    silo: &Silo,
+    dossier: &Dossier,
+    now: Timestamp,
+    change: &mut Change,
+) -> Result<()> {
+    let evidence = dossier.consents.iter().map(|consent| Evidence {
+        consent: consent.clone(),
+        keep_until: Some(keep_until_forgotten(consent, now, LIMITATION_MONTHS)),
+    });
+    put(vault, silo, evidence.collect(), change).await
+}
+
+async fn put(vault: &Vault, silo: &Silo, evidence: Vec<Evidence>, change: &mut Change) -> Result<()> {
+    let (tree, now) = (silo.tree, vault.clock.now());
+    let mut rows = Vec::with_capacity(evidence.len());
+    for evidence in evidence {
+        let id = evidence.consent.id;
+        match find(vault, tree, id)? {
+            Some((_, known)) if known == evidence => {}
+            Some((key, _)) => rows.push((key, evidence)),
+            // It was shredded, or would be at once.
+            None if evidence.is_over(now) => {}
+            None => {
+                let leases = vault.keys.allocate(tree, 1).await?;
+                let slot = leases[0].slot();
+                change.own(leases);
+                rows.push((Key::Evidence { tree, tag: tag_of(vault, tree, id)?, slot }, evidence));
+            }
+        }
+    }
+    let mut keys = vault.keys.opener();
+    for (key, evidence) in rows {
+        let sealed = keys.seal(&key, "", &EvidenceRecord::seal_as(&evidence)?)?;
+        change.put(key, sealed);
+    }
+    Ok(())
+}
+
+/// The evidence of a consent, and its row's key.
+fn find(vault: &Vault, tree: TreeId, id: ConsentId) -> Result<Option<(Key, Evidence)>> {
+    let mut found = None;
+    let prefix = Key::prefix_of_evidence(tree, &tag_of(vault, tree, id)?);
+    vault.store.few(RowKind::Evidence, &prefix, |key, sealed| {
+        if let Some(opened) = vault.keys.open(&key, "", sealed)? {
+            found = Some((key, EvidenceRecord::read(&opened)?));
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(found)
+}
+
+/// What a row is found by: nobody can make it who has not both the tenant's key and the consent's id.
+fn tag_of(vault: &Vault, tree: TreeId, id: ConsentId) -> Result<[u8; 16]> {
+    Ok(tag(&vault.keys.own(tree)?, "evidence", id.as_bytes()))
+}
+
+/// Shreds a tenant's evidence whose time is over at `now`, and gives how many there were.
+///
+/// # Errors
+/// What the store says; what was accepted before is done.
+pub async fn expire(vault: &Arc<Vault>, silo: &SiloRef, now: Timestamp) -> Result<usize> {
+    let mut shredded = 0;
+    loop {
+        // Nobody writes to a slot that is about to go.
+        let _alone = silo.lock_evidence().await;
+        let (reader, tree) = (Arc::clone(vault), silo.tree);
+        let over = tokio::task::spawn_blocking(move || over(&reader, tree, now)).await;
+        let over = over.map_err(|_| Error::TaskLost)??;
+        if over.is_empty() {
+            return Ok(shredded);
+        }
+        let mut change = Change::new();
+        let mut slots = Vec::with_capacity(over.len());
+        for key in &over {
+            if let Key::Evidence { slot, .. } = key {
+                slots.push(*slot);
+            }
+            change.delete(key.clone());
+        }
+        shredded += slots.len();
+        let fields = [("evidence", slots.len() as u64)];
+        change.log(tree, audit::counting(audit::by_the_vault(OPERATION, now)?, "EVIDENCE_EXPIRED", &fields)?);
+        let receipt = receipt_of(&vault.keys, tree, RequestId::random(), Fingerprint::of(OPERATION))?;
+        let request = Request { tree, task: Task::Erase(Scope::Template), slots, receipt, now };
+        vault.eraser.accept(request, change).await?;
+    }
+}
+
+/// The keys of evidence that is over, some at a time.
+fn over(vault: &Vault, tree: TreeId, now: Timestamp) -> Result<Vec<Key>> {
+    let mut over = Vec::new();
+    let mut keys = vault.keys.opener();
+    vault.store.scan(RowKind::Evidence, &Key::prefix_of_tree(RowKind::Evidence, tree), |key, sealed| {
+        if over.len() == AT_ONCE {
+            return Ok(());
+        }
+        match keys
+            .open(&key, "", sealed)
+            .and_then(|opened| Ok(opened.map(|opened| EvidenceRecord::read(&opened)).transpose()?))
+        {
+            Ok(Some(evidence)) if evidence.is_over(now) => over.push(key),
+            Ok(_) => {}
+            // The others must not wait for it.
+            Err(fault) => tracing::error!(%fault, "the evidence of a consent cannot be read"),
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(over)
+}

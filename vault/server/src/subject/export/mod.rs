@@ -1,0 +1,164 @@
+//! Handing over all that is held about a subject (O25): an archive, sealed to the requester's key.
+//!
+//! What is written goes through the seal at once: in clear there is one template at a time, and what the cipher holds back, on
+//! the heap, which is wiped. `docs/FORMAT.md` says what an archive has in it.
+
+mod archive;
+mod history;
+mod manifest;
+
+use std::io::Write;
+use std::iter;
+use std::sync::Arc;
+
+use age::x25519::Recipient;
+use lethe_crypto::secret::SlotKey;
+use lethe_crypto::tree::{SlotRef, TreeId};
+use lethe_crypto::wiping;
+use lethe_domain::{ModelId, Reason, SubjectId, Timestamp};
+use lethe_policy::Authorized;
+use lethe_policy::operation::ExportSubject;
+use zeroize::Zeroizing;
+
+use super::unknown;
+use crate::audit;
+use crate::dossiers;
+use crate::error::{Error, Result};
+use crate::records::{SubjectRecord, TemplateRecord};
+use crate::request;
+use crate::silo::{Silo, SiloRef};
+use crate::store::{Key, RowKind, SUBJECTS, StoreError};
+use crate::vault::Vault;
+
+/// All that is held about a subject, as it is sealed, and what is said of it.
+pub struct Export {
+    vault: Arc<Vault>,
+    manifest: Zeroizing<Vec<u8>>,
+    made_at: Timestamp,
+    templates: Vec<SealedTemplate>,
+    /// Whose log it is in, and by which key.
+    tree: TreeId,
+    subject: SlotRef,
+}
+
+/// A template's row, and the name that its model is sealed under.
+struct SealedTemplate {
+    key: Key,
+    model: ModelId,
+    sealed: Vec<u8>,
+}
+
+/// Why an archive is not finished.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// Whoever reads it is gone, or too slow.
+    #[error("the archive's reader is gone")]
+    Reader(#[from] std::io::Error),
+    /// The cipher failed.
+    #[error("the archive could not be sealed")]
+    Seal,
+    /// The vault failed, or the subject was erased meanwhile.
+    #[error(transparent)]
+    Vault(#[from] Error),
+}
+
+/// Reads what is held about a subject, and logs that it is handed over. Nothing is given yet.
+///
+/// # Errors
+/// `SubjectNotFound`.
+pub async fn prepare(vault: &Arc<Vault>, call: &Authorized<ExportSubject>, subject: &SubjectId) -> Result<Export> {
+    let silo = vault.silo(call)?;
+    // What is said of it is of one moment.
+    let alone = silo.lock_subject(subject).await;
+    let now = vault.clock.now();
+    let prepared = held(vault, &silo, subject, now);
+    drop(alone);
+    let (export, entry) = match prepared {
+        Ok((export, owner)) => (Ok(export), Some(audit::about(audit::done(call, now)?, &owner))),
+        Err(fault) => (Err(fault), None),
+    };
+    if let Some(entry) = entry {
+        // Before the first byte is given.
+        vault.record(silo.tree, entry).await?;
+    }
+    vault.noting_misses(silo.tree, call, export).await
+}
+
+fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp) -> Result<(Export, SlotKey)> {
+    let slot = silo.subject(subject).ok_or_else(unknown)?;
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let key = Key::Subject { tree: silo.tree, subject: slot };
+    let sealed = vault.store.get(&key)?.ok_or_else(unknown)?;
+    let opened = vault.keys.open(&key, "", &sealed)?.ok_or_else(unknown)?;
+    let record = SubjectRecord::decode(&opened)?;
+    let mut templates = Vec::new();
+    let prefix = Key::prefix_of_templates(silo.tree, SUBJECTS, slot);
+    vault.store.few(RowKind::Template, &prefix, |key, sealed| {
+        let model = model_of(silo, &key)?;
+        templates.push(SealedTemplate { key, model, sealed: sealed.to_vec() });
+        Ok::<_, Error>(())
+    })?;
+    let mut facts = Vec::with_capacity(templates.len());
+    for template in &templates {
+        facts.push(manifest::Listed::of(&template.open(vault)?));
+    }
+    let held = manifest::Held {
+        tenant: &silo.id,
+        subject,
+        policy: &silo.policy(),
+        created_at: record.created_at,
+        dossier: &dossiers::of(vault, silo, slot)?,
+        templates: &facts,
+        requests: &request::of_subject(vault, silo, slot)?,
+        made_at: now,
+    };
+    let manifest = held.manifest()?;
+    Ok((Export { vault: Arc::clone(vault), manifest, made_at: now, templates, tree: silo.tree, subject: slot }, owner))
+}
+
+fn model_of(silo: &Silo, key: &Key) -> Result<ModelId> {
+    let profile = if let Key::Template { profile, .. } = key { silo.model_numbered(*profile) } else { None };
+    let model = profile.map(|model| model.profile.model().clone());
+    model.ok_or_else(|| StoreError::corrupt("template row", "its model has no profile").into())
+}
+
+impl SealedTemplate {
+    /// # Errors
+    /// `SubjectNotFound` where its key is gone: who is forgotten meanwhile is handed to nobody.
+    fn open(&self, vault: &Vault) -> Result<TemplateRecord> {
+        let opened = vault.keys.open(&self.key, &self.model.to_string(), &self.sealed)?;
+        let gone =
+            || Error::NotFound(Reason::SubjectNotFound, "the subject, or a template, was erased meanwhile".to_owned());
+        Ok(TemplateRecord::decode(&opened.ok_or_else(gone)?, &self.model)?)
+    }
+}
+
+impl Export {
+    /// Writes the archive, sealed, on this thread: it waits for its reader. `may_go_on` is asked before each template.
+    ///
+    /// # Errors
+    /// What was written by then is no archive: it does not authenticate.
+    pub fn write(
+        self,
+        to: &Recipient,
+        out: impl Write,
+        may_go_on: impl Fn() -> Result<()>,
+    ) -> std::result::Result<(), Broken> {
+        // The thread waits for its reader in between, and for nobody else's work.
+        wiping::of_a_task(|| {
+            let recipients = iter::once(to as &dyn age::Recipient);
+            let encryptor = age::Encryptor::with_recipients(recipients).map_err(|_| Broken::Seal)?;
+            let mut archive = archive::Writer::new(encryptor.wrap_output(out)?, self.made_at);
+            archive.add("manifest.json", &self.manifest)?;
+            for (number, template) in (1..).zip(&self.templates) {
+                may_go_on()?;
+                let npy = archive::npy(template.open(&self.vault)?.embedding.components());
+                archive.add(&manifest::file(number), &npy)?;
+            }
+            may_go_on()?;
+            archive.add("history.json", &history::of(&self.vault, self.tree, self.subject)?)?;
+            archive.end()?.finish()?.flush()?;
+            Ok(())
+        })
+    }
+}
