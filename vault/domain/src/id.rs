@@ -138,6 +138,14 @@ random_id!(
     HoldId
 );
 random_id!(
+    /// What two persons decide together.
+    ProposalId
+);
+random_id!(
+    /// A disclosure about one person.
+    DisclosureId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

@@ -5,6 +5,7 @@
 
 mod consent;
 mod decision;
+mod disclosure;
 mod dossier;
 mod id;
 mod invalid;
@@ -12,6 +13,7 @@ mod jurisdiction;
 mod label;
 mod model;
 mod personal;
+mod proposal;
 mod purpose;
 mod reason;
 mod role;
@@ -21,12 +23,16 @@ mod time;
 
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use decision::{Band, DecisionReason};
+pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
-pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId};
+pub use id::{
+    ConsentId, CredentialId, DisclosureId, HoldId, ProposalId, ReceiptId, RequestId, SubjectId, TemplateId, TenantId,
+};
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
+pub use proposal::{Act, Proposal, Standing, Vote};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
 pub use role::{Role, Roles};

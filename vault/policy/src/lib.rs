@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod approval;
+mod disclosure;
 mod document;
 mod gate;
 mod law;
@@ -19,6 +21,8 @@ mod person;
 mod principal;
 mod table;
 
+pub use approval::{ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, approve, redeem, reject};
+pub use disclosure::allows_disclosure;
 pub use document::document;
 pub use gate::{Authorized, Denial, Target, authorize, sees_scores};
 pub use law::Law;
