@@ -198,7 +198,8 @@ fn name(key: &[u8], put: bool) -> &'static str {
             | RowKind::Sketch
             | RowKind::SubjectRequest
             | RowKind::Dossier
-            | RowKind::Held,
+            | RowKind::Held
+            | RowKind::Disclosure,
         ) => "rows of the person, deleted",
         Ok(_) | Err(_) => "others",
     }

@@ -54,6 +54,11 @@ mod tests {
         "SubjectService/LiftObjection",
         "ConsentService/Record",
         "ConsentService/Withdraw",
+        "ApprovalService/Approve",
+        "ApprovalService/Reject",
+        "DisclosureService/Propose",
+        "TenantService/Offboard",
+        "TenantService/ConfirmHandover",
         "HoldService/Place",
         "HoldService/Release",
         "TenantService/UpdatePolicy",
@@ -90,7 +95,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 43);
+        assert_eq!(listed.len(), 52);
     }
 
     #[test]
@@ -141,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn only_batches_and_sweeps_stream() {
+    fn only_batches_sweeps_and_archives_stream() {
         let streaming: Vec<_> =
             methods().iter().filter(|method| method.streaming).map(|method| method.method).collect();
-        assert_eq!(streaming, ["BatchEnroll", "SweepDuplicates"]);
+        assert_eq!(streaming, ["BatchEnroll", "SweepDuplicates", "ExportSilo"]);
     }
 }

@@ -49,6 +49,8 @@ pub enum Part {
     Consent,
     /// A hold's id: 32 lower-case hexadecimal digits.
     Hold,
+    /// A proposal's id: 32 lower-case hexadecimal digits.
+    Proposal,
     /// A receipt's id: 32 lower-case hexadecimal digits.
     Receipt,
     /// A credential's id: 32 lower-case hexadecimal digits.
@@ -74,6 +76,7 @@ impl Part {
             Self::Template => "template",
             Self::Consent => "consent",
             Self::Hold => "hold",
+            Self::Proposal => "proposal",
             Self::Receipt => "receipt",
             Self::Credential => "credential",
             Self::Model => "model",

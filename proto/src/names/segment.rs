@@ -60,6 +60,7 @@ fn begins_well(part: Part, text: &str) -> bool {
         | Part::Template
         | Part::Consent
         | Part::Hold
+        | Part::Proposal
         | Part::Receipt
         | Part::Credential
         | Part::Model
@@ -73,7 +74,13 @@ const fn lengths(part: Part) -> (usize, usize) {
     match part {
         Part::Tenant => (3, 63),
         Part::Subject => (1, 128),
-        Part::Template | Part::Consent | Part::Hold | Part::Receipt | Part::Credential | Part::Mirror => (32, 32),
+        Part::Template
+        | Part::Consent
+        | Part::Hold
+        | Part::Proposal
+        | Part::Receipt
+        | Part::Credential
+        | Part::Mirror => (32, 32),
         Part::Backup => (1, 10),
         Part::Collection | Part::Model | Part::Version => (1, 63),
     }
@@ -86,7 +93,13 @@ const fn allowed(part: Part, byte: u8) -> bool {
             matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'~' | b'-')
         }
         Part::Backup => byte.is_ascii_digit(),
-        Part::Template | Part::Consent | Part::Hold | Part::Receipt | Part::Credential | Part::Mirror => {
+        Part::Template
+        | Part::Consent
+        | Part::Hold
+        | Part::Proposal
+        | Part::Receipt
+        | Part::Credential
+        | Part::Mirror => {
             matches!(byte, b'0'..=b'9' | b'a'..=b'f')
         }
         Part::Model | Part::Version => {

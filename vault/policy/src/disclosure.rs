@@ -11,22 +11,21 @@ use crate::person::may_consent;
 /// A restriction or a hold is no obstacle: kept data may be given for legal claims, and with the person's approval
 /// (GDPR Art. 18(2)).
 ///
+/// Gives the ground back, which there is then.
+///
 /// # Errors
 /// The reason, with O33.
 pub fn allows_disclosure(
     policy: &TenantPolicy,
     person: &Dossier,
-    ground: Option<&Ground>,
+    ground: Option<Ground>,
     now: Timestamp,
-) -> Result<(), Denial> {
-    let id = match ground {
-        Some(Ground::Order(_)) => return Ok(()),
-        Some(Ground::Consent(id)) => *id,
-        None => {
-            let message = "a disclosure needs the person's approval or a legal order";
-            return deny(Reason::DisclosureGroundMissing, message);
-        }
+) -> Result<Ground, Denial> {
+    let Some(ground) = ground else {
+        let message = "a disclosure needs the person's approval or a legal order";
+        return deny(Reason::DisclosureGroundMissing, message);
     };
+    let Ground::Consent(id) = ground else { return Ok(ground) };
     let Some(consent) = person.consents.iter().find(|consent| consent.id == id) else {
         return deny(Reason::DisclosureGroundMissing, "the person gave no such consent");
     };
@@ -43,7 +42,7 @@ pub fn allows_disclosure(
         return deny(Reason::DisclosureGroundMissing, "the consent was not given by who may give it");
     }
     match consent.state(now) {
-        ConsentState::Valid => Ok(()),
+        ConsentState::Valid => Ok(ground),
         ConsentState::Withdrawn => deny(Reason::ConsentWithdrawn, "the person's approval was withdrawn"),
         ConsentState::Expired => deny(Reason::ConsentExpired, "the time of the person's approval is over"),
     }
@@ -53,7 +52,7 @@ fn reaches_others(consent: &Consent) -> bool {
     matches!(consent.purpose, Purpose::KycSharing | Purpose::LegalClaims)
 }
 
-fn deny(reason: Reason, message: impl Into<String>) -> Result<(), Denial> {
+fn deny<T>(reason: Reason, message: impl Into<String>) -> Result<T, Denial> {
     Err(Denial { reason, obligation: "O33", message: message.into(), duty: None })
 }
 
@@ -82,7 +81,7 @@ mod tests {
         let person = Dossier { consents, age, ..Dossier::default() };
         let policy = TenantPolicy::of(Vec::new());
         let now = Timestamp::from_millis(now);
-        allows_disclosure(&policy, &person, ground.as_ref(), now).map_err(|denial| {
+        allows_disclosure(&policy, &person, ground, now).map(drop).map_err(|denial| {
             assert_eq!(denial.obligation, "O33");
             denial.reason
         })

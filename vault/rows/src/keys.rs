@@ -2,7 +2,7 @@
 //! Every key has a fixed length, checked when it is read.
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, ReceiptId};
+use lethe_domain::{CredentialId, DisclosureId, ProposalId, ReceiptId};
 
 use crate::{Corrupt, MirrorId};
 
@@ -64,6 +64,10 @@ pub enum RowKind {
     Dossier = 0x24,
     /// A subject that is under a litigation hold.
     Held = 0x25,
+    /// What two persons decide together, sealed under the tenant's own key.
+    Proposal = 0x28,
+    /// A disclosure about a subject, sealed under the subject's key.
+    Disclosure = 0x29,
     /// A log's size.
     LogHead = 0x30,
     /// A log entry.
@@ -76,7 +80,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -104,6 +108,8 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::Proposal,
+        Self::Disclosure,
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
@@ -112,7 +118,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 13] = [
+    pub const OF_TENANT: [Self; 15] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -126,6 +132,8 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::Proposal,
+        Self::Disclosure,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -182,6 +190,8 @@ pub enum Key {
     SubjectRequest { tree: TreeId, subject: SlotRef, tag: [u8; 16] },
     Dossier { tree: TreeId, subject: SlotRef },
     Held { tree: TreeId, subject: SlotRef },
+    Proposal { tree: TreeId, proposal: ProposalId },
+    Disclosure { tree: TreeId, subject: SlotRef, disclosure: DisclosureId },
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
@@ -225,6 +235,8 @@ impl Key {
             Self::SubjectRequest { .. } => RowKind::SubjectRequest,
             Self::Dossier { .. } => RowKind::Dossier,
             Self::Held { .. } => RowKind::Held,
+            Self::Proposal { .. } => RowKind::Proposal,
+            Self::Disclosure { .. } => RowKind::Disclosure,
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
@@ -262,6 +274,8 @@ impl Key {
             | Self::SubjectRequest { tree, .. }
             | Self::Dossier { tree, .. }
             | Self::Held { tree, .. }
+            | Self::Proposal { tree, .. }
+            | Self::Disclosure { tree, .. }
             | Self::LogHead { tree }
             | Self::LogEntry { tree, .. }
             | Self::LogNode { tree, .. } => Some(*tree),
@@ -298,6 +312,10 @@ impl Key {
             }
             Self::Sketch { tree, gallery, profile, at } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes()).at(*at)
+            }
+            Self::Proposal { tree, proposal } => key.tree(*tree).bytes(proposal.as_bytes()),
+            Self::Disclosure { tree, subject, disclosure } => {
+                key.tree(*tree).slot(*subject).bytes(disclosure.as_bytes())
             }
             Self::SubjectRequest { tree, subject, tag } => key.tree(*tree).slot(*subject).bytes(tag),
             Self::LogEntry { tree, index } => key.tree(*tree).bytes(&index.to_be_bytes()),
@@ -347,6 +365,13 @@ impl Key {
     /// All remembered answers about a subject.
     pub fn prefix_of_requests(tree: TreeId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::SubjectRequest).tree(tree).slot(subject).0
+    }
+}
+
+impl Key {
+    /// All disclosures about a subject.
+    pub fn prefix_of_disclosures(tree: TreeId, subject: SlotRef) -> Vec<u8> {
+        Writer::new(RowKind::Disclosure).tree(tree).slot(subject).0
     }
 }
 
@@ -418,6 +443,11 @@ impl Reader<'_> {
             }
             RowKind::Dossier => Key::Dossier { tree: self.tree()?, subject: self.slot()? },
             RowKind::Held => Key::Held { tree: self.tree()?, subject: self.slot()? },
+            RowKind::Proposal => Key::Proposal { tree: self.tree()?, proposal: ProposalId::from_bytes(self.array()?) },
+            RowKind::Disclosure => {
+                let (tree, subject) = (self.tree()?, self.slot()?);
+                Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes(self.array()?) }
+            }
             RowKind::LogHead => Key::LogHead { tree: self.tree()? },
             RowKind::LogEntry => Key::LogEntry { tree: self.tree()?, index: u64::from_be_bytes(self.array()?) },
             RowKind::LogNode => {

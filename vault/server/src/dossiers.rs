@@ -75,14 +75,17 @@ pub(crate) fn put_subject(
     Ok(())
 }
 
-/// Removes what is known of a subject, if anything is.
+/// Removes what is known of a subject, if anything is: also of disclosures about it.
 pub(crate) fn delete(vault: &Vault, silo: &Silo, subject: SlotRef, change: &mut Change) -> Result<()> {
     for key in [Key::Dossier { tree: silo.tree, subject }, Key::Held { tree: silo.tree, subject }] {
         if vault.store.get(&key)?.is_some() {
             change.delete(key);
         }
     }
-    Ok(())
+    vault.store.few(RowKind::Disclosure, &Key::prefix_of_disclosures(silo.tree, subject), |key, _| {
+        change.delete(key);
+        Ok::<_, Error>(())
+    })
 }
 
 /// Judges a call for one person, or for somebody of whom nothing is known. A refusal is logged, about the person.

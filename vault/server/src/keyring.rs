@@ -230,10 +230,12 @@ impl Home {
             Key::Credential { tree, .. }
             | Key::Profile { tree, .. }
             | Key::TenantRequest { tree, .. }
-            | Key::LogKey { tree } => own(tree),
+            | Key::LogKey { tree }
+            | Key::Proposal { tree, .. } => own(tree),
             Key::Subject { tree, subject }
             | Key::SubjectRequest { tree, subject, .. }
-            | Key::Dossier { tree, subject } => {
+            | Key::Dossier { tree, subject }
+            | Key::Disclosure { tree, subject, .. } => {
                 Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })
             }
             Key::Template { tree, gallery, at, .. } | Key::Sketch { tree, gallery, at, .. } => {

@@ -7,16 +7,19 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod access;
+pub mod approval;
 pub mod audit;
 pub mod authentication;
 pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod consent;
+pub mod disclosure;
 mod dossiers;
 pub mod enrollment;
 pub mod erasure;
 mod error;
+mod export;
 mod grpc;
 pub mod hold;
 mod idempotency;

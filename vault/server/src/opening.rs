@@ -27,7 +27,7 @@ use crate::store::{
     Change, Follow, Key, MirrorId, Opening, Row, RowKind, Store, StoreError, StoreOptions, is_there, make_folder,
     mirror_row,
 };
-use crate::tenant::put_credential;
+use crate::tenant::{NewCredential, put_credential};
 use crate::vault::Vault;
 
 /// Leaf pages of the key trees kept in memory: about 3 KiB each.
@@ -146,6 +146,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         rerankers: Arc::new(Semaphore::new(identification::RERANKERS)),
         backups,
         root_stores: (config.root.store, config.root.from),
+        proposals_last: Duration::from_millis(config.approvals.lifetime_ms),
         administration: tokio::sync::Mutex::new(()),
     });
     let founded = match found(&vault, first).await {
@@ -266,7 +267,8 @@ async fn found(vault: &Vault, first: FirstKey) -> std::result::Result<Option<Api
     let mut change = Change::new();
     audit::create_log(&vault.keys, tree, vault.origin_of(tree)?, &mut change)?;
     let api_key = first().map_err(OpenError::OperatorKey)?;
-    put_credential(&vault.keys, tree, &api_key, Roles::only(Role::Operator), None, now, &mut change)?;
+    let new = NewCredential { roles: Roles::only(Role::Operator), expires: None, made_by: None };
+    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
     let entry = audit::by_the_vault("vault.found", now)?;
     change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;

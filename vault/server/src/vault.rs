@@ -46,6 +46,8 @@ pub struct Vault {
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.
     pub root_stores: (StoreKind, Option<StoreKind>),
+    /// How long a proposal can be approved, and then carried out.
+    pub proposals_last: Duration,
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
 }
@@ -129,6 +131,19 @@ impl Vault {
     ) -> Result<T> {
         if let Err(Error::NotFound(reason, _)) = &answer {
             self.record(tree, audit::refused(call, *reason, Timestamp::now())?).await?;
+        }
+        answer
+    }
+
+    /// Gives an answer; a refusal by the policy is logged first.
+    pub(crate) async fn noting_denials<O: Kind, T>(
+        &self,
+        tree: TreeId,
+        call: &Authorized<O>,
+        answer: Result<T>,
+    ) -> Result<T> {
+        if let Err(Error::Denied(denial)) = &answer {
+            self.record(tree, audit::refused(call, denial.reason, Timestamp::now())?).await?;
         }
         answer
     }

@@ -6,6 +6,7 @@
 mod binary;
 mod dossier;
 mod json;
+mod proposal;
 
 pub use binary::{SubjectRecord, TemplateRecord};
 pub use dossier::DossierRecord;
@@ -13,3 +14,4 @@ pub use json::{
     CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
     ShreddedRecord, TenantRecord, decode, encode,
 };
+pub use proposal::{Content, Delivery, DisclosureRecord, Leaving, StoredProposal};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, ReceiptId};
+use lethe_domain::{CredentialId, DisclosureId, ProposalId, ReceiptId};
 use lethe_rows::MirrorId;
 use lethe_rows::keys::{Key, RowKind, TemplateAt};
 
@@ -66,6 +66,14 @@ fn fixed() -> Vec<(Key, &'static str)> {
         ),
         (Key::Dossier { tree, subject }, "24 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::Held { tree, subject }, "25 0102030405060708090a0b0c 1112131415161718191a1b1c"),
+        (
+            Key::Proposal { tree, proposal: ProposalId::from_bytes(id) },
+            "28 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
+        ),
+        (
+            Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes(id) },
+            "29 0102030405060708090a0b0c 1112131415161718191a1b1c 5152535455565758595a5b5c5d5e5f60",
+        ),
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),

@@ -107,6 +107,12 @@ enum Command {
     /// Place, release and list litigation holds.
     #[command(subcommand)]
     Hold(command::hold::Command),
+    /// Propose and list disclosures about a subject to authorities and third parties.
+    #[command(subcommand)]
+    Disclosure(command::disclosure::Command),
+    /// List, show, approve and reject what two persons decide.
+    #[command(subcommand)]
+    Proposal(command::proposal::Command),
     /// Enroll all rows of an .npy file.
     ///
     /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
@@ -195,6 +201,8 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Subject(command) => on_this_thread(command::subject::run(&context, command)),
         Command::Consent(command) => on_this_thread(command::consent::run(&context, command)),
         Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
+        Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),
+        Command::Proposal(command) => on_this_thread(command::proposal::run(&context, command)),
         Command::Import(command) => on_this_thread(import::run(&context, command)),
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))

@@ -11,8 +11,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::{
     AgeBand, BackupState, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand,
-    DecisionReason, ErasureState, Jurisdiction, LawfulBasis, MirrorState, ModelVersion, Purpose, PurposeBasis,
-    RestrictionGround, Role, RootStoreState, SubjectState, VerificationState,
+    DecisionReason, DisclosureScope, ErasureState, Jurisdiction, LawfulBasis, MirrorState, ModelVersion, ProposalState,
+    Purpose, PurposeBasis, RestrictionGround, Role, RootStoreState, SubjectState, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -75,6 +75,8 @@ coded! {
     ConsentManner: "CONSENT_MANNER_",
     ConsentGiver: "CONSENT_GIVER_",
     ConsentState: "CONSENT_STATE_",
+    DisclosureScope: "DISCLOSURE_SCOPE_",
+    ProposalState: "PROPOSAL_STATE_",
     BackupState: "BACKUP_STATE_",
     VerificationState: "VERIFICATION_STATE_",
     MirrorState: "MIRROR_STATE_",
@@ -118,6 +120,8 @@ const MANNERS: [&str; 3] = ["written", "electronic", "spoken"];
 
 const GIVERS: [&str; 2] = ["subject", "guardian"];
 
+const SCOPES: [&str; 6] = ["existence", "template_facts", "consents", "results", "log_entries", "client_records"];
+
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
 /// Reads a purpose.
@@ -158,6 +162,11 @@ pub(super) fn manner() -> impl TypedValueParser<Value = ConsentManner> {
 /// Reads who gave a consent.
 pub(super) fn giver() -> impl TypedValueParser<Value = ConsentGiver> {
     one_of(&GIVERS)
+}
+
+/// Reads what may be told of a person.
+pub(super) fn disclosure_scope() -> impl TypedValueParser<Value = DisclosureScope> {
+    one_of(&SCOPES)
 }
 
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {

@@ -34,6 +34,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         range("storage.reserve_mib", config.storage.reserve_mib, 16..=65_536),
         range("erasure.window_ms", config.erasure.window_ms, 0..=10_000),
         range("erasure.least_interval_ms", config.erasure.least_interval_ms, 0..=3_600_000),
+        range("approvals.lifetime_ms", config.approvals.lifetime_ms, 1_000..=30 * 86_400_000),
         config.root.probe_interval_s.and_then(|seconds| range("root.probe_interval_s", seconds, 1..=86_400)),
         config.search.threads.and_then(|threads| range("search.threads", threads, 1..=1024)),
         config.search.memory.and_then(|bytes| range("search.memory_mib", bytes >> 20, 16..=1 << 20)),

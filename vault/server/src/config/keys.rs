@@ -111,6 +111,10 @@ pub(super) const KEYS: &[Key] = &[
         set: |config, value| value.number().map(|v: u64| config.search.memory = Some(v.saturating_mul(1 << 20))),
     },
     Key {
+        name: "approvals.lifetime_ms",
+        set: |config, value| value.number().map(|v| config.approvals.lifetime_ms = v),
+    },
+    Key {
         name: "log.format",
         set: |config, value| {
             config.log.format = match value.text()? {

@@ -63,6 +63,8 @@ pub struct Config {
     pub erasure: Erasure,
     /// 1:N search.
     pub search: Search,
+    /// What two persons decide.
+    pub approvals: Approvals,
     /// What the process says of itself.
     pub log: Log,
 }
@@ -155,6 +157,13 @@ pub struct Search {
     pub memory: Option<u64>,
 }
 
+/// What two persons decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approvals {
+    /// How long a proposal can be approved, and once it is, be carried out, in milliseconds. 1 s to 30 days.
+    pub lifetime_ms: u64,
+}
+
 /// What the process says of itself, on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -192,6 +201,7 @@ impl Default for Config {
             storage: Storage::default(),
             erasure: Erasure::default(),
             search: Search::default(),
+            approvals: Approvals::default(),
             log: Log::default(),
         }
     }
@@ -237,6 +247,12 @@ impl Default for Storage {
 impl Default for Erasure {
     fn default() -> Self {
         Self { window_ms: 5, least_interval_ms: 0 }
+    }
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { lifetime_ms: 7 * 86_400_000 }
     }
 }
 

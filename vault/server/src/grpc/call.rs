@@ -23,7 +23,7 @@ pub(super) struct Arrival(pub(super) Instant);
 /// A call that the gate let pass. While it lives it holds one of its tenant's places.
 pub(super) struct Admitted<O> {
     pub(super) witness: Authorized<O>,
-    _place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Node {
@@ -56,7 +56,7 @@ impl Node {
         let vault = self.vault()?;
         let witness = vault.admit::<O>(principal, Aim::Tenant(tenant), convert::purpose(purpose)).await?;
         let place = vault.silos.find(tenant).map(|silo| silo.enter()).transpose()?;
-        Ok(Admitted { witness, _place: place })
+        Ok(Admitted { witness, place })
     }
 
     /// Asks the gate for an operation on the vault itself.
@@ -66,7 +66,7 @@ impl Node {
         purpose: i32,
     ) -> Result<Admitted<O>, Status> {
         let witness = self.vault()?.admit::<O>(principal, Aim::Vault, convert::purpose(purpose)).await?;
-        Ok(Admitted { witness, _place: None })
+        Ok(Admitted { witness, place: None })
     }
 
     /// The pages of the list that a call asked for, of `parent`.

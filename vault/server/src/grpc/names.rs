@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 use lethe_domain::{
-    ConsentId, CredentialId, HoldId, Invalid, ModelId, Reason, ReceiptId, SubjectId, TemplateId, TenantId,
+    ConsentId, CredentialId, HoldId, Invalid, ModelId, ProposalId, Reason, ReceiptId, SubjectId, TemplateId, TenantId,
 };
 use lethe_proto::names::{
     BackupName, ConsentName, CredentialName, CredentialParent, HoldName, LogName, ModelProfileName, NameError,
-    ReceiptName, SubjectName, TemplateName, TenantName,
+    ProposalName, ReceiptName, SubjectName, TemplateName, TenantName,
 };
 
 use crate::error::Result;
@@ -50,6 +50,13 @@ pub(super) fn hold(field: &str, text: &str) -> Result<(TenantId, SubjectId, Hold
     let hold = HoldId::parse(name.hold()).ok_or_else(malformed)?;
     let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
     Ok((TenantId::parse(name.tenant())?, subject, hold))
+}
+
+pub(super) fn proposal(field: &str, text: &str) -> Result<(TenantId, ProposalId)> {
+    let name: ProposalName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the proposal is not 32 hexadecimal digits");
+    let proposal = ProposalId::parse(name.proposal()).ok_or_else(malformed)?;
+    Ok((TenantId::parse(name.tenant())?, proposal))
 }
 
 pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, TemplateId)> {

@@ -120,7 +120,13 @@ fn denial_code(reason: Reason) -> Code {
         | Reason::MinorWithoutGuardian
         | Reason::AgeUnknown
         | Reason::SubjectRestricted
-        | Reason::LegalHold => Code::FailedPrecondition,
+        | Reason::LegalHold
+        // What two persons decide, and did not.
+        | Reason::ApprovalRequired
+        | Reason::ProposalExpired
+        | Reason::ProposalClosed
+        | Reason::ProposalMismatch
+        | Reason::DisclosureGroundMissing => Code::FailedPrecondition,
         _ => Code::PermissionDenied,
     }
 }

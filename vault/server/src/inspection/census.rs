@@ -238,6 +238,8 @@ impl Census {
             | Key::SubjectRequest { .. }
             | Key::Dossier { .. }
             | Key::Held { .. }
+            | Key::Proposal { .. }
+            | Key::Disclosure { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
@@ -322,6 +324,8 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::SubjectRequest => "remembered answer about a subject",
         RowKind::Dossier => "dossier of a subject",
         RowKind::Held => "mark of a litigation hold",
+        RowKind::Proposal => "proposal",
+        RowKind::Disclosure => "disclosure about a subject",
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
@@ -362,6 +366,14 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         }
         RowKind::Held => {
             "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"
+        }
+        RowKind::Proposal => {
+            "lists of this tenant's proposals fail, and nothing is done by this one: make it again. `lethe restore` takes a \
+             mirror's row"
+        }
+        RowKind::Disclosure => {
+            "the list of disclosures about this subject fails; the log has that there was one. `lethe restore` takes a \
+             mirror's row"
         }
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {

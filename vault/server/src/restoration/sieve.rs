@@ -16,8 +16,15 @@ use crate::store::{Key, ProfileNumber, RowKind, Rows, Store, TemplateAt};
 const CHUNK: usize = 8192;
 
 /// Rows of subjects, in the order in which they are judged.
-const OF_PEOPLE: [RowKind; 6] =
-    [RowKind::Subject, RowKind::Dossier, RowKind::Sketch, RowKind::Template, RowKind::SubjectRequest, RowKind::Held];
+const OF_PEOPLE: [RowKind; 7] = [
+    RowKind::Subject,
+    RowKind::Dossier,
+    RowKind::Sketch,
+    RowKind::Template,
+    RowKind::SubjectRequest,
+    RowKind::Held,
+    RowKind::Disclosure,
+];
 
 /// Tells rows that are back from those that are not.
 pub(super) struct Sieve<'a> {
@@ -178,7 +185,8 @@ impl<'a> Sieve<'a> {
             Key::Subject { tree, subject }
             | Key::SubjectRequest { tree, subject, .. }
             | Key::Dossier { tree, subject }
-            | Key::Held { tree, subject } => (tree, vec![subject], None),
+            | Key::Held { tree, subject }
+            | Key::Disclosure { tree, subject, .. } => (tree, vec![subject], None),
             Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
                 (tree, vec![at.subject, at.thing], Some(profile))
             }
@@ -194,7 +202,7 @@ impl<'a> Sieve<'a> {
         }
         if key.kind() != RowKind::Subject && !people.contains(&(tree, slots[0])) {
             // The mirror has what is known of everybody.
-            let known = matches!(key.kind(), RowKind::Dossier | RowKind::Held);
+            let known = matches!(key.kind(), RowKind::Dossier | RowKind::Held | RowKind::Disclosure);
             return Ok(if known { Verdict::Nobodys } else { Verdict::Corrupt });
         }
         let model = match model {

@@ -33,6 +33,8 @@ pub struct Credential {
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// By which credential's call it was made, where that was written down.
+    pub made_by: Option<CredentialId>,
 }
 
 /// All silos and credentials: the fold of the committed rows, at start and ever after.
@@ -168,6 +170,8 @@ impl Silos {
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
             | Key::Held { .. }
+            | Key::Proposal { .. }
+            | Key::Disclosure { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
@@ -237,6 +241,7 @@ impl Silos {
             tree,
             created_at: Timestamp::from_millis(record.created_at),
             revoked_at: record.revoked_at.map(Timestamp::from_millis),
+            made_by: record.made_by.map(CredentialId::from),
         };
         self.credentials.write().insert(id, Arc::new(credential));
         Ok(())
@@ -322,6 +327,8 @@ impl Silos {
             | Key::SubjectRequest { .. }
             | Key::Dossier { .. }
             | Key::Held { .. }
+            | Key::Proposal { .. }
+            | Key::Disclosure { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }

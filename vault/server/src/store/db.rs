@@ -323,7 +323,9 @@ impl Database {
             | RowKind::Sketch
             | RowKind::SubjectRequest
             | RowKind::Dossier
-            | RowKind::Held => ROWS,
+            | RowKind::Held
+            | RowKind::Proposal
+            | RowKind::Disclosure => ROWS,
             RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")

@@ -70,6 +70,8 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Shredded
         | RowKind::Dossier
         | RowKind::Held
+        | RowKind::Proposal
+        | RowKind::Disclosure
         | RowKind::LogHead
         | RowKind::LogEntry
         | RowKind::LogNode => true,
