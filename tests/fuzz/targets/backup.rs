@@ -9,7 +9,7 @@ use lethe_crypto::log::entry::Entry;
 use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
-    self, CredentialRecord, DossierRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, SubjectRecord,
+    self, CredentialRecord, DisclosureRecord, DossierRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, StoredProposal, SubjectRecord,
     TemplateRecord, TenantRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
@@ -99,6 +99,22 @@ fn row(kind: RowKind, value: &[u8]) {
                 let again = DossierRecord::seal_as(&dossier).expect("it was read");
                 let again = DossierRecord::read(&again).expect("it was written");
                 assert_eq!(again, dossier, "a dossier loses something on its way");
+            }
+        }
+        RowKind::Proposal => {
+            let id = lethe_domain::ProposalId::from_bytes([0; 16]);
+            if let Ok(proposal) = StoredProposal::read(id, value) {
+                let again = proposal.encode().expect("it was read");
+                let again = StoredProposal::read(id, &again).expect("it was written");
+                assert_eq!(again, proposal, "a proposal loses something on its way");
+            }
+        }
+        RowKind::Disclosure => {
+            let id = lethe_domain::DisclosureId::from_bytes([0; 16]);
+            if let Ok(disclosure) = DisclosureRecord::read(id, value) {
+                let again = DisclosureRecord::seal_as(&disclosure).expect("it was read");
+                let again = DisclosureRecord::read(id, &again).expect("it was written");
+                assert_eq!(again, disclosure, "a disclosure loses something on its way");
             }
         }
         RowKind::Credential => {

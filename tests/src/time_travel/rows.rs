@@ -83,6 +83,7 @@ pub(super) mod kind {
     pub(in super::super) const SKETCH: u8 = 0x22;
     pub(in super::super) const REMEMBERED: u8 = 0x23;
     pub(in super::super) const DOSSIER: u8 = 0x24;
+    pub(in super::super) const DISCLOSURE: u8 = 0x29;
 }
 
 impl RowKey {
@@ -105,7 +106,7 @@ impl RowKey {
             0x07 | 0x09..=0x0b => Self::Plain,
             0x08 => rest.skip(16),
             kind::TENANT | 0x15 => Self::Sealed(own(rest.slot())),
-            0x11 | 0x14 => {
+            0x11 | 0x14 | 0x28 => {
                 let home = own(rest.slot());
                 rest.skip(16);
                 Self::Sealed(home)
@@ -141,7 +142,7 @@ impl RowKey {
                 let (subject, thing) = (Some(rest.slot()), Some(rest.slot()));
                 Self::Sealed(Home { kind, tree, gallery, subject, thing, profile })
             }
-            kind::REMEMBERED => {
+            kind::REMEMBERED | kind::DISCLOSURE => {
                 let home = own(rest.slot());
                 let home = Home { subject: Some(rest.slot()), ..home };
                 rest.skip(16);

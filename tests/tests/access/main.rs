@@ -7,6 +7,7 @@
 mod allowed;
 mod denied;
 mod operators;
+mod second_factor;
 mod silence;
 mod stage;
 mod table;

@@ -107,6 +107,8 @@ reasons! {
     CredentialExpired = "CREDENTIAL_EXPIRED",
     /// The credential lacks the role the method needs (O31).
     RoleRequired = "ROLE_REQUIRED",
+    /// Only roles that people hold would do, and the call shows no second factor of the credential's (O31).
+    SecondFactorRequired = "SECOND_FACTOR_REQUIRED",
     /// The credential belongs to another tenant (O4).
     TenantMismatch = "TENANT_MISMATCH",
     /// No such tenant.

@@ -13,6 +13,11 @@ pub fn document() -> String {
     for rule in Operation::table() {
         row(&mut text, rule);
     }
+    let named = |human: bool| {
+        let names = Role::ALL.into_iter().filter(|role| role.is_human() == human).map(|role| format!("`{role}`"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let _ = writeln!(text, "\nPeople hold {}; machines {}.", named(true), named(false));
     text.push_str(TWO);
     for rule in ActRule::table() {
         let names = |roles: &[Role]| roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
@@ -60,7 +65,9 @@ those of [COMPLIANCE](COMPLIANCE.md). No table here is legal advice.
 
 ## Every call
 
-A call passes one gate. What decides, in this order: the credential has not expired (O31); it belongs to the tenant that
+A call passes one gate. What decides, in this order: the credential has not expired (O31); where a second factor is asked for
+(`access.second_factor`) and the call shows none of this credential, roles that people hold count for nothing, and what only
+those may is refused as `SECOND_FACTOR_REQUIRED` (O31); it belongs to the tenant that
 the call is about, or to the vault (O4); it has one of the roles (O31); a purpose is stated (O2), one that the operation
 may serve (O2); and, where the purpose is a biometric one and more is done than to record, the tenant has declared a lawful basis for it (O1).
 Nothing here depends on a person, so a refusal tells nothing of one.

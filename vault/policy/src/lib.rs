@@ -27,5 +27,5 @@ pub use document::document;
 pub use gate::{Authorized, Denial, Target, authorize, sees_scores};
 pub use law::Law;
 pub use person::{Cleared, Duty, Judged, Licence, is_child_alone, is_left_baseless, judge};
-pub use principal::{Owner, Principal};
+pub use principal::{Owner, Principal, SecondFactor};
 pub use table::{Effect, Operation, Rule, Scope};

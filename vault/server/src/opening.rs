@@ -146,6 +146,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
         rerankers: Arc::new(Semaphore::new(identification::RERANKERS)),
         backups,
         root_stores: (config.root.store, config.root.from),
+        asks_second_factor: config.asks_second_factor(),
         proposals_last: Duration::from_millis(config.approvals.lifetime_ms),
         administration: tokio::sync::Mutex::new(()),
     });

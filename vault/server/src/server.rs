@@ -23,6 +23,7 @@ pub use crate::opening::FirstKey;
 use crate::opening::{self, OpenError};
 use crate::vault::Vault;
 
+mod certificate;
 mod connection;
 mod frames;
 mod health;

@@ -1,6 +1,7 @@
 use lethe_domain::{ProposalId, TenantId};
 
 use super::*;
+use crate::principal::SecondFactor;
 
 const PROPOSED: Timestamp = Timestamp::from_millis(1_000);
 const NOW: Timestamp = Timestamp::from_millis(2_000);
@@ -12,6 +13,7 @@ fn party(number: u8, owner: Owner, roles: &[Role]) -> Party {
         owner,
         roles: roles.iter().copied().collect(),
         expires: None,
+        factor: SecondFactor::Shown,
     };
     Party { principal, created_at: Timestamp::from_millis(10), made_by: None, is_revoked: false }
 }

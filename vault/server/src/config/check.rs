@@ -75,6 +75,19 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         );
         refuse("metrics.listen", why);
     }
+    // O31: people cannot show what the server does not ask of anybody.
+    let client_ca = config.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+    if config.asks_second_factor() && client_ca.is_none() {
+        let by_default = if config.access.second_factor.is_none() { " (which it is beyond loopback)" } else { "" };
+        let why = format!(
+            "is required{by_default}, and tls.client_ca names no authority of client certificates; set it, or access.second_factor \
+             to off"
+        );
+        refuse("access.second_factor", why);
+    }
+    if client_ca.is_none() && config.tls.as_ref().is_some_and(|tls| tls.client_optional) {
+        refuse("tls.client_optional", "has no use without tls.client_ca".into());
+    }
     match &config.tls {
         Some(tls) => {
             for (key, path) in [("tls.cert", &tls.cert), ("tls.key", &tls.key)] {

@@ -38,6 +38,9 @@ pub(crate) struct Silo {
     pub(crate) checkpoint: SignedCheckpoint,
 }
 
+/// Some people, and the slot where the next begin.
+type Page = (Vec<(SlotRef, SubjectRecord)>, Option<u64>);
+
 type Tar = Builder<age::stream::StreamWriter<Pipe>>;
 
 impl Silo {
@@ -123,7 +126,7 @@ impl Silo {
     }
 
     /// Some people from a slot on, and where the next begin. The look at the database ends with it: who takes the archive may be slow.
-    fn people(&self, from: u64) -> Result<(Vec<(SlotRef, SubjectRecord)>, Option<u64>)> {
+    fn people(&self, from: u64) -> Result<Page> {
         let tree = self.silo.tree;
         let whole = Key::prefix_of_tree(RowKind::Subject, tree);
         let start = Key::Subject { tree, subject: SlotRef::first(from) }.encode();

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Reason, TenantId};
+use lethe_domain::{CredentialId, Reason, TenantId};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Principal};
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,10 +27,14 @@ pub(super) struct Admitted<O> {
 }
 
 impl Node {
-    /// Whose key a call carries.
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Status> {
+    /// Whose key a call carries, over a connection of whom a certificate says that it is this credential's person.
+    pub(super) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        certified: Option<CredentialId>,
+    ) -> Result<Principal, Status> {
         let key = api_key(headers)?;
-        Ok(self.vault()?.authenticate(&key)?)
+        Ok(self.vault()?.authenticate(&key, certified)?)
     }
 
     /// Who sent a request, as the edge found out before the message came: by now the credential may be revoked.

@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 10] = [
+const SEALED: [RowKind; 12] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -40,6 +40,8 @@ const SEALED: [RowKind; 10] = [
     RowKind::Sketch,
     RowKind::SubjectRequest,
     RowKind::Dossier,
+    RowKind::Proposal,
+    RowKind::Disclosure,
 ];
 
 /// Asks the root stores of the configuration, and tries every page and every sealed row.

@@ -8,7 +8,7 @@ use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
 use lethe_domain::{CredentialId, TenantId, Timestamp};
 use lethe_index::Pool;
-use lethe_policy::{Owner, Principal};
+use lethe_policy::{Owner, Principal, SecondFactor};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
@@ -236,7 +236,13 @@ impl Silos {
         let digest = digest.ok_or_else(|| corrupt("credential record", id.to_string()))?;
         let expires = record.expires_at.map(Timestamp::from_millis);
         let credential = Credential {
-            principal: Principal { credential: id, owner, roles: record.roles()?, expires },
+            principal: Principal {
+                credential: id,
+                owner,
+                roles: record.roles()?,
+                expires,
+                factor: SecondFactor::NotAsked,
+            },
             digest: SecretDigest::from_bytes(digest),
             tree,
             created_at: Timestamp::from_millis(record.created_at),

@@ -92,7 +92,7 @@ pub(crate) async fn export(context: &Context, command: Export) -> Result<Exit, F
     let mut pieces = client.archives().export_silo(request).await?.into_inner();
     // A part of an archive has another name than a whole one.
     let part = command.out.with_added_extension("part");
-    let mut file = std::fs::File::create_new(&part).map_err(failed)?;
+    let mut file = std::fs::File::create(&part).map_err(failed)?;
     let (mut digest, mut bytes) = (Sha256::new(), 0);
     while let Some(piece) = pieces.message().await? {
         digest.update(&piece.piece);
