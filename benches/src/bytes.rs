@@ -200,6 +200,7 @@ fn name(key: &[u8], put: bool) -> &'static str {
             | RowKind::Dossier
             | RowKind::Held
             | RowKind::Asked,
+            RowKind::Disclosure,
         ) => "rows of the person, deleted",
         Ok(_) | Err(_) => "others",
     }

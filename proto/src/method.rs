@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 27] = [
+    const WRITES: [&str; 32] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -54,6 +54,11 @@ mod tests {
         "SubjectService/LiftObjection",
         "ConsentService/Record",
         "ConsentService/Withdraw",
+        "ApprovalService/Approve",
+        "ApprovalService/Reject",
+        "DisclosureService/Propose",
+        "TenantService/Offboard",
+        "TenantService/ConfirmHandover",
         "HoldService/Place",
         "HoldService/Release",
         "TenantService/UpdatePolicy",
@@ -93,7 +98,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 58);
+        assert_eq!(listed.len(), 67);
     }
 
     #[test]
@@ -147,6 +152,6 @@ mod tests {
     fn only_batches_sweeps_logs_and_archives_stream() {
         let streaming: Vec<_> =
             methods().iter().filter(|method| method.streaming).map(|method| method.method).collect();
-        assert_eq!(streaming, ["Watch", "BatchEnroll", "SweepDuplicates", "Export"]);
+        assert_eq!(streaming, ["Watch", "BatchEnroll", "SweepDuplicates", "Export", "ExportSilo"]);
     }
 }

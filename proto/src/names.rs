@@ -124,6 +124,13 @@ resource_name! {
 }
 
 resource_name! {
+    /// What two persons decide together.
+    ProposalName = "tenants/{tenant}/proposals/{proposal}" {
+        "tenants" / tenant: Tenant, "proposals" / proposal: Proposal
+    }
+}
+
+resource_name! {
     /// A backup, by its number.
     BackupName = "backups/{backup}" { "backups" / backup: Backup }
 }

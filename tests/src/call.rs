@@ -28,6 +28,8 @@ calls! {
     GetModelProfileRequest -> ModelProfile = "TenantService/GetModelProfile";
     ListModelProfilesRequest -> ListModelProfilesResponse = "TenantService/ListModelProfiles";
     UpdateModelProfileRequest -> ModelProfile = "TenantService/UpdateModelProfile";
+    OffboardTenantRequest -> Proposal = "TenantService/Offboard";
+    ConfirmHandoverRequest -> Proposal = "TenantService/ConfirmHandover";
     ShredTenantRequest -> Erasure = "TenantService/Shred";
     RotateKeysRequest -> KeyRotation = "TenantService/RotateKeys";
     EnrollRequest -> EnrollResponse = "EnrollmentService/Enroll";
@@ -48,6 +50,12 @@ calls! {
     PlaceHoldRequest -> Hold = "HoldService/Place";
     ReleaseHoldRequest -> Hold = "HoldService/Release";
     ListHoldsRequest -> ListHoldsResponse = "HoldService/List";
+    ProposeDisclosureRequest -> Proposal = "DisclosureService/Propose";
+    ListDisclosuresRequest -> ListDisclosuresResponse = "DisclosureService/List";
+    GetProposalRequest -> Proposal = "ApprovalService/Get";
+    ListProposalsRequest -> ListProposalsResponse = "ApprovalService/List";
+    ApproveProposalRequest -> Proposal = "ApprovalService/Approve";
+    RejectProposalRequest -> Proposal = "ApprovalService/Reject";
     EraseSubjectRequest -> Erasure = "SubjectService/Erase";
     PreviewErasuresRequest -> PreviewErasuresResponse = "SubjectService/PreviewErasures";
     ExportConsentsRequest -> ExportConsentsResponse = "ConsentService/Export";

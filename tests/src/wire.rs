@@ -19,6 +19,11 @@ impl Wire {
         self.set(Some(endpoint.connect_lazy()));
     }
 
+    /// A connection that somebody made.
+    pub(crate) fn of(channel: Channel) -> Self {
+        Self { channel: RwLock::new(Some(channel)) }
+    }
+
     pub(crate) fn disconnect(&self) {
         self.set(None);
     }

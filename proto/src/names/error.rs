@@ -51,6 +51,8 @@ pub enum Part {
     Hold,
     /// The id of a data subject's request: 32 lower-case hexadecimal digits.
     Request,
+    /// A proposal's id: 32 lower-case hexadecimal digits.
+    Proposal,
     /// A receipt's id: 32 lower-case hexadecimal digits.
     Receipt,
     /// A credential's id: 32 lower-case hexadecimal digits.
@@ -77,6 +79,7 @@ impl Part {
             Self::Consent => "consent",
             Self::Hold => "hold",
             Self::Request => "request",
+            Self::Proposal => "proposal",
             Self::Receipt => "receipt",
             Self::Credential => "credential",
             Self::Model => "model",

@@ -61,6 +61,7 @@ fn begins_well(part: Part, text: &str) -> bool {
         | Part::Consent
         | Part::Hold
         | Part::Request
+        | Part::Proposal
         | Part::Receipt
         | Part::Credential
         | Part::Model
@@ -78,6 +79,7 @@ const fn lengths(part: Part) -> (usize, usize) {
         | Part::Consent
         | Part::Hold
         | Part::Request
+        | Part::Proposal
         | Part::Receipt
         | Part::Credential
         | Part::Mirror => (32, 32),
@@ -97,6 +99,7 @@ const fn allowed(part: Part, byte: u8) -> bool {
         | Part::Consent
         | Part::Hold
         | Part::Request
+        | Part::Proposal
         | Part::Receipt
         | Part::Credential
         | Part::Mirror => {

@@ -9,8 +9,7 @@ use lethe_crypto::log::entry::Entry;
 use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
-    self, AskedRecord, CredentialRecord, DossierRecord, EvidenceRecord, IntentRecord, ProfileRecord, ReceiptRecord,
-    Remembered, RequestRecord, SubjectRecord, TemplateRecord, TenantRecord,
+    AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, self,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
 use lethe_sketch::Sketch;
@@ -119,6 +118,22 @@ fn row(kind: RowKind, value: &[u8]) {
             if let Ok(asked) = AskedRecord::read(value) {
                 let again = AskedRecord::seal_as(&asked).expect("it was read");
                 assert_eq!(AskedRecord::read(&again).expect("it was written"), asked);
+            }
+        }
+        RowKind::Proposal => {
+            let id = lethe_domain::ProposalId::from_bytes([0; 16]);
+            if let Ok(proposal) = StoredProposal::read(id, value) {
+                let again = proposal.encode().expect("it was read");
+                let again = StoredProposal::read(id, &again).expect("it was written");
+                assert_eq!(again, proposal, "a proposal loses something on its way");
+            }
+        }
+        RowKind::Disclosure => {
+            let id = lethe_domain::DisclosureId::from_bytes([0; 16]);
+            if let Ok(disclosure) = DisclosureRecord::read(id, value) {
+                let again = DisclosureRecord::seal_as(&disclosure).expect("it was read");
+                let again = DisclosureRecord::read(id, &again).expect("it was written");
+                assert_eq!(again, disclosure, "a disclosure loses something on its way");
             }
         }
         RowKind::Credential => {

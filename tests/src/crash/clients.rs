@@ -176,6 +176,9 @@ impl Clients {
 
     /// Asks for the shredding of a tenant, or asks again.
     pub(super) async fn shred(&self, place: usize) -> Result<(), Gone> {
+        if !self.agree(place).await? {
+            return Ok(());
+        }
         let request = {
             let mut ledger = self.ledger();
             let now = ledger.tick();
@@ -192,6 +195,21 @@ impl Clients {
         let (known, _) = ledger.silos[place].receipt.get_or_insert_with(|| (receipt.clone(), now));
         assert_eq!(*known, receipt, "a repeat gives the first answer");
         Ok(())
+    }
+
+    /// Has two persons agree on a tenant's end, once. Nobody asks for it before.
+    async fn agree(&self, place: usize) -> Result<bool, Gone> {
+        let (admin, agreed) = {
+            let silo = &self.ledger().silos[place];
+            (self.operator.with_key(Some(&silo.key)).on(&silo.id), !silo.shredding.proposal.is_empty())
+        };
+        if agreed {
+            return Ok(true);
+        }
+        let Some(proposal) = self.judge(admin.waive(&self.operator).await)? else { return Ok(false) };
+        let proposal = proposal.expect("two persons agree");
+        self.ledger().silos[place].shredding.proposal = proposal;
+        Ok(true)
     }
 
     /// Nobody gets in with a key of a tenant whose shredding was accepted, and its name is not given again.

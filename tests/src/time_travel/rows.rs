@@ -86,6 +86,7 @@ pub(super) mod kind {
     pub(in super::super) const EVIDENCE: u8 = 0x2a;
     pub(in super::super) const REQUEST: u8 = 0x2b;
     pub(in super::super) const ASKED: u8 = 0x2c;
+    pub(in super::super) const DISCLOSURE: u8 = 0x29;
 }
 
 impl RowKey {
@@ -108,7 +109,7 @@ impl RowKey {
             0x07 | 0x09..=0x0b => Self::Plain,
             0x08 => rest.skip(16),
             kind::TENANT | 0x15 => Self::Sealed(own(rest.slot())),
-            0x11 | 0x14 => {
+            0x11 | 0x14 | 0x28 => {
                 let home = own(rest.slot());
                 rest.skip(16);
                 Self::Sealed(home)
@@ -154,7 +155,7 @@ impl RowKey {
                 let (subject, thing) = (Some(rest.slot()), Some(rest.slot()));
                 Self::Sealed(Home { kind, tree, gallery, subject, thing, profile })
             }
-            kind::REMEMBERED => {
+            kind::REMEMBERED | kind::DISCLOSURE => {
                 let home = own(rest.slot());
                 let home = Home { subject: Some(rest.slot()), ..home };
                 rest.skip(16);

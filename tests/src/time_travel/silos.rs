@@ -14,7 +14,7 @@ impl History {
         let operator = self.vault.operator();
         let no_wait = failpoint.is_none() && self.random.random_bool(0.5);
         let id = self.tenants[place].id().to_owned();
-        let request = v1::ShredTenantRequest { no_wait, ..operator.shredding(&id) };
+        let request = v1::ShredTenantRequest { no_wait, ..operator.agreed(&self.tenants[place]).await };
         let mut answer = None;
         if let Some(failpoint) = failpoint {
             self.stop().await;

@@ -8,6 +8,7 @@ mod allowed;
 mod denied;
 mod operators;
 mod people;
+mod second_factor;
 mod silence;
 mod stage;
 mod table;

@@ -49,7 +49,12 @@ struct Standing {
 }
 
 const STANDINGS: [Standing; 7] = [
-    Standing { name: "held", processed: Reason::LegalHold, destroyed: Some(Reason::LegalHold), erased: Some(Reason::LegalHold) },
+    Standing {
+        name: "held",
+        processed: Reason::LegalHold,
+        destroyed: Some(Reason::LegalHold),
+        erased: Some(Reason::LegalHold),
+    },
     Standing {
         name: "restricted",
         processed: Reason::SubjectRestricted,
@@ -177,12 +182,15 @@ async fn every_method_that_touches_a_person_gives_the_reason_why_not_and_logs_it
                 // A result for each item.
                 let answers = answer.unwrap();
                 let item = v1::BatchEnrollResponse::decode(answers[0].as_slice()).unwrap();
-                let Some(v1::batch_enroll_response::Result::Error(error)) = item.result else { panic!("{what}: enrolled") };
+                let Some(v1::batch_enroll_response::Result::Error(error)) = item.result else {
+                    panic!("{what}: enrolled")
+                };
                 assert_eq!(error.code, Code::FailedPrecondition as i32, "{what}");
             } else {
                 answer.refused().assert_is(Code::FailedPrecondition, reason);
             }
-            let (operation, logged) = last_refusal(&stage, before).await.unwrap_or_else(|| panic!("{what} is not logged"));
+            let (operation, logged) =
+                last_refusal(&stage, before).await.unwrap_or_else(|| panic!("{what} is not logged"));
             assert_eq!(logged, reason.code(), "{what}");
             assert!(operation.contains('.'), "{what}: {operation}");
             *refused.entry(standing.name).or_default() += 1;

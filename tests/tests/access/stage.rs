@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lethe_proto::v1::{Purpose, RightsRequestKind, Role};
+use lethe_proto::v1::{self, Purpose, RightsRequestKind, Role};
+use sha2::{Digest as _, Sha256};
+
 use lethe_tests::{Face, Faces, Tenant, Vault};
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
@@ -48,6 +50,11 @@ pub(crate) struct Target {
     pub(crate) unused_tenant: String,
     /// A tenant that may be destroyed.
     pub(crate) spare_tenant: String,
+    /// What two persons agreed on of that.
+    pub(crate) agreed: String,
+    /// Something that two persons decide, and the digest that goes with it.
+    pub(crate) proposal: String,
+    pub(crate) content: String,
     pub(crate) face: Face,
 }
 
@@ -103,9 +110,48 @@ impl Stage {
             recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
+            agreed: format!("{}/proposals/{}", spare.tenant.as_ref().unwrap().name, "0".repeat(32)),
             spare_tenant: spare.tenant.unwrap().name,
+            proposal: format!("{}/proposals/{}", self.bank.name(), "0".repeat(32)),
+            content: "0".repeat(64),
             face: self.face.clone(),
         }
+    }
+
+    /// Things that exist, for a method that decides on something, or does what was decided, as somebody of a role asks for it.
+    pub(crate) async fn decided(&self, method: &str, role: Option<Role>) -> Target {
+        let mut target = self.existing().await;
+        let operator = self.vault.operator();
+        match method {
+            "TenantService/Shred" => {
+                let spare = self.vault.tenant(&format!("{}-2", target.unused_tenant)).without_model().await;
+                target.spare_tenant = spare.name();
+                target.agreed = operator.agreed(&spare).await.proposal;
+            }
+            "TenantService/ExportSilo" | "TenantService/ConfirmHandover" => {
+                let director = self.bank.with_roles(&[Role::TenantAdmin]).await;
+                let recipient = age::x25519::Identity::generate().to_public().to_string();
+                let proposal = director.ask(director.offboarding(Some(&recipient))).await.unwrap();
+                operator.approve(&proposal).await.unwrap();
+                if method == "TenantService/ConfirmHandover" {
+                    target.content = hex::encode(Sha256::digest(director.export(&proposal.name).await.unwrap()));
+                }
+                target.proposal = proposal.name;
+            }
+            _ if method.starts_with("ApprovalService/") => {
+                let proposed = if role == Some(Role::PrivacyOfficer) {
+                    let officer = self.bank.with_roles(&[Role::PrivacyOfficer]).await;
+                    let order = v1::disclosure::Ground::LegalOrderReference("order-1".to_owned());
+                    officer.ask(officer.disclosing(&target.subject_id, Some(order))).await.unwrap()
+                } else {
+                    let director = self.bank.with_roles(&[Role::TenantAdmin]).await;
+                    director.ask(director.offboarding(None)).await.unwrap()
+                };
+                (target.proposal, target.content) = (proposed.name, proposed.content_sha256);
+            }
+            _ => {}
+        }
+        target
     }
 
     /// Things that never existed, of the same tenant.
@@ -127,6 +173,9 @@ impl Stage {
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),
             spare_tenant: "tenants/spare-nowhere".to_owned(),
+            agreed: format!("tenants/spare-nowhere/proposals/{nothing}"),
+            proposal: format!("{tenant}/proposals/{nothing}"),
+            content: "0".repeat(64),
             face: self.face.clone(),
             tenant,
         }

@@ -34,6 +34,7 @@ const LOOKING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest, LegalClaims];
 const RECORDING: &[Purpose] = &[Administration, DataSubjectRequest];
 const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
+const DECIDING: &[Purpose] = &[Administration, DataSubjectRequest];
 const COMPARING: &[Purpose] = &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const PROFILE_READERS: &[Role] = &[TenantAdmin, Enroller, Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
@@ -173,6 +174,41 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "TenantService/Offboard",
+        roles: &[TenantAdmin],
+        operator: true,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::OffboardTenantRequest {
+                name: target.tenant.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                handover: Some(v1::offboard_tenant_request::Handover::WaiveHandover(true)),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/ExportSilo",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            v1::ExportSiloRequest { name: target.proposal.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "TenantService/ConfirmHandover",
+        roles: &[TenantAdmin],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            let (name, archive_sha256) = (target.proposal.clone(), target.content.clone());
+            let request_id = String::new();
+            v1::ConfirmHandoverRequest { name, purpose: purpose.into(), request_id, archive_sha256 }.encode_to_vec()
+        },
+    },
+    Row {
         method: "TenantService/Shred",
         roles: &[],
         operator: true,
@@ -183,6 +219,7 @@ pub(crate) const TABLE: &[Row] = &[
                 purpose: purpose.into(),
                 request_id: request_id(),
                 no_wait: true,
+                proposal: target.agreed.clone(),
             }
             .encode_to_vec()
         },
@@ -617,6 +654,76 @@ pub(crate) const TABLE: &[Row] = &[
         request: |target, purpose| {
             let parent = target.tenant.clone();
             v1::ListHoldsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "DisclosureService/Propose",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: EXERCISING,
+        request: |target, purpose| {
+            v1::ProposeDisclosureRequest {
+                parent: target.subject.clone(),
+                purpose: purpose.into(),
+                request_id: request_id(),
+                disclosure: Some(v1::Disclosure {
+                    recipient: "court".to_owned(),
+                    ground: Some(v1::disclosure::Ground::LegalOrderReference("order-1".to_owned())),
+                    scope: vec![v1::DisclosureScope::Existence.into()],
+                    ..v1::Disclosure::default()
+                }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
+        method: "DisclosureService/List",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: EXERCISING,
+        request: |target, purpose| {
+            let parent = target.subject.clone();
+            v1::ListDisclosuresRequest { parent, purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "ApprovalService/Get",
+        roles: &[TenantAdmin, PrivacyOfficer, Auditor],
+        operator: true,
+        purposes: DECIDING,
+        request: |target, purpose| {
+            v1::GetProposalRequest { name: target.proposal.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "ApprovalService/List",
+        roles: &[TenantAdmin, PrivacyOfficer, Auditor],
+        operator: true,
+        purposes: DECIDING,
+        request: |target, purpose| {
+            let parent = target.tenant.clone();
+            v1::ListProposalsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "ApprovalService/Approve",
+        roles: &[TenantAdmin, PrivacyOfficer],
+        operator: true,
+        purposes: DECIDING,
+        request: |target, purpose| {
+            let (name, content_sha256) = (target.proposal.clone(), target.content.clone());
+            let request_id = String::new();
+            v1::ApproveProposalRequest { name, purpose: purpose.into(), request_id, content_sha256 }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "ApprovalService/Reject",
+        roles: &[TenantAdmin, PrivacyOfficer],
+        operator: true,
+        purposes: DECIDING,
+        request: |target, purpose| {
+            let name = target.proposal.clone();
+            v1::RejectProposalRequest { name, purpose: purpose.into(), request_id: String::new() }.encode_to_vec()
         },
     },
     Row {

@@ -13,3 +13,4 @@ mod readme;
 mod refused;
 mod session;
 mod terminal;
+mod two_persons;

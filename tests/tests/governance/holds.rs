@@ -47,7 +47,7 @@ async fn nothing_of_who_is_held_is_destroyed_until_the_last_hold_is_released() {
             officer.ask(officer.replacement(&template, &face)).await.refused(),
             bank.enroller().enroll_for(Purpose::Authentication, "ada", &face).await.refused(),
             bank.analyst().verify("ada", &face).await.refused(),
-            vault.operator().shred("bank").await.refused(),
+            vault.operator().shred(&bank).await.refused(),
         ] {
             refusal.assert_is(Code::FailedPrecondition, ErrorReason::LegalHold);
         }
@@ -63,10 +63,10 @@ async fn nothing_of_who_is_held_is_destroyed_until_the_last_hold_is_released() {
     assert_eq!(officer.subject("ada").await.unwrap().state(), SubjectState::Active);
     assert_eq!(bank.authenticator().verify("ada", &face).await.unwrap().band(), DecisionBand::Match);
     assert_eq!(officer.erase("ada").await.unwrap().state(), ErasureState::Shredded);
-    vault.operator().shred("bank").await.refused().assert_is(Code::FailedPrecondition, ErrorReason::LegalHold);
+    vault.operator().shred(&bank).await.refused().assert_is(Code::FailedPrecondition, ErrorReason::LegalHold);
     officer.release(&other).await.unwrap();
     assert!(listed(&bank).await.is_empty());
-    assert_eq!(vault.operator().shred("bank").await.unwrap().state(), ErasureState::Shredded);
+    assert_eq!(vault.operator().shred(&bank).await.unwrap().state(), ErasureState::Shredded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

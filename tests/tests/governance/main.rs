@@ -1,17 +1,20 @@
-//! Nothing biometric happens without a basis: consents, restrictions, objections, holds, minors and laws, as clients and
+//! Nothing biometric happens without a basis, and some things not without two persons: consents, restrictions, objections, holds, minors and laws, as clients and
 //! privacy officers meet them, on a real server over the real wire.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod approvals;
 mod consents;
+mod disclosure;
 mod evidence;
 mod export;
 mod holds;
 mod laws;
 mod minors;
+mod offboarding;
 mod policy;
 mod protected;
-mod retention;
 mod requests;
+mod retention;
 mod rights;

@@ -131,9 +131,11 @@ async fn plaintext_beyond_loopback_refuses_to_start() {
         assert!(vault.log.contains("loopback") && vault.log.contains("listen"), "{}", vault.log);
         assert!(!data.exists(), "a vault was made");
     }
-    // With TLS it may.
+    // With TLS it may; but it says who vouches for people (O31), or that nobody does.
     let (setup, certificate) = with_tls();
-    let vault = setup.listen("0.0.0.0:0").start().await;
+    let exited = setup.clone().listen("0.0.0.0:0").refuses_to_start_in(Home::new()).await;
+    assert!(exited.log.contains("access.second_factor") && exited.log.contains("tls.client_ca"), "{}", exited.log);
+    let vault = setup.listen("0.0.0.0:0").set("access.second_factor", "off").start().await;
     let address = SocketAddr::from(([127, 0, 0, 1], vault.address().await.port()));
     let trusting = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(certificate));
     assert!(is_healthy(channel(address, trusting)).await);

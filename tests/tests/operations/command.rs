@@ -34,22 +34,24 @@ async fn an_operator_rotates_and_shreds_from_the_command_line() {
     assert_eq!(none.code(), 4, "{none:?}");
 
     // The tenant's name has to be given twice where nobody can be asked.
-    let unasked = ask(&["tenant", "shred", "bank"]).await;
+    let proposal = vault.operator().agreed(&bank).await.proposal;
+    let shred = ["tenant", "shred", "bank", "--proposal", &proposal];
+    let unasked = ask(&shred).await;
     assert!(unasked.code() == 2 && unasked.errors.contains("--confirm"), "{unasked:?}");
     // A tenant that stands in the environment is not named by it.
-    let unnamed = ask(&["--tenant", "bank", "tenant", "shred", "--confirm", "bank"]).await;
+    let unnamed = ask(&["--tenant", "bank", "tenant", "shred", "--proposal", &proposal, "--confirm", "bank"]).await;
     assert_eq!(unnamed.code(), 2, "{unnamed:?}");
-    let other = ask(&["tenant", "shred", "bank", "--confirm", "casino"]).await;
+    let other = ask(&[&shred[..], &["--confirm", "casino"]].concat()).await;
     assert!(other.code() == 1 && other.errors.contains("nothing was done"), "{other:?}");
     assert!(bank.analyst().finds("ada", &ada.again()).await, "nothing was done");
 
     let of_silo = file("silo.receipt");
-    let shredded = ask(&["tenant", "shred", "bank", "--confirm", "bank", "--receipt-out", &of_silo]).await.one();
+    let shredded = ask(&[&shred[..], &["--confirm", "bank", "--receipt-out", &of_silo]].concat()).await.one();
     assert_eq!(shredded["state"], "SHREDDED", "{shredded}");
     let told = verify(&of_silo);
     assert_eq!((&told["kind"], &told["keys_erased"]), (&json!("erasure"), &json!(1)), "{told}");
     assert!(shredded["receipt"].as_str().unwrap().ends_with(told["receipt"].as_str().unwrap()), "{shredded} {told}");
-    assert_eq!(ask(&["tenant", "shred", "bank", "--confirm", "bank"]).await.code(), 4, "there is none any more");
+    assert_eq!(ask(&[&shred[..], &["--confirm", "bank"]].concat()).await.code(), 4, "there is none any more");
     bank.analyst().search(&ada.again()).await.unwrap_err();
     assert!(casino.analyst().finds("ada", &ada.again()).await);
     // A byte more, and it is not genuine.

@@ -88,7 +88,7 @@ async fn a_repeated_rotation_rotates_once() {
     assert_eq!(events(&log(&operator).await, "KEYS_ROTATED").len(), 3);
 
     // Of a tenant that is gone, what was done is still known, and nothing more is done.
-    operator.shred("bank").await.unwrap();
+    operator.shred(&bank).await.unwrap();
     assert_eq!(operator.ask(request).await.unwrap(), first);
     operator.rotate(&bank.name()).await.refused().assert_is(Code::NotFound, ErrorReason::TenantNotFound);
 }

@@ -65,7 +65,7 @@ async fn a_shredded_tenant_is_gone_at_once_and_for_good_and_its_neighbour_stays(
     let document = bank.auditor().receipt(&erased).await.unwrap().document;
     let logged = bank.auditor().checkpoint(&bank.log()).await.unwrap();
 
-    let erasure = operator.shred("bank").await.unwrap();
+    let erasure = operator.shred(&bank).await.unwrap();
     assert_eq!(erasure.state(), ErasureState::Shredded);
     assert!(erasure.receipt.starts_with("vault/receipts/"), "{}", erasure.receipt);
     let (receipt, proof) = verified(&vault, &operator, &erasure.receipt).await;
@@ -121,7 +121,7 @@ async fn what_cannot_be_shredded_is_refused_by_name() {
     }
     let refusal = operator.ask(named("")).await.refused();
     refusal.assert_is(Code::InvalidArgument, ErrorReason::FieldMissing).assert_field("name");
-    operator.shred("nobody").await.refused().assert_is(Code::NotFound, ErrorReason::TenantNotFound);
+    operator.ask(operator.shredding("nobody")).await.refused().assert_is(Code::NotFound, ErrorReason::TenantNotFound);
     for (id, reason) in [("", ErrorReason::FieldMissing), ("once", ErrorReason::RequestIdMalformed)] {
         let request = v1::ShredTenantRequest { request_id: id.to_owned(), ..operator.shredding("bank") };
         operator.ask(request).await.refused().assert_is(Code::InvalidArgument, reason).assert_field("request_id");
@@ -140,8 +140,8 @@ async fn what_cannot_be_shredded_is_refused_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_shredding_gives_the_same_receipt() {
     let vault = Vault::fresh().await;
-    let (_, casino, operator) = (vault.tenant("bank").await, vault.tenant("casino").await, vault.operator());
-    let request = operator.shredding("bank");
+    let (bank, casino, operator) = (vault.tenant("bank").await, vault.tenant("casino").await, vault.operator());
+    let request = operator.agreed(&bank).await;
     let first = operator.ask(request.clone()).await.unwrap();
     for _ in ["at once", "after a crash"] {
         assert_eq!(operator.ask(request.clone()).await.unwrap(), first);
@@ -152,7 +152,7 @@ async fn a_repeated_shredding_gives_the_same_receipt() {
     // The request that made the tenant does not make it again.
     operator.ask(operator.creation("bank")).await.refused();
     // For another tenant the id stands for another shredding.
-    let other = v1::ShredTenantRequest { name: casino.name(), ..request };
+    let other = v1::ShredTenantRequest { request_id: request.request_id, ..operator.agreed(&casino).await };
     let second = operator.ask(other).await.unwrap();
     assert_ne!(second.receipt, first.receipt);
     expect_unknown(&operator, "casino").await;
@@ -201,7 +201,7 @@ async fn what_is_under_way_comes_too_late() {
             while told.load(Ordering::Relaxed) <= 12 * round {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            operator.shred(bank.id()).await.unwrap()
+            operator.shred(&bank).await.unwrap()
         };
         let (_, erasure) = tokio::join!(join_all(clients), shredding);
         assert_eq!(erasure.state(), ErasureState::Shredded);
@@ -228,7 +228,7 @@ async fn a_shredding_that_was_accepted_survives_a_kill() {
     // One of the bank's own is still on its way when the bank goes.
     let going = v1::EraseSubjectRequest { no_wait: true, ..bank.privacy_officer().erasure("person-1") };
     assert_eq!(bank.privacy_officer().ask(going).await.unwrap().state(), ErasureState::Pending);
-    let request = v1::ShredTenantRequest { no_wait: true, ..operator.shredding("bank") };
+    let request = v1::ShredTenantRequest { no_wait: true, ..operator.agreed(&bank).await };
     let accepted = operator.ask(request.clone()).await.unwrap();
     assert_eq!(accepted.state(), ErasureState::Pending);
     let pending = operator.receipt(&accepted.receipt).await.unwrap();
@@ -258,7 +258,7 @@ async fn a_restored_backup_does_not_bring_a_shredded_tenant_back() {
     populate(&bank, &people).await;
     populate(&casino, &people).await;
     operator.back_up().await.unwrap();
-    let erasure = operator.shred("bank").await.unwrap();
+    let erasure = operator.shred(&bank).await.unwrap();
     vault.stop().await;
     std::fs::remove_dir_all(vault.home().data().join("db")).unwrap();
 

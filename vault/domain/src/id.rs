@@ -142,6 +142,14 @@ random_id!(
     RightsRequestId
 );
 random_id!(
+    /// What two persons decide together.
+    ProposalId
+);
+random_id!(
+    /// A disclosure about one person.
+    DisclosureId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

@@ -5,6 +5,7 @@
 
 mod consent;
 mod decision;
+mod disclosure;
 mod dossier;
 mod evidence;
 mod id;
@@ -14,11 +15,12 @@ mod label;
 mod model;
 mod period;
 mod personal;
+mod proposal;
 mod purpose;
 mod reason;
 mod region;
-mod retention;
 mod request;
+mod retention;
 mod role;
 mod template;
 mod tenant_policy;
@@ -26,22 +28,27 @@ mod time;
 
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use decision::{Band, DecisionReason};
+pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
 pub use evidence::Evidence;
-pub use id::{ConsentId, CredentialId, HoldId, ReceiptId, RequestId, RightsRequestId, SubjectId, TemplateId, TenantId};
+pub use id::{
+    ConsentId, CredentialId, DisclosureId, HoldId, ProposalId, ReceiptId, RequestId, RightsRequestId, SubjectId,
+    TemplateId, TenantId,
+};
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use period::Period;
+pub use proposal::{Act, Proposal, Standing, Vote};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};
 pub use reason::Reason;
 pub use region::{Environment, Region};
-pub use retention::{Deferral, DeferralReason, PostMortem, Retention};
 pub use request::{
     Closure, Extension, ExtensionReason, RefusalReason, RequestKind, RequestOutcome, RequestState, Requester,
     RightsRequest, Verification,
 };
+pub use retention::{Deferral, DeferralReason, PostMortem, Retention};
 pub use role::{Role, Roles};
 pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, TemplateFacts};
 pub use tenant_policy::TenantPolicy;

@@ -95,6 +95,24 @@ reasons! {
     HoldNotFound = "HOLD_NOT_FOUND",
     /// No such objection.
     ObjectionNotFound = "OBJECTION_NOT_FOUND",
+    /// Two persons decide on it, and no proposal that was approved is named (O27, O33).
+    ApprovalRequired = "APPROVAL_REQUIRED",
+    /// Who approves may not be who proposed, nor a credential that one of the two made (O31).
+    ApproverNotIndependent = "APPROVER_NOT_INDEPENDENT",
+    /// No such proposal.
+    ProposalNotFound = "PROPOSAL_NOT_FOUND",
+    /// The proposal's time is over.
+    ProposalExpired = "PROPOSAL_EXPIRED",
+    /// The proposal was approved, rejected or carried out before.
+    ProposalClosed = "PROPOSAL_CLOSED",
+    /// The proposal is about something else than what is to be approved or done.
+    ProposalMismatch = "PROPOSAL_MISMATCH",
+    /// The tenant's data were not handed over, and nobody waived it (O27).
+    HandoverPending = "HANDOVER_PENDING",
+    /// The digest is not that of the archive that was handed over last (O27).
+    ArchiveMismatch = "ARCHIVE_MISMATCH",
+    /// Neither the person's approval nor a legal order (O33).
+    DisclosureGroundMissing = "DISCLOSURE_GROUND_MISSING",
     /// As many are recorded about the person as may be.
     RecordsLimited = "RECORDS_LIMITED",
     /// No such request of a data subject.
@@ -117,6 +135,8 @@ reasons! {
     CredentialExpired = "CREDENTIAL_EXPIRED",
     /// The credential lacks the role the method needs (O31).
     RoleRequired = "ROLE_REQUIRED",
+    /// Only roles that people hold would do, and the call shows no second factor of the credential's (O31).
+    SecondFactorRequired = "SECOND_FACTOR_REQUIRED",
     /// The credential belongs to another tenant (O4).
     TenantMismatch = "TENANT_MISMATCH",
     /// No such tenant.

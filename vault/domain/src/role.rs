@@ -38,6 +38,15 @@ impl Role {
         Self::Operator,
     ];
 
+    /// Whether people hold it, who show a second factor beside the key (O31). Fraud teams search by programs, at onboarding and at
+    /// night, as enrolment and login do; what a person decides on what they found is a reviewer's.
+    pub const fn is_human(self) -> bool {
+        match self {
+            Self::Reviewer | Self::PrivacyOfficer | Self::TenantAdmin | Self::Auditor | Self::Operator => true,
+            Self::Enroller | Self::Authenticator | Self::FraudAnalyst | Self::ExchangeAgent => false,
+        }
+    }
+
     /// The role's name on the command line and in the log.
     pub const fn name(self) -> &'static str {
         match self {
@@ -100,6 +109,12 @@ impl Roles {
     pub fn from_bits(bits: u16) -> Option<Self> {
         let known: u16 = Role::ALL.iter().map(|&role| 1 << role as u16).sum();
         (bits & !known == 0).then_some(Self(bits))
+    }
+
+    /// Those in it that no person holds.
+    #[must_use]
+    pub fn of_machines(self) -> Self {
+        self.iter().filter(|role| !role.is_human()).collect()
     }
 
     /// The roles in it.

@@ -88,6 +88,15 @@ impl CaptureKind {
         self as u8
     }
 
+    /// The kind's name in archives.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Selfie => "selfie",
+            Self::DocumentPortrait => "document_portrait",
+            Self::AuthenticationCapture => "authentication_capture",
+        }
+    }
+
     /// The kind stored under a number.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.number() == number)

@@ -1,5 +1,8 @@
 use std::fmt::Write as _;
 
+use lethe_domain::Role;
+
+use crate::approval::ActRule;
 use crate::law::Law;
 use crate::request::{Span, Terms};
 use crate::retention::Cause;
@@ -11,6 +14,18 @@ pub fn document() -> String {
     text.push_str("| operation | on a person's data | whose credential | any of these roles | purposes |\n|---|---|---|---|---|\n");
     for rule in Operation::table() {
         row(&mut text, rule);
+    }
+    let named = |human: bool| {
+        let names = Role::ALL.into_iter().filter(|role| role.is_human() == human).map(|role| format!("`{role}`"));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let _ = writeln!(text, "\nPeople hold {}; machines {}.", named(true), named(false));
+    text.push_str(TWO);
+    for rule in ActRule::table() {
+        let names = |roles: &[Role]| roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
+        let cells =
+            [rule.act.name(), &names(rule.proposers), &names(rule.approvers), &names(rule.readers), rule.obligation];
+        line(&mut text, &cells);
     }
     text.push_str(PEOPLE);
     for law in Law::table() {
@@ -78,13 +93,29 @@ those of [COMPLIANCE](COMPLIANCE.md). No table here is legal advice.
 
 ## Every call
 
-A call passes one gate. What decides, in this order: the credential has not expired (O31); it belongs to the tenant that
+A call passes one gate. What decides, in this order: the credential has not expired (O31); where a second factor is asked for
+(`access.second_factor`) and the call shows none of this credential, roles that people hold count for nothing, and what only
+those may is refused as `SECOND_FACTOR_REQUIRED` (O31); it belongs to the tenant that
 the call is about, or to the vault (O4); the tenant's data live in this node's region, or nowhere in particular (O32,
 `REGION_MISMATCH`); it has one of the roles (O31); a purpose is stated (O2), one that the operation
 may serve (O2); and, where the purpose is a biometric one and more is done than to record, the tenant has declared a lawful basis for it (O1).
 Service development is for tenants whose environment is development (O3, `ENVIRONMENT_MISMATCH`).
 Nothing here depends on a person, so a refusal tells nothing of one.
 
+";
+
+const TWO: &str = "
+## What two persons decide
+
+One credential proposes, another approves, and only then it is done, once, as it was proposed. A proposal is refused
+approval when its time is over (`PROPOSAL_EXPIRED`), when it was decided before or who proposed it was revoked
+(`PROPOSAL_CLOSED`), and by who is not another: by the proposer, by a credential that was made after the proposal or by the
+proposer, by the one that made the proposer's, and by one operator of another's proposal, unless the tenant has no
+administrator any more (`APPROVER_NOT_INDEPENDENT`). A disclosure needs a ground beside: a legal order, or a consent of
+the person to `kyc_sharing` or `legal_claims` that holds (`DISCLOSURE_GROUND_MISSING`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED`).
+
+| act | proposed by | approved or rejected by | seen by | obligation |
+|---|---|---|---|---|
 ";
 
 const PEOPLE: &str = "

@@ -6,7 +6,7 @@ use lethe_domain::{
 
 use crate::operation::Kind;
 use crate::person::Duty;
-use crate::principal::{Owner, Principal};
+use crate::principal::{Owner, Principal, SecondFactor};
 use crate::table::{Effect, Operation, Scope};
 
 /// What a call is aimed at.
@@ -78,7 +78,7 @@ impl<O: Kind> Authorized<O> {
         self.grant.credential
     }
 
-    /// What who asked may do.
+    /// What who asked may do: of a credential without the second factor that is asked for, only what machines may.
     pub const fn roles(&self) -> Roles {
         self.grant.roles
     }
@@ -96,8 +96,8 @@ impl<O: Kind> Authorized<O> {
 
 /// Decides whether `principal` may do `O` to `target` for `purpose` at `now`, at `site`.
 ///
-/// The order is part of the contract: expiry, owner, region, role, purpose. Nothing here depends on a subject,
-/// so a denial tells nothing of one.
+/// The order is part of the contract: expiry, second factor, owner, region, role, purpose. Without the factor that is asked for,
+/// roles that people hold count for nothing. Nothing here depends on a subject, so a denial tells nothing of one.
 pub fn authorize<O: Kind>(
     site: &Site,
     principal: &Principal,
@@ -112,7 +112,16 @@ pub fn authorize<O: Kind>(
     check_owner(principal, target, rule.scope)?;
     check_region(site, target)?;
     let wanted: Roles = rule.roles.iter().copied().collect();
-    if !principal.roles.meets(wanted) {
+    let roles = match principal.factor {
+        SecondFactor::NotAsked | SecondFactor::Shown => principal.roles,
+        SecondFactor::Missing => principal.roles.of_machines(),
+    };
+    if principal.roles.meets(wanted) && !roles.meets(wanted) {
+        let message = format!("{} takes a second factor of who calls, a certificate of this credential", rule.name);
+        return deny(Reason::SecondFactorRequired, "O31", message);
+    }
+    check_owner(principal, target, rule.scope)?;
+    if !roles.meets(wanted) {
         let names: Vec<_> = rule.roles.iter().map(|role| role.name()).collect();
         return deny(Reason::RoleRequired, "O31", format!("{} needs the role {}", rule.name, names.join(" or ")));
     }
@@ -128,7 +137,7 @@ pub fn authorize<O: Kind>(
         Target::Vault => (None, None),
         Target::Tenant(tenant, policy) => (Some(tenant.clone()), check_basis(tenant, policy, rule.effect, purpose)?),
     };
-    let grant = Grant { tenant, credential: principal.credential, roles: principal.roles, purpose, basis };
+    let grant = Grant { tenant, credential: principal.credential, roles, purpose, basis };
     Ok(Authorized { grant, operation: PhantomData })
 }
 
@@ -211,8 +220,8 @@ mod tests {
 
     use super::*;
     use crate::operation::{
-        AppointAdministrator, CreateCredential, CreateOperator, CreateTenant, Enroll, GetCheckpoint, GetTenant,
-        GetVaultInclusionProof, Search,
+        AppointAdministrator, CreateCredential, CreateOperator, CreateTenant, Enroll, EraseSubject, GetCheckpoint,
+        GetTenant, GetVaultInclusionProof, Search, UpdateSubject,
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -223,12 +232,24 @@ mod tests {
 
     fn of_tenant(id: &str, role: Role) -> Principal {
         let owner = Owner::Tenant(tenant(id));
-        Principal { credential: CredentialId::random(), owner, roles: Roles::only(role), expires: None }
+        Principal {
+            credential: CredentialId::random(),
+            owner,
+            roles: Roles::only(role),
+            expires: None,
+            factor: SecondFactor::NotAsked,
+        }
     }
 
     fn operator() -> Principal {
         let roles = Roles::only(Role::Operator);
-        Principal { credential: CredentialId::random(), owner: Owner::Vault, roles, expires: None }
+        Principal {
+            credential: CredentialId::random(),
+            owner: Owner::Vault,
+            roles,
+            expires: None,
+            factor: SecondFactor::NotAsked,
+        }
     }
 
     fn declared() -> TenantPolicy {
@@ -339,6 +360,33 @@ mod tests {
             reason::<GetVaultInclusionProof>(&everything, Target::Vault, Some(Purpose::Audit)),
             Reason::RoleRequired
         );
+    }
+
+    #[test]
+    fn roles_of_people_count_for_nothing_without_a_second_factor() {
+        let (id, policy) = (tenant("bank"), declared());
+        let here = Target::Tenant(&id, Some(&policy));
+        let lacking = |roles: &[Role]| Principal {
+            roles: roles.iter().copied().collect(),
+            factor: SecondFactor::Missing,
+            ..of_tenant("bank", Role::Enroller)
+        };
+        let purpose = Some(Purpose::Administration);
+        let admin = lacking(&[Role::TenantAdmin, Role::Enroller]);
+        assert_eq!(reason::<CreateCredential>(&admin, here, purpose), Reason::SecondFactorRequired);
+        // Before anything about the target, and about the purpose.
+        let elsewhere = TenantId::parse("nowhere").unwrap();
+        let there = Target::Tenant(&elsewhere, None);
+        assert_eq!(reason::<CreateCredential>(&admin, there, None), Reason::SecondFactorRequired);
+        let shown = Principal { factor: SecondFactor::Shown, ..admin.clone() };
+        assert!(authorize::<CreateCredential>(&shown, here, purpose, NOW).is_ok());
+        // What its role for machines may, it may all the same, in that role alone.
+        let call = authorize::<UpdateSubject>(&admin, here, purpose, NOW).unwrap();
+        assert!(call.roles().has(Role::Enroller) && !call.roles().has(Role::TenantAdmin));
+        // Whom no factor would help is told of the role.
+        assert_eq!(reason::<EraseSubject>(&admin, here, Some(Purpose::DataSubjectRequest)), Reason::RoleRequired);
+        let operator = Principal { factor: SecondFactor::Missing, ..operator() };
+        assert_eq!(reason::<CreateTenant>(&operator, Target::Vault, purpose), Reason::SecondFactorRequired);
     }
 
     #[test]

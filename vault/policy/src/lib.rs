@@ -11,7 +11,9 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod approval;
 mod check;
+mod disclosure;
 mod document;
 pub mod evidence;
 mod gate;
@@ -19,15 +21,17 @@ mod law;
 pub mod operation;
 mod person;
 mod principal;
-mod retention;
 pub mod request;
+mod retention;
 mod table;
 
+pub use approval::{ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, approve, redeem, reject};
 pub use check::check;
+pub use disclosure::allows_disclosure;
 pub use document::document;
 pub use gate::{Authorized, Denial, Site, Target, authorize, sees_scores};
 pub use law::Law;
 pub use person::{Cleared, Duty, Judged, Licence, is_child_alone, is_left_baseless, judge, past_its_time};
-pub use principal::{Owner, Principal};
+pub use principal::{Owner, Principal, SecondFactor};
 pub use retention::{Cause, End, Keeper, Limits, end_of_person, keeper};
 pub use table::{Effect, Operation, Rule, Scope};

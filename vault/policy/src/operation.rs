@@ -29,6 +29,12 @@ kinds! {
     GetTenant,
     /// Changes what a client allows: its purposes, its law (O1).
     UpdateTenantPolicy,
+    /// Proposes that a tenant's contract ends: that its silo is handed over and shredded (O27).
+    OffboardTenant,
+    /// Hands a tenant's silo over, sealed to its own key (O27).
+    ExportSilo,
+    /// Confirms that the silo was received.
+    ConfirmHandover,
     /// Shreds a tenant: its whole silo (O27).
     ShredTenant,
     /// Replaces the keys that wrap a tenant's keys, or the vault's.
@@ -115,6 +121,18 @@ kinds! {
     ListRequests,
     /// Counts requests.
     CountRequests,
+    /// Proposes a disclosure about a subject to an authority or a third party (O33).
+    ProposeDisclosure,
+    /// Lists the disclosures about a subject.
+    ListDisclosures,
+    /// Reads a proposal.
+    GetProposal,
+    /// Lists a tenant's proposals.
+    ListProposals,
+    /// Approves what somebody else proposed.
+    ApproveProposal,
+    /// Rejects a proposal, or takes one's own back.
+    RejectProposal,
     /// Reads an erasure receipt.
     GetReceipt,
     /// Reads the receipt of a tenant that was shredded, or of a rotation.

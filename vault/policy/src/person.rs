@@ -110,6 +110,12 @@ pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp)
     has_basis(&before)
 }
 
+/// Whether a consent was given by who may give it for a person.
+pub(crate) fn may_consent(policy: &TenantPolicy, person: &Dossier, consent: &Consent) -> bool {
+    let (operation, purpose) = (Operation::ProposeDisclosure, consent.purpose);
+    Case { operation, purpose, policy, person, now: consent.given_at }.may_consent(consent)
+}
+
 /// Whether a person's data must stay whatever a client's statute says.
 const fn is_kept(person: &Dossier) -> bool {
     !person.holds.is_empty() || person.restriction.is_some()

@@ -20,4 +20,17 @@ pub struct Principal {
     pub roles: Roles,
     /// When it ends, if it does.
     pub expires: Option<Timestamp>,
+    /// What the call shows beside the key.
+    pub factor: SecondFactor,
+}
+
+/// What a call shows beside the key, that it is the person whose credential it is (O31).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// Nobody asks for it here: the instance is not reached over a network, or its operator said so.
+    NotAsked,
+    /// It is asked for, and not there, or of another credential.
+    Missing,
+    /// It is there, and of this credential.
+    Shown,
 }

@@ -11,6 +11,9 @@ pub enum Operation {
     CreateTenant,
     GetTenant,
     UpdateTenantPolicy,
+    OffboardTenant,
+    ExportSilo,
+    ConfirmHandover,
     ShredTenant,
     RotateKeys,
     CreateCredential,
@@ -54,6 +57,12 @@ pub enum Operation {
     GetRequest,
     ListRequests,
     CountRequests,
+    ProposeDisclosure,
+    ListDisclosures,
+    GetProposal,
+    ListProposals,
+    ApproveProposal,
+    RejectProposal,
     GetReceipt,
     GetVaultReceipt,
     GetCheckpoint,
@@ -133,19 +142,24 @@ const RECORDING: &[Purpose] = &[Administration, DataSubjectRequest];
 const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
 const PREVIEWING: &[Purpose] = &[Administration, DataSubjectRequest];
 const HOLDING: &[Purpose] = &[LegalClaims];
+const DECIDING: &[Purpose] = &[Administration, DataSubjectRequest];
 const ADMINISTERING: &[Purpose] = &[Administration];
 const ANSWERING: &[Purpose] = &[DataSubjectRequest];
 const ACCOUNTING: &[Purpose] = &[DataSubjectRequest, Audit];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const COUNTING: &[Purpose] = &[Administration, Audit];
 const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
+const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Auditor];
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 68] = [
+const RULES: [Rule; 77] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::OffboardTenant,          "tenant.offboard",                 Effect::None,      Scope::Either, &[Operator, TenantAdmin],                            ADMINISTERING),
+    rule(Operation::ExportSilo,              "tenant.export_silo",              Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::ConfirmHandover,         "tenant.confirm_handover",         Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
     // Aimed at the vault, not at the tenant: of one that is gone there is nothing left to aim at.
     rule(Operation::ShredTenant,             "tenant.shred",                     Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::RotateKeys,              "vault.rotate_keys",                Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
@@ -190,6 +204,12 @@ const RULES: [Rule; 68] = [
     rule(Operation::GetRequest,              "request.get",                      Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
     rule(Operation::ListRequests,            "request.list",                     Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
     rule(Operation::CountRequests,           "request.count",                    Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
+    rule(Operation::ProposeDisclosure,       "disclosure.propose",              Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::ListDisclosures,         "disclosure.list",                 Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::GetProposal,             "approval.get",                    Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
+    rule(Operation::ListProposals,           "approval.list",                   Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
+    rule(Operation::ApproveProposal,         "approval.approve",                Effect::None,      Scope::Either, &[Operator, TenantAdmin, PrivacyOfficer],            DECIDING),
+    rule(Operation::RejectProposal,          "approval.reject",                 Effect::None,      Scope::Either, &[Operator, TenantAdmin, PrivacyOfficer],            DECIDING),
     rule(Operation::GetReceipt,              "audit.get_receipt",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          AUDITING),
     rule(Operation::GetVaultReceipt,         "audit.get_vault_receipt",          Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
     rule(Operation::GetCheckpoint,           "audit.get_checkpoint",             Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),

@@ -2,7 +2,7 @@
 //! Every key has a fixed length, checked when it is read.
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, ReceiptId, RightsRequestId};
+use lethe_domain::{CredentialId, DisclosureId, ProposalId, ReceiptId, RightsRequestId};
 
 use crate::{Corrupt, MirrorId};
 
@@ -64,6 +64,10 @@ pub enum RowKind {
     Dossier = 0x24,
     /// A subject that is under a litigation hold.
     Held = 0x25,
+    /// What two persons decide together, sealed under the tenant's own key.
+    Proposal = 0x28,
+    /// A disclosure about a subject, sealed under the subject's key.
+    Disclosure = 0x29,
     /// The evidence of a consent, sealed under a slot of its own: it outlives its subject.
     Evidence = 0x2A,
     /// A request of a data subject, sealed: it outlives the subject, and does not name it.
@@ -82,7 +86,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -110,6 +114,8 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::Proposal,
+        Self::Disclosure,
         Self::Evidence,
         Self::Request,
         Self::Asked,
@@ -121,7 +127,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 16] = [
+    pub const OF_TENANT: [Self; 18] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -135,6 +141,8 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::Proposal,
+        Self::Disclosure,
         Self::Evidence,
         Self::Request,
         Self::Asked,
@@ -194,6 +202,8 @@ pub enum Key {
     SubjectRequest { tree: TreeId, subject: SlotRef, tag: [u8; 16] },
     Dossier { tree: TreeId, subject: SlotRef },
     Held { tree: TreeId, subject: SlotRef },
+    Proposal { tree: TreeId, proposal: ProposalId },
+    Disclosure { tree: TreeId, subject: SlotRef, disclosure: DisclosureId },
     Evidence { tree: TreeId, tag: [u8; 16], slot: SlotRef },
     Request { tree: TreeId, request: RightsRequestId },
     Asked { tree: TreeId, subject: SlotRef },
@@ -240,6 +250,8 @@ impl Key {
             Self::SubjectRequest { .. } => RowKind::SubjectRequest,
             Self::Dossier { .. } => RowKind::Dossier,
             Self::Held { .. } => RowKind::Held,
+            Self::Proposal { .. } => RowKind::Proposal,
+            Self::Disclosure { .. } => RowKind::Disclosure,
             Self::Evidence { .. } => RowKind::Evidence,
             Self::Request { .. } => RowKind::Request,
             Self::Asked { .. } => RowKind::Asked,
@@ -280,6 +292,8 @@ impl Key {
             | Self::SubjectRequest { tree, .. }
             | Self::Dossier { tree, .. }
             | Self::Held { tree, .. }
+            | Self::Proposal { tree, .. }
+            | Self::Disclosure { tree, .. }
             | Self::Evidence { tree, .. }
             | Self::Request { tree, .. }
             | Self::Asked { tree, .. }
@@ -322,6 +336,10 @@ impl Key {
             }
             Self::Sketch { tree, gallery, profile, at } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes()).at(*at)
+            }
+            Self::Proposal { tree, proposal } => key.tree(*tree).bytes(proposal.as_bytes()),
+            Self::Disclosure { tree, subject, disclosure } => {
+                key.tree(*tree).slot(*subject).bytes(disclosure.as_bytes())
             }
             Self::SubjectRequest { tree, subject, tag } => key.tree(*tree).slot(*subject).bytes(tag),
             Self::LogEntry { tree, index } => key.tree(*tree).bytes(&index.to_be_bytes()),
@@ -376,6 +394,13 @@ impl Key {
     /// All remembered answers about a subject.
     pub fn prefix_of_requests(tree: TreeId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::SubjectRequest).tree(tree).slot(subject).0
+    }
+}
+
+impl Key {
+    /// All disclosures about a subject.
+    pub fn prefix_of_disclosures(tree: TreeId, subject: SlotRef) -> Vec<u8> {
+        Writer::new(RowKind::Disclosure).tree(tree).slot(subject).0
     }
 }
 
@@ -447,6 +472,11 @@ impl Reader<'_> {
             }
             RowKind::Dossier => Key::Dossier { tree: self.tree()?, subject: self.slot()? },
             RowKind::Held => Key::Held { tree: self.tree()?, subject: self.slot()? },
+            RowKind::Proposal => Key::Proposal { tree: self.tree()?, proposal: ProposalId::from_bytes(self.array()?) },
+            RowKind::Disclosure => {
+                let (tree, subject) = (self.tree()?, self.slot()?);
+                Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes(self.array()?) }
+            }
             RowKind::Evidence => Key::Evidence { tree: self.tree()?, tag: self.array()?, slot: self.slot()? },
             RowKind::Request => {
                 Key::Request { tree: self.tree()?, request: RightsRequestId::from_bytes(self.array()?) }

@@ -37,6 +37,11 @@ impl Fingerprint {
         self
     }
 
+    /// The digest itself.
+    pub(crate) fn digest(mut self) -> [u8; 32] {
+        self.0.finalize_reset().into()
+    }
+
     pub(crate) fn finish(mut self) -> String {
         // Where it is, not by value.
         hex::encode(self.0.finalize_reset())

@@ -231,11 +231,13 @@ impl Home {
             | Key::Profile { tree, .. }
             | Key::TenantRequest { tree, .. }
             | Key::LogKey { tree }
-            | Key::Request { tree, .. } => own(tree),
+            | Key::Request { tree, .. }
+            | Key::Proposal { tree, .. } => own(tree),
             Key::Subject { tree, subject }
             | Key::SubjectRequest { tree, subject, .. }
             | Key::Dossier { tree, subject }
             | Key::Asked { tree, subject }
+            | Key::Disclosure { tree, subject, .. }
             // It has a slot of its own, where others have their subject's.
             | Key::Evidence { tree, slot: subject, .. } => {
                 Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })

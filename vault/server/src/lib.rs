@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod access;
+pub mod approval;
 pub mod audit;
 pub mod authentication;
 pub mod backup;
@@ -14,11 +15,13 @@ pub mod cli;
 mod clock;
 pub mod config;
 pub mod consent;
+pub mod disclosure;
 mod dossiers;
 pub mod enrollment;
 pub mod erasure;
 mod error;
 pub mod evidence;
+mod export;
 mod grpc;
 pub mod hold;
 mod idempotency;

@@ -30,7 +30,7 @@ use crate::store::{
     Change, Follow, Key, MirrorId, Opening, Row, RowKind, Store, StoreError, StoreOptions, is_there, make_folder,
     mirror_row,
 };
-use crate::tenant::put_credential;
+use crate::tenant::{NewCredential, put_credential};
 use crate::vault::Vault;
 
 /// Leaf pages of the key trees kept in memory: about 3 KiB each.
@@ -157,6 +157,8 @@ pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> s
         looking: audit::Looking::default(),
         backups,
         root_stores: (config.root.store, config.root.from),
+        asks_second_factor: config.asks_second_factor(),
+        proposals_last: Duration::from_millis(config.approvals.lifetime_ms),
         administration: tokio::sync::Mutex::new(()),
         sweeps: retention::Board::default(),
     });
@@ -278,7 +280,8 @@ async fn found(vault: &Vault, first: FirstKey) -> std::result::Result<Option<Api
     let mut change = Change::new();
     audit::create_log(&vault.keys, tree, vault.origin_of(tree)?, &mut change)?;
     let api_key = first().map_err(OpenError::OperatorKey)?;
-    put_credential(&vault.keys, tree, &api_key, Roles::only(Role::Operator), None, now, &mut change)?;
+    let new = NewCredential { roles: Roles::only(Role::Operator), expires: None, made_by: None };
+    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
     let entry = audit::by_the_vault("vault.found", now)?;
     change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;

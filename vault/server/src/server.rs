@@ -24,6 +24,7 @@ use crate::opening::{self, OpenError};
 use crate::retention::{self, Sweeper};
 use crate::vault::Vault;
 
+mod certificate;
 mod connection;
 mod frames;
 mod health;
@@ -138,6 +139,8 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         .add_service(service!(v1::consent_service_server::ConsentServiceServer<Node>))
         .add_service(service!(v1::hold_service_server::HoldServiceServer<Node>))
         .add_service(service!(v1::request_service_server::RequestServiceServer<Node>))
+        .add_service(service!(v1::disclosure_service_server::DisclosureServiceServer<Node>))
+        .add_service(service!(v1::approval_service_server::ApprovalServiceServer<Node>))
         .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>))
         .add_service(service!(v1::backup_service_server::BackupServiceServer<Node>))
         .add_service(service!(v1::root_service_server::RootServiceServer<Node>));

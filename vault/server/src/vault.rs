@@ -7,10 +7,10 @@ use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::root::VaultId;
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{Purpose, Reason, TenantId};
+use lethe_domain::{CredentialId, Purpose, Reason, TenantId};
 use lethe_index::Pool;
 use lethe_policy::operation::Kind;
-use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, Site, Target, authorize};
+use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, SecondFactor, Site, Target, authorize};
 use tokio::sync::Semaphore;
 
 use crate::access::ApiKey;
@@ -54,6 +54,10 @@ pub struct Vault {
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.
     pub root_stores: (StoreKind, Option<StoreKind>),
+    /// Whether people show a second factor beside their keys.
+    pub asks_second_factor: bool,
+    /// How long a proposal can be approved, and then carried out.
+    pub proposals_last: Duration,
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
     /// How sweeps for what is past its time stand.
@@ -70,15 +74,20 @@ pub enum Aim<'a> {
 }
 
 impl Vault {
-    /// Who holds this key.
+    /// Who holds this key, and whether the caller is certified to be the person whose it is, where that is asked for (O31).
     ///
     /// # Errors
     /// `Unauthenticated`, the same for an unknown, a revoked and a wrong key.
-    pub fn authenticate(&self, key: &ApiKey) -> Result<Principal> {
+    pub fn authenticate(&self, key: &ApiKey, certified: Option<CredentialId>) -> Result<Principal> {
         let known = self.silos.credential(key.credential());
+        let factor = match (self.asks_second_factor, certified) {
+            (false, _) => SecondFactor::NotAsked,
+            (true, Some(of)) if of == key.credential() => SecondFactor::Shown,
+            (true, Some(_) | None) => SecondFactor::Missing,
+        };
         match known {
             Some(credential) if credential.digest.admits(key) && credential.revoked_at.is_none() => {
-                Ok(credential.principal.clone())
+                Ok(Principal { factor, ..credential.principal.clone() })
             }
             _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
         }
@@ -87,7 +96,9 @@ impl Vault {
     /// Who a credential says the caller is, now: for calls that last, whose credential may have been revoked since.
     pub fn still(&self, principal: &Principal) -> Result<Principal> {
         match self.silos.credential(principal.credential) {
-            Some(credential) if credential.revoked_at.is_none() => Ok(credential.principal.clone()),
+            Some(credential) if credential.revoked_at.is_none() => {
+                Ok(Principal { factor: principal.factor, ..credential.principal.clone() })
+            }
             _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
         }
     }
@@ -139,6 +150,19 @@ impl Vault {
     ) -> Result<T> {
         if let Err(Error::NotFound(reason, _)) = &answer {
             self.record(tree, audit::refused(call, *reason, self.clock.now())?).await?;
+        }
+        answer
+    }
+
+    /// Gives an answer; a refusal by the policy is logged first.
+    pub(crate) async fn noting_denials<O: Kind, T>(
+        &self,
+        tree: TreeId,
+        call: &Authorized<O>,
+        answer: Result<T>,
+    ) -> Result<T> {
+        if let Err(Error::Denied(denial)) = &answer {
+            self.record(tree, audit::refused(call, denial.reason, Timestamp::now())?).await?;
         }
         answer
     }

@@ -180,6 +180,9 @@ pub struct CredentialRecord {
     /// Milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<i64>,
+    /// By which credential's call it was made; absent of a vault's first operator, and where nobody wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<CredentialRef>,
 }
 
 impl CredentialRecord {
@@ -191,6 +194,7 @@ impl CredentialRecord {
             created_at: created_at.millis(),
             expires_at: expires_at.map(Timestamp::millis),
             revoked_at: None,
+            made_by: None,
         }
     }
 

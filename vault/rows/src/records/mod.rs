@@ -6,6 +6,7 @@
 mod binary;
 mod dossier;
 mod json;
+mod proposal;
 mod rights;
 
 pub use binary::{SubjectRecord, TemplateRecord};
@@ -14,4 +15,5 @@ pub use json::{
     CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
     ShreddedRecord, TenantRecord, decode, encode,
 };
+pub use proposal::{Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
 pub use rights::{AskedRecord, EvidenceRecord, RequestRecord};

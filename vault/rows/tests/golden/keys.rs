@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, ReceiptId, RightsRequestId};
+use lethe_domain::{CredentialId, DisclosureId, ProposalId, ReceiptId, RightsRequestId};
 use lethe_rows::MirrorId;
 use lethe_rows::keys::{Key, RowKind, TemplateAt};
 
@@ -66,6 +66,14 @@ fn fixed() -> Vec<(Key, &'static str)> {
         ),
         (Key::Dossier { tree, subject }, "24 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::Held { tree, subject }, "25 0102030405060708090a0b0c 1112131415161718191a1b1c"),
+        (
+            Key::Proposal { tree, proposal: ProposalId::from_bytes(id) },
+            "28 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
+        ),
+        (
+            Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes(id) },
+            "29 0102030405060708090a0b0c 1112131415161718191a1b1c 5152535455565758595a5b5c5d5e5f60",
+        ),
         (
             Key::Evidence { tree, tag: id, slot: thing },
             "2a 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60 2122232425262728292a2b2c",

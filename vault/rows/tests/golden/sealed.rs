@@ -1,11 +1,19 @@
 //! Plaintexts of sealed rows.
 
+use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    AgeBand, CaptureKind, Closure, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Period, PostMortem, Purpose, PurposeBasis, Quality, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Sketching, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Verification,
+    Act, AgeBand, CaptureKind, Closure, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Disclosure,
+    DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
+    Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Period, PostMortem, Proposal,
+    ProposalId, Purpose, PurposeBasis, Quality, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome,
+    Requester, Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Sketching,
+    Standing, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Verification,
+    Vote,
 };
 use lethe_rows::records::{
-    AskedRecord, CredentialRecord, CredentialRef, DossierRecord, EvidenceRecord, ProfileRecord, Remembered,
-    RequestRecord, ShreddedRecord, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
+    AskedRecord, Content, CredentialRecord, CredentialRef, Delivery, DisclosureRecord, DossierRecord, EvidenceRecord,
+    Leaving, ProfileRecord, Remembered, RequestRecord, ShreddedRecord, StoredProposal, SubjectRecord, TemplateRecord,
+    TenantRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -366,8 +374,9 @@ fn a_credential_is_fixed() {
 
     let mut record = CredentialRecord::new(roles, [0xcd; 32], CREATED, Some(Timestamp::from_millis(7)));
     record.revoked_at = Some(9);
+    record.made_by = Some(CredentialId::from_bytes([0x34; 16]).into());
     let expected = format!(
-        r#"{{"roles":42,"secret_sha256":"{digest}","created_at":1795354379198,"expires_at":7,"revoked_at":9}}"#
+        r#"{{"roles":42,"secret_sha256":"{digest}","created_at":1795354379198,"expires_at":7,"revoked_at":9,"made_by":"34343434343434343434343434343434"}}"#
     );
     let read = fixed(&record, &expected);
     assert_eq!((read.expires_at, read.revoked_at), (Some(7), Some(9)));
@@ -424,4 +433,105 @@ fn remembered_answers_are_fixed() {
     assert_eq!(CredentialId::from(read.answer), credential);
     let read = fixed(&Remembered { request_sha256: sha(), answer: 7_u32 }, &expected("7"));
     assert_eq!(read.answer, 7);
+}
+
+fn proposal(act: Act, standing: Standing) -> Proposal {
+    Proposal {
+        id: ProposalId::from_bytes([0x56; 16]),
+        act,
+        digest: [0xcd; 32],
+        proposer: CredentialId::from_bytes([0x34; 16]),
+        proposed_at: CREATED,
+        expires_at: Timestamp::from_millis(1_795_354_379_508),
+        standing,
+    }
+}
+
+#[test]
+fn proposals_are_fixed() {
+    let (sha256, by) = ("cd".repeat(32), "34".repeat(16));
+    let head = |act: u8| {
+        format!(
+            r#"{{"act":{act},"sha256":"{sha256}","proposer":"{by}","proposed_at":1795354379198,"expires_at":1795354379508"#
+        )
+    };
+    let vote = Vote { by: CredentialId::from_bytes([0x34; 16]), at: CREATED };
+    let voted = format!(r#"{{"by":"{by}","at":1795354379198}}"#);
+    let delivered = Delivery { sha256: [0xef; 32], subjects: 2, templates: 3, at: CREATED, log_size: 9 };
+    let archive =
+        format!(r#"{{"sha256":"{}","subjects":2,"templates":3,"at":1795354379198,"log_size":9}}"#, "ef".repeat(32));
+    let leaving = Leaving { recipient: None, delivered: None, confirmed: None };
+    let gone = Leaving { recipient: Some("age1x".to_owned()), delivered: Some(delivered), confirmed: Some((vote, 12)) };
+    let cases = [
+        (Act::Offboarding, Standing::Open, Content::Offboarding(leaving.clone()), r#","leaving":{}}"#.to_owned()),
+        (
+            Act::Offboarding,
+            Standing::Rejected(vote),
+            Content::Offboarding(leaving),
+            format!(r#","rejected":{voted},"leaving":{{}}}}"#),
+        ),
+        (
+            Act::Offboarding,
+            Standing::Used(vote, CREATED),
+            Content::Offboarding(gone),
+            format!(
+                r#","approved":{voted},"used_at":1795354379198,"leaving":{{"recipient":"age1x","delivered":{archive},"confirmed":[{voted},12]}}}}"#
+            ),
+        ),
+        (
+            Act::Disclosure,
+            Standing::Approved(vote),
+            Content::Disclosure(SlotRef { slot: 7, generation: 1 }),
+            format!(r#","approved":{voted},"subject":[7,1]}}"#),
+        ),
+    ];
+    for (act, standing, content, tail) in cases {
+        let stored = StoredProposal { proposal: proposal(act, standing), content };
+        let expected = head(act.number()) + &tail;
+        assert_eq!(std::str::from_utf8(&stored.encode().unwrap()).unwrap(), expected);
+        assert_eq!(StoredProposal::read(stored.proposal.id, expected.as_bytes()).unwrap(), stored);
+    }
+    // An act and what it consists of belong together; nothing is both approved and rejected.
+    for wrong in [
+        head(2) + r#","leaving":{}}"#,
+        head(1) + r#","subject":[7,1]}"#,
+        head(1) + "}",
+        head(1) + r#","used_at":1,"leaving":{}}"#,
+        head(1) + &format!(r#","approved":{voted},"rejected":{voted},"leaving":{{}}}}"#),
+        head(1) + r#","leaving":{},"more":1}"#,
+    ] {
+        assert!(StoredProposal::read(ProposalId::from_bytes([0; 16]), wrong.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn disclosures_are_fixed() {
+    let id = DisclosureId::from_bytes([0x56; 16]);
+    let mut disclosure = Disclosure {
+        id,
+        recipient: Label::parse("recipient", "county-court").unwrap(),
+        ground: Ground::Order(Label::parse("order", "order-17").unwrap()),
+        scope: vec![Told::Existence, Told::Results],
+        proposed_at: CREATED,
+        recorded_at: None,
+    };
+    let expected = r#"{"recipient":"county-court","order":"order-17","scope":[1,4],"proposed_at":1795354379198}"#;
+    let written = DisclosureRecord::seal_as(&disclosure).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(DisclosureRecord::read(id, &written).unwrap(), disclosure);
+    disclosure.ground = Ground::Consent(ConsentId::from_bytes([0x12; 16]));
+    disclosure.recorded_at = Some(Timestamp::from_millis(5));
+    let expected = r#"{"recipient":"county-court","consent":"12121212121212121212121212121212","scope":[1,4],"proposed_at":1795354379198,"recorded_at":5}"#;
+    let written = DisclosureRecord::seal_as(&disclosure).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(DisclosureRecord::read(id, &written).unwrap(), disclosure);
+    for wrong in [
+        expected.replace("[1,4]", "[4,1]"),
+        expected.replace("[1,4]", "[1,1]"),
+        expected.replace("[1,4]", "[1,9]"),
+        expected.replace("county-court", "County Court"),
+        expected.replace(r#""scope""#, r#""order":"x","scope""#),
+    ] {
+        assert!(DisclosureRecord::read(id, wrong.as_bytes()).is_err(), "{wrong}");
+    }
 }

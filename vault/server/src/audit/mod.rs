@@ -10,7 +10,7 @@ mod receipt;
 mod scan;
 mod usage;
 
-use lethe_crypto::log::entry::{EntryDraft, Event, OtherEvent, Outcome};
+use lethe_crypto::log::entry::{Entry, EntryDraft, Event, OtherEvent, Outcome};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::log::text::Token;
 use lethe_crypto::secret::{AuditKey, SlotKey};
@@ -55,6 +55,11 @@ pub(crate) fn refused<O: Kind>(call: &Authorized<O>, reason: Reason, now: Timest
         .reason(token(reason.code())?))
 }
 
+/// Whether an entry says that somebody was let do a thing.
+pub(crate) fn was_allowed(entry: &Entry) -> bool {
+    entry.outcome == Outcome::Allowed
+}
+
 /// The entry of an operation that was refused at the gate.
 pub(crate) fn denied(
     principal: &Principal,
@@ -85,6 +90,12 @@ pub(crate) fn concerning(entry: EntryDraft, kind: &str, id: CredentialId) -> Res
 /// Adds an event of one field.
 pub(crate) fn naming(entry: EntryDraft, kind: &str, field: &str, value: &str) -> Result<EntryDraft> {
     happened(entry, kind, vec![(field.to_owned(), Value::String(value.to_owned()))])
+}
+
+/// Adds an event of some fields.
+pub(crate) fn telling(entry: EntryDraft, kind: &str, fields: &[(&str, &str)]) -> Result<EntryDraft> {
+    let text = |(name, value): &(&str, &str)| ((*name).to_owned(), Value::String((*value).to_owned()));
+    happened(entry, kind, fields.iter().map(text).collect())
 }
 
 /// Adds an event that is all numbers.

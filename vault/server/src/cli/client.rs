@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use lethe_proto::v1::approval_service_client::ApprovalServiceClient;
 use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::backup_service_client::BackupServiceClient;
 use lethe_proto::v1::consent_service_client::ConsentServiceClient;
+use lethe_proto::v1::disclosure_service_client::DisclosureServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::hold_service_client::HoldServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
@@ -101,6 +103,21 @@ impl Client {
     /// Litigation holds.
     pub(super) fn holds(&self) -> HoldServiceClient<Wire> {
         HoldServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Archives, which have no deadline of their own.
+    pub(super) fn archives(&self) -> TenantServiceClient<Wire> {
+        TenantServiceClient::new(self.wire(&self.stream))
+    }
+
+    /// Disclosures.
+    pub(super) fn disclosures(&self) -> DisclosureServiceClient<Wire> {
+        DisclosureServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// What two persons decide.
+    pub(super) fn proposals(&self) -> ApprovalServiceClient<Wire> {
+        ApprovalServiceClient::new(self.wire(&self.unary))
     }
 
     /// Requests of data subjects.

@@ -113,6 +113,12 @@ enum Command {
     /// Keep requests of data subjects: record, extend, answer, list and count them.
     #[command(subcommand)]
     Request(command::request::Command),
+    /// Propose and list disclosures about a subject to authorities and third parties.
+    #[command(subcommand)]
+    Disclosure(command::disclosure::Command),
+    /// List, show, approve and reject what two persons decide.
+    #[command(subcommand)]
+    Proposal(command::proposal::Command),
     /// Enroll all rows of an .npy file.
     ///
     /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
@@ -203,6 +209,8 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
         Command::Retention(command) => on_this_thread(command::retention::run(&context, command)),
         Command::Request(command) => on_this_thread(command::request::run(&context, command)),
+        Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),
+        Command::Proposal(command) => on_this_thread(command::proposal::run(&context, command)),
         Command::Import(command) => on_this_thread(import::run(&context, command)),
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))

@@ -11,7 +11,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState, CredentialState, DecisionBand, DecisionReason, DeferralReason, EndCause, EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion, PostMortem, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome, RightsRequestState, Role, RootStoreState, SubjectState, UsagePeriod, VerificationState,
+    AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState,
+    CredentialState, DecisionBand, DecisionReason, DeferralReason, DisclosureScope, EndCause, EntryOutcome,
+    Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion,
+    PostMortem, ProposalState, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround,
+    RightsRefusalReason, RightsRequestKind, RightsRequestOutcome, RightsRequestState, Role, RootStoreState,
+    SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -74,6 +79,8 @@ coded! {
     ConsentManner: "CONSENT_MANNER_",
     ConsentGiver: "CONSENT_GIVER_",
     ConsentState: "CONSENT_STATE_",
+    DisclosureScope: "DISCLOSURE_SCOPE_",
+    ProposalState: "PROPOSAL_STATE_",
     BackupState: "BACKUP_STATE_",
     VerificationState: "VERIFICATION_STATE_",
     MirrorState: "MIRROR_STATE_",
@@ -163,6 +170,8 @@ const BREACH_MEASURES: [&str; 10] = [
 ];
 
 const PERIODS: [&str; 2] = ["day", "month"];
+
+const SCOPES: [&str; 6] = ["existence", "template_facts", "consents", "results", "log_entries", "client_records"];
 
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
@@ -304,6 +313,11 @@ pub(super) fn request_outcome() -> impl TypedValueParser<Value = RightsRequestOu
 /// Reads why a request is not fulfilled.
 pub(super) fn refusal() -> impl TypedValueParser<Value = RightsRefusalReason> {
     one_of(&REFUSALS)
+}
+
+/// Reads what may be told of a person.
+pub(super) fn disclosure_scope() -> impl TypedValueParser<Value = DisclosureScope> {
+    one_of(&SCOPES)
 }
 
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {

@@ -2,7 +2,10 @@
 
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, DuplicatePair, Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Objection, PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
+    Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, Disclosure, DuplicatePair,
+    Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Objection, Offboarding, Proposal, PurposeBasis,
+    RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject,
+    SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -409,6 +412,84 @@ pub(super) fn request_statistics(statistics: &RequestStatistics) -> (Value, Card
         );
         card.row(&count.kind().words(), words)
     });
+    (json, card)
+}
+
+pub(super) fn disclosure(disclosure: &Disclosure) -> (Value, Card) {
+    use lethe_proto::v1::disclosure::Ground::{Consent, LegalOrderReference};
+    let (consent, order) = match &disclosure.ground {
+        Some(Consent(consent)) => (Some(consent.as_str()), None),
+        Some(LegalOrderReference(order)) => (None, Some(order.as_str())),
+        None => (None, None),
+    };
+    let json = json!({
+        "name": disclosure.name,
+        "recipient": disclosure.recipient,
+        "consent": consent,
+        "legal_order_reference": order,
+        "scope": disclosure.scope().map(Coded::code).collect::<Vec<_>>(),
+        "propose_time": time(disclosure.propose_time.as_ref()),
+        "record_time": time(disclosure.record_time.as_ref()),
+    });
+    let card = Card::new(&disclosure.name)
+        .row("to", &disclosure.recipient)
+        .maybe("by consent", consent)
+        .maybe("by order", order)
+        .row("told", joined(disclosure.scope().map(Coded::words)))
+        .maybe("recorded", time(disclosure.record_time.as_ref()));
+    (json, card)
+}
+
+fn offboarding(leaving: &Offboarding) -> (Value, String) {
+    let waived = leaving.archive_recipient.is_empty();
+    let json = json!({
+        "handover": if waived { "WAIVED" } else { "ARCHIVE" },
+        "archive_recipient": receipt(&leaving.archive_recipient),
+        "subjects": leaving.subjects,
+        "templates": leaving.templates,
+        "handover_time": time(leaving.handover_time.as_ref()),
+        "confirm_time": time(leaving.confirm_time.as_ref()),
+    });
+    let words = match (waived, &leaving.handover_time, &leaving.confirm_time) {
+        (true, _, _) => "waived".to_owned(),
+        (false, None, _) => format!("to {}, not yet made", leaving.archive_recipient),
+        (false, Some(_), None) => format!("to {}, not yet confirmed", leaving.archive_recipient),
+        (false, Some(_), Some(_)) => format!("to {}, confirmed", leaving.archive_recipient),
+    };
+    (json, words)
+}
+
+pub(super) fn proposal(proposal: &Proposal) -> (Value, Card) {
+    use lethe_proto::v1::proposal::Content;
+    let mut json = json!({
+        "name": proposal.name,
+        "state": proposal.state().code(),
+        "content_sha256": proposal.content_sha256,
+        "proposer": proposal.proposer,
+        "propose_time": time(proposal.propose_time.as_ref()),
+        "expire_time": time(proposal.expire_time.as_ref()),
+        "decider": receipt(&proposal.decider),
+        "decide_time": time(proposal.decide_time.as_ref()),
+        "done_time": time(proposal.done_time.as_ref()),
+    });
+    let card = Card::new(&proposal.name).row("state", proposal.state().words());
+    let card = match &proposal.content {
+        Some(Content::Offboarding(leaving)) => {
+            let (content, words) = offboarding(leaving);
+            json["offboarding"] = content;
+            card.row("of", "the tenant's end").row("handing over", words)
+        }
+        Some(Content::Disclosure(told)) => {
+            json["disclosure"] = disclosure(told).0;
+            card.row("of", &told.name).row("to", &told.recipient).row("told", joined(told.scope().map(Coded::words)))
+        }
+        None => card.row("of", "a disclosure about somebody who was erased"),
+    };
+    let card = card
+        .row("content", &proposal.content_sha256)
+        .row("proposed by", &proposal.proposer)
+        .maybe("decided by", receipt(&proposal.decider))
+        .maybe("until", time(proposal.expire_time.as_ref()));
     (json, card)
 }
 

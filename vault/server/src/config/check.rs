@@ -35,6 +35,7 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         range("erasure.window_ms", config.erasure.window_ms, 0..=10_000),
         range("erasure.least_interval_ms", config.erasure.least_interval_ms, 0..=3_600_000),
         range("retention.interval_s", config.retention.interval_s, 1..=86_400),
+        range("approvals.lifetime_ms", config.approvals.lifetime_ms, 1_000..=30 * 86_400_000),
         config.root.probe_interval_s.and_then(|seconds| range("root.probe_interval_s", seconds, 1..=86_400)),
         config.search.threads.and_then(|threads| range("search.threads", threads, 1..=1024)),
         config.search.memory.and_then(|bytes| range("search.memory_mib", bytes >> 20, 16..=1 << 20)),
@@ -74,6 +75,19 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
              something on this machine pass them on"
         );
         refuse("metrics.listen", why);
+    }
+    // O31: people cannot show what the server does not ask of anybody.
+    let client_ca = config.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+    if config.asks_second_factor() && client_ca.is_none() {
+        let by_default = if config.access.second_factor.is_none() { " (which it is beyond loopback)" } else { "" };
+        let why = format!(
+            "is required{by_default}, and tls.client_ca names no authority of client certificates; set it, or access.second_factor \
+             to off"
+        );
+        refuse("access.second_factor", why);
+    }
+    if client_ca.is_none() && config.tls.as_ref().is_some_and(|tls| tls.client_optional) {
+        refuse("tls.client_optional", "has no use without tls.client_ca".into());
     }
     match &config.tls {
         Some(tls) => {

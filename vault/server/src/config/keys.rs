@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use lethe_domain::Region;
 
 use super::value::{Reason, Value};
-use super::{Config, LogFormat, StoreKind};
+use super::{Config, LogFormat, SecondFactorRule, StoreKind};
 
 /// A key.
 pub(super) struct Key {
@@ -94,6 +94,10 @@ pub(super) const KEYS: &[Key] = &[
         name: "tls.client_ca",
         set: |config, value| value.path().map(|v| config.tls.get_or_insert_default().client_ca = Some(v)),
     },
+    Key {
+        name: "tls.client_optional",
+        set: |config, value| value.flag().map(|v| config.tls.get_or_insert_default().client_optional = v),
+    },
     Key { name: "limits.message_bytes", set: |config, value| value.number().map(|v| config.limits.message_bytes = v) },
     Key { name: "limits.connections", set: |config, value| value.number().map(|v| config.limits.connections = v) },
     Key {
@@ -124,6 +128,21 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "search.memory_mib",
         set: |config, value| value.number().map(|v: u64| config.search.memory = Some(v.saturating_mul(1 << 20))),
+    },
+    Key {
+        name: "approvals.lifetime_ms",
+        set: |config, value| value.number().map(|v| config.approvals.lifetime_ms = v),
+    },
+    Key {
+        name: "access.second_factor",
+        set: |config, value| {
+            config.access.second_factor = Some(match value.text()? {
+                "required" => SecondFactorRule::Required,
+                "off" => SecondFactorRule::Off,
+                _ => return Err("expected `required` or `off`".into()),
+            });
+            Ok(())
+        },
     },
     Key {
         name: "log.format",

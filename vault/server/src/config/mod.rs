@@ -69,6 +69,10 @@ pub struct Config {
     pub retention: Retention,
     /// 1:N search.
     pub search: Search,
+    /// What two persons decide.
+    pub approvals: Approvals,
+    /// Who may call.
+    pub access: Access,
     /// What the process says of itself.
     pub log: Log,
 }
@@ -105,6 +109,9 @@ pub struct TlsConfig {
     pub key: PathBuf,
     /// Authorities of client certificates. If set, a client without a certificate of theirs is refused.
     pub client_ca: Option<PathBuf>,
+    /// With authorities of client certificates: a client without one is let in all the same. People need one still, where a
+    /// second factor is asked for.
+    pub client_optional: bool,
 }
 
 /// Bounds on what callers may ask for at once; beyond them they get `RESOURCE_EXHAUSTED`.
@@ -172,6 +179,30 @@ pub struct Search {
     pub memory: Option<u64>,
 }
 
+/// What two persons decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approvals {
+    /// How long a proposal can be approved, and once it is, be carried out, in milliseconds. 1 s to 30 days.
+    pub lifetime_ms: u64,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Whether people show a second factor, a client certificate of their credential, beside their key; none: where the server
+    /// listens beyond loopback. See [`Config::asks_second_factor`].
+    pub second_factor: Option<SecondFactorRule>,
+}
+
+/// Whether people show a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondFactorRule {
+    /// They do.
+    Required,
+    /// They do not.
+    Off,
+}
+
 /// What the process says of itself, on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -211,6 +242,8 @@ impl Default for Config {
             erasure: Erasure::default(),
             retention: Retention::default(),
             search: Search::default(),
+            approvals: Approvals::default(),
+            access: Access::default(),
             log: Log::default(),
         }
     }
@@ -265,6 +298,12 @@ impl Default for Retention {
     }
 }
 
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { lifetime_ms: 7 * 86_400_000 }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, filter: "info".into() }
@@ -276,6 +315,17 @@ impl Config {
     #[must_use]
     pub fn root_replicas(&self) -> Vec<PathBuf> {
         self.replicas_or_default(&self.root.replicas)
+    }
+
+    /// Whether people show a second factor beside their keys (O31): as configured, and otherwise wherever a network leads to the
+    /// server.
+    #[must_use]
+    pub fn asks_second_factor(&self) -> bool {
+        match self.access.second_factor {
+            Some(SecondFactorRule::Required) => true,
+            Some(SecondFactorRule::Off) => false,
+            None => self.tls.is_some() && !self.listen.ip().is_loopback(),
+        }
     }
 
     fn replicas_or_default(&self, replicas: &[PathBuf]) -> Vec<PathBuf> {

@@ -89,6 +89,7 @@ fn every_key_can_stand_in_a_file() {
         cert = "/etc/lethe/cert.pem"
         key = "/etc/lethe/key.pem"
         client_ca = "/etc/lethe/clients.pem"
+        client_optional = true
         [limits]
         connections = 64
         connection_age_ms = 60_000
@@ -110,6 +111,10 @@ fn every_key_can_stand_in_a_file() {
         [search]
         threads = 2
         memory_mib = 64
+        [approvals]
+        lifetime_ms = 86_400_000
+        [access]
+        second_factor = "required"
         [log]
         format = "json"
         filter = "warn,lethe_vault=debug"
@@ -165,6 +170,7 @@ fn every_key_can_stand_in_a_file() {
             cert: "/etc/lethe/cert.pem".into(),
             key: "/etc/lethe/key.pem".into(),
             client_ca: Some("/etc/lethe/clients.pem".into()),
+            client_optional: true,
         }),
         limits: Limits {
             message_bytes: 1 << 20,
@@ -183,6 +189,8 @@ fn every_key_can_stand_in_a_file() {
             clock_right_until: Some(lethe_domain::Timestamp::from_millis(1_893_456_000_000)),
         },
         search: Search { threads: Some(2), memory: Some(64 << 20) },
+        approvals: Approvals { lifetime_ms: 86_400_000 },
+        access: Access { second_factor: Some(SecondFactorRule::Required) },
         log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
     };
     assert_eq!(load(text).unwrap(), expected);
@@ -564,5 +572,29 @@ fn files_are_sealed_under_one_thing() {
         let (key, _, reason) = problem(load(&text));
         assert_eq!(key, format!("root.{prefix}passphrase_file"), "{reason}");
         assert!(reason.contains(&format!("root.{prefix}credential_file exclude each other")), "{reason}");
+    }
+}
+
+/// O31: what people are to show must be asked for; whoever runs a vault on a network without it says so.
+#[test]
+fn a_second_factor_is_asked_for_where_a_network_leads() {
+    let tls = "[tls]\ncert = \"c\"\nkey = \"k\"\n";
+    let far = "listen = \"192.0.2.1:7443\"\n";
+    let ca = "client_ca = \"a\"\n";
+    let asks = |text: &str| load(text).map(|config| config.asks_second_factor()).map_err(|error| error.to_string());
+    assert_eq!(asks(""), Ok(false));
+    assert_eq!(asks(tls), Ok(false), "on loopback nobody else is in between");
+    assert_eq!(asks(&format!("{far}{tls}{ca}")), Ok(true));
+    assert_eq!(asks(&format!("{far}{tls}[access]\nsecond_factor = \"off\"")), Ok(false));
+    assert_eq!(asks(&format!("{tls}{ca}[access]\nsecond_factor = \"required\"")), Ok(true));
+    for (text, key) in [
+        (format!("{far}{tls}"), "access.second_factor"),
+        (format!("{tls}[access]\nsecond_factor = \"required\""), "access.second_factor"),
+        ("[access]\nsecond_factor = \"required\"".to_owned(), "access.second_factor"),
+        ("[access]\nsecond_factor = \"maybe\"".to_owned(), "access.second_factor"),
+        (format!("{tls}client_optional = true"), "tls.client_optional"),
+    ] {
+        let refused = asks(&text).unwrap_err();
+        assert!(refused.contains(key), "{text}: {refused}");
     }
 }

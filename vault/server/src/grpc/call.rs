@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Reason, TenantId};
+use lethe_domain::{CredentialId, Reason, TenantId};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Principal};
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,14 +23,18 @@ pub(super) struct Arrival(pub(super) Instant);
 /// A call that the gate let pass. While it lives it holds one of its tenant's places.
 pub(super) struct Admitted<O> {
     pub(super) witness: Authorized<O>,
-    _place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Node {
-    /// Whose key a call carries.
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Status> {
+    /// Whose key a call carries, over a connection of whom a certificate says that it is this credential's person.
+    pub(super) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        certified: Option<CredentialId>,
+    ) -> Result<Principal, Status> {
         let key = api_key(headers)?;
-        Ok(self.vault()?.authenticate(&key)?)
+        Ok(self.vault()?.authenticate(&key, certified)?)
     }
 
     /// Who sent a request, as the edge found out before the message came: by now the credential may be revoked.
@@ -56,7 +60,7 @@ impl Node {
         let vault = self.vault()?;
         let witness = vault.admit::<O>(principal, Aim::Tenant(tenant), convert::purpose(purpose)).await?;
         let place = vault.silos.find(tenant).map(|silo| silo.enter()).transpose()?;
-        Ok(Admitted { witness, _place: place })
+        Ok(Admitted { witness, place })
     }
 
     /// Asks the gate for an operation on the vault itself.
@@ -66,7 +70,7 @@ impl Node {
         purpose: i32,
     ) -> Result<Admitted<O>, Status> {
         let witness = self.vault()?.admit::<O>(principal, Aim::Vault, convert::purpose(purpose)).await?;
-        Ok(Admitted { witness, _place: None })
+        Ok(Admitted { witness, place: None })
     }
 
     /// The pages of the list that a call asked for, of `parent`.

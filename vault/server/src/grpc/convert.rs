@@ -28,6 +28,16 @@ pub(super) fn required_request_id(text: &str) -> Result<RequestId> {
     Ok(RequestId::parse(text)?)
 }
 
+/// A SHA-256 digest, as 64 hexadecimal digits.
+pub(super) fn sha256(field: &str, text: &str) -> Result<[u8; 32]> {
+    if text.is_empty() {
+        return Err(Invalid::new(field, Reason::FieldMissing, "is missing").into());
+    }
+    let digest = hex::decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "is not 64 hexadecimal digits");
+    Ok(digest.ok_or_else(refuse)?)
+}
+
 pub(super) fn model(field: &str, model: Option<v1::ModelVersion>) -> Result<ModelId> {
     let missing = || Invalid::new(field, Reason::FieldMissing, "is missing");
     let model = model.ok_or_else(missing)?;

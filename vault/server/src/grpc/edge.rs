@@ -61,9 +61,11 @@ where
         let arrival = Instant::now();
         let call = self.node.calls.as_ref().map(|calls| calls.begin(request.uri().path()));
         if request.uri().path().starts_with(API) {
-            match self.node.authenticate(request.headers()) {
+            let place = request.extensions().get::<Arc<Place>>();
+            let certified = place.and_then(|place| place.certified());
+            match self.node.authenticate(request.headers(), certified) {
                 Ok(principal) => {
-                    if let Some(place) = request.extensions().get::<Arc<Place>>() {
+                    if let Some(place) = place {
                         place.keep();
                     }
                     request.extensions_mut().insert(principal);

@@ -1,5 +1,6 @@
 //! The gRPC face: messages in, calls on use cases, messages out. Generated types stop here.
 
+mod approval;
 mod audit;
 mod authentication;
 mod backup;
@@ -9,6 +10,7 @@ mod call;
 mod consent;
 mod convert;
 mod credential;
+mod disclosure;
 mod edge;
 mod enrollment;
 mod entries;

@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use lethe_domain::{
-    ConsentId, CredentialId, HoldId, Invalid, ModelId, Reason, ReceiptId, RightsRequestId, SubjectId, TemplateId,
-    TenantId,
+    ConsentId, CredentialId, HoldId, Invalid, ModelId, ProposalId, Reason, ReceiptId, RightsRequestId, SubjectId,
+    TemplateId, TenantId,
 };
 use lethe_proto::names::{
     BackupName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName, ModelProfileName,
-    NameError, ReceiptName, RequestName, SubjectName, TemplateName, TenantName,
+    NameError, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName, TenantName,
 };
 
 use crate::error::Result;
@@ -73,6 +73,13 @@ pub(super) fn subject_of(tenant: &TenantId, field: &str, text: &str) -> Result<O
     let (of, subject) = self::subject(field, text)?;
     let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "must be a subject of the tenant");
     if of == *tenant { Ok(Some(subject)) } else { Err(refuse().into()) }
+}
+
+pub(super) fn proposal(field: &str, text: &str) -> Result<(TenantId, ProposalId)> {
+    let name: ProposalName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the proposal is not 32 hexadecimal digits");
+    let proposal = ProposalId::parse(name.proposal()).ok_or_else(malformed)?;
+    Ok((TenantId::parse(name.tenant())?, proposal))
 }
 
 pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, TemplateId)> {

@@ -125,7 +125,13 @@ fn denial_code(reason: Reason) -> Code {
         | Reason::StatutoryMinimum
         | Reason::ErasureDeferred
         | Reason::SubjectDeceased
-        | Reason::JurisdictionForbids => Code::FailedPrecondition,
+        | Reason::JurisdictionForbids
+        // What two persons decide, and did not.
+        | Reason::ApprovalRequired
+        | Reason::ProposalExpired
+        | Reason::ProposalClosed
+        | Reason::ProposalMismatch
+        | Reason::DisclosureGroundMissing => Code::FailedPrecondition,
         _ => Code::PermissionDenied,
     }
 }

@@ -1,20 +1,26 @@
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures::{Stream, StreamExt as _};
+
 use lethe_domain::{
-    Environment, Invalid, Jurisdiction, ModelProfile, Period, Reason, Region, RequestId, Retention, Sketching,
-    TenantId, TenantPolicy, Thresholds,
+    Environment, Invalid, Jurisdiction, ModelProfile, Period, ProposalId, Reason, Region, RequestId, Retention,
+    Sketching, TenantId, TenantPolicy, Thresholds,
 };
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::tenant_service_server::TenantService;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::call::to_the_end;
+use super::approval::to_proposal;
+use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
 use super::credential::to_issued;
 use super::{Node, names, page};
 use crate::error::{Error, Result};
-use crate::tenant::{self, ProfileFacts, TenantFacts, Wished};
+use crate::export::Recipient;
+use crate::tenant::{self, Handover, ProfileFacts, TenantFacts, Wished};
 
 #[async_trait]
 impl TenantService for Node {
@@ -176,17 +182,71 @@ impl TenantService for Node {
         Ok(Response::new(to_profile(&id, &facts)))
     }
 
+    async fn offboard(&self, request: Request<v1::OffboardTenantRequest>) -> Result<Response<v1::Proposal>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let id = names::tenant("name", &message.name)?;
+        let call = self.admit::<op::OffboardTenant>(&principal, &id, message.purpose).await?;
+        let handover = handover(message.handover)?;
+        let request = convert::required_request_id(&message.request_id)?;
+        let vault = Arc::clone(self.vault()?);
+        let facts = to_the_end(async move {
+            let call = call;
+            tenant::offboard(&vault, call.witness, handover, request).await
+        })
+        .await?;
+        Ok(Response::new(to_proposal(&id, &facts)))
+    }
+
+    type ExportSiloStream = Pin<Box<dyn Stream<Item = Result<v1::ExportSiloResponse, Status>> + Send>>;
+
+    async fn export_silo(
+        &self,
+        request: Request<v1::ExportSiloRequest>,
+    ) -> Result<Response<Self::ExportSiloStream>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::proposal("name", &message.name)?;
+        let Admitted { witness, place } = self.admit::<op::ExportSilo>(&principal, &tenant, message.purpose).await?;
+        let vault = Arc::clone(self.vault()?);
+        // It is at work as long as it lasts.
+        let pieces = tenant::hand_over(vault, witness, id, place).await?;
+        let answers = ReceiverStream::new(pieces)
+            .map(|piece| piece.map(|piece| v1::ExportSiloResponse { piece }).map_err(Status::from));
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn confirm_handover(
+        &self,
+        request: Request<v1::ConfirmHandoverRequest>,
+    ) -> Result<Response<v1::Proposal>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, id) = names::proposal("name", &message.name)?;
+        let call = self.admit::<op::ConfirmHandover>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let sha256 = convert::sha256("archive_sha256", &message.archive_sha256)?;
+        let vault = Arc::clone(self.vault()?);
+        let facts = to_the_end(async move {
+            let call = call;
+            tenant::confirm(&vault, call.witness, id, sha256).await
+        })
+        .await?;
+        Ok(Response::new(to_proposal(&tenant, &facts)))
+    }
+
     async fn shred(&self, request: Request<v1::ShredTenantRequest>) -> Result<Response<v1::Erasure>, Status> {
         let (principal, until) = (self.principal(&request)?, self.patience(&request));
         let message = request.into_inner();
         let id = names::tenant("name", &message.name)?;
         let call = self.admit_to_vault::<op::ShredTenant>(&principal, message.purpose).await?;
+        let proposal = proposal(&id, &message.proposal)?;
         let request = convert::required_request_id(&message.request_id)?;
         let until = (!message.no_wait).then_some(until);
         let vault = Arc::clone(self.vault()?);
         let erasure = to_the_end(async move {
             let call = call;
-            tenant::shred(&vault, call.witness, &id, request, until).await
+            tenant::shred(&vault, call.witness, &id, proposal, request, until).await
         })
         .await?;
         let (receipt, state) = (convert::to_vault_receipt(&erasure), convert::to_erasure_state(erasure.state));
@@ -209,6 +269,31 @@ impl TenantService for Node {
         let (receipt, state) = (convert::to_vault_receipt(&rotation), convert::to_erasure_state(rotation.state));
         Ok(Response::new(v1::KeyRotation { receipt, state }))
     }
+}
+
+/// What becomes of a tenant's data.
+fn handover(message: Option<v1::offboard_tenant_request::Handover>) -> Result<Handover> {
+    use v1::offboard_tenant_request::Handover::{ArchiveRecipient, WaiveHandover};
+    match message {
+        Some(ArchiveRecipient(recipient)) => Ok(Handover::To(Recipient::parse(&recipient)?)),
+        Some(WaiveHandover(true)) => Ok(Handover::Waived),
+        Some(WaiveHandover(false)) | None => {
+            let message = "is missing; name a recipient, or waive the handing over";
+            Err(Invalid::new("archive_recipient", Reason::FieldMissing, message).into())
+        }
+    }
+}
+
+/// The proposal by which a tenant is shredded; it must be the tenant's.
+fn proposal(tenant: &TenantId, name: &str) -> Result<Option<ProposalId>> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let (of, id) = names::proposal("proposal", name)?;
+    if of == *tenant {
+        return Ok(Some(id));
+    }
+    Err(Invalid::new("proposal", Reason::FieldOutOfRange, "is another tenant's").into())
 }
 
 fn profile(message: Option<v1::ModelProfile>) -> Result<ModelProfile> {

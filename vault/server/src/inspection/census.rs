@@ -241,6 +241,8 @@ impl Census {
             | Key::Evidence { .. }
             | Key::Request { .. }
             | Key::Asked { .. }
+            | Key::Proposal { .. }
+            | Key::Disclosure { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
@@ -328,6 +330,8 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::Evidence => "evidence of a consent",
         RowKind::Request => "request of a data subject",
         RowKind::Asked => "list of a subject's requests",
+        RowKind::Proposal => "proposal",
+        RowKind::Disclosure => "disclosure about a subject",
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
@@ -376,6 +380,14 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
             "what was asked for, and until when, is not known here, and no figure counts it. `lethe restore` takes a mirror's row"
         }
         RowKind::Asked => "which requests this subject made is not known. `lethe restore` takes a mirror's row",
+        RowKind::Proposal => {
+            "lists of this tenant's proposals fail, and nothing is done by this one: make it again. `lethe restore` takes a \
+             mirror's row"
+        }
+        RowKind::Disclosure => {
+            "the list of disclosures about this subject fails; the log has that there was one. `lethe restore` takes a \
+             mirror's row"
+        }
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {
             "whether rows were lost cannot be told: a start is refused. `lethe restore` with a backup leads out"

@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 13] = [
+const SEALED: [RowKind; 15] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -43,6 +43,8 @@ const SEALED: [RowKind; 13] = [
     RowKind::Evidence,
     RowKind::Request,
     RowKind::Asked,
+    RowKind::Proposal,
+    RowKind::Disclosure,
 ];
 
 /// Asks the root stores of the configuration, and tries every page and every sealed row.

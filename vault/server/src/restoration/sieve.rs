@@ -16,13 +16,14 @@ use crate::store::{Key, ProfileNumber, RowKind, Rows, Store, TemplateAt};
 const CHUNK: usize = 8192;
 
 /// Rows of subjects, in the order in which they are judged.
-const OF_PEOPLE: [RowKind; 8] = [
+const OF_PEOPLE: [RowKind; 9] = [
     RowKind::Subject,
     RowKind::Dossier,
     RowKind::Sketch,
     RowKind::Template,
     RowKind::SubjectRequest,
     RowKind::Held,
+    RowKind::Disclosure,
     RowKind::Asked,
     // It is nobody's, and has a slot as they have.
     RowKind::Evidence,
@@ -188,7 +189,8 @@ impl<'a> Sieve<'a> {
             | Key::SubjectRequest { tree, subject, .. }
             | Key::Dossier { tree, subject }
             | Key::Held { tree, subject }
-            | Key::Asked { tree, subject } => (tree, vec![subject], None),
+            | Key::Asked { tree, subject }
+            | Key::Disclosure { tree, subject, .. } => (tree, vec![subject], None),
             Key::Evidence { tree, slot, .. } => (tree, vec![slot], None),
             Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
                 (tree, vec![at.subject, at.thing], Some(profile))
@@ -206,7 +208,7 @@ impl<'a> Sieve<'a> {
         let outlives = matches!(key.kind(), RowKind::Subject | RowKind::Evidence);
         if !outlives && !people.contains(&(tree, slots[0])) {
             // The mirror has what is known of everybody.
-            let known = matches!(key.kind(), RowKind::Dossier | RowKind::Held | RowKind::Asked);
+            let known = matches!(key.kind(), RowKind::Dossier | RowKind::Held | RowKind::Asked | RowKind::Disclosure);
             return Ok(if known { Verdict::Nobodys } else { Verdict::Corrupt });
         }
         let model = match model {

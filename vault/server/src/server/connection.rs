@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -22,6 +23,16 @@ pub(crate) struct Connection {
 pub(super) enum Wire {
     Plain(TcpStream),
     Tls(Box<TlsStream<Wiped<TcpStream>>>),
+}
+
+impl Wire {
+    /// The client's certificate, where it showed one, and the listener's authorities vouch for it.
+    pub(super) fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.peer_certificates()?.first(),
+        }
+    }
 }
 
 impl Connection {

@@ -20,7 +20,7 @@ const ROOTS: &str = "lethe.v1.Roots";
 /// itself.
 const FAILS: Duration = Duration::from_secs(10);
 /// All there are; those that nothing above is said of are healthy when the vault is open.
-const SERVICES: [&str; 14] = [
+const SERVICES: [&str; 16] = [
     "",
     "lethe.v1.TenantService",
     "lethe.v1.EnrollmentService",
@@ -30,6 +30,8 @@ const SERVICES: [&str; 14] = [
     "lethe.v1.ConsentService",
     "lethe.v1.HoldService",
     "lethe.v1.RequestService",
+    "lethe.v1.DisclosureService",
+    "lethe.v1.ApprovalService",
     "lethe.v1.AuditService",
     "lethe.v1.BackupService",
     "lethe.v1.RootService",

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::StartError;
+use super::certificate;
 use super::connection::{Connection, Wire};
 use super::places::Places;
 use super::residue::Wiped;
@@ -62,7 +63,12 @@ pub(super) fn incoming(
                     () = poll_fn(|cx| place.poll_called_in(cx)) => return,
                 };
                 match shaken {
-                    Ok(Ok(wire)) => drop(sender.send(Ok(Connection::new(wire, place))).await),
+                    Ok(Ok(wire)) => {
+                        if let Some(credential) = wire.certificate().and_then(certificate::credential) {
+                            place.certify(credential);
+                        }
+                        drop(sender.send(Ok(Connection::new(wire, place))).await);
+                    }
                     Ok(Err(failure)) => tracing::debug!(%failure, "a handshake failed"),
                     Err(_) => tracing::debug!("a handshake took too long"),
                 }
@@ -98,7 +104,8 @@ fn acceptor(tls: &TlsConfig) -> Result<TlsAcceptor, StartError> {
             for certificate in self::certificates(path)? {
                 roots.add(certificate).map_err(|fault| bad(path, fault))?;
             }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = if tls.client_optional { verifier.allow_unauthenticated() } else { verifier }.build();
             builder.with_client_cert_verifier(verifier.map_err(|fault| bad(path, fault))?)
         }
     };

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
+use lethe_domain::CredentialId;
 use parking_lot::Mutex;
 
 /// As many places as there may be connections at once. A place is on loan until a caller has shown a key over its connection.
@@ -32,6 +33,8 @@ pub(crate) struct Place {
     kept: AtomicBool,
     called_in: AtomicBool,
     waker: AtomicWaker,
+    /// Whose person a client certificate says is at the other end.
+    certified: OnceLock<CredentialId>,
 }
 
 impl Places {
@@ -65,6 +68,7 @@ impl Places {
             kept: AtomicBool::new(false),
             called_in: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            certified: OnceLock::new(),
         });
         book.loans.insert(number, Arc::downgrade(&place));
         Some(place)
@@ -90,6 +94,17 @@ impl Place {
         if !self.kept.load(Ordering::Acquire) && self.places.book.lock().loans.remove(&self.number).is_some() {
             self.kept.store(true, Ordering::Release);
         }
+    }
+
+    /// A client certificate was shown that names a credential.
+    pub(super) fn certify(&self, credential: CredentialId) {
+        // One handshake a connection: the first counts.
+        self.certified.get_or_init(|| credential);
+    }
+
+    /// The credential that the connection's client certificate names.
+    pub(crate) fn certified(&self) -> Option<CredentialId> {
+        self.certified.get().copied()
     }
 
     /// Ready when the connection has to end. One task at a time is woken.

@@ -8,7 +8,7 @@ use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
 use lethe_domain::{CredentialId, TenantId, Timestamp};
 use lethe_index::Pool;
-use lethe_policy::{Owner, Principal};
+use lethe_policy::{Owner, Principal, SecondFactor};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
@@ -35,6 +35,8 @@ pub struct Credential {
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// By which credential's call it was made, where that was written down.
+    pub made_by: Option<CredentialId>,
 }
 
 /// All silos and credentials: the fold of the committed rows, at start and ever after.
@@ -177,6 +179,8 @@ impl Silos {
             | Key::Held { .. }
             | Key::Evidence { .. }
             | Key::Asked { .. }
+            | Key::Proposal { .. }
+            | Key::Disclosure { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
             | Key::TreeMark { .. }
@@ -241,11 +245,18 @@ impl Silos {
         let digest = digest.ok_or_else(|| corrupt("credential record", id.to_string()))?;
         let expires = record.expires_at.map(Timestamp::from_millis);
         let credential = Credential {
-            principal: Principal { credential: id, owner, roles: record.roles()?, expires },
+            principal: Principal {
+                credential: id,
+                owner,
+                roles: record.roles()?,
+                expires,
+                factor: SecondFactor::NotAsked,
+            },
             digest: SecretDigest::from_bytes(digest),
             tree,
             created_at: Timestamp::from_millis(record.created_at),
             revoked_at: record.revoked_at.map(Timestamp::from_millis),
+            made_by: record.made_by.map(CredentialId::from),
         };
         self.credentials.write().insert(id, Arc::new(credential));
         Ok(())
@@ -334,6 +345,8 @@ impl Silos {
             | Key::Evidence { .. }
             | Key::Request { .. }
             | Key::Asked { .. }
+            | Key::Proposal { .. }
+            | Key::Disclosure { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }

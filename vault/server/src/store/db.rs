@@ -326,7 +326,9 @@ impl Database {
             | RowKind::Held
             | RowKind::Evidence
             | RowKind::Request
-            | RowKind::Asked => ROWS,
+            | RowKind::Asked
+            | RowKind::Proposal
+            | RowKind::Disclosure => ROWS,
             RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")

@@ -6,7 +6,7 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::CreateTenant;
 
 use super::TenantFacts;
-use super::credentials::{Issued, issued, put_credential};
+use super::credentials::{Issued, NewCredential, issued, put_credential};
 use crate::access::ApiKey;
 use crate::audit;
 use crate::error::{Error, Result};
@@ -72,7 +72,9 @@ pub async fn create(
     let origin = vault.origin_of(tree)?;
     audit::create_log(&vault.keys, tree, origin, &mut change)?;
     let api_key = ApiKey::generate();
-    put_credential(&vault.keys, tree, &api_key, Roles::only(Role::TenantAdmin), None, now, &mut change)?;
+    let made_by = Some(call.credential());
+    let new = NewCredential { roles: Roles::only(Role::TenantAdmin), expires: None, made_by };
+    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
     if let Some(key) = remembered {
         remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(api_key.credential()))?;
     }

@@ -112,7 +112,8 @@ pub async fn create_credential<O: Makes>(
     let api_key = ApiKey::generate();
     let credential = api_key.credential();
     let mut change = Change::new();
-    put_credential(&vault.keys, tree, &api_key, roles, expires, now, &mut change)?;
+    let new = NewCredential { roles, expires, made_by: Some(call.credential()) };
+    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
     if let Some(key) = remembered {
         remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(credential))?;
     }
@@ -130,7 +131,8 @@ pub async fn create_credential<O: Makes>(
 pub async fn new_operator(vault: &Vault, api_key: &ApiKey) -> Result<()> {
     let (tree, now) = (TreeId::VAULT, vault.clock.now());
     let mut change = Change::new();
-    put_credential(&vault.keys, tree, api_key, Roles::only(Role::Operator), None, now, &mut change)?;
+    let new = NewCredential { roles: Roles::only(Role::Operator), expires: None, made_by: None };
+    put_credential(&vault.keys, tree, api_key, &new, now, &mut change)?;
     let entry = audit::by_the_vault("vault.new_operator", now)?;
     change.log(tree, audit::concerning(entry, CREATED, api_key.credential())?);
     vault.store.commit(change).await?;
@@ -174,6 +176,7 @@ pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, i
         let mut record =
             CredentialRecord::new(principal.roles, *known.digest.as_bytes(), known.created_at, principal.expires);
         record.revoked_at = Some(now.millis());
+        record.made_by = known.made_by.map(CredentialRef::from);
         let sealed = vault.keys.seal(&key, "", &encode("credential record", &record)?)?;
         change.put(key, sealed);
     }
@@ -185,17 +188,27 @@ pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, i
     Ok((*revoked).clone())
 }
 
+/// What a new credential is.
+pub(crate) struct NewCredential {
+    /// What it may do.
+    pub(crate) roles: Roles,
+    /// When it ends, if it does.
+    pub(crate) expires: Option<Timestamp>,
+    /// By which credential's call it is made; `None` where none was asked for.
+    pub(crate) made_by: Option<CredentialId>,
+}
+
 /// Seals a credential's row into `change`.
 pub(crate) fn put_credential(
     keys: &Keyring,
     tree: TreeId,
     api_key: &ApiKey,
-    roles: Roles,
-    expires: Option<Timestamp>,
+    new: &NewCredential,
     now: Timestamp,
     change: &mut Change,
 ) -> Result<()> {
-    let record = CredentialRecord::new(roles, *api_key.digest().as_bytes(), now, expires);
+    let mut record = CredentialRecord::new(new.roles, *api_key.digest().as_bytes(), now, new.expires);
+    record.made_by = new.made_by.map(CredentialRef::from);
     let key = Key::Credential { tree, credential: api_key.credential() };
     let sealed = keys.seal(&key, "", &encode("credential record", &record)?)?;
     change.put(key, sealed);

@@ -2,6 +2,7 @@
 
 mod create;
 mod credentials;
+mod leaving;
 mod policy;
 mod profiles;
 mod rotate;
@@ -18,10 +19,11 @@ use crate::silo::{Model, Silo};
 use crate::vault::Vault;
 
 pub use create::{Created, create};
-pub(crate) use credentials::put_credential;
 pub use credentials::{
     Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
 };
+pub(crate) use credentials::{NewCredential, put_credential};
+pub use leaving::{Handover, confirm, hand_over, offboard};
 pub use policy::{Wished, update_policy};
 pub use profiles::{ProfileFacts, create_profile, get_profile, list_profiles, update_profile};
 pub use rotate::rotate;
@@ -56,7 +58,7 @@ pub async fn get(vault: &Vault, call: Authorized<GetTenant>) -> Result<TenantFac
 }
 
 /// `size` of the items from number `from` on, and the number where the next page begins.
-fn page<T>(mut all: Vec<T>, from: u64, size: usize) -> (Vec<T>, Option<u64>) {
+pub(crate) fn page<T>(mut all: Vec<T>, from: u64, size: usize) -> (Vec<T>, Option<u64>) {
     let from = usize::try_from(from).unwrap_or(usize::MAX).min(all.len());
     let mut page = all.split_off(from);
     let next = (page.len() > size).then(|| (from + size) as u64);

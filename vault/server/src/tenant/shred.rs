@@ -6,11 +6,12 @@ use std::time::Duration;
 use lethe_crypto::log::entry::{EntryDraft, Event, OtherEvent, Scope};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Reason, ReceiptId, RequestId, TenantId};
+use lethe_domain::{Proposal, ProposalId, Reason, ReceiptId, RequestId, TenantId};
 use lethe_policy::Authorized;
 use lethe_policy::operation::ShredTenant;
 use tokio::time::Instant;
 
+use super::leaving;
 use crate::audit;
 use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
@@ -24,7 +25,8 @@ use crate::vault::Vault;
 /// How long calls that are under way may keep a silo in memory that is gone for everybody else.
 const LAST_CALLS: Duration = Duration::from_secs(10);
 
-/// Shreds a tenant: every row of it but its log goes in one change with the intent, and its one key with the next epoch.
+/// Shreds a tenant, as two persons decided in `proposal` and after its data were handed over, unless they waived that: every
+/// row of it but its log goes in one change with the intent, and its one key with the next epoch.
 ///
 /// From the moment it is accepted every credential of the tenant is refused, nothing of it is found, and whatever a call
 /// that was under way would still write to it is refused, too. Its name is never given again. A repeat of the request
@@ -33,6 +35,7 @@ pub async fn shred(
     vault: &Vault,
     call: Authorized<ShredTenant>,
     id: &TenantId,
+    proposal: Option<ProposalId>,
     request: RequestId,
     until: Option<Instant>,
 ) -> Result<Erasure> {
@@ -50,6 +53,9 @@ pub async fn shred(
             let message = "somebody of the tenant is under a litigation hold (O42)".to_owned();
             return Err(Error::Precondition(Reason::LegalHold, message));
         }
+        let left = leaving::agreed(vault, &silo, proposal, now);
+        let agreed = vault.noting_denials(TreeId::VAULT, &call, left).await?;
+        let used = agreed.used(now);
         let mut change = Change::new();
         change.drop_tenant(silo.tree);
         let key = Key::Shredded { tenant };
@@ -59,7 +65,7 @@ pub async fn shred(
         // In both logs: the operator's act, and the end of the tenant's own history.
         change.log(silo.tree, audit::done(&call, now)?);
         let entry = audit::done(&call, now)?;
-        change.close_log(silo.tree, move |end| closed(entry, receipt, &end));
+        change.close_log(silo.tree, move |end| closed(entry, receipt, &used, &end));
         let slots = vec![tenant];
         let request = Request { tree: TreeId::VAULT, task: Task::Erase(Scope::Tenant), slots, receipt, now };
         vault.eraser.accept(request, change).await?;
@@ -78,10 +84,11 @@ pub async fn shred(
 }
 
 /// The entry of the vault's log that holds the tenant's to what it was: its own key, which signed it, goes.
-fn closed(entry: EntryDraft, receipt: ReceiptId, end: &LogEnd) -> Result<EntryDraft, StoreError> {
+fn closed(entry: EntryDraft, receipt: ReceiptId, agreed: &Proposal, end: &LogEnd) -> Result<EntryDraft, StoreError> {
     let text = |name: &str, value: String| (name.to_owned(), Value::String(value));
     let fields = vec![
         text("receipt", receipt.to_string()),
+        text("proposal", agreed.id.to_string()),
         text("log", end.origin.to_string()),
         ("size".to_owned(), Value::Number(end.size)),
         text("root", end.root.to_string()),

@@ -21,23 +21,25 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Consent, ConsentId, Giver, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile,
-    Notice, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, Role, Roles, Sketching, SubjectId,
-    TenantId, TenantPolicy, Thresholds, Timestamp,
+    AgeBand, CaptureKind, Consent, ConsentId, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner, ModelId,
+    ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, Role, Roles,
+    Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
 };
 use lethe_policy::operation::{
-    CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OpenRequest, RecordConsent,
-    UpdateSubject,
+    ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OffboardTenant,
+    OpenRequest, ProposeDisclosure, RecordConsent, UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
 
 use crate::config::{Config, Limits};
+use crate::disclosure::{self, Wish};
 use crate::enrollment::{Enrolled, Enrolment, enroll};
 use crate::opening;
 use crate::templates::Capture;
+use crate::tenant::Handover;
 use crate::vault::{Aim, Vault};
-use crate::{consent, request, silo::Silo, subject, tenant};
+use crate::{approval, consent, request, silo::Silo, subject, tenant};
 
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -144,6 +146,44 @@ impl Open {
         let call = self.may::<CreateCredential>(tenant, Role::TenantAdmin, Purpose::Administration).await;
         let (roles, request) = (Roles::only(Role::Auditor), Some(RequestId::random()));
         tenant::create_credential(&self.vault, call, roles, None, request).await.unwrap();
+    }
+
+    /// Somebody of a tenant who is on record, in one role.
+    pub(crate) async fn person(&self, tenant: &TenantId, role: Role) -> Principal {
+        let call = self.may::<CreateCredential>(tenant, Role::TenantAdmin, Purpose::Administration).await;
+        let issued = tenant::create_credential(&self.vault, call, Roles::only(role), None, None).await.unwrap();
+        issued.credential.principal
+    }
+
+    /// What somebody of a tenant may do.
+    pub(crate) async fn call<O: Kind>(&self, who: &Principal, tenant: &TenantId) -> Authorized<O> {
+        let purpose =
+            if who.roles.has(Role::PrivacyOfficer) { Purpose::DataSubjectRequest } else { Purpose::Administration };
+        self.vault.admit::<O>(who, Aim::Tenant(tenant), Some(purpose)).await.unwrap()
+    }
+
+    /// Two persons agree that a tenant goes, and that nothing is handed over.
+    pub(crate) async fn agree(&self, tenant: &TenantId) -> ProposalId {
+        let approver = self.person(tenant, Role::TenantAdmin).await;
+        let proposer = self.person(tenant, Role::TenantAdmin).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let call = self.call::<OffboardTenant>(&proposer, tenant).await;
+        let proposed = tenant::offboard(&self.vault, call, Handover::Waived, RequestId::random()).await.unwrap();
+        let proposal = proposed.stored.proposal;
+        let call = self.call::<ApproveProposal>(&approver, tenant).await;
+        approval::approve(&self.vault, call, proposal.id, proposal.digest).await.unwrap();
+        proposal.id
+    }
+
+    /// A disclosure about a subject that is proposed.
+    pub(crate) async fn disclose(&self, tenant: &TenantId, subject: &str) {
+        let officer = self.person(tenant, Role::PrivacyOfficer).await;
+        let call = self.call::<ProposeDisclosure>(&officer, tenant).await;
+        let ground = Some(Ground::Order(Label::parse("order", "order-1").unwrap()));
+        let recipient = Label::parse("recipient", "court").unwrap();
+        let wish = Wish { recipient, ground, scope: vec![Told::Existence] };
+        let subject = SubjectId::parse(subject).unwrap();
+        disclosure::propose(&self.vault, call, &subject, wish, RequestId::random()).await.unwrap();
     }
 
     /// One more operator, under a request that is remembered.
@@ -278,7 +318,8 @@ fn config(folder: &std::path::Path) -> Config {
 }
 
 fn principal(owner: Owner, roles: Roles) -> Principal {
-    Principal { credential: lethe_domain::CredentialId::random(), owner, roles, expires: None }
+    let (credential, factor) = (lethe_domain::CredentialId::random(), lethe_policy::SecondFactor::NotAsked);
+    Principal { credential, owner, roles, expires: None, factor }
 }
 
 pub(crate) fn capture(model: &ModelId, embedding: &[f32]) -> Capture {

@@ -7,7 +7,7 @@ use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::log::merkle::Frontier;
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{Purpose, Reason, RequestId, Role, Roles, TenantId, TenantPolicy};
+use lethe_domain::{ProposalId, Purpose, Reason, RequestId, Role, Roles, TenantId, TenantPolicy};
 use lethe_policy::Owner;
 use lethe_policy::operation::ShredTenant;
 
@@ -29,9 +29,15 @@ pub(super) async fn populated(open: &Open, id: &str, people: usize) -> TenantId 
 }
 
 pub(super) async fn shred(open: &Open, tenant: &TenantId) -> Erasure {
+    let agreed = open.agree(tenant).await;
+    shred_as(open, tenant, agreed).await
+}
+
+/// Shreds a tenant as two persons agreed.
+async fn shred_as(open: &Open, tenant: &TenantId, agreed: ProposalId) -> Erasure {
     let operator = principal(Owner::Vault, Roles::only(Role::Operator));
     let call = open.vault.admit::<ShredTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
-    tenant::shred(&open.vault, call.unwrap(), tenant, RequestId::random(), soon()).await.unwrap()
+    tenant::shred(&open.vault, call.unwrap(), tenant, Some(agreed), RequestId::random(), soon()).await.unwrap()
 }
 
 /// Rows of a tree by kind.
@@ -58,7 +64,9 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
     for tenant in [&bank, &shop] {
         open.describe(tenant, "somebody-known").await;
         open.outlasting(tenant, "somebody-known").await;
+        open.disclose(tenant, "person-0").await;
     }
+    let agreed = open.agree(&bank).await;
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);
     let silo = Arc::downgrade(&open.silo(&bank));
     let (before, others) = (rows(&open, tree), rows(&open, neighbour));
@@ -66,7 +74,7 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
     for kind in RowKind::OF_TENANT.into_iter().filter(|kind| *kind != RowKind::Held) {
         assert!(before.contains_key(&kind), "{kind:?}");
     }
-    let erasure = shred(&open, &bank).await;
+    let erasure = shred_as(&open, &bank, agreed).await;
     assert_eq!(erasure.state, ErasureState::Shredded);
 
     for _ in ["at once", "after a restart"] {
@@ -100,7 +108,8 @@ async fn the_vaults_log_tells_where_a_shredded_tenants_log_ends() {
     let open = Open::fresh().await;
     let bank = populated(&open, "bank", 3).await;
     let tree = open.silo(&bank).tree;
-    let erasure = shred(&open, &bank).await;
+    let agreed = open.agree(&bank).await;
+    let erasure = shred_as(&open, &bank, agreed).await;
     let store = &open.vault.store;
     let head = crate::audit::log_of(&open.vault, tree).unwrap();
     let root = Frontier::from_nodes(head.size, &store.nodes(tree)).unwrap().root();
@@ -119,6 +128,7 @@ async fn the_vaults_log_tells_where_a_shredded_tenants_log_ends() {
     let text = |name: &str, value: String| (name.to_owned(), Value::String(value));
     let expected = vec![
         text("receipt", erasure.receipt.to_string()),
+        text("proposal", agreed.to_string()),
         text("log", head.origin.to_string()),
         ("size".to_owned(), Value::Number(head.size)),
         text("root", root.to_string()),
@@ -136,8 +146,9 @@ async fn a_large_tenant_is_shredded_in_as_many_writes_as_a_small_one() {
         // So that both epochs find the same to do.
         let erasure = shred(&open, &populated(&open, &format!("before-{tenant}"), 1).await).await;
         assert_eq!(erasure.state, ErasureState::Shredded);
+        let agreed = open.agree(tenant).await;
         let before = open.vault.store.barrier().await.unwrap();
-        shred(&open, tenant).await;
+        shred_as(&open, tenant, agreed).await;
         written.push(open.vault.store.barrier().await.unwrap() - before);
     }
     // The nodes of two logs vary with their lengths, by a few.

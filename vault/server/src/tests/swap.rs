@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{CredentialId, ModelId, RightsRequestId};
+use lethe_domain::{CredentialId, DisclosureId, ModelId, ProposalId, RightsRequestId};
 
 use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 14] = [
+const SEALED: [RowKind; 16] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -25,6 +25,8 @@ const SEALED: [RowKind; 14] = [
     RowKind::Evidence,
     RowKind::Request,
     RowKind::Asked,
+    RowKind::Proposal,
+    RowKind::Disclosure,
 ];
 
 /// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that
@@ -49,6 +51,7 @@ async fn populated() -> Open {
         for subject in ["ann", "bob"] {
             open.describe(&tenant, subject).await;
             open.outlasting(&tenant, subject).await;
+            open.disclose(&tenant, subject).await;
         }
     }
     for id in ["gone", "left"] {
@@ -139,6 +142,15 @@ fn neighbours(key: &Key) -> Vec<Key> {
             changed.push(Key::TenantRequest { tree, tag: [0; 16] });
             changed.push(Key::Credential { tree, credential: CredentialId::from_bytes(tag) });
         }
+        Key::Proposal { tree, proposal } => {
+            changed.push(Key::Proposal { tree, proposal: ProposalId::from_bytes([0; 16]) });
+            changed.push(Key::TenantRequest { tree, tag: *proposal.as_bytes() });
+        }
+        Key::Disclosure { tree, subject, disclosure } => {
+            changed.push(Key::Disclosure { tree, subject: other(subject), disclosure });
+            changed.push(Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes([0; 16]) });
+            changed.push(Key::SubjectRequest { tree, subject, tag: *disclosure.as_bytes() });
+        }
         Key::Shredded { tenant } => changed.push(Key::Shredded { tenant: other(tenant) }),
         _ => {}
     }
@@ -159,6 +171,9 @@ fn later(key: &Key) -> Vec<Key> {
         Key::Dossier { tree, subject } => later.push(Key::Dossier { tree, subject: next(subject) }),
         Key::Asked { tree, subject } => later.push(Key::Asked { tree, subject: next(subject) }),
         Key::Evidence { tree, tag, slot } => later.push(Key::Evidence { tree, tag, slot: next(slot) }),
+        Key::Disclosure { tree, subject, disclosure } => {
+            later.push(Key::Disclosure { tree, subject: next(subject), disclosure });
+        }
         Key::SubjectRequest { tree, subject, tag } => {
             later.push(Key::SubjectRequest { tree, subject: next(subject), tag });
         }

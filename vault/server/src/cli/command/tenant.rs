@@ -15,6 +15,8 @@ use serde_json::json;
 use super::Context;
 use super::erase::{answer, keep_receipt, tell};
 use super::issued::{KeyOut, check_new};
+use super::leaving::{self, Confirm, Export, Offboard};
+use super::proposal::named;
 use super::rotate::{self, RotateOptions};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::values::{self, Coded as _, Said};
@@ -66,7 +68,20 @@ pub(crate) enum Command {
     ///
     /// Needs role tenant_admin. Purpose by default: administration.
     Policy(Policy),
-    /// Shred a tenant: its whole silo, for good, in one step whatever its size.
+    /// Propose that the tenant leaves: that its data are handed over, or that nobody wants them, and all of it is shredded. Another
+    /// approves with `lethe proposal approve`; one of the two is the tenant's.
+    ///
+    /// Needs role tenant_admin, or the operator's key. Purpose by default: administration.
+    Offboard(Offboard),
+    /// Take the tenant's data, as two persons approved: an archive that only the holder of its key opens.
+    ///
+    /// It may be repeated; the last archive counts. Needs role tenant_admin. Purpose by default: administration.
+    Export(Export),
+    /// Confirm that the archive was received and can be opened; only then may the tenant be shredded.
+    ///
+    /// Needs role tenant_admin. Purpose by default: administration.
+    ConfirmHandover(Confirm),
+    /// Shred a tenant, as two persons decided: its whole silo, for good, in one step whatever its size.
     ///
     /// From the moment it is accepted all its API keys are refused and nobody of it is found; its name is never given
     /// again. Needs the operator's key. Purpose by default: administration.
@@ -190,6 +205,10 @@ pub(crate) struct Shred {
     #[arg(long, value_name = "ID")]
     confirm: Option<String>,
 
+    /// The approved proposal, or the file that it was written to.
+    #[arg(long, value_name = "PROPOSAL")]
+    proposal: String,
+
     /// Answer as soon as the shredding is durable, PENDING, instead of when it is SHREDDED.
     #[arg(long)]
     no_wait: bool,
@@ -229,6 +248,7 @@ async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
         purpose: context.connection.purpose(Purpose::Administration),
         request_id: command.request_id.clone().map_or_else(request_id::random, Ok)?,
         no_wait: command.no_wait,
+        proposal: named(&command.proposal)?.0.to_string(),
     };
     let client = context.connection.open().await?;
     let erasure = client.tenants().shred(request).await?.into_inner();
@@ -279,6 +299,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             context.out.result(&json, &card)?;
         }
         Command::Policy(policy) => return update(context, policy).await,
+        Command::Offboard(command) => return leaving::offboard(context, command).await,
+        Command::Export(command) => return leaving::export(context, command).await,
+        Command::ConfirmHandover(command) => return leaving::confirm(context, command).await,
         Command::Shred(command) => return shred(context, command).await,
         Command::Rotate { options } => {
             return rotate::run(context, context.connection.tenant()?.to_string(), options).await;

@@ -73,6 +73,8 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Evidence
         | RowKind::Request
         | RowKind::Asked
+        | RowKind::Proposal
+        | RowKind::Disclosure
         | RowKind::LogHead
         | RowKind::LogEntry
         | RowKind::LogNode => true,

@@ -1,0 +1,89 @@
+//! What two persons decide, typed by both.
+
+use lethe_tests::Cli;
+use serde_json::{Value, json};
+
+use crate::bank::Bank;
+use crate::npy::face;
+
+impl Bank {
+    /// As the holder of a key in a file.
+    async fn by(&self, key_file: &str, arguments: &[&str]) -> lethe_tests::Told {
+        let command = Cli::new(arguments).args(["--tenant", "bank", "--key-file", key_file]);
+        command.asking(&self.vault).await.run()
+    }
+
+    /// Makes a key of a role, in a file.
+    async fn key_file(&self, role: &str, name: &str) -> String {
+        let file = self.text(name);
+        self.ask("tenant_admin", &["key", "create", "--role", role, "--key-out", &file]).await.one();
+        file
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_leaves_with_its_data_from_the_command_line() {
+    let bank = Bank::open().await;
+    let faces = bank.matrix("faces.npy", &[face(0)]);
+    let enroll = ["enroll", "p-1", "--quality", "0.5", "--npy", &faces, "--row", "0", "--model", "face@1"];
+    bank.ask("enroller", &enroll).await.one();
+    let director = bank.key_file("tenant_admin", "director.key").await;
+    let key = age::x25519::Identity::generate();
+    let recipient = key.to_public().to_string();
+    let (proposal, archive) = (bank.text("bank.proposal"), bank.text("bank.tar.age"));
+    let neither = bank.by(&director, &["tenant", "offboard"]).await;
+    assert!(neither.code() == 2 && neither.errors.contains("--archive-to"), "{neither:?}");
+    let made = bank.by(&director, &["tenant", "offboard", "--archive-to", &recipient, "--out", &proposal]).await.one();
+    assert_eq!((&made["state"], &made["offboarding"]["archive_recipient"]), (&json!("OPEN"), &json!(recipient)));
+    let name = made["name"].as_str().unwrap();
+    assert_eq!(bank.by(&director, &["proposal", "get", name]).await.one(), made);
+    assert_eq!(bank.by(&director, &["proposal", "list"]).await.one(), made);
+
+    let early = bank.by(&director, &["tenant", "export", &proposal, "--out", &archive]).await;
+    assert_eq!((early.code(), &early.failure()["reason"]), (3, &json!("APPROVAL_REQUIRED")), "{early:?}");
+    let own = bank.by(&director, &["proposal", "approve", &proposal]).await;
+    assert_eq!((own.code(), &own.failure()["reason"]), (3, &json!("APPROVER_NOT_INDEPENDENT")), "{own:?}");
+    let approve = async |arguments: &[&str]| Cli::new(arguments).operator(&bank.vault).await.run();
+    let unread = approve(&["proposal", "approve", name]).await;
+    assert!(unread.code() == 2 && unread.errors.contains("--content"), "{unread:?}");
+    let approved = approve(&["proposal", "approve", &proposal]).await.one();
+    assert_eq!(approved["state"], "APPROVED", "{approved}");
+
+    let taken = bank.by(&director, &["tenant", "export", &proposal, "--out", &archive]).await.one();
+    let bytes = std::fs::read(&archive).unwrap();
+    assert_eq!((&taken["bytes"], taken["sha256"].as_str().unwrap().len()), (&json!(bytes.len()), 64), "{taken}");
+    age::Decryptor::new(&bytes[..]).unwrap().decrypt(std::iter::once(&key as &dyn age::Identity)).unwrap();
+    let other = bank.text("other");
+    std::fs::write(&other, b"another").unwrap();
+    let confirm = async |file: &str| bank.by(&director, &["tenant", "confirm-handover", name, "--archive", file]).await;
+    let wrong = confirm(&other).await;
+    assert_eq!((wrong.code(), &wrong.failure()["reason"]), (3, &json!("ARCHIVE_MISMATCH")), "{wrong:?}");
+    let confirmed = confirm(&archive).await.one();
+    assert!(confirmed["offboarding"]["confirm_time"].is_string(), "{confirmed}");
+    let shred = ["tenant", "shred", "bank", "--proposal", &proposal, "--confirm", "bank"];
+    assert_eq!(approve(&shred).await.one()["state"], "SHREDDED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disclosure_is_proposed_approved_and_listed_from_the_command_line() {
+    let bank = Bank::open().await;
+    let faces = bank.matrix("faces.npy", &[face(0)]);
+    let enroll = ["enroll", "p-1", "--quality", "0.5", "--npy", &faces, "--row", "0", "--model", "face@1"];
+    bank.ask("enroller", &enroll).await.one();
+    let second = bank.key_file("privacy_officer", "second.key").await;
+    let propose = ["disclosure", "propose", "p-1", "--to", "court-7", "--scope", "existence", "--scope", "results"];
+    let bare = bank.ask("privacy_officer", &propose).await;
+    assert_eq!((bare.code(), &bare.failure()["reason"]), (3, &json!("DISCLOSURE_GROUND_MISSING")), "{bare:?}");
+    let file = bank.text("d.json");
+    let made = bank.ask("privacy_officer", &[&propose[..], &["--order", "o-9", "--out", &file]].concat()).await.one();
+    assert_eq!(made["disclosure"]["legal_order_reference"], "o-9", "{made}");
+    assert!(bank.ask("privacy_officer", &["disclosure", "list", "p-1"]).await.said.is_empty());
+    let done = bank.by(&second, &["proposal", "approve", &file, "--purpose", "data_subject_request"]).await.one();
+    assert_eq!(done["state"], "DONE", "{done}");
+    let listed = bank.ask("privacy_officer", &["disclosure", "list", "p-1"]).await.one();
+    assert_eq!((&listed["recipient"], &listed["consent"]), (&json!("court-7"), &Value::Null), "{listed}");
+    assert_eq!(listed["scope"], json!(["EXISTENCE", "RESULTS"]));
+    let again = bank.ask("privacy_officer", &[&propose[..], &["--order", "o-10"]].concat()).await.one();
+    let rejected = bank.by(&second, &["proposal", "reject", again["name"].as_str().unwrap()]).await.one();
+    assert_eq!(rejected["state"], "REJECTED", "{rejected}");
+}

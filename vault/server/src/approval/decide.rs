@@ -1,0 +1,148 @@
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Act, DisclosureId, ProposalId, Reason, Standing, SubjectId, Timestamp};
+use lethe_policy::operation::{ApproveProposal, Kind, RejectProposal};
+use lethe_policy::{Authorized, Denial, Disclosing, Party};
+
+use super::{Facts, facts, has_administrator, later, log_in_both, party, put, seen_by, unknown};
+use crate::audit;
+use crate::disclosure;
+use crate::error::{Error, Result};
+use crate::records::{Content, StoredProposal};
+use crate::silo::Silo;
+use crate::store::Change;
+use crate::vault::Vault;
+
+/// Approves a proposal, as the second person, after reading that it is what `digest` says. A disclosure is done with that; an
+/// offboarding may be carried out from then on, once, for as long as proposals are kept open. A repeat finds the first answer.
+///
+/// # Errors
+/// `Denied`, with the reason, which is logged; `ProposalNotFound`.
+pub async fn approve(
+    vault: &Vault,
+    call: Authorized<ApproveProposal>,
+    id: ProposalId,
+    digest: [u8; 32],
+) -> Result<Facts> {
+    let silo = vault.silo(&call)?;
+    let (alone, who) = (silo.lock_administration().await, caller(vault, &call)?);
+    let found = seen_by(vault, silo.tree, id, call.roles());
+    let stored = vault.noting_misses(silo.tree, &call, found).await?;
+    if let Standing::Approved(vote) | Standing::Used(vote, _) = stored.proposal.standing
+        && vote.by == call.credential()
+        && stored.proposal.digest == digest
+    {
+        vault.note(silo.tree, &call).await?;
+        return facts(vault, &silo, stored);
+    }
+    let approved = match stored.content {
+        Content::Offboarding(_) => approve_offboarding(vault, &silo, &call, stored, &who, digest).await,
+        Content::Disclosure(slot) => approve_disclosure(vault, &silo, &call, stored, slot, &who, digest).await,
+    };
+    drop(alone);
+    facts(vault, &silo, vault.noting_denials(silo.tree, &call, approved).await?)
+}
+
+/// Rejects a proposal, or takes one's own back; also one that is approved and not carried out yet.
+///
+/// # Errors
+/// As [`approve`].
+pub async fn reject(vault: &Vault, call: Authorized<RejectProposal>, id: ProposalId) -> Result<Facts> {
+    let now = Timestamp::now();
+    let silo = vault.silo(&call)?;
+    let (alone, who) = (silo.lock_administration().await, caller(vault, &call)?);
+    let found = seen_by(vault, silo.tree, id, call.roles());
+    let mut stored = vault.noting_misses(silo.tree, &call, found).await?;
+    if let Standing::Rejected(vote) = stored.proposal.standing
+        && vote.by == call.credential()
+    {
+        vault.note(silo.tree, &call).await?;
+        return facts(vault, &silo, stored);
+    }
+    let decision = lethe_policy::reject(&stored.proposal, &who, now).map_err(Error::from);
+    stored.proposal.standing = vault.noting_denials(silo.tree, &call, decision).await?.standing();
+    let mut change = Change::new();
+    match stored.proposal.act {
+        Act::Offboarding => {
+            let fields = [("proposal", id.to_string())];
+            log_in_both(vault, &silo, &call, "OFFBOARDING_REJECTED", &fields, now, &mut change)?;
+        }
+        Act::Disclosure => {
+            let entry = audit::naming(audit::done(&call, now)?, "DISCLOSURE_REJECTED", "proposal", &id.to_string())?;
+            change.log(silo.tree, entry);
+        }
+    }
+    put(vault, silo.tree, &stored, &mut change)?;
+    let sequence = vault.store.commit(change).await?.sequence;
+    drop(alone);
+    // What was rejected must not be open again after a restore.
+    vault.store.mirrored_if_soon(sequence).await;
+    facts(vault, &silo, stored)
+}
+
+async fn approve_offboarding(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ApproveProposal>,
+    mut stored: StoredProposal,
+    who: &Party,
+    digest: [u8; 32],
+) -> Result<StoredProposal> {
+    let now = Timestamp::now();
+    stored.proposal.standing = decided(vault, silo, &stored, who, digest, now)?;
+    stored.proposal.expires_at = later(now, vault);
+    let mut change = Change::new();
+    put(vault, silo.tree, &stored, &mut change)?;
+    let fields = [("proposal", stored.proposal.id.to_string()), ("sha256", hex::encode(digest))];
+    log_in_both(vault, silo, call, "OFFBOARDING_APPROVED", &fields, now, &mut change)?;
+    vault.store.commit(change).await?;
+    Ok(stored)
+}
+
+async fn approve_disclosure(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ApproveProposal>,
+    mut stored: StoredProposal,
+    slot: SlotRef,
+    who: &Party,
+    digest: [u8; 32],
+) -> Result<StoredProposal> {
+    let id = DisclosureId::from_bytes(*stored.proposal.id.as_bytes());
+    let whose = |found: Option<(SubjectId, _)>| found.ok_or_else(unknown);
+    let (subject, _) = whose(disclosure::find(vault, silo, slot, id)?)?;
+    // Nobody erases the person, or withdraws for it, meanwhile.
+    let _alone = silo.lock_subject(&subject).await;
+    let (_, disclosure) = whose(disclosure::find(vault, silo, slot, id)?)?;
+    let now = Timestamp::now();
+    stored.proposal.standing = decided(vault, silo, &stored, who, digest, now)?;
+    let parties = [party(vault, stored.proposal.proposer), Some(who.clone())];
+    let content = disclosure::digest(slot, &disclosure);
+    let both = [parties[0].as_ref(), parties[1].as_ref()];
+    let approved = lethe_policy::redeem::<Disclosing>(&stored.proposal, &content, both, now)?;
+    stored.proposal = disclosure::record(vault, silo, call, approved, slot, disclosure, now).await?;
+    Ok(stored)
+}
+
+/// What the engine decides.
+fn decided(
+    vault: &Vault,
+    silo: &Silo,
+    stored: &StoredProposal,
+    who: &Party,
+    digest: [u8; 32],
+    now: Timestamp,
+) -> Result<Standing> {
+    if stored.proposal.digest != digest {
+        let obligation = lethe_policy::ActRule::of(stored.proposal.act).obligation;
+        let message = "the digest is not the proposal's: read it again".to_owned();
+        return Err(Denial { reason: Reason::ProposalMismatch, obligation, message, duty: None }.into());
+    }
+    let proposer = party(vault, stored.proposal.proposer);
+    let left = has_administrator(vault, silo, now);
+    Ok(lethe_policy::approve(&stored.proposal, proposer.as_ref(), who, left, now)?.standing())
+}
+
+fn caller<O: Kind>(vault: &Vault, call: &Authorized<O>) -> Result<Party> {
+    party(vault, call.credential())
+        .ok_or_else(|| Error::NotFound(Reason::CredentialNotFound, "there is no such credential".to_owned()))
+}

@@ -1,0 +1,225 @@
+//! Disclosures about a person to an authority or a third party (O33): proposed by one, recorded when another approves. The
+//! vault keeps that they are made, and why; nothing leaves it by one.
+
+use lethe_crypto::secret::SlotKey;
+use lethe_crypto::tag::tag;
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{
+    Disclosure, DisclosureId, Ground, Label, Proposal, ProposalId, Reason, RequestId, SubjectId, Timestamp, Told,
+};
+use lethe_policy::operation::{ApproveProposal, ListDisclosures, ProposeDisclosure};
+use lethe_policy::{Approved, Authorized, Disclosing};
+
+use crate::approval::{self, Facts};
+use crate::audit;
+use crate::dossiers;
+use crate::error::{Error, Result};
+use crate::idempotency::Fingerprint;
+use crate::records::{Content, DisclosureRecord, SubjectRecord};
+use crate::silo::Silo;
+use crate::store::{Change, Key, RowKind};
+use crate::subject::unknown;
+use crate::vault::Vault;
+
+/// What a caller wants to disclose.
+pub struct Wish {
+    /// The client's name of who is told.
+    pub recipient: Label,
+    /// What allows it; `None` where the caller names nothing.
+    pub ground: Option<Ground>,
+    /// What is told.
+    pub scope: Vec<Told>,
+}
+
+/// Proposes a disclosure about a subject. Its id derives from the request, so that a repeat finds it.
+///
+/// # Errors
+/// `Denied` without a ground that holds, which is logged about the subject; `RequestIdReused` for a repeat that says something
+/// else; `RecordsLimited`.
+pub async fn propose(
+    vault: &Vault,
+    call: Authorized<ProposeDisclosure>,
+    subject: &SubjectId,
+    wish: Wish,
+    request: RequestId,
+) -> Result<Facts> {
+    let silo = vault.silo(&call)?;
+    let _administering = silo.lock_administration().await;
+    let _alone = silo.lock_subject(subject).await;
+    let proposed = propose_about(vault, &silo, &call, subject, wish, request).await;
+    vault.noting_misses(silo.tree, &call, proposed).await
+}
+
+async fn propose_about(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ProposeDisclosure>,
+    subject: &SubjectId,
+    wish: Wish,
+    request: RequestId,
+) -> Result<Facts> {
+    let now = Timestamp::now();
+    let slot = silo.subject(subject).ok_or_else(unknown)?;
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let id = DisclosureId::from_bytes(tag(&owner, "disclosure", request.as_bytes()));
+    let proposal = ProposalId::from_bytes(*id.as_bytes());
+    let known = approval::find(vault, silo.tree, proposal)?.zip(find(vault, silo, slot, id)?);
+    if let Some((stored, (subject, known))) = known {
+        let same = (&known.recipient, Some(&known.ground), &known.scope)
+            == (&wish.recipient, wish.ground.as_ref(), &wish.scope);
+        if !same {
+            return Err(Error::RequestIdReused);
+        }
+        vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
+        return Ok(Facts { stored, about: Some((subject, known)) });
+    }
+    let ground = may(vault, silo, call, slot, &owner, wish.ground).await?;
+    let mut change = Change::new();
+    let disclosures = of(vault, silo, slot)?;
+    if disclosures.len() >= Disclosure::MOST {
+        let message = format!("{} disclosures about the subject are kept already", Disclosure::MOST);
+        return Err(Error::Precondition(Reason::RecordsLimited, message));
+    }
+    let Wish { recipient, scope, .. } = wish;
+    let disclosure = Disclosure { id, recipient, ground, scope, proposed_at: now, recorded_at: None };
+    approval::make_room(vault, silo.tree, now, &mut change)?;
+    let content = Content::Disclosure(slot);
+    let stored = approval::propose(vault, call, proposal, digest(slot, &disclosure), content, now);
+    put(vault, silo, slot, &disclosure, &mut change)?;
+    approval::put(vault, silo.tree, &stored, &mut change)?;
+    let entry = audit::naming(audit::done(call, now)?, "DISCLOSURE_PROPOSED", "proposal", &proposal.to_string())?;
+    change.log(silo.tree, audit::about(entry, &owner).details(DisclosureRecord::seal_as(&disclosure)?));
+    vault.store.commit(change).await?;
+    Ok(Facts { stored, about: Some((subject.clone(), disclosure)) })
+}
+
+/// The ground, if it allows a disclosure about a subject now. A refusal is logged, about the subject.
+async fn may(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ProposeDisclosure>,
+    slot: SlotRef,
+    owner: &SlotKey,
+    ground: Option<Ground>,
+) -> Result<Ground> {
+    let now = Timestamp::now();
+    let person = dossiers::of(vault, silo, slot)?;
+    let denial = match lethe_policy::allows_disclosure(&silo.policy(), &person, ground, now) {
+        Ok(ground) => return Ok(ground),
+        Err(denial) => denial,
+    };
+    vault.record(silo.tree, audit::about(audit::refused(call, denial.reason, now)?, owner)).await?;
+    Err(denial.into())
+}
+
+/// Records a disclosure that two persons agreed on, in one change with its entry in the log, which names the person by pseudonym and
+/// holds what was disclosed sealed under the person's key. Gives the proposal, carried out.
+///
+/// # Errors
+/// `Denied` where the ground holds no more.
+pub(crate) async fn record(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ApproveProposal>,
+    approved: Approved<Disclosing>,
+    slot: SlotRef,
+    disclosure: Disclosure,
+    now: Timestamp,
+) -> Result<Proposal> {
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let person = dossiers::of(vault, silo, slot)?;
+    // It may have been withdrawn since it was proposed.
+    let ground = lethe_policy::allows_disclosure(&silo.policy(), &person, Some(disclosure.ground.clone()), now)?;
+    let disclosure = Disclosure { recorded_at: Some(now), ..disclosure };
+    let proposal = approved.used(now);
+    let stored = crate::records::StoredProposal { proposal: proposal.clone(), content: Content::Disclosure(slot) };
+    let mut change = Change::new();
+    put(vault, silo, slot, &disclosure, &mut change)?;
+    approval::put(vault, silo.tree, &stored, &mut change)?;
+    let kind = match ground {
+        Ground::Consent(_) => "consent",
+        Ground::Order(_) => "legal_order",
+    };
+    let fields = [("proposal", proposal.id.to_string()), ("ground", kind.to_owned())];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let entry = audit::telling(audit::done(call, now)?, "DISCLOSURE_RECORDED", &fields)?;
+    change.log(silo.tree, audit::about(entry, &owner).details(DisclosureRecord::seal_as(&disclosure)?));
+    let sequence = vault.store.commit(change).await?.sequence;
+    // The account of who was told must not be lost with a disk.
+    vault.store.mirrored_if_soon(sequence).await;
+    Ok(proposal)
+}
+
+/// Lists the disclosures that were made about a subject, oldest first.
+pub async fn list(vault: &Vault, call: Authorized<ListDisclosures>, subject: &SubjectId) -> Result<Vec<Disclosure>> {
+    let silo = vault.silo(&call)?;
+    let listed = read(vault, &silo, &call, subject).await;
+    vault.noting_misses(silo.tree, &call, listed).await
+}
+
+async fn read(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<ListDisclosures>,
+    subject: &SubjectId,
+) -> Result<Vec<Disclosure>> {
+    let slot = silo.subject(subject).ok_or_else(unknown)?;
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let mut made = of(vault, silo, slot)?;
+    made.retain(|disclosure| disclosure.recorded_at.is_some());
+    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
+    Ok(made)
+}
+
+/// All disclosures about a subject that were made or proposed, oldest first.
+pub(crate) fn of(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Disclosure>> {
+    let mut found = Vec::new();
+    vault.store.few(RowKind::Disclosure, &Key::prefix_of_disclosures(silo.tree, subject), |key, sealed| {
+        if let Key::Disclosure { disclosure, .. } = key
+            && let Some(opened) = vault.keys.open(&key, "", sealed)?
+        {
+            found.push(DisclosureRecord::read(disclosure, &opened)?);
+        }
+        Ok::<_, Error>(())
+    })?;
+    found.sort_by_key(|disclosure| (disclosure.proposed_at, disclosure.id));
+    Ok(found)
+}
+
+/// One of them, and about whom it is; `None` once the person is erased.
+pub(crate) fn find(
+    vault: &Vault,
+    silo: &Silo,
+    subject: SlotRef,
+    id: DisclosureId,
+) -> Result<Option<(SubjectId, Disclosure)>> {
+    let tree = silo.tree;
+    let key = Key::Disclosure { tree, subject, disclosure: id };
+    let Some(sealed) = vault.store.get(&key)? else { return Ok(None) };
+    let Some(opened) = vault.keys.open(&key, "", &sealed)? else { return Ok(None) };
+    let person = Key::Subject { tree, subject };
+    let Some(sealed) = vault.store.get(&person)? else { return Ok(None) };
+    let Some(named) = vault.keys.open(&person, "", &sealed)? else { return Ok(None) };
+    Ok(Some((SubjectRecord::decode(&named)?.id, DisclosureRecord::read(id, &opened)?)))
+}
+
+/// SHA-256 of what a disclosure consists of. It names a person by a slot, which leads nowhere once the person is erased.
+pub(crate) fn digest(subject: SlotRef, disclosure: &Disclosure) -> [u8; 32] {
+    let scope: Vec<u8> = disclosure.scope.iter().map(|told| told.number()).collect();
+    let print = Fingerprint::of("disclosure")
+        .with(&subject.encode())
+        .with(disclosure.id.as_bytes())
+        .with(disclosure.recipient.as_str().as_bytes())
+        .with(&scope);
+    match &disclosure.ground {
+        Ground::Consent(consent) => print.with(b"consent").with(consent.as_bytes()).digest(),
+        Ground::Order(order) => print.with(b"order").with(order.as_str().as_bytes()).digest(),
+    }
+}
+
+fn put(vault: &Vault, silo: &Silo, subject: SlotRef, disclosure: &Disclosure, change: &mut Change) -> Result<()> {
+    let key = Key::Disclosure { tree: silo.tree, subject, disclosure: disclosure.id };
+    let sealed = vault.keys.seal(&key, "", &DisclosureRecord::seal_as(disclosure)?)?;
+    change.put(key, sealed);
+    Ok(())
+}

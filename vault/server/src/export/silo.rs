@@ -1,0 +1,293 @@
+//! A tenant's whole silo as one archive (O27): people with what is known of them, templates, models, and the log. What is open is
+//! in memory, a few people at a time, and never on a disk.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Disclosure, Dossier, Ground, Hold, Timestamp};
+use serde_json::{Value, json};
+use tar::{Builder, Header};
+use zeroize::Zeroizing;
+
+use super::{Pipe, Recipient, npy};
+use crate::audit::SignedCheckpoint;
+use crate::error::{Error, Result};
+use crate::records::{Delivery, SubjectRecord};
+use crate::silo::SiloRef;
+use crate::store::{Key, RowKind};
+use crate::templates::{self, Found};
+use crate::vault::Vault;
+use crate::{disclosure, dossiers};
+
+/// Version of the archive's form.
+const FORMAT: u32 = 1;
+
+/// People that are read at a time, and told of in one file.
+const PEOPLE: usize = 64;
+
+/// Log entries that are told in one file.
+const ENTRIES: usize = 4096;
+
+/// A silo that is to be handed over.
+pub(crate) struct Silo {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) silo: SiloRef,
+    /// Of the tenant's log: as far as it goes, the log is handed over, too.
+    pub(crate) checkpoint: SignedCheckpoint,
+}
+
+/// Some people, and the slot where the next begin.
+type Page = (Vec<(SlotRef, SubjectRecord)>, Option<u64>);
+
+type Tar = Builder<age::stream::StreamWriter<Pipe>>;
+
+impl Silo {
+    /// Writes the archive, sealed to the recipient. It waits for who takes it, so not on a thread that others wait for.
+    pub(crate) fn write(self, recipient: &Recipient, pipe: Pipe) -> Result<Delivery> {
+        let sealing = age::Encryptor::with_recipients(std::iter::once(&recipient.0 as &dyn age::Recipient));
+        let sealing = sealing.map_err(|fault| failed(io::Error::other(fault.to_string())))?;
+        let mut tar = Builder::new(sealing.wrap_output(pipe).map_err(failed)?);
+        add(&mut tar, "archive.json", &line(&self.head()))?;
+        let (mut subjects, mut templates, mut from, mut part) = (0, 0, 0, 0_u32);
+        loop {
+            let (people, next) = self.people(from)?;
+            let mut lines = Zeroizing::new(Vec::new());
+            for (slot, person) in &people {
+                let found = templates::of_subject(&self.vault.store, &self.vault.keys, &self.silo, *slot, None)?;
+                lines.extend_from_slice(&line(&self.person(*slot, person, &found)?));
+                for template in &found {
+                    let components = npy::vector(template.record.embedding.components());
+                    add(&mut tar, &file_of(template), &components)?;
+                }
+                subjects += 1;
+                templates += found.len() as u64;
+            }
+            if !lines.is_empty() {
+                part += 1;
+                add(&mut tar, &format!("subjects-{part:06}.jsonl"), &lines)?;
+            }
+            match next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        self.log(&mut tar)?;
+        let log_size = self.checkpoint.size;
+        let end = json!({ "subjects": subjects, "templates": templates, "log_entries": log_size });
+        add(&mut tar, "end.json", &line(&end))?;
+        let sealed = tar.into_inner().map_err(failed)?;
+        let sha256 = sealed.finish().and_then(Pipe::finish).map_err(failed)?;
+        Ok(Delivery { sha256, subjects, templates, at: Timestamp::now(), log_size })
+    }
+
+    /// Whose archive it is, what the tenant allows, and its models.
+    fn head(&self) -> Value {
+        let policy = self.silo.policy();
+        let purposes: Vec<_> = policy
+            .purposes
+            .iter()
+            .map(|entry| json!({ "purpose": entry.purpose.name(), "basis": entry.basis.name() }))
+            .collect();
+        let models: Vec<_> = self
+            .silo
+            .models()
+            .iter()
+            .map(|model| {
+                let profile = &model.profile;
+                let thresholds = profile.thresholds();
+                json!({
+                    "model": profile.model().id(),
+                    "version": profile.model().version(),
+                    "dimension": profile.dimension(),
+                    "match": thresholds.matching(),
+                    "review": thresholds.review(),
+                    "miss_probability": profile.miss_probability(),
+                    "centre": profile.sketching().centre(),
+                })
+            })
+            .collect();
+        json!({
+            "format": FORMAT,
+            "vault": self.vault.id.to_string(),
+            "tenant": self.silo.id.as_str(),
+            "created_at": self.silo.created_at.millis(),
+            "made_at": Timestamp::now().millis(),
+            "policy": {
+                "version": policy.version,
+                "purposes": purposes,
+                "jurisdiction": policy.jurisdiction.name(),
+                "minors_consent_alone_from_16": policy.alone_from_16,
+                "age_required": policy.age_required,
+            },
+            "models": models,
+        })
+    }
+
+    /// Some people from a slot on, and where the next begin. The look at the database ends with it: who takes the archive may be slow.
+    fn people(&self, from: u64) -> Result<Page> {
+        let tree = self.silo.tree;
+        let whole = Key::prefix_of_tree(RowKind::Subject, tree);
+        let start = Key::Subject { tree, subject: SlotRef::first(from) }.encode();
+        let (mut people, mut next) = (Vec::with_capacity(PEOPLE), None);
+        self.vault.store.scan_from(RowKind::Subject, &whole, &start, |key, sealed| {
+            let Key::Subject { subject, .. } = key else { return Ok(ControlFlow::Continue(())) };
+            if people.len() == PEOPLE {
+                next = Some(subject.slot);
+                return Ok(ControlFlow::Break(()));
+            }
+            // Who is erased meanwhile is not handed over.
+            if let Some(opened) = self.vault.keys.open(&key, "", sealed)? {
+                people.push((subject, SubjectRecord::decode(&opened)?));
+            }
+            Ok::<_, Error>(ControlFlow::Continue(()))
+        })?;
+        Ok((people, next))
+    }
+
+    fn person(&self, slot: SlotRef, person: &SubjectRecord, found: &[Found]) -> Result<Value> {
+        let known = dossiers::of(&self.vault, &self.silo, slot)?;
+        let disclosures = disclosure::of(&self.vault, &self.silo, slot)?;
+        let templates: Vec<_> = found
+            .iter()
+            .map(|template| {
+                let facts = &template.record.facts;
+                json!({
+                    "file": file_of(template),
+                    "template": facts.id.to_string(),
+                    "model": facts.model.id(),
+                    "version": facts.model.version(),
+                    "kind": facts.kind.name(),
+                    "quality": facts.quality.get(),
+                    "captured_at": facts.captured_at.millis(),
+                    "enrolled_at": facts.enrolled_at.millis(),
+                })
+            })
+            .collect();
+        Ok(json!({
+            "subject": person.id.as_str(),
+            "created_at": person.created_at.millis(),
+            "known": dossier(&known),
+            "disclosures": disclosures.iter().map(told).collect::<Vec<_>>(),
+            "templates": templates,
+        }))
+    }
+
+    /// The log with its checkpoint: who has them verifies them without the vault.
+    fn log(&self, tar: &mut Tar) -> Result<()> {
+        let (tree, size) = (self.silo.tree, self.checkpoint.size);
+        let whole = Key::prefix_of_tree(RowKind::LogEntry, tree);
+        let (mut from, mut part) = (0, 0_u32);
+        while from < size {
+            let start = Key::LogEntry { tree, index: from }.encode();
+            let (mut lines, mut count) = (Vec::new(), 0);
+            self.vault.store.scan_from(RowKind::LogEntry, &whole, &start, |key, entry| {
+                if count == ENTRIES || !matches!(key, Key::LogEntry { index, .. } if index < size) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                lines.extend_from_slice(entry);
+                lines.push(b'\n');
+                count += 1;
+                Ok::<_, Error>(ControlFlow::Continue(()))
+            })?;
+            if count == 0 {
+                return Err(crate::store::StoreError::corrupt("log", format!("entry {from} is missing")).into());
+            }
+            from += count as u64;
+            part += 1;
+            add(tar, &format!("log-{part:06}.jsonl"), &lines)?;
+        }
+        add(tar, "log-checkpoint.note", self.checkpoint.note.as_bytes())?;
+        add(tar, "log-key.txt", self.checkpoint.verifier.to_string().as_bytes())
+    }
+}
+
+fn dossier(known: &Dossier) -> Value {
+    let consents: Vec<_> = known
+        .consents
+        .iter()
+        .map(|consent| {
+            json!({
+                "consent": consent.id.to_string(),
+                "purpose": consent.purpose.name(),
+                "notice": consent.notice.version.as_str(),
+                "notice_sha256": hex::encode(consent.notice.sha256),
+                "manner": consent.manner.name(),
+                "giver": consent.giver.name(),
+                "given_at": consent.given_at.millis(),
+                "expires_at": consent.expires_at.map(Timestamp::millis),
+                "withdrawn_at": consent.withdrawn_at.map(Timestamp::millis),
+            })
+        })
+        .collect();
+    let objections: Vec<_> = known
+        .objections
+        .iter()
+        .map(|objection| {
+            json!({
+                "purpose": objection.purpose.name(),
+                "since": objection.since.millis(),
+                "overruled": objection.overruled.as_ref().map(|grounds| grounds.as_str()),
+            })
+        })
+        .collect();
+    json!({
+        "jurisdiction": known.jurisdiction.map(|jurisdiction| jurisdiction.name()),
+        "age": known.age.name(),
+        "consents": consents,
+        "restriction": known.restriction.map(|restriction| {
+            json!({ "ground": restriction.ground.name(), "since": restriction.since.millis() })
+        }),
+        "objections": objections,
+        "holds": known.holds.iter().map(hold).collect::<Vec<_>>(),
+    })
+}
+
+fn hold(hold: &Hold) -> Value {
+    json!({
+        "hold": hold.id.to_string(),
+        "case": hold.case.as_str(),
+        "placed_at": hold.placed_at.millis(),
+        "review_at": hold.review_at.millis(),
+    })
+}
+
+fn told(disclosure: &Disclosure) -> Value {
+    let (consent, order) = match &disclosure.ground {
+        Ground::Consent(consent) => (Some(consent.to_string()), None),
+        Ground::Order(order) => (None, Some(order.as_str())),
+    };
+    json!({
+        "disclosure": disclosure.id.to_string(),
+        "recipient": disclosure.recipient.as_str(),
+        "consent": consent,
+        "legal_order": order,
+        "scope": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
+        "proposed_at": disclosure.proposed_at.millis(),
+        "recorded_at": disclosure.recorded_at.map(Timestamp::millis),
+    })
+}
+
+fn file_of(template: &Found) -> String {
+    format!("templates/{}.npy", template.record.facts.id)
+}
+
+fn line(value: &Value) -> Zeroizing<Vec<u8>> {
+    let mut text = value.to_string();
+    text.push('\n');
+    Zeroizing::new(text.into_bytes())
+}
+
+fn add(tar: &mut Tar, name: &str, bytes: &[u8]) -> Result<()> {
+    let mut header = Header::new_ustar();
+    header.set_size(bytes.len() as u64);
+    header.set_mode(0o600);
+    tar.append_data(&mut header, name, bytes).map_err(failed)
+}
+
+/// Whoever was to take the archive is gone, or slow: that is all that can go wrong with a pipe.
+fn failed(fault: io::Error) -> Error {
+    let message = format!("the archive was not taken: {fault}");
+    Error::Unavailable(lethe_domain::Reason::DeadlineExceeded, message)
+}
