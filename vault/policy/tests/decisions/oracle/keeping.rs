@@ -35,6 +35,7 @@ pub(crate) fn ends_of_template(policy: &TenantPolicy, person: &Dossier, provided
 /// Everything that ends a person, whatever the age of its templates.
 pub(crate) fn ends_of_person(policy: &TenantPolicy, person: &Dossier) -> Vec<End> {
     let mut ends = Vec::new();
+    // What the client keeps after an end is its own period. That there can be one, the cap of Texas says.
     let after = |ended_at| policy.retention.after_end.map_or(ended_at, |grace| later(ended_at, grace));
     if let Some(ended_at) = person.purpose_ended_at {
         let mut at = after(ended_at);
