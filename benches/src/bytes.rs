@@ -199,8 +199,8 @@ fn name(key: &[u8], put: bool) -> &'static str {
             | RowKind::SubjectRequest
             | RowKind::Dossier
             | RowKind::Held
-            | RowKind::Asked,
-            RowKind::Disclosure,
+            | RowKind::Asked
+            | RowKind::Disclosure,
         ) => "rows of the person, deleted",
         Ok(_) | Err(_) => "others",
     }

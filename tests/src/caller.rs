@@ -701,7 +701,7 @@ impl Caller {
     ///
     /// # Errors
     /// The refusal, also of a stream that began well.
-    pub async fn export(&self, proposal: &str) -> Answer<Vec<u8>> {
+    pub async fn export_silo(&self, proposal: &str) -> Answer<Vec<u8>> {
         let mut client = TenantServiceClient::new(self.wire.channel()).max_decoding_message_size(LARGEST);
         let request = v1::ExportSiloRequest { name: proposal.to_owned(), purpose: Purpose::Administration.into() };
         let pieces = client.export_silo(self.sign(Request::new(request))).await?.into_inner();

@@ -99,7 +99,7 @@ async fn a_withdrawal_is_in_the_evidence_and_who_may_not_read_it_is_refused() {
         rows.as_array().unwrap().iter().find(|part| part["kind"] == "2a").map(|part| part["rows"].clone())
     };
     assert_eq!(told(&vault), Some(1.into()));
-    assert_eq!(vault.operator().shred("bank").await.unwrap().state(), ErasureState::Shredded);
+    assert_eq!(vault.operator().shred(&bank).await.unwrap().state(), ErasureState::Shredded);
     let gone = async {
         while told(&vault).is_some() {
             tokio::time::sleep(Duration::from_millis(50)).await;

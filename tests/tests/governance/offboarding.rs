@@ -69,7 +69,7 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     early.assert_is(Code::FailedPrecondition, ErrorReason::HandoverPending);
     let refusal = director.confirm(&proposal, "0".repeat(64)).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::HandoverPending);
-    let archive = director.export(&proposal).await.unwrap();
+    let archive = director.export_silo(&proposal).await.unwrap();
     vault.crash().await;
     let handed = director.proposal(&proposal).await.unwrap();
     let Some(v1::proposal::Content::Offboarding(leaving)) = handed.content else { panic!("of something else") };
@@ -153,11 +153,11 @@ async fn what_came_after_the_archive_is_not_lost_with_the_tenant() {
     bank.enroller().enroll("ada", &people[0].selfie()).await.unwrap();
     let key = age::x25519::Identity::generate();
     let (director, proposal) = agreed(&vault, &bank, &key).await;
-    let stale = director.export(&proposal).await.unwrap();
+    let stale = director.export_silo(&proposal).await.unwrap();
     bank.enroller().enroll("bea", &people[1].selfie()).await.unwrap();
     let refusal = director.confirm(&proposal, digest(&stale)).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::HandoverPending);
-    let again = director.export(&proposal).await.unwrap();
+    let again = director.export_silo(&proposal).await.unwrap();
     let refusal = director.confirm(&proposal, digest(&stale)).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::ArchiveMismatch);
     director.confirm(&proposal, digest(&again)).await.unwrap();
@@ -168,7 +168,7 @@ async fn what_came_after_the_archive_is_not_lost_with_the_tenant() {
     let refusal = operator.ask(shredding(&operator, &proposal)).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::HandoverPending);
     assert!(bank.analyst().finds("ada", &people[0].again()).await, "nothing was done");
-    let last = director.export(&proposal).await.unwrap();
+    let last = director.export_silo(&proposal).await.unwrap();
     assert_eq!(lines(&opened(&last, &key), "subjects-").len(), 1);
     director.confirm(&proposal, digest(&last)).await.unwrap();
     bank.analyst().search(&people[0].again()).await.unwrap();
@@ -191,7 +191,7 @@ async fn a_tenant_does_not_go_by_anything_less() {
     let open = director.ask(director.offboarding(None)).await.unwrap();
     let refusal = operator.ask(shredding(&operator, &open.name)).await.refused();
     refusal.assert_is(Code::FailedPrecondition, ErrorReason::ApprovalRequired);
-    director.export(&open.name).await.refused().assert_is(Code::FailedPrecondition, ErrorReason::ApprovalRequired);
+    director.export_silo(&open.name).await.refused().assert_is(Code::FailedPrecondition, ErrorReason::ApprovalRequired);
     // A disclosure that two agreed on is no end of a tenant, nor is another tenant's end.
     let (officer, second) = (bank.privacy_officer(), bank.with_roles(&[Role::PrivacyOfficer]).await);
     let order = v1::disclosure::Ground::LegalOrderReference("order-1".to_owned());
@@ -208,9 +208,18 @@ async fn a_tenant_does_not_go_by_anything_less() {
     refusal.assert_is(Code::NotFound, ErrorReason::ProposalNotFound);
     // What was waived is not handed over, and nobody else takes the data.
     let waived = operator.agreed(&bank).await.proposal;
-    director.export(&waived).await.refused().assert_is(Code::FailedPrecondition, ErrorReason::ProposalMismatch);
-    operator.on("bank").export(&waived).await.refused().assert_is(Code::PermissionDenied, ErrorReason::TenantMismatch);
-    bank.privacy_officer().export(&waived).await.refused().assert_is(Code::PermissionDenied, ErrorReason::RoleRequired);
+    director.export_silo(&waived).await.refused().assert_is(Code::FailedPrecondition, ErrorReason::ProposalMismatch);
+    operator
+        .on("bank")
+        .export_silo(&waived)
+        .await
+        .refused()
+        .assert_is(Code::PermissionDenied, ErrorReason::TenantMismatch);
+    bank.privacy_officer()
+        .export_silo(&waived)
+        .await
+        .refused()
+        .assert_is(Code::PermissionDenied, ErrorReason::RoleRequired);
     assert!(bank.analyst().finds("ada", &face.again()).await, "nothing was done by any of these");
     for recipient in ["", "age1", "AGE-SECRET-KEY-1QQQ", "ssh-ed25519 AAAA"] {
         let refusal = director.ask(director.offboarding(Some(recipient))).await.refused();

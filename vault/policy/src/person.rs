@@ -4,7 +4,7 @@
 //! time. It never sees a template, a score, a caller or what a person asked for earlier (O37).
 
 use lethe_domain::{
-    AgeBand, Consent, ConsentState, Dossier, Giver, LawfulBasis, Manner, Purpose, Reason, Restriction,
+    AgeBand, Consent, ConsentState, Dossier, Environment, Giver, LawfulBasis, Manner, Purpose, Reason, Restriction,
     RestrictionGround, TenantPolicy, Timestamp,
 };
 
@@ -92,7 +92,8 @@ pub fn is_child_alone(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -
 /// objection, or an age that nobody told, is no want of a basis.
 pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
     let has_basis = |person: &Dossier| {
-        let mut served = policy.purposes.iter().map(|entry| entry.purpose).filter(|purpose| is_served(*purpose));
+        let declared = policy.purposes.iter().map(|entry| entry.purpose);
+        let mut served = declared.filter(|purpose| is_served(*purpose) && !is_off(*purpose, policy, person));
         served.any(|purpose| {
             let case = Case { operation: Operation::Enroll, purpose, policy, person, now };
             !case.lacks_basis()
@@ -119,6 +120,13 @@ pub(crate) fn may_consent(policy: &TenantPolicy, person: &Dossier, consent: &Con
 /// Whether a person's data must stay whatever a client's statute says.
 const fn is_kept(person: &Dossier) -> bool {
     !person.holds.is_empty() || person.restriction.is_some()
+}
+
+/// Whether a purpose has no place in the tenant's environment, or under the person's law (O3): it keeps nobody.
+fn is_off(purpose: Purpose, policy: &TenantPolicy, person: &Dossier) -> bool {
+    let is_done =
+        policy.environment == Environment::Development && retention::law_of(policy, person).service_development;
+    purpose == Purpose::ServiceDevelopment && !is_done
 }
 
 /// Whether an operation that processes may serve a purpose.
@@ -258,8 +266,11 @@ impl Case<'_> {
         }
     }
 
-    /// O17: what a statute wants kept is not destroyed before.
+    /// O17: what a statute wants kept is not destroyed before; but a minor whom nobody consented for goes without delay (O15).
     fn not_kept_by_statute(&self) -> Result<(), Denial> {
+        if is_child_alone(self.policy, self.person, self.now) {
+            return Ok(());
+        }
         match kept_by_statute(self.policy, self.person, self.now) {
             Some(Keeper::Statute(_)) => {
                 refuse(Reason::StatutoryMinimum, "O17", "a statute wants the person's data kept, as storage only")

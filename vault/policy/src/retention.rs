@@ -1,6 +1,6 @@
 //! When a person's data have to go (O17, O21, O28), and what keeps them (O17, O22, O42): pure functions, by the calendar.
 
-use lethe_domain::{Dossier, Period, PostMortem, Purpose, TenantPolicy, Timestamp};
+use lethe_domain::{Deferral, Dossier, Period, PostMortem, Purpose, TenantPolicy, Timestamp};
 
 use crate::law::Law;
 
@@ -110,7 +110,10 @@ pub fn end_of_person(policy: &TenantPolicy, person: &Dossier) -> Option<End> {
     let ends = [
         person.purpose_ended_at.map(after_purpose),
         person.contract_ended_at.map(|ended| End { at: grace.after(ended), cause: Cause::ContractOver }),
-        person.deferral.map(|deferral| End { at: deferral.until, cause: Cause::Deferred }),
+        person.deferral.map(|deferral| End {
+            at: deferral.until.min(Deferral::MOST.after(deferral.requested_at)),
+            cause: Cause::Deferred,
+        }),
         end_by_death(person),
     ];
     ends.into_iter().flatten().min()

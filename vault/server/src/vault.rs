@@ -162,7 +162,7 @@ impl Vault {
         answer: Result<T>,
     ) -> Result<T> {
         if let Err(Error::Denied(denial)) = &answer {
-            self.record(tree, audit::refused(call, denial.reason, Timestamp::now())?).await?;
+            self.record(tree, audit::refused(call, denial.reason, self.clock.now())?).await?;
         }
         answer
     }

@@ -1,8 +1,7 @@
 //! Decisions about people: whatever is known of a person, the engine decides as the obligations say.
 //!
 //! The oracle was written from the obligations without a look at the engine. Both judge millions of people, say when
-//! they and their templates end, and let calls in; and some decisions are written out in full besides. What is decided
-//! nowhere yet is marked `undecided` in the oracle, which says there what the engine does.
+//! they and their templates end, and let calls in; and some decisions are written out in full besides.
 #![allow(
     clippy::wildcard_enum_match_arm,
     clippy::unwrap_used,

@@ -7,7 +7,7 @@ use lethe_crypto::log::entry::{Glance, Outcome};
 use lethe_crypto::log::text::{Origin, Token};
 use lethe_crypto::secret::AuditKey;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Invalid, Purpose, Reason, SubjectId, Timestamp};
+use lethe_domain::{Invalid, Purpose, Reason, SubjectId};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{
     Kind, ListEntries, ListSubjectEntries, ListVaultEntries, WatchEntries, WatchVaultEntries,

@@ -6,7 +6,7 @@ use lethe_domain::{
     CredentialId, Environment, LawfulBasis, Purpose, PurposeBasis, Reason, Region, Role, Roles, TenantId, TenantPolicy,
 };
 use lethe_policy::operation::{self as op, Kind};
-use lethe_policy::{Owner, Principal, Site, Target};
+use lethe_policy::{Owner, Principal, SecondFactor, Site, Target};
 
 use crate::comparison::{Answer, let_in};
 use crate::dimensions::*;
@@ -76,7 +76,8 @@ impl Calls {
             for &roles in &sets {
                 for expires in [None, Some(NOW), Some(from_now(1)), Some(from_now(-1))] {
                     let credential = CredentialId::from_bytes([6; 16]);
-                    let principal = Principal { credential, owner: owner.clone(), roles, expires };
+                    let principal =
+                        Principal { credential, owner: owner.clone(), roles, expires, factor: SecondFactor::NotAsked };
                     for site in &sites() {
                         for &target in &targets {
                             for &purpose in &purposes {

@@ -24,10 +24,19 @@ pub(crate) const PROCESSING: [Operation; 5] =
 
 pub(crate) const DESTROYING: [Operation; 2] = [Operation::DeleteTemplate, Operation::EraseSubject];
 
-pub(crate) const LOOKING: [Operation; 4] =
-    [Operation::ListTemplates, Operation::GetSubject, Operation::ListConsents, Operation::ListHolds];
+pub(crate) const LOOKING: [Operation; 8] = [
+    Operation::ListTemplates,
+    Operation::GetSubject,
+    Operation::ListConsents,
+    Operation::ListHolds,
+    Operation::ExportConsents,
+    Operation::ListDisclosures,
+    Operation::PreviewErasures,
+    // What it hands over is the person's.
+    Operation::ExportSubject,
+];
 
-pub(crate) const RIGHTS: [Operation; 9] = [
+pub(crate) const RIGHTS: [Operation; 13] = [
     Operation::RecordConsent,
     Operation::WithdrawConsent,
     Operation::UpdateSubject,
@@ -37,6 +46,10 @@ pub(crate) const RIGHTS: [Operation; 9] = [
     Operation::LiftObjection,
     Operation::PlaceHold,
     Operation::ReleaseHold,
+    Operation::OpenRequest,
+    Operation::ExtendRequest,
+    Operation::CloseRequest,
+    Operation::ProposeDisclosure,
 ];
 
 pub(crate) const PURPOSES: [Purpose; 4] =

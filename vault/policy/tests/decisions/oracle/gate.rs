@@ -125,9 +125,7 @@ pub(crate) fn admitted(
 
     // O31: least privilege. What is done to the vault itself takes one of its operators.
     let is_outside = matches!((&principal.owner, target), (Owner::Tenant(_), Target::Vault));
-    if (is_outside && !undecided_whether_a_tenant_may_ask_the_vault(&row))
-        || !row.roles.iter().any(|&role| principal.roles.has(role))
-    {
+    if (is_outside && !may_be_asked_of_the_vault(&row)) || !row.roles.iter().any(|&role| principal.roles.has(role)) {
         return Err((Reason::RoleRequired, "O31"));
     }
 
@@ -158,9 +156,9 @@ pub(crate) fn admitted(
     Ok(())
 }
 
-/// UNDECIDED. O4, O31: a tenant's credential has nothing to do with the vault itself. Where an operation is both the
-/// tenants' and the vault's, the engine lets a tenant's credential ask about the vault; `false` is what the obligations say.
-fn undecided_whether_a_tenant_may_ask_the_vault(row: &Row) -> bool {
+/// A tenant's credential has nothing to do with the vault itself (O4, O31), but for what is both the tenants' and the vault's:
+/// receipts are proved from the vault's log (O20), so that tenants look at its checkpoint.
+fn may_be_asked_of_the_vault(row: &Row) -> bool {
     row.whose == Whose::Both
 }
 

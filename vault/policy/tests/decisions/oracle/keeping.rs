@@ -50,8 +50,7 @@ pub(crate) fn ends_of_person(policy: &TenantPolicy, person: &Dossier) -> Vec<End
     // O21: ninety days from the request on, and not renewable.
     if let Some(deferral) = person.deferral {
         let most = later(deferral.requested_at, DEFERRED);
-        let at = if undecided_whether_a_longer_deferral_counts() { deferral.until } else { deferral.until.min(most) };
-        ends.push(End { at, cause: Cause::Deferred });
+        ends.push(End { at: deferral.until.min(most), cause: Cause::Deferred });
     }
     // O28: the instructions are honoured. Who left none gave none.
     if let (Some(died_at), Some(wish)) = (person.died_at, &person.post_mortem) {
@@ -62,12 +61,6 @@ pub(crate) fn ends_of_person(policy: &TenantPolicy, person: &Dossier) -> Vec<End
         }
     }
     ends
-}
-
-/// UNDECIDED. O21: an erasure is put off for ninety days at most, whatever was recorded. The engine takes a longer one as
-/// it stands; `false` is what the obligations say.
-const fn undecided_whether_a_longer_deferral_counts() -> bool {
-    true
 }
 
 /// Of several ends the earliest counts; of some at the same moment, the first in the order of the rules.

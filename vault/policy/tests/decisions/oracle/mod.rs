@@ -53,7 +53,14 @@ fn destroys(operation: Operation) -> bool {
 fn looks(operation: Operation) -> bool {
     matches!(
         operation,
-        Operation::ListTemplates | Operation::GetSubject | Operation::ListConsents | Operation::ListHolds
+        Operation::ListTemplates
+            | Operation::GetSubject
+            | Operation::ListConsents
+            | Operation::ListHolds
+            | Operation::ExportConsents
+            | Operation::ListDisclosures
+            | Operation::PreviewErasures
+            | Operation::ExportSubject
     )
 }
 
@@ -69,6 +76,10 @@ fn exercises_a_right(operation: Operation) -> bool {
             | Operation::LiftObjection
             | Operation::PlaceHold
             | Operation::ReleaseHold
+            | Operation::OpenRequest
+            | Operation::ExtendRequest
+            | Operation::CloseRequest
+            | Operation::ProposeDisclosure
     )
 }
 
@@ -96,8 +107,8 @@ fn may_be_destroyed(
         return Err((Reason::ErasureDeferred, "O21", None));
     }
 
-    // O17: a statute keeps, whoever wants what destroyed.
-    if keeping::is_kept_by_statute(policy, person, now) {
+    // O17: a statute keeps, whoever wants what destroyed; not a minor whom nobody consented for (O15).
+    if keeping::is_kept_by_statute(policy, person, now) && !unasked::is_child_alone(policy, person, now) {
         return Err((Reason::StatutoryMinimum, "O17", None));
     }
 

@@ -48,7 +48,8 @@ pub(crate) fn left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timest
     let declared = policy.purposes.iter().map(|declared| declared.purpose);
     let served: Vec<Purpose> = declared
         .filter(|&purpose| is_served(purpose))
-        .filter(|&purpose| !is_off(policy, person, purpose) || undecided_whether_what_is_off_is_a_basis(purpose))
+        // O3: what is off is no basis that could hold, nor one to lose.
+        .filter(|&purpose| !is_off(policy, person, purpose))
         .collect();
     if served.is_empty() {
         return Err(Kept::NothingServed);
@@ -82,13 +83,6 @@ fn is_served(purpose: Purpose) -> bool {
         | Purpose::DataSubjectRequest
         | Purpose::Audit => false,
     }
-}
-
-/// UNDECIDED. O3: service development is off in production and where the law forbids it, so that by O23 it is no basis
-/// that could hold when everything else was withdrawn, nor one to lose. The engine counts it all the same; `false` is what
-/// the obligations say.
-fn undecided_whether_what_is_off_is_a_basis(purpose: Purpose) -> bool {
-    purpose == Purpose::ServiceDevelopment
 }
 
 /// Whether a consent is wanting without which the declared purpose has no basis. Neither an objection nor an age that

@@ -4,7 +4,7 @@ use lethe_domain::{
     CredentialId, Environment, LawfulBasis, Purpose, Reason, Region, Role, Roles, TenantId, TenantPolicy,
 };
 use lethe_policy::operation::{EraseSubject, GetCheckpoint, GetTenant, Search};
-use lethe_policy::{Owner, Principal, Site, Target};
+use lethe_policy::{Owner, Principal, SecondFactor, Site, Target};
 
 use crate::comparison::let_in;
 use crate::dimensions::*;
@@ -20,6 +20,7 @@ fn everybody() -> Principal {
         owner: Owner::Tenant(tenant_a()),
         roles: Role::ALL.into_iter().collect(),
         expires: None,
+        factor: SecondFactor::NotAsked,
     }
 }
 
@@ -78,7 +79,7 @@ fn nothing_in_production_develops_the_service() {
     assert_eq!(answer(&undeclared), Err((Reason::PurposeNotAllowed, "O1")));
 }
 
-/// UNDECIDED. By O4 and O31 a tenant's credential has nothing to look for at the vault itself.
+/// Receipts are proved from the vault's log.
 #[test]
 fn a_tenants_credential_may_ask_the_vault_what_both_may_ask() {
     let auditor = Principal { roles: Roles::only(Role::Auditor), ..everybody() };

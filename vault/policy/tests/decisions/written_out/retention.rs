@@ -221,13 +221,12 @@ fn an_erasure_that_is_put_off_leaves_storage_only_and_the_persons_own_word() {
     assert_eq!(put_right, DEFERRED);
 }
 
-/// UNDECIDED. By O21 the first of the two ends, ninety days after the request.
 #[test]
-fn a_deferral_that_was_recorded_too_long_is_not_cut() {
+fn a_deferral_that_was_recorded_too_long_is_cut() {
     let policy = logins_that_keep(Retention::default());
     let deferral = Deferral { until: by(NOW, 365 * A_DAY), ..put_off(NOW, 0) };
     let person = Dossier { deferral: Some(deferral), ..somebody() };
-    assert_eq!(person_ended(&policy, &person), Some(End { at: by(NOW, 365 * A_DAY), cause: Cause::Deferred }));
+    assert_eq!(person_ended(&policy, &person), Some(End { at: by(NOW, 90 * A_DAY), cause: Cause::Deferred }));
 }
 
 #[test]
