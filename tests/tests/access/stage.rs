@@ -134,7 +134,7 @@ impl Stage {
                 let proposal = director.ask(director.offboarding(Some(&recipient))).await.unwrap();
                 operator.approve(&proposal).await.unwrap();
                 if method == "TenantService/ConfirmHandover" {
-                    target.content = hex::encode(Sha256::digest(director.export(&proposal.name).await.unwrap()));
+                    target.content = hex::encode(Sha256::digest(director.export_silo(&proposal.name).await.unwrap()));
                 }
                 target.proposal = proposal.name;
             }

@@ -115,7 +115,7 @@ async fn once_somebody_is_erased_no_key_that_is_left_tells_which_entries_were_ab
     for person in GONE {
         let call = open.may::<EraseSubject>(&bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(&name(person)).unwrap();
-        let erased = subject::erase(&open.vault, call, &subject, RequestId::random(), soon()).await.unwrap();
+        let erased = subject::erase(&open.vault, call, &subject, RequestId::random(), None, soon()).await.unwrap();
         assert_eq!(erased.state, ErasureState::Shredded);
     }
     // The same name is somebody else now, to the log.
