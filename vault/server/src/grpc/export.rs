@@ -72,6 +72,8 @@ impl Reader {
                 Err(Broken::Reader(_)) if pipe.is_idle => {
                     Some(too_long("no piece of the archive was taken for as long as a call may take"))
                 }
+                // There is nobody to be told.
+                Err(Broken::Reader(_)) if sender.is_closed() => None,
                 Err(Broken::Reader(_) | Broken::Seal) => Some(Error::TaskLost.into()),
             };
             if let Some(status) = refused {
