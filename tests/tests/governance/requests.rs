@@ -288,8 +288,9 @@ async fn requests_are_listed_by_what_presses_and_counted_by_kind() {
     let key = officer.key().unwrap();
     let told = ask(&["list", "--overdue"]).holding(&vault, key).await.run().one();
     assert_eq!(told["name"], late.as_str());
-    let arguments = ["open", "rectification", "--by", "agent", "--verified", "mandate", "--request-id"];
-    let opened = ask(&arguments).arg(request_id()).holding(&vault, key).await.run().one();
+    let id = request_id();
+    let arguments = ["open", "rectification", "--by", "agent", "--verified", "mandate", "--request-id", &id];
+    let opened = ask(&arguments).holding(&vault, key).await.run().one();
     let id = opened["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let extended = ask(&["extend", &id, "--reason", "number"]).holding(&vault, key).await.run().one();
     assert_eq!(extended["state"], "EXTENDED");
