@@ -142,7 +142,7 @@ async fn a_request_is_answered_for_whom_is_verified_and_refused_with_a_reason() 
         .ask(extension(&opened.name))
         .await
         .refused()
-        .assert_is(Code::FailedPrecondition, ErrorReason::RequestNotExtendable);
+        .assert_is(Code::FailedPrecondition, ErrorReason::RequestClosed);
     // A repeat of the first call finds it; one that says something else is another.
     assert_eq!(officer.ask(stranger.clone()).await.unwrap(), closed);
     stranger.request.as_mut().unwrap().kind = RightsRequestKind::Erasure.into();
