@@ -7,12 +7,15 @@ use std::time::Duration;
 use age::x25519::Identity;
 use futures::TryStreamExt as _;
 use lethe_domain::Embedding;
+use lethe_proto::v1::batch_enroll_response::Result as Outcome;
 use lethe_proto::v1::{
-    AgeBand, ConsentGiver, ConsentManner, ErasureState, ErrorReason, Jurisdiction, Purpose, RestrictionGround,
-    RightsRequestKind,
+    AgeBand, BatchEnrollRequest, ConsentGiver, ConsentManner, ErasureState, ErrorReason, Jurisdiction, Purpose,
+    RestrictionGround, RightsRequestKind,
 };
-use lethe_tests::residue::{Needles, Subject, files};
+use lethe_tests::residue::{Needles, files};
 use lethe_tests::{Caller, Cli, DIMENSION, Faces, Refused, Tenant, Vault};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tonic::Code;
@@ -127,16 +130,17 @@ async fn an_archive_has_all_that_is_held_and_is_read_by_others() {
         let listed = listed.iter().find(|listed| listed["id"] == id).unwrap();
         assert_eq!(listed["model"], template.model.as_ref().unwrap().id);
         assert_eq!(listed["quality"].as_f64().unwrap() as f32, template.quality);
-        assert_eq!(listed["enrolled_at"].as_str().unwrap(), template.create_time.unwrap().to_string());
+        let enrolled: prost_types::Timestamp = listed["enrolled_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(Some(enrolled), template.create_time);
     }
 
     // Nobody else opens it, a changed byte is noticed, and what is cut off is no archive.
-    assert_eq!(opened(&sealed, &Identity::generate()), None);
+    assert!(opened(&sealed, &Identity::generate()).is_none());
     let mut changed = sealed.clone();
     *changed.last_mut().unwrap() ^= 1;
-    assert_eq!(opened(&changed, &ada), None);
-    assert_eq!(opened(&sealed[..sealed.len() - 1], &ada), None);
-    assert_eq!(read(&vault, &clear[..clear.len() - 512]), None);
+    assert!(opened(&changed, &ada).is_none());
+    assert!(opened(&sealed[..sealed.len() - 1], &ada).is_none());
+    assert!(read(&vault, &clear[..clear.len() - 512]).is_none());
 
     // Her records alone are there for less than an archive.
     let purpose = Purpose::DataSubjectRequest.into();
@@ -171,58 +175,70 @@ async fn who_may_not_is_handed_nothing_and_nobody_is_handed_who_is_erased() {
     officer.export("ada", &to).await.refused().assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
 }
 
+/// So many templates that an archive of them does not fit into what is on its way between two ends, and is not taken at once.
+const MANY: usize = 300;
+
+fn large(number: usize) -> Vec<f32> {
+    let mut random = ChaCha8Rng::seed_from_u64(703 + number as u64);
+    (0..4096).map(|_| random.random_range(-1.0..1.0)).collect()
+}
+
 /// What leaves in an archive is in no file of the server's, however its reader behaves: not in clear, and not sealed either.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_is_slow_or_goes_leaves_nothing_and_gives_its_place_back() {
-    let setup =
-        Vault::setup().set("limits.concurrency", 1).set("limits.deadline_ms", 2000).set("limits.templates", 200);
-    let vault = setup.start().await;
-    let bank = bank(&vault).await;
+    let setup = Vault::setup().set("limits.concurrency", 1).set("limits.deadline_ms", 5000);
+    let vault = setup.set("limits.templates", MANY).start().await;
+    let bank = vault.tenant("bank").with_model(4096).await;
     let officer = bank.privacy_officer();
-    let subject = &Subject::strangers(1, 703)[0];
+    let name = "an-applicant-id-like-no-other-1234567890";
+    let items = (0..MANY)
+        .map(|number| BatchEnrollRequest { item_id: number.to_string(), ..bank.enroller().item(name, &large(number)) });
+    let enrolled = bank.enroller().enroll_all(items.collect()).await.unwrap();
+    assert!(enrolled.iter().all(|answer| matches!(answer.result, Some(Outcome::Enrolled(_)))));
     let mut needles = Needles::new();
-    subject.look_for(&mut needles, "ada", 150);
-    // More than fits into what is on its way.
-    for session in 0..150 {
-        bank.enroller().enroll_for(Purpose::Authentication, &subject.id, &subject.face(session)).await.unwrap();
+    needles.text("her id", name);
+    for number in [0, MANY / 2, MANY - 1] {
+        let kept = Embedding::parse("", large(number), 4096).unwrap();
+        needles.embedding("as sent", &large(number)).embedding("as kept", kept.components());
     }
+    let scanner = needles.scanner();
+    let nothing_is_written = || {
+        for file in files(vault.home().path()).unwrap() {
+            let traces = scanner.scan_file(&file).unwrap();
+            assert!(traces.is_empty(), "{}: {traces:?}", file.display());
+        }
+    };
+    let its_place_is_free = async || {
+        let free = async {
+            while officer.subject(name).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), free).await.expect("a place is given back");
+    };
     let ada = Identity::generate();
     let to = ada.to_public().to_string();
 
     // It goes at once.
-    drop(officer.export(&subject.id, &to).await.unwrap());
-    let back = async {
-        while officer.subject(&subject.id).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), back).await.expect("the place of who went is given back");
-    // It takes one piece, and no more for longer than a call may take.
-    let mut slow = officer.export(&subject.id, &to).await.unwrap();
-    let first = slow.message().await.unwrap().unwrap();
-    assert!(!first.chunk.is_empty());
-    let scanner = needles.scanner();
-    for file in files(vault.home().path()).unwrap() {
-        let traces = scanner.scan_file(&file).unwrap();
-        assert!(traces.is_empty(), "{}: {traces:?}", file.display());
-    }
-    let back = async {
-        while officer.subject(&subject.id).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), back).await.expect("the place of who was slow is given back");
-    // What it took is no archive.
+    drop(officer.export(name, &to).await.unwrap());
+    its_place_is_free().await;
+    nothing_is_written();
+    // It takes one piece, and no more for longer than a call may take. What it took is no archive.
+    let mut slow = officer.export(name, &to).await.unwrap();
+    let first = slow.message().await.unwrap().unwrap().chunk;
+    let busy = officer.subject(name).await.refused();
+    busy.assert_is(Code::ResourceExhausted, ErrorReason::Overloaded);
+    nothing_is_written();
+    its_place_is_free().await;
     let rest: Result<Vec<_>, _> = slow.try_collect().await;
-    assert_eq!(rest.unwrap_err().code(), Code::DeadlineExceeded);
-    assert_eq!(opened(&first.chunk, &ada), None);
+    assert_eq!(rest.err().map(|refusal| refusal.code()), Some(Code::DeadlineExceeded));
+    assert!(opened(&first, &ada).is_none());
 
-    let sealed = archive(&officer, &subject.id, &ada).await;
+    let sealed = archive(&officer, name, &ada).await;
     let told = read(&vault, &opened(&sealed, &ada).unwrap()).unwrap();
-    assert_eq!(told["files"].as_object().unwrap().len(), 150);
+    assert_eq!(told["files"].as_object().unwrap().len(), MANY);
+    nothing_is_written();
     for file in files(vault.home().path()).unwrap() {
-        let traces = scanner.scan_file(&file).unwrap();
-        assert!(traces.is_empty(), "{}: {traces:?}", file.display());
         let bytes = std::fs::read(&file).unwrap();
         assert!(!bytes.windows(32).any(|window| window == &sealed[sealed.len() - 32..]), "{}", file.display());
     }

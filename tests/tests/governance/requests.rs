@@ -142,7 +142,7 @@ async fn a_request_is_answered_for_whom_is_verified_and_refused_with_a_reason() 
         .ask(extension(&opened.name))
         .await
         .refused()
-        .assert_is(Code::FailedPrecondition, ErrorReason::RequestNotExtendable);
+        .assert_is(Code::FailedPrecondition, ErrorReason::RequestClosed);
     // A repeat of the first call finds it; one that says something else is another.
     assert_eq!(officer.ask(stranger.clone()).await.unwrap(), closed);
     stranger.request.as_mut().unwrap().kind = RightsRequestKind::Erasure.into();
@@ -288,8 +288,9 @@ async fn requests_are_listed_by_what_presses_and_counted_by_kind() {
     let key = officer.key().unwrap();
     let told = ask(&["list", "--overdue"]).holding(&vault, key).await.run().one();
     assert_eq!(told["name"], late.as_str());
-    let arguments = ["open", "rectification", "--by", "agent", "--verified", "mandate", "--request-id"];
-    let opened = ask(&arguments).arg(request_id()).holding(&vault, key).await.run().one();
+    let id = request_id();
+    let arguments = ["open", "rectification", "--by", "agent", "--verified", "mandate", "--request-id", &id];
+    let opened = ask(&arguments).holding(&vault, key).await.run().one();
     let id = opened["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     let extended = ask(&["extend", &id, "--reason", "number"]).holding(&vault, key).await.run().one();
     assert_eq!(extended["state"], "EXTENDED");

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use age::x25519::Recipient;
-use futures::Stream;
+use futures::{Stream, StreamExt as _, future, stream};
 use lethe_domain::{Purpose, TenantId};
 use lethe_policy::{Principal, operation as op};
 use lethe_proto::v1;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -30,9 +30,7 @@ const PIECE: usize = 64 << 10;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The pieces of an archive.
-pub(super) type Pieces = Pin<Box<dyn Stream<Item = Answer> + Send>>;
-
-type Answer = Result<v1::ExportSubjectResponse, Status>;
+pub(super) type Pieces = Pin<Box<dyn Stream<Item = Result<v1::ExportSubjectResponse, Status>> + Send>>;
 
 /// Whom an archive goes to.
 pub(super) struct Reader {
@@ -50,6 +48,8 @@ impl Reader {
     /// Has an archive written, sealed to `recipient`.
     pub(super) fn send(self, export: Export, recipient: Recipient) -> Result<Pieces> {
         let (sender, receiver) = mpsc::channel(1);
+        // Beside the pieces: a reader who takes none of them is told all the same, behind the last one.
+        let (failed, failure) = oneshot::channel();
         let runtime = Handle::current();
         let run = move || {
             let mut pipe = Pipe {
@@ -72,24 +72,27 @@ impl Reader {
                 Err(Broken::Reader(_)) if pipe.is_idle => {
                     Some(too_long("no piece of the archive was taken for as long as a call may take"))
                 }
+                // There is nobody to be told.
+                Err(Broken::Reader(_)) if sender.is_closed() => None,
                 Err(Broken::Reader(_) | Broken::Seal) => Some(Error::TaskLost.into()),
             };
             if let Some(status) = refused {
-                let told = async { timeout(LOOK_EVERY, sender.send(Err(status))).await };
-                drop(runtime.block_on(told));
+                // Who does not listen any more need not hear it.
+                drop(failed.send(status));
             }
             drop(self.call);
         };
         // Not one of the runtime's threads, which others wait for.
         std::thread::Builder::new().name("lethe-export".to_owned()).spawn(run).map_err(|_| Error::TaskLost)?;
-        Ok(Box::pin(ReceiverStream::new(receiver)))
+        let failure = stream::once(failure).filter_map(|failure| future::ready(failure.ok().map(Err)));
+        Ok(Box::pin(ReceiverStream::new(receiver).map(Ok).chain(failure)))
     }
 }
 
 /// What is written goes to the reader in pieces. It is sealed by then.
 struct Pipe {
     vault: Arc<Vault>,
-    sender: mpsc::Sender<Answer>,
+    sender: mpsc::Sender<v1::ExportSubjectResponse>,
     runtime: Handle,
     idle: Duration,
     piece: Vec<u8>,
@@ -112,7 +115,7 @@ impl Pipe {
             }
         };
         let chunk = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        place.send(Ok(v1::ExportSubjectResponse { chunk }));
+        place.send(v1::ExportSubjectResponse { chunk });
         Ok(())
     }
 }
