@@ -363,7 +363,8 @@ fn plaintext_stays_on_loopback() {
 
 #[test]
 fn half_of_tls_is_refused() {
-    let (key, line, _) = problem(load("listen = \"[::]:1\"\n[tls]\ncert = \"c.pem\""));
+    let (key, line, _) =
+        problem(load("listen = \"[::]:1\"\n[tls]\ncert = \"c.pem\"\n[access]\nsecond_factor = \"off\""));
     // The key is missing; the line is that of its section's other key.
     assert_eq!((key.as_str(), line), ("tls.key", Some(3)));
     let error = load("[tls]\nclient_ca = \"ca.pem\"").unwrap_err();
