@@ -65,10 +65,10 @@ async fn a_disclosure_is_on_record_when_two_agreed_and_not_before() {
         (&"legal_order".into(), Some("approval.approve"))
     );
     assert!(proposal.name.ends_with(entry["event"]["proposal"].as_str().unwrap()), "{entry}");
-    assert!(!entry["subject"].is_null() && !entry["details"].is_null(), "{entry}");
+    assert!(!entry["pseudonym"].is_null() && !entry["sealed"].is_null(), "{entry}");
     for line in log.iter().map(Entry::encode) {
         let line = String::from_utf8(line).unwrap();
-        assert!(!line.contains("ada") && !line.contains("order-17") && !line.contains("county"), "{line}");
+        assert!(!line.contains("\"ada\"") && !line.contains("order-17") && !line.contains("county"), "{line}");
     }
     // With the person the account of it goes, and what was only proposed is void.
     let open = officer.ask(officer.disclosing("ada", order())).await.unwrap();
@@ -103,7 +103,7 @@ async fn without_the_persons_approval_or_an_order_it_is_refused() {
     // That somebody tried is in the log, about her.
     let log = entries(&bank).await;
     let tried = log.iter().map(said).filter(|entry| entry["reason"] == "DISCLOSURE_GROUND_MISSING");
-    assert_eq!(tried.filter(|entry| !entry["subject"].is_null()).count(), 3);
+    assert_eq!(tried.filter(|entry| !entry["pseudonym"].is_null()).count(), 3);
 
     let given = officer.consents_to("ada", Purpose::KycSharing).await.unwrap();
     let ground = Some(Ground::Consent(given.name.clone()));

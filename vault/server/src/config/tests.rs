@@ -355,8 +355,9 @@ fn plaintext_stays_on_loopback() {
     let by_hand = Config { listen: "[::]:7443".parse().unwrap(), ..Config::default() };
     let error = by_hand.validate().unwrap_err();
     assert_eq!(error.problems()[0].origin, Origin::Given);
-    let tls = Some(TlsConfig { cert: "c".into(), key: "k".into(), client_ca: None });
-    Config { tls: tls.clone(), ..by_hand }.validate().unwrap();
+    let tls = Some(TlsConfig { cert: "c".into(), key: "k".into(), client_ca: None, client_optional: false });
+    let access = Access { second_factor: Some(SecondFactorRule::Off) };
+    Config { tls: tls.clone(), access, ..by_hand }.validate().unwrap();
 
     // Metrics do so whatever the rest does.
     for loopback in ["127.0.0.1:0", "[::1]:9464"] {
@@ -371,7 +372,8 @@ fn plaintext_stays_on_loopback() {
 
 #[test]
 fn half_of_tls_is_refused() {
-    let (key, line, _) = problem(load("listen = \"[::]:1\"\n[tls]\ncert = \"c.pem\""));
+    let (key, line, _) =
+        problem(load("listen = \"[::]:1\"\n[tls]\ncert = \"c.pem\"\n[access]\nsecond_factor = \"off\""));
     // The key is missing; the line is that of its section's other key.
     assert_eq!((key.as_str(), line), ("tls.key", Some(3)));
     let error = load("[tls]\nclient_ca = \"ca.pem\"").unwrap_err();

@@ -23,6 +23,6 @@ async fn a_vault_is_founded_with_a_key_that_was_kept_before() {
 
     let again = open(&config).await.unwrap();
     assert!(again.operator_key.is_none(), "a vault is founded once");
-    assert!(again.vault.authenticate(&ApiKey::parse(&text).unwrap()).is_ok());
+    assert!(again.vault.authenticate(&ApiKey::parse(&text).unwrap(), None).is_ok());
     again.vault.close().await;
 }

@@ -255,7 +255,7 @@ async fn of_two_mirrors_the_newer_one_is_restored_from() {
         place.settle().await;
         copy(&place.at("b"), &place.at("b-old"));
         place.revoke(&key).await;
-        assert!(place.open.vault.authenticate(&key).is_err());
+        assert!(place.open.vault.authenticate(&key, None).is_err());
         place.settle().await;
         place.mirrors = order.to_vec();
         let closed = place.close().await;
@@ -263,7 +263,7 @@ async fn of_two_mirrors_the_newer_one_is_restored_from() {
         closed.lose("data");
         closed.restore(from(&closed.at("backups"))).await.unwrap();
         let place = closed.open().await;
-        assert!(place.open.vault.authenticate(&key).is_err(), "a revoked key is let in again: {order:?}");
+        assert!(place.open.vault.authenticate(&key, None).is_err(), "a revoked key is let in again: {order:?}");
         place.settle().await;
         assert!(place.knows("ann"));
         place.close().await;
