@@ -109,8 +109,6 @@ pub fn authorize<O: Kind>(
     if principal.expires.is_some_and(|end| end <= now) {
         return deny(Reason::CredentialExpired, "O31", "the credential has expired");
     }
-    check_owner(principal, target, rule.scope)?;
-    check_region(site, target)?;
     let wanted: Roles = rule.roles.iter().copied().collect();
     let roles = match principal.factor {
         SecondFactor::NotAsked | SecondFactor::Shown => principal.roles,
@@ -121,6 +119,7 @@ pub fn authorize<O: Kind>(
         return deny(Reason::SecondFactorRequired, "O31", message);
     }
     check_owner(principal, target, rule.scope)?;
+    check_region(site, target)?;
     if !roles.meets(wanted) {
         let names: Vec<_> = rule.roles.iter().map(|role| role.name()).collect();
         return deny(Reason::RoleRequired, "O31", format!("{} needs the role {}", rule.name, names.join(" or ")));
@@ -379,9 +378,9 @@ mod tests {
         let there = Target::Tenant(&elsewhere, None);
         assert_eq!(reason::<CreateCredential>(&admin, there, None), Reason::SecondFactorRequired);
         let shown = Principal { factor: SecondFactor::Shown, ..admin.clone() };
-        assert!(authorize::<CreateCredential>(&shown, here, purpose, NOW).is_ok());
+        assert!(authorize::<CreateCredential>(&Site::default(), &shown, here, purpose, NOW).is_ok());
         // What its role for machines may, it may all the same, in that role alone.
-        let call = authorize::<UpdateSubject>(&admin, here, purpose, NOW).unwrap();
+        let call = authorize::<UpdateSubject>(&Site::default(), &admin, here, purpose, NOW).unwrap();
         assert!(call.roles().has(Role::Enroller) && !call.roles().has(Role::TenantAdmin));
         // Whom no factor would help is told of the role.
         assert_eq!(reason::<EraseSubject>(&admin, here, Some(Purpose::DataSubjectRequest)), Reason::RoleRequired);

@@ -140,7 +140,9 @@ impl Aged {
     async fn erase(&self, subject: &str, request: RequestId, deferment: Option<Deferment>) -> crate::Result<Erased> {
         let call = self.open.may::<EraseSubject>(&self.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         match deferment {
-            None => subject::erase(&self.open.vault, call, &id(subject), request, None, soon()).await.map(Erased::Accepted),
+            None => {
+                subject::erase(&self.open.vault, call, &id(subject), request, None, soon()).await.map(Erased::Accepted)
+            }
             Some(deferment) => subject::put_off(&self.open.vault, call, &id(subject), request, deferment, soon()).await,
         }
     }
