@@ -96,3 +96,14 @@ pub enum PostMortem {
     /// Kept, as storage only, for a trustee whom the client knows by this reference, until it ends for another reason.
     HandOver(Label),
 }
+
+impl std::fmt::Display for PostMortem {
+    /// As it is typed: `erase`, `keep:P1Y`, `hand_over:trustee-1`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Erase => f.write_str("erase"),
+            Self::Keep(period) => write!(f, "keep:{period}"),
+            Self::HandOver(trustee) => write!(f, "hand_over:{trustee}"),
+        }
+    }
+}

@@ -140,6 +140,17 @@ pub enum Keeper {
     Statute(Option<Timestamp>),
 }
 
+impl Keeper {
+    /// The keeper's name in archives.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Restriction => "restriction",
+            Self::Statute(_) => "statute",
+        }
+    }
+}
+
 /// What keeps a person's data now.
 pub fn keeper(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Option<Keeper> {
     if !person.holds.is_empty() {

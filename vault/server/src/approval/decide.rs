@@ -47,7 +47,7 @@ pub async fn approve(
 /// # Errors
 /// As [`approve`].
 pub async fn reject(vault: &Vault, call: Authorized<RejectProposal>, id: ProposalId) -> Result<Facts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     let (alone, who) = (silo.lock_administration().await, caller(vault, &call)?);
     let found = seen_by(vault, silo.tree, id, call.roles());
@@ -87,7 +87,7 @@ async fn approve_offboarding(
     who: &Party,
     digest: [u8; 32],
 ) -> Result<StoredProposal> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     stored.proposal.standing = decided(vault, silo, &stored, who, digest, now)?;
     stored.proposal.expires_at = later(now, vault);
     let mut change = Change::new();
@@ -113,7 +113,7 @@ async fn approve_disclosure(
     // Nobody erases the person, or withdraws for it, meanwhile.
     let _alone = silo.lock_subject(&subject).await;
     let (_, disclosure) = whose(disclosure::find(vault, silo, slot, id)?)?;
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     stored.proposal.standing = decided(vault, silo, &stored, who, digest, now)?;
     let parties = [party(vault, stored.proposal.proposer), Some(who.clone())];
     let content = disclosure::digest(slot, &disclosure);

@@ -58,7 +58,7 @@ async fn propose_about(
     wish: Wish,
     request: RequestId,
 ) -> Result<Facts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let id = DisclosureId::from_bytes(tag(&owner, "disclosure", request.as_bytes()));
@@ -102,7 +102,7 @@ async fn may(
     owner: &SlotKey,
     ground: Option<Ground>,
 ) -> Result<Ground> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let person = dossiers::of(vault, silo, slot)?;
     let denial = match lethe_policy::allows_disclosure(&silo.policy(), &person, ground, now) {
         Ok(ground) => return Ok(ground),
@@ -167,7 +167,7 @@ async fn read(
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let mut made = of(vault, silo, slot)?;
     made.retain(|disclosure| disclosure.recorded_at.is_some());
-    vault.record(silo.tree, audit::about(audit::done(call, Timestamp::now())?, &owner)).await?;
+    vault.record(silo.tree, audit::about(audit::done(call, vault.clock.now())?, &owner)).await?;
     Ok(made)
 }
 

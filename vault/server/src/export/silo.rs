@@ -79,7 +79,7 @@ impl Silo {
         add(&mut tar, "end.json", &line(&end))?;
         let sealed = tar.into_inner().map_err(failed)?;
         let sha256 = sealed.finish().and_then(Pipe::finish).map_err(failed)?;
-        Ok(Delivery { sha256, subjects, templates, at: Timestamp::now(), log_size })
+        Ok(Delivery { sha256, subjects, templates, at: self.vault.clock.now(), log_size })
     }
 
     /// Whose archive it is, what the tenant allows, and its models.
@@ -113,13 +113,19 @@ impl Silo {
             "vault": self.vault.id.to_string(),
             "tenant": self.silo.id.as_str(),
             "created_at": self.silo.created_at.millis(),
-            "made_at": Timestamp::now().millis(),
+            "made_at": self.vault.clock.now().millis(),
             "policy": {
                 "version": policy.version,
                 "purposes": purposes,
                 "jurisdiction": policy.jurisdiction.name(),
                 "minors_consent_alone_from_16": policy.alone_from_16,
                 "age_required": policy.age_required,
+                "environment": policy.environment.name(),
+                "region": policy.region.as_ref().map(ToString::to_string),
+                "keep": policy.retention.keep.map(|period| period.to_string()),
+                "keep_after_end": policy.retention.after_end.map(|period| period.to_string()),
+                "statutory_minimum": policy.retention.minimum.map(|period| period.to_string()),
+                "vendor_purposes": policy.retention.vendor_purposes,
             },
             "models": models,
         })
@@ -241,6 +247,15 @@ fn dossier(known: &Dossier) -> Value {
         }),
         "objections": objections,
         "holds": known.holds.iter().map(hold).collect::<Vec<_>>(),
+        "purpose_ended_at": known.purpose_ended_at.map(Timestamp::millis),
+        "contract_ended_at": known.contract_ended_at.map(Timestamp::millis),
+        "died_at": known.died_at.map(Timestamp::millis),
+        "post_mortem": known.post_mortem.as_ref().map(ToString::to_string),
+        "deferral": known.deferral.map(|deferral| json!({
+            "reason": deferral.reason.name(),
+            "requested_at": deferral.requested_at.millis(),
+            "until": deferral.until.millis(),
+        })),
     })
 }
 

@@ -52,7 +52,7 @@ pub async fn offboard(
     handover: Handover,
     request: RequestId,
 ) -> Result<Facts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_administration().await;
     let own = vault.keys.own(silo.tree)?;
@@ -90,7 +90,7 @@ pub async fn hand_over(
     id: ProposalId,
     kept: impl Send + 'static,
 ) -> Result<mpsc::Receiver<Result<Vec<u8>>>> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     let found = approval::read(&vault, silo.tree, id).and_then(|stored| expect_approved(&stored, now).map(|()| stored));
     let found = vault.noting_misses(silo.tree, &call, found).await;
@@ -175,7 +175,7 @@ async fn confirm_alone(
     id: ProposalId,
     sha256: [u8; 32],
 ) -> Result<Facts> {
-    let now = Timestamp::now();
+    let now = vault.clock.now();
     let mut stored = approval::read(vault, silo.tree, id)?;
     expect_approved(&stored, now)?;
     let Leaving { recipient, delivered, confirmed } = leaving(&stored)?.clone();

@@ -1,7 +1,8 @@
 use lethe_domain::{
-    CaptureKind, Dossier, Jurisdiction, LawfulBasis, RefusalReason, SubjectId, TemplateFacts, TenantId, TenantPolicy,
-    Timestamp, Verification,
+    CaptureKind, Disclosure, Dossier, Ground, Jurisdiction, LawfulBasis, RefusalReason, SubjectId, TemplateFacts,
+    TenantId, TenantPolicy, Timestamp, Verification,
 };
+use lethe_policy::{End, Keeper};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -35,6 +36,11 @@ pub(super) struct Held<'a> {
     pub(super) dossier: &'a Dossier,
     pub(super) templates: &'a [Listed],
     pub(super) requests: &'a [Filed],
+    /// Those that were made.
+    pub(super) disclosures: &'a [Disclosure],
+    /// When it ends by itself, and what would keep it.
+    pub(super) end: Option<End>,
+    pub(super) keeper: Option<Keeper>,
     pub(super) made_at: Timestamp,
 }
 
@@ -86,10 +92,12 @@ impl Held<'_> {
                         erased with its template, and not in this archive",
             "history": "history.json",
             "sources": ["the controller's capture services", "the controller's own records"],
-            // Nobody but the controller is given anything of a subject.
-            "recipients": [],
+            // Whom the controller told something; the vault gives nobody else anything.
+            "recipients": self.disclosures.iter().map(told).collect::<Vec<_>>(),
             "retention": {
-                "until": "erasure",
+                "ends_at": self.end.map(|end| text(end.at)),
+                "ends_by": self.end.map(|end| end.cause.name()),
+                "kept_by": self.keeper.map(Keeper::name),
                 "ends_with_consent": rests_on_consent,
                 "history": "the controller's log stays, under pseudonyms that die with the subject",
             },
@@ -97,6 +105,15 @@ impl Held<'_> {
             "restriction": restriction,
             "objections": objections.collect::<Vec<_>>(),
             "holds": holds.collect::<Vec<_>>(),
+            "purpose_ended_at": dossier.purpose_ended_at.map(text),
+            "contract_ended_at": dossier.contract_ended_at.map(text),
+            "died_at": dossier.died_at.map(text),
+            "post_mortem": dossier.post_mortem.as_ref().map(ToString::to_string),
+            "deferral": dossier.deferral.map(|deferral| json!({
+                "reason": deferral.reason.name(),
+                "requested_at": text(deferral.requested_at),
+                "until": text(deferral.until),
+            })),
             "requests": self.requests.iter().map(asked).collect::<Vec<_>>(),
         });
         Ok(encode("manifest", &manifest)?)
@@ -122,6 +139,20 @@ fn listed(number: usize, template: &Listed) -> Value {
         "enrolled_at": text(facts.enrolled_at),
         "dimension": template.dimension,
         "components": "f32 little-endian, of unit length as stored",
+    })
+}
+
+fn told(disclosure: &Disclosure) -> Value {
+    let (consent, order) = match &disclosure.ground {
+        Ground::Consent(consent) => (Some(consent.to_string()), None),
+        Ground::Order(order) => (None, Some(order.as_str())),
+    };
+    json!({
+        "recipient": disclosure.recipient.as_str(),
+        "consent": consent,
+        "legal_order": order,
+        "told": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
+        "at": disclosure.recorded_at.map(text),
     })
 }
 

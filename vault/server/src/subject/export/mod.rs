@@ -22,10 +22,12 @@ use zeroize::Zeroizing;
 
 use super::unknown;
 use crate::audit;
+use crate::disclosure;
 use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::records::{SubjectRecord, TemplateRecord};
+use crate::records::TemplateRecord;
 use crate::request;
+use crate::retention;
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError};
 use crate::vault::Vault;
@@ -87,10 +89,7 @@ pub async fn prepare(vault: &Arc<Vault>, call: &Authorized<ExportSubject>, subje
 fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp) -> Result<(Export, SlotKey)> {
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-    let key = Key::Subject { tree: silo.tree, subject: slot };
-    let sealed = vault.store.get(&key)?.ok_or_else(unknown)?;
-    let opened = vault.keys.open(&key, "", &sealed)?.ok_or_else(unknown)?;
-    let record = SubjectRecord::decode(&opened)?;
+    let record = dossiers::base(vault, silo, slot)?.ok_or_else(unknown)?;
     let mut templates = Vec::new();
     let prefix = Key::prefix_of_templates(silo.tree, SUBJECTS, slot);
     vault.store.few(RowKind::Template, &prefix, |key, sealed| {
@@ -102,14 +101,21 @@ fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     for template in &templates {
         facts.push(manifest::Listed::of(&template.open(vault)?));
     }
+    let dossier = dossiers::of(vault, silo, slot)?;
+    let fate = retention::fate(vault, silo, slot, &record, &dossier, now)?;
+    let mut disclosures = disclosure::of(vault, silo, slot)?;
+    disclosures.retain(|disclosure| disclosure.recorded_at.is_some());
     let held = manifest::Held {
         tenant: &silo.id,
         subject,
         policy: &silo.policy(),
         created_at: record.created_at,
-        dossier: &dossiers::of(vault, silo, slot)?,
+        dossier: &dossier,
         templates: &facts,
         requests: &request::of_subject(vault, silo, slot)?,
+        disclosures: &disclosures,
+        end: fate.end,
+        keeper: fate.keeper,
         made_at: now,
     };
     let manifest = held.manifest()?;
