@@ -97,9 +97,13 @@ async fn once_somebody_is_erased_no_key_that_is_left_tells_which_entries_were_ab
     for person in 0..PEOPLE {
         let slot = open.silo(&bank).subject(&SubjectId::parse(&name(person)).unwrap()).unwrap();
         let key = open.vault.keys.slot(tree, slot).unwrap().unwrap();
-        let ours = about(&open, tree, &log(&open, tree), &key);
+        let entries = log(&open, tree);
+        let ours = about(&open, tree, &entries, &key);
         assert!(ours.len() >= 4, "{person}: {ours:?}");
-        assert_eq!(found(&open, &bank, person).await.unwrap(), ours, "{person}");
+        let mut found = found(&open, &bank, person).await.unwrap();
+        // That the first page was looked at is about the person, too, and on the second.
+        found.retain(|index| *index < entries.len() as u64);
+        assert_eq!(found, ours, "{person}");
         whose.push((key, slot));
     }
     let entries = log(&open, tree);
