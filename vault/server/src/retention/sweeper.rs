@@ -20,6 +20,9 @@ use crate::vault::Vault;
 /// A sweep that erased nobody is logged so often: it shows that there were sweeps.
 const LOGGED_EVERY: i64 = 3_600_000;
 
+/// The first sweep comes after this part of the interval.
+const FIRST: u32 = 10;
+
 /// How sweeps stand, for whoever watches the vault.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Standing {
@@ -56,12 +59,15 @@ impl Sweeper {
     }
 }
 
-/// Sweeps now, and again and again.
+/// Sweeps a tenth of the interval after the start, so that whoever upgrades can look who goes before, and then again and again.
 pub(crate) fn start(vault: &Arc<Vault>, config: &config::Retention) -> Sweeper {
     let (stop, mut stopped) = watch::channel(false);
     let mut rounds = Rounds::of(vault, config.clock_right_until);
     let every = Duration::from_secs(config.interval_s);
     let task = tokio::spawn(async move {
+        if tokio::time::timeout(every / FIRST, stopped.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
         loop {
             if let Err(error) = rounds.go().await {
                 tracing::error!(%error, "a sweep for what is past its time failed; the next one begins anew");
