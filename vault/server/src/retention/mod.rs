@@ -1,4 +1,4 @@
-//! When people's data end, and erasing what has ended (O15, O17, O21, O23, O28).
+//! When people's data end, and erasing what has ended (O15, O17, O21, O28).
 
 mod preview;
 mod sweep;

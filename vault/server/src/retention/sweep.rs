@@ -4,7 +4,7 @@ use std::sync::Arc;
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, SubjectId, Timestamp};
-use lethe_policy::{Cause, Limits, end_of_person, is_child_alone, is_left_baseless, keeper};
+use lethe_policy::{Cause, Limits, end_of_person, is_child_alone, keeper};
 use tokio::task::{JoinError, JoinSet};
 
 use super::{Fate, Provided, fate, known, provided, receipt_of_template};
@@ -158,16 +158,14 @@ fn due(vault: &Vault, silo: &Silo, slot: SlotRef, record: &SubjectRecord, now: T
     let person =
         if dossiers::is_nobody_known(vault, silo)? { Dossier::default() } else { dossiers::of(vault, silo, slot)? };
     let is_over = end_of_person(&policy, &person).is_some_and(|end| end.at <= now);
-    let is_unfounded = is_child_alone(&policy, &person, now) || is_left_baseless(&policy, &person, now);
     let limits = Limits::of(&policy, &person);
     // Nothing was provided before the subject was known.
     let is_aged = !limits.keep(record.created_at, now) && {
         let provided = provided(vault, silo, slot)?;
         provided.is_empty() || provided.iter().any(|template| !limits.keep(template.provided_at, now))
     };
-    let is_unfounded = is_unfounded && !templates::places(&vault.store, silo, slot)?.is_empty();
-    if is_unfounded {
-        // What keeps others is asked there.
+    // A guardian's consent may have run out (O15). Whoever is left without a basis otherwise is refused, and may consent again.
+    if is_child_alone(&policy, &person, now) && !templates::places(&vault.store, silo, slot)?.is_empty() {
         return Ok(Due::Erase);
     }
     Ok(match keeper(&policy, &person, now) {
@@ -191,8 +189,7 @@ async fn end(vault: &Vault, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     let Some((record, person)) = known(vault, silo, slot)? else { return Ok(Ended::default()) };
     let policy = silo.policy();
     let has_templates = !templates::places(&vault.store, silo, slot)?.is_empty();
-    let unfounded = is_child_alone(&policy, &person, now) || is_left_baseless(&policy, &person, now);
-    let ended = if unfounded && has_templates {
+    let ended = if is_child_alone(&policy, &person, now) && has_templates {
         baseless::erase(vault, silo, slot, &person, None, Change::new()).await?;
         Ended { whole: true, templates: 0 }
     } else {
