@@ -60,6 +60,7 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     bank.enroller().enroll("person-0", &people[0].again()).await.unwrap();
     let officer = bank.privacy_officer();
     officer.consents_to("person-1", Purpose::Authentication).await.unwrap();
+    officer.opens(v1::RightsRequestKind::Access, Some("person-3")).await.unwrap();
     officer.erase("person-2").await.unwrap();
     let key = age::x25519::Identity::generate();
     let (director, proposal) = agreed(&vault, &bank, &key).await;
@@ -96,6 +97,13 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     assert!(find("person-2").is_none(), "who was erased is not handed over");
     assert_eq!(find("person-1").unwrap()["known"]["consents"][0]["purpose"], "authentication");
     assert_eq!(find("person-0").unwrap()["templates"].as_array().unwrap().len(), 2);
+    let evidence = lines(&files, "evidence-");
+    let of_whom: Vec<_> = evidence.iter().map(|line| (&line["consent"], &line["keep_until"])).collect();
+    assert_eq!(of_whom, [(&find("person-1").unwrap()["known"]["consents"][0], &serde_json::Value::Null)]);
+    let requests = lines(&files, "requests-");
+    assert_eq!((requests.len(), &requests[0]["kind"]), (1, &"access".into()));
+    assert_eq!(find("person-3").unwrap()["requests"][0], requests[0]["request"]);
+    assert_eq!((&end["requests"], &end["evidence"]), (&1.into(), &1.into()), "{end}");
     for number in [1, 69] {
         let line = find(&format!("person-{number}")).unwrap();
         let npy = &files[line["templates"][0]["file"].as_str().unwrap()];

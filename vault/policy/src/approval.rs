@@ -89,6 +89,10 @@ impl Party {
         matches!(self.principal.owner, Owner::Vault)
     }
 
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.is_revoked || self.principal.expires.is_some_and(|end| end <= now)
+    }
+
     fn made(&self, other: &Self) -> bool {
         other.made_by == Some(self.id())
     }
@@ -175,8 +179,8 @@ pub fn approve(
 ) -> Result<Decision, Denial> {
     let rule = ActRule::of(proposal.act);
     is_open(proposal, now)?;
-    let Some(proposer) = proposer.filter(|proposer| !proposer.is_revoked) else {
-        return deny(Reason::ProposalClosed, "O31", "the credential that proposed it was revoked");
+    let Some(proposer) = proposer.filter(|proposer| !proposer.is_over(now)) else {
+        return deny(Reason::ProposalClosed, "O31", "the credential that proposed it was revoked or expired");
     };
     fits(who, rule)?;
     let dependent = |message: &str| deny(Reason::ApproverNotIndependent, rule.obligation, message);
@@ -236,8 +240,8 @@ pub fn redeem<D: Deed>(
     if proposal.is_expired(now) {
         return deny(Reason::ProposalExpired, obligation, "the proposal's time is over");
     }
-    if parties.into_iter().any(|party| party.is_none_or(|party| party.is_revoked)) {
-        return deny(Reason::ProposalClosed, "O31", "a credential that proposed or approved it was revoked");
+    if parties.into_iter().any(|party| party.is_none_or(|party| party.is_over(now))) {
+        return deny(Reason::ProposalClosed, "O31", "a credential that proposed or approved it was revoked or expired");
     }
     Ok(Approved { proposal: proposal.clone(), vote, deed: PhantomData })
 }

@@ -173,7 +173,7 @@ ends the earliest counts. Periods follow the calendar, in UTC; where a month has
 |---|---|";
 
 /// When each cause comes.
-const ENDS: [(Cause, &str); 8] = [
+const ENDS: [(Cause, &str); 9] = [
     (Cause::Period, "a template: the client's `keep` after it was provided (O17)"),
     (Cause::Law, "a template: the cap of the law that counts, after it was provided (O17)"),
     (Cause::Vendor, "a template: P5Y after it was provided, where the vendor sets the purposes itself (O17)"),
@@ -191,12 +191,17 @@ const ENDS: [(Cause, &str); 8] = [
         "a person: when an erasure that was asked for and put off is due, P90D after it was asked for at the latest (O21)",
     ),
     (Cause::Death, "a person: when it died, or so long after as it wanted (O28)"),
+    (
+        Cause::MinorAlone,
+        "a person: at once, a minor whom nobody consents for who may; a statute keeps nobody from it (O15)",
+    ),
 ];
 
 const KEPT: &str = "
 Nothing is erased that a litigation hold (O42), a restriction (O22) or a statute (O17) keeps: it is storage only meanwhile, and
 erased by the first sweep after the last of them has ended. A statute keeps from the beginning until the client's `minimum`
 after the contract with the person was over; while nobody said that it is over, there is no end to that.
+An erasure that was put off keeps nobody: a withdrawal that leaves no basis erases all the same.
 
 A client's policy that contradicts itself, or the law that it names, is refused (`POLICY_CONTRADICTION`): service development
 in production or under a law that has no place for it; periods beyond a cap; a period that keeps nobody.

@@ -23,10 +23,10 @@ pub fn keep_until(consent: &Consent, months: i32) -> Option<Timestamp> {
     end_of(consent).map(|end| months_after(end, months))
 }
 
-/// The same, of a person who is forgotten at `now`: what was consented to ends with that at the latest. The end of a day, so that
-/// it does not tell the moment.
+/// The same, of a person who is forgotten at `now`: what was consented to ends with that at the latest, or when it was given if that
+/// was later by some clock. The end of a day, so that it does not tell the moment.
 pub fn keep_until_forgotten(consent: &Consent, now: Timestamp, months: i32) -> Timestamp {
-    let end = months_after(now, months).millis();
+    let end = months_after(now.max(consent.given_at), months).millis();
     let forgotten = Timestamp::from_millis(end.div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
     keep_until(consent, months).map_or(forgotten, |until| until.min(forgotten))
 }

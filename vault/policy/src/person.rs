@@ -413,6 +413,7 @@ fn said(cause: Cause) -> &'static str {
         Cause::ContractOver => "the contract is over",
         Cause::Deferred => "the erasure was put off until then",
         Cause::Death => "the person is dead",
+        Cause::MinorAlone => "nobody consents for the minor who may",
     }
 }
 

@@ -28,11 +28,13 @@ pub enum Cause {
     Deferred,
     /// The person died, and wanted it so (O28).
     Death,
+    /// The person is a minor whom nobody consents for who may (O15).
+    MinorAlone,
 }
 
 impl Cause {
     /// Every cause there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Period,
         Self::Law,
         Self::Vendor,
@@ -41,6 +43,7 @@ impl Cause {
         Self::ContractOver,
         Self::Deferred,
         Self::Death,
+        Self::MinorAlone,
     ];
 
     /// The cause's name in the log and on the command line.
@@ -54,6 +57,7 @@ impl Cause {
             Self::ContractOver => "contract_over",
             Self::Deferred => "deferred_erasure",
             Self::Death => "death",
+            Self::MinorAlone => "minor_alone",
         }
     }
 }

@@ -161,10 +161,11 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
             return Err(failure.into());
         }
     };
+    // It knows what of the clock is believed, and so comes before the first call.
+    let sweeper = retention::start(&opened.vault, &config.retention);
     node.serve(Arc::clone(&opened.vault));
     health::all(&health, ServingStatus::Serving).await;
     let watching = tokio::spawn(health::watch(Arc::clone(&opened.vault), health.clone()));
-    let sweeper = retention::start(&opened.vault, &config.retention);
     let operator_key = opened.operator_key.map(|key| key.reveal());
     tracing::info!(%address, vault = %opened.vault.id, "serving");
     Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching, sweeper })

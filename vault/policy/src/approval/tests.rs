@@ -78,6 +78,9 @@ fn a_role_that_does_not_fit_or_a_revoked_proposer_is_refused() {
     assert_eq!(refused.reason, Reason::RoleRequired);
     let stolen = Party { is_revoked: true, ..admin(1) };
     assert_eq!(verdict(&stolen, &admin(2), true), Err(Reason::ProposalClosed));
+    let mut expired = admin(1);
+    expired.principal.expires = Some(NOW);
+    assert_eq!(verdict(&expired, &admin(2), true), Err(Reason::ProposalClosed));
     let offboarding = proposal(Act::Offboarding, &admin(1));
     assert_eq!(approve(&offboarding, None, &admin(2), true, NOW).unwrap_err().reason, Reason::ProposalClosed);
 }

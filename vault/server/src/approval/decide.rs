@@ -116,7 +116,8 @@ async fn approve_disclosure(
     let now = vault.clock.now();
     stored.proposal.standing = decided(vault, silo, &stored, who, digest, now)?;
     let parties = [party(vault, stored.proposal.proposer), Some(who.clone())];
-    let content = disclosure::digest(slot, &disclosure);
+    let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let content = disclosure::digest(&owner, slot, &disclosure);
     let both = [parties[0].as_ref(), parties[1].as_ref()];
     let approved = lethe_policy::redeem::<Disclosing>(&stored.proposal, &content, both, now)?;
     stored.proposal = disclosure::record(vault, silo, call, approved, slot, disclosure, now).await?;

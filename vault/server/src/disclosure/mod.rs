@@ -63,8 +63,13 @@ async fn propose_about(
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let id = DisclosureId::from_bytes(tag(&owner, "disclosure", request.as_bytes()));
     let proposal = ProposalId::from_bytes(*id.as_bytes());
-    let known = approval::find(vault, silo.tree, proposal)?.zip(find(vault, silo, slot, id)?);
-    if let Some((stored, (subject, known))) = known {
+    let known = find(vault, silo, slot, id)?;
+    let stored = approval::find(vault, silo.tree, proposal)?;
+    if stored.is_none() && known.as_ref().is_some_and(|(_, known)| known.recorded_at.is_some()) {
+        // It was made; the proposal gave way to others since.
+        return Err(Error::RequestIdReused);
+    }
+    if let Some((stored, (subject, known))) = stored.zip(known) {
         let same = (&known.recipient, Some(&known.ground), &known.scope)
             == (&wish.recipient, wish.ground.as_ref(), &wish.scope);
         if !same {
@@ -84,7 +89,7 @@ async fn propose_about(
     let disclosure = Disclosure { id, recipient, ground, scope, proposed_at: now, recorded_at: None };
     approval::make_room(vault, silo.tree, now, &mut change)?;
     let content = Content::Disclosure(slot);
-    let stored = approval::propose(vault, call, proposal, digest(slot, &disclosure), content, now);
+    let stored = approval::propose(vault, call, proposal, digest(&owner, slot, &disclosure), content, now);
     put(vault, silo, slot, &disclosure, &mut change)?;
     approval::put(vault, silo.tree, &stored, &mut change)?;
     let entry = audit::naming(audit::done(call, now)?, "DISCLOSURE_PROPOSED", "proposal", &proposal.to_string())?;
@@ -203,10 +208,12 @@ pub(crate) fn find(
     Ok(Some((SubjectRecord::decode(&named)?.id, DisclosureRecord::read(id, &opened)?)))
 }
 
-/// SHA-256 of what a disclosure consists of. It names a person by a slot, which leads nowhere once the person is erased.
-pub(crate) fn digest(subject: SlotRef, disclosure: &Disclosure) -> [u8; 32] {
+/// SHA-256 of what a disclosure consists of, which outlives the person in the log: so of something, too, that only the person's key
+/// gives, and nobody can try recipients and grounds on it once that is gone.
+pub(crate) fn digest(owner: &SlotKey, subject: SlotRef, disclosure: &Disclosure) -> [u8; 32] {
     let scope: Vec<u8> = disclosure.scope.iter().map(|told| told.number()).collect();
     let print = Fingerprint::of("disclosure")
+        .with(&tag(owner, "disclosure/content", disclosure.id.as_bytes()))
         .with(&subject.encode())
         .with(disclosure.id.as_bytes())
         .with(disclosure.recipient.as_str().as_bytes())

@@ -3,6 +3,7 @@
 //! Each has a slot of its own, so that it is shredded on its own when its time is over; and is found by the consent's id
 //! alone, which after the person's erasure nobody has but the client. It is written with the consent, in one change.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
@@ -17,6 +18,7 @@ use crate::audit;
 use crate::erasure::{Request, Task, receipt_of};
 use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
+use crate::keyring::Opener;
 use crate::records::EvidenceRecord;
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
@@ -27,6 +29,8 @@ const OPERATION: &str = "vault.expire_evidence";
 
 /// Most that is shredded with one intent.
 const AT_ONCE: usize = 1024;
+/// Most that is looked at in one go.
+const LOOKED_AT: usize = 16_384;
 
 /// Reads the evidence of a consent.
 ///
@@ -35,7 +39,8 @@ const AT_ONCE: usize = 1024;
 pub async fn get(vault: &Vault, call: Authorized<GetEvidence>, id: ConsentId) -> Result<Evidence> {
     let silo = vault.silo(&call)?;
     let now = vault.clock.now();
-    let found = find(vault, silo.tree, id)?.map(|(_, evidence)| evidence).filter(|evidence| !evidence.is_over(now));
+    let found = find(vault, silo.tree, id)?.map(|(_, evidence)| evidence).transpose()?;
+    let found = found.filter(|evidence| !evidence.is_over(now));
     let missing = || Error::NotFound(Reason::EvidenceNotFound, "there is no evidence of such a consent".to_owned());
     let found = vault.noting_misses(silo.tree, &call, found.ok_or_else(missing)).await?;
     vault.note(silo.tree, &call).await?;
@@ -77,7 +82,8 @@ async fn put(vault: &Vault, silo: &Silo, evidence: Vec<Evidence>, change: &mut C
     for evidence in evidence {
         let id = evidence.consent.id;
         match find(vault, tree, id)? {
-            Some((_, known)) if known == evidence => {}
+            Some((_, Ok(known))) if known == evidence => {}
+            // What cannot be read holds up nobody's erasure; the dossier knows as much.
             Some((key, _)) => rows.push((key, evidence)),
             // It was shredded, or would be at once.
             None if evidence.is_over(now) => {}
@@ -97,13 +103,14 @@ async fn put(vault: &Vault, silo: &Silo, evidence: Vec<Evidence>, change: &mut C
     Ok(())
 }
 
-/// The evidence of a consent, and its row's key.
-fn find(vault: &Vault, tree: TreeId, id: ConsentId) -> Result<Option<(Key, Evidence)>> {
+/// The evidence of a consent, if it can be read, and its row's key.
+fn find(vault: &Vault, tree: TreeId, id: ConsentId) -> Result<Option<(Key, Result<Evidence>)>> {
     let mut found = None;
     let prefix = Key::prefix_of_evidence(tree, &tag_of(vault, tree, id)?);
     vault.store.few(RowKind::Evidence, &prefix, |key, sealed| {
-        if let Some(opened) = vault.keys.open(&key, "", sealed)? {
-            found = Some((key, EvidenceRecord::read(&opened)?));
+        let opened = vault.keys.open(&key, "", sealed).transpose();
+        if let Some(opened) = opened {
+            found = Some((key, opened.and_then(|opened| Ok(EvidenceRecord::read(&opened)?))));
         }
         Ok::<_, Error>(())
     })?;
@@ -115,56 +122,86 @@ fn tag_of(vault: &Vault, tree: TreeId, id: ConsentId) -> Result<[u8; 16]> {
     Ok(tag(&vault.keys.own(tree)?, "evidence", id.as_bytes()))
 }
 
-/// Shreds a tenant's evidence whose time is over at `now`, and gives how many there were.
+/// Shreds a tenant's evidence whose time is over at `now`, and gives how many there were. Nobody waits for it longer than it takes to
+/// shred some.
 ///
 /// # Errors
 /// What the store says; what was accepted before is done.
-pub async fn expire(vault: &Arc<Vault>, silo: &SiloRef, now: Timestamp) -> Result<usize> {
-    let mut shredded = 0;
-    loop {
-        // Nobody writes to a slot that is about to go.
-        let _alone = silo.lock_evidence().await;
-        let (reader, tree) = (Arc::clone(vault), silo.tree);
-        let over = tokio::task::spawn_blocking(move || over(&reader, tree, now)).await;
-        let over = over.map_err(|_| Error::TaskLost)??;
-        if over.is_empty() {
-            return Ok(shredded);
+pub(crate) async fn expire(vault: &Arc<Vault>, silo: &SiloRef, now: Timestamp) -> Result<usize> {
+    let (tree, mut shredded) = (silo.tree, 0);
+    let mut from = Some(Key::prefix_of_tree(RowKind::Evidence, tree));
+    while let Some(start) = from {
+        if vault.silos.is_closing() || silo.rights().is_over() {
+            break;
         }
-        let mut change = Change::new();
-        let mut slots = Vec::with_capacity(over.len());
-        for key in &over {
-            if let Key::Evidence { slot, .. } = key {
-                slots.push(*slot);
-            }
-            change.delete(key.clone());
+        let reader = Arc::clone(vault);
+        let looked = tokio::task::spawn_blocking(move || look(&reader, tree, &start, now)).await;
+        let looked = looked.map_err(|_| Error::TaskLost)??;
+        from = looked.next;
+        if !looked.over.is_empty() {
+            shredded += shred(vault, silo, looked.over, now).await?;
         }
-        shredded += slots.len();
-        let fields = [("evidence", slots.len() as u64)];
-        change.log(tree, audit::counting(audit::by_the_vault(OPERATION, now)?, "EVIDENCE_EXPIRED", &fields)?);
-        let receipt = receipt_of(&vault.keys, tree, RequestId::random(), Fingerprint::of(OPERATION))?;
-        let request = Request { tree, task: Task::Erase(Scope::Template), slots, receipt, now };
-        vault.eraser.accept(request, change).await?;
     }
+    Ok(shredded)
 }
 
-/// The keys of evidence that is over, some at a time.
-fn over(vault: &Vault, tree: TreeId, now: Timestamp) -> Result<Vec<Key>> {
-    let mut over = Vec::new();
+/// What a look at some evidence found.
+#[derive(Default)]
+struct Looked {
+    over: Vec<Key>,
+    next: Option<Vec<u8>>,
+}
+
+/// Looks at the evidence from a key on.
+fn look(vault: &Vault, tree: TreeId, from: &[u8], now: Timestamp) -> Result<Looked> {
+    let (mut looked, mut seen) = (Looked::default(), 0);
     let mut keys = vault.keys.opener();
-    vault.store.scan(RowKind::Evidence, &Key::prefix_of_tree(RowKind::Evidence, tree), |key, sealed| {
-        if over.len() == AT_ONCE {
-            return Ok(());
+    vault.store.scan_from(RowKind::Evidence, &Key::prefix_of_tree(RowKind::Evidence, tree), from, |key, sealed| {
+        if seen == LOOKED_AT || looked.over.len() == AT_ONCE {
+            looked.next = Some(key.encode());
+            return Ok(ControlFlow::Break(()));
         }
-        match keys
-            .open(&key, "", sealed)
-            .and_then(|opened| Ok(opened.map(|opened| EvidenceRecord::read(&opened)).transpose()?))
-        {
-            Ok(Some(evidence)) if evidence.is_over(now) => over.push(key),
+        seen += 1;
+        match read(&mut keys, &key, sealed) {
+            Ok(Some(evidence)) if evidence.is_over(now) => looked.over.push(key),
             Ok(_) => {}
             // The others must not wait for it.
             Err(fault) => tracing::error!(%fault, "the evidence of a consent cannot be read"),
         }
-        Ok::<_, Error>(())
+        Ok::<_, Error>(ControlFlow::Continue(()))
     })?;
-    Ok(over)
+    Ok(looked)
+}
+
+fn read(keys: &mut Opener<'_>, key: &Key, sealed: &[u8]) -> Result<Option<Evidence>> {
+    let opened = keys.open(key, "", sealed)?;
+    Ok(opened.map(|opened| EvidenceRecord::read(&opened)).transpose()?)
+}
+
+/// Shreds evidence that is over still, now that nobody writes to it.
+async fn shred(vault: &Vault, silo: &Silo, over: Vec<Key>, now: Timestamp) -> Result<usize> {
+    let _alone = silo.lock_evidence().await;
+    let (mut change, mut slots) = (Change::new(), Vec::with_capacity(over.len()));
+    {
+        let mut keys = vault.keys.opener();
+        for key in over {
+            let Key::Evidence { slot, .. } = key else { continue };
+            let sealed = vault.store.get(&key)?;
+            let found = sealed.map(|sealed| read(&mut keys, &key, &sealed)).transpose()?.flatten();
+            if found.is_some_and(|evidence| evidence.is_over(now)) {
+                slots.push(slot);
+                change.delete(key);
+            }
+        }
+    }
+    if slots.is_empty() {
+        return Ok(0);
+    }
+    let (tree, count) = (silo.tree, slots.len());
+    let entry = audit::by_the_vault(OPERATION, now)?;
+    change.log(tree, audit::counting(entry, "EVIDENCE_EXPIRED", &[("evidence", count as u64)])?);
+    let receipt = receipt_of(&vault.keys, tree, RequestId::random(), Fingerprint::of(OPERATION))?;
+    let request = Request { tree, task: Task::Erase(Scope::Template), slots, receipt, now };
+    vault.eraser.accept(request, change).await?;
+    Ok(count)
 }

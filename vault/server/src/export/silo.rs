@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Disclosure, Dossier, Ground, Hold, Timestamp};
+use lethe_domain::{
+    Consent, Disclosure, Dossier, Ground, Hold, RefusalReason, RightsRequest, RightsRequestId, Timestamp, Verification,
+};
 use serde_json::{Value, json};
 use tar::{Builder, Header};
 use zeroize::Zeroizing;
@@ -14,18 +16,21 @@ use zeroize::Zeroizing;
 use super::{Pipe, Recipient, npy};
 use crate::audit::SignedCheckpoint;
 use crate::error::{Error, Result};
-use crate::records::{Delivery, SubjectRecord};
+use crate::records::{Delivery, EvidenceRecord, RequestRecord, SubjectRecord};
 use crate::silo::SiloRef;
 use crate::store::{Key, RowKind};
 use crate::templates::{self, Found};
 use crate::vault::Vault;
-use crate::{disclosure, dossiers};
+use crate::{disclosure, dossiers, request};
 
 /// Version of the archive's form.
 const FORMAT: u32 = 1;
 
 /// People that are read at a time, and told of in one file.
 const PEOPLE: usize = 64;
+
+/// Requests, or consents, that are told in one file.
+const ROWS: usize = 1024;
 
 /// Log entries that are told in one file.
 const ENTRIES: usize = 4096;
@@ -55,6 +60,10 @@ impl Silo {
             let (people, next) = self.people(from)?;
             let mut lines = Zeroizing::new(Vec::new());
             for (slot, person) in &people {
+                // Who is erased while the archive is taken is not in it from there on.
+                if self.vault.keys.slot(self.silo.tree, *slot)?.is_none() {
+                    continue;
+                }
                 let found = templates::of_subject(&self.vault.store, &self.vault.keys, &self.silo, *slot, None)?;
                 lines.extend_from_slice(&line(&self.person(*slot, person, &found)?));
                 for template in &found {
@@ -73,9 +82,26 @@ impl Silo {
                 None => break,
             }
         }
+        let requests = self.rows(&mut tar, RowKind::Request, "requests", |key, opened| {
+            let Key::Request { request, .. } = key else { return Ok(None) };
+            Ok(Some(asked(*request, &RequestRecord::read(opened)?)))
+        })?;
+        let now = self.vault.clock.now();
+        let evidence = self.rows(&mut tar, RowKind::Evidence, "evidence", |_, opened| {
+            let evidence = Some(EvidenceRecord::read(opened)?).filter(|evidence| !evidence.is_over(now));
+            Ok(evidence.map(|evidence| {
+                json!({ "consent": consent(&evidence.consent), "keep_until": evidence.keep_until.map(Timestamp::millis) })
+            }))
+        })?;
         self.log(&mut tar)?;
         let log_size = self.checkpoint.size;
-        let end = json!({ "subjects": subjects, "templates": templates, "log_entries": log_size });
+        let end = json!({
+            "subjects": subjects,
+            "templates": templates,
+            "requests": requests,
+            "evidence": evidence,
+            "log_entries": log_size,
+        });
         add(&mut tar, "end.json", &line(&end))?;
         let sealed = tar.into_inner().map_err(failed)?;
         let sha256 = sealed.finish().and_then(Pipe::finish).map_err(failed)?;
@@ -155,6 +181,7 @@ impl Silo {
     fn person(&self, slot: SlotRef, person: &SubjectRecord, found: &[Found]) -> Result<Value> {
         let known = dossiers::of(&self.vault, &self.silo, slot)?;
         let disclosures = disclosure::of(&self.vault, &self.silo, slot)?;
+        let requests = request::asked_by(&self.vault, &self.silo, slot)?;
         let templates: Vec<_> = found
             .iter()
             .map(|template| {
@@ -176,8 +203,42 @@ impl Silo {
             "created_at": person.created_at.millis(),
             "known": dossier(&known),
             "disclosures": disclosures.iter().map(told).collect::<Vec<_>>(),
+            "requests": requests.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "templates": templates,
         }))
+    }
+
+    /// The rows of a kind that nobody's erasure takes along, in as many files as it takes; gives how many there were.
+    fn rows(
+        &self,
+        tar: &mut Tar,
+        kind: RowKind,
+        name: &str,
+        read: impl Fn(&Key, &[u8]) -> Result<Option<Value>>,
+    ) -> Result<u64> {
+        let whole = Key::prefix_of_tree(kind, self.silo.tree);
+        let (mut from, mut part, mut told) = (Some(whole.clone()), 0_u32, 0);
+        while let Some(start) = from.take() {
+            let (mut lines, mut seen) = (Zeroizing::new(Vec::new()), 0);
+            self.vault.store.scan_from(kind, &whole, &start, |key, sealed| {
+                if seen == ROWS {
+                    from = Some(key.encode());
+                    return Ok(ControlFlow::Break(()));
+                }
+                seen += 1;
+                let opened = self.vault.keys.open(&key, "", sealed)?;
+                if let Some(value) = opened.map(|opened| read(&key, &opened)).transpose()?.flatten() {
+                    lines.extend_from_slice(&line(&value));
+                    told += 1;
+                }
+                Ok::<_, Error>(ControlFlow::Continue(()))
+            })?;
+            if !lines.is_empty() {
+                part += 1;
+                add(tar, &format!("{name}-{part:06}.jsonl"), &lines)?;
+            }
+        }
+        Ok(told)
     }
 
     /// The log with its checkpoint: who has them verifies them without the vault.
@@ -210,23 +271,7 @@ impl Silo {
 }
 
 fn dossier(known: &Dossier) -> Value {
-    let consents: Vec<_> = known
-        .consents
-        .iter()
-        .map(|consent| {
-            json!({
-                "consent": consent.id.to_string(),
-                "purpose": consent.purpose.name(),
-                "notice": consent.notice.version.as_str(),
-                "notice_sha256": hex::encode(consent.notice.sha256),
-                "manner": consent.manner.name(),
-                "giver": consent.giver.name(),
-                "given_at": consent.given_at.millis(),
-                "expires_at": consent.expires_at.map(Timestamp::millis),
-                "withdrawn_at": consent.withdrawn_at.map(Timestamp::millis),
-            })
-        })
-        .collect();
+    let consents: Vec<_> = known.consents.iter().map(consent).collect();
     let objections: Vec<_> = known
         .objections
         .iter()
@@ -256,6 +301,42 @@ fn dossier(known: &Dossier) -> Value {
             "requested_at": deferral.requested_at.millis(),
             "until": deferral.until.millis(),
         })),
+    })
+}
+
+fn consent(consent: &Consent) -> Value {
+    json!({
+        "consent": consent.id.to_string(),
+        "purpose": consent.purpose.name(),
+        "notice": consent.notice.version.as_str(),
+        "notice_sha256": hex::encode(consent.notice.sha256),
+        "manner": consent.manner.name(),
+        "giver": consent.giver.name(),
+        "given_at": consent.given_at.millis(),
+        "expires_at": consent.expires_at.map(Timestamp::millis),
+        "withdrawn_at": consent.withdrawn_at.map(Timestamp::millis),
+    })
+}
+
+fn asked(id: RightsRequestId, request: &RightsRequest) -> Value {
+    let closed = request.closure.map(|closure| {
+        json!({
+            "outcome": closure.outcome.name(),
+            "reason": closure.reason.map(RefusalReason::name),
+            "at": closure.closed_at.millis(),
+        })
+    });
+    json!({
+        "request": id.to_string(),
+        "kind": request.kind.name(),
+        "jurisdiction": request.jurisdiction.name(),
+        "requester": request.requester.name(),
+        "verification": request.verification.map(Verification::name),
+        "received_at": request.received_at.millis(),
+        "opened_at": request.opened_at.millis(),
+        "due_at": request.due_at.millis(),
+        "extended": request.extension.map(|extension| extension.reason.name()),
+        "closed": closed,
     })
 }
 

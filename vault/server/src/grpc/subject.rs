@@ -338,6 +338,7 @@ fn to_end(tenant: &TenantId, end: Option<End>, keeper: Option<Keeper>, receipt: 
         Some(Cause::ContractOver) => v1::EndCause::ContractOver,
         Some(Cause::Deferred) => v1::EndCause::DeferredErasure,
         Some(Cause::Death) => v1::EndCause::Death,
+        Some(Cause::MinorAlone) => v1::EndCause::MinorAlone,
     };
     v1::DataEnd {
         erase_time: end.map(|end| to_timestamp(end.at)),

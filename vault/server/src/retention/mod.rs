@@ -9,7 +9,7 @@ use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, ReceiptId, TenantPolicy, Timestamp};
-use lethe_policy::{End, Keeper, Limits, end_of_person, keeper};
+use lethe_policy::{Cause, End, Keeper, Limits, end_of_person, is_child_alone, keeper};
 
 use crate::dossiers;
 use crate::error::Result;
@@ -76,6 +76,13 @@ pub(crate) fn fate(
     now: Timestamp,
 ) -> Result<Fate> {
     let policy = silo.policy();
+    if is_child_alone(&policy, person, now) && !templates::places(&vault.store, silo, slot)?.is_empty() {
+        return Ok(Fate { end: Some(End { at: now, cause: Cause::MinorAlone }), keeper: None, sooner: Vec::new() });
+    }
+    if let Some(end) = end_of_person(&policy, person).filter(|end| end.at <= now) {
+        // Whoever is over goes, whatever is damaged of the templates.
+        return Ok(Fate { end: Some(end), keeper: keeper(&policy, person, now), sooner: Vec::new() });
+    }
     let limits = Limits::of(&policy, person);
     // Nothing was provided before anything was known: where that is young enough, no template is opened.
     let provided = if limits.are_none() { Vec::new() } else { provided(vault, silo, slot)? };

@@ -7,6 +7,7 @@ use lethe_policy::{Authorized, End, Keeper};
 
 use super::{fate, known, receipt_of_end};
 use crate::error::{Error, Result};
+use crate::silo::Silo;
 use crate::store::{Key, RowKind};
 use crate::vault::Vault;
 
@@ -65,17 +66,27 @@ pub(crate) async fn preview(
             next = Some(slot.slot);
             break;
         }
-        let Some((record, person)) = known(vault, &silo, slot)? else { continue };
-        let Some(owner) = vault.keys.slot(silo.tree, slot)? else { continue };
-        let fate = fate(vault, &silo, slot, &record, &person, now)?;
-        let end = fate.end.filter(|end| end.at <= until);
-        let templates = fate.sooner.iter().filter(|(_, own)| own.at <= until).count();
-        if end.is_some() || templates > 0 {
-            let deferred = person.deferral.map(|deferral| deferral.receipt);
-            let receipt = deferred.unwrap_or_else(|| receipt_of_end(&owner));
-            endings.push(Ending { subject: record.id, end, keeper: fate.keeper, templates, receipt });
+        match ending(vault, &silo, slot, until, now) {
+            Ok(ending) => endings.extend(ending),
+            // The others can be shown; the sweep counts it, too.
+            Err(error) => tracing::error!(%error, "a subject cannot be read, and so not be shown in a preview"),
         }
     }
     vault.note(silo.tree, &call).await?;
     Ok(Preview { endings, next })
+}
+
+/// What of a subject ends by then, if anything does.
+fn ending(vault: &Vault, silo: &Silo, slot: SlotRef, until: Timestamp, now: Timestamp) -> Result<Option<Ending>> {
+    let Some((record, person)) = known(vault, silo, slot)? else { return Ok(None) };
+    let Some(owner) = vault.keys.slot(silo.tree, slot)? else { return Ok(None) };
+    let fate = fate(vault, silo, slot, &record, &person, now)?;
+    let end = fate.end.filter(|end| end.at <= until);
+    let templates = fate.sooner.iter().filter(|(_, own)| own.at <= until).count();
+    if end.is_none() && templates == 0 {
+        return Ok(None);
+    }
+    let deferred = person.deferral.map(|deferral| deferral.receipt);
+    let receipt = deferred.unwrap_or_else(|| receipt_of_end(&owner));
+    Ok(Some(Ending { subject: record.id, end, keeper: fate.keeper, templates, receipt }))
 }

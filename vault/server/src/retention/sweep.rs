@@ -160,7 +160,7 @@ fn due(vault: &Vault, silo: &Silo, slot: SlotRef, record: &SubjectRecord, now: T
     let is_over = end_of_person(&policy, &person).is_some_and(|end| end.at <= now);
     let limits = Limits::of(&policy, &person);
     // Nothing was provided before the subject was known.
-    let is_aged = !limits.keep(record.created_at, now) && {
+    let is_aged = !is_over && !limits.keep(record.created_at, now) && {
         let provided = provided(vault, silo, slot)?;
         provided.is_empty() || provided.iter().any(|template| !limits.keep(template.provided_at, now))
     };
@@ -214,10 +214,8 @@ async fn by_age(
         return Ok(Ended::default());
     }
     if let Some(end) = fate.end.filter(|end| end.at <= now) {
-        // One that was asked for has the receipt that was told then.
-        let receipt = person.deferral.filter(|_| end.cause == Cause::Deferred).map(|deferral| deferral.receipt);
         let because = baseless::Because { operation: OPERATION, cause: Some(end.cause) };
-        baseless::erase_because(vault, silo, slot, person, receipt, Change::new(), because).await?;
+        baseless::erase_because(vault, silo, slot, person, None, Change::new(), because).await?;
         return Ok(Ended { whole: true, templates: 0 });
     }
     let mut ended = Ended::default();

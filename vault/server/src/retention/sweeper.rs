@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_crypto::log::entry::Entry;
+use lethe_crypto::log::entry::{Entry, Event};
+use lethe_crypto::log::json::Value;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::Timestamp;
 use parking_lot::Mutex;
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::sweep::{Swept, sweep};
 use super::trust::{Believed, Trust};
 use crate::audit;
+use crate::clock::Clock;
 use crate::config;
 use crate::error::Result;
 use crate::evidence;
@@ -34,14 +36,45 @@ pub(crate) struct Standing {
     pub(crate) doubts: bool,
 }
 
-/// How sweeps stand, for who asks.
+/// How far back in the vault's log the last sweep is looked for.
+const LOOKED_BACK: u64 = 100_000;
+/// What the log calls a sweep, and where its entry says which time was believed.
+const OPERATION: &str = "retention.sweep";
+const BELIEVED: &str = "believed";
+
+/// How sweeps stand, and what of the clock is believed, for who asks.
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<Standing>);
+pub(crate) struct Board {
+    standing: Mutex<Standing>,
+    trust: Mutex<Option<Trust>>,
+}
 
 impl Board {
     /// How they stand now.
     pub(crate) fn standing(&self) -> Standing {
-        *self.0.lock()
+        *self.standing.lock()
+    }
+
+    /// The times between which the time is: whatever is destroyed unasked must have ended at both, so that no clock that jumps
+    /// destroys anything early.
+    pub(crate) fn bounds(&self, clock: &Clock) -> [Timestamp; 2] {
+        let says = clock.now();
+        let mut trust = self.trust.lock();
+        let Some(trust) = trust.as_mut() else { return [says, says] };
+        let believed = match trust.believe(says, clock.elapsed()) {
+            Believed::Now(now) | Believed::Slower(now) => now,
+            Believed::Unknown => trust.last().unwrap_or_default(),
+        };
+        [believed, says]
+    }
+
+    fn believe(&self, clock: &Clock) -> Believed {
+        let mut trust = self.trust.lock();
+        trust.as_mut().map_or(Believed::Unknown, |trust| trust.believe(clock.now(), clock.elapsed()))
+    }
+
+    fn doubt(&self, doubts: bool) {
+        self.standing.lock().doubts = doubts;
     }
 }
 
@@ -83,7 +116,6 @@ pub(crate) fn start(vault: &Arc<Vault>, config: &config::Retention) -> Sweeper {
 /// Sweeps, one after the other.
 pub(crate) struct Rounds {
     vault: Arc<Vault>,
-    trust: Trust,
     logged_at: Option<Timestamp>,
 }
 
@@ -92,31 +124,32 @@ impl Rounds {
     pub(crate) fn of(vault: &Arc<Vault>, right_until: Option<Timestamp>) -> Self {
         let last = last_word(vault).unwrap_or_else(|error| {
             tracing::error!(%error, "the vault's log does not say when it was last at work");
-            Timestamp::default()
+            None
         });
-        Self { vault: Arc::clone(vault), trust: Trust::new(last, right_until), logged_at: None }
+        *vault.sweeps.trust.lock() = Some(Trust::new(last, right_until));
+        Self { vault: Arc::clone(vault), logged_at: None }
     }
 
     /// One sweep, if the clock is believed.
     pub(crate) async fn go(&mut self) -> Result<()> {
-        let clock = &self.vault.clock;
-        let now = match self.trust.believe(clock.now(), clock.elapsed()) {
+        let sweeps = &self.vault.sweeps;
+        let now = match sweeps.believe(&self.vault.clock) {
             Believed::Now(now) => {
-                self.vault.sweeps.0.lock().doubts = false;
+                sweeps.doubt(false);
                 now
             }
             Believed::Slower(now) => {
                 tracing::warn!(
                     "the clock jumped ahead: until it is put right, or the next start, people are kept as if it had not"
                 );
-                self.vault.sweeps.0.lock().doubts = true;
+                sweeps.doubt(true);
                 now
             }
             Believed::Unknown => {
                 tracing::warn!(
                     "the vault stood still for more than 30 days, or its clock is wrong: nobody is erased by age until retention.clock_right_until says that it is right"
                 );
-                self.vault.sweeps.0.lock().doubts = true;
+                sweeps.doubt(true);
                 return Ok(());
             }
         };
@@ -133,23 +166,44 @@ impl Rounds {
                 ("templates", swept.templates),
                 ("kept", swept.kept),
                 ("failed", swept.failed),
+                // What the next start believes.
+                (BELIEVED, u64::try_from(now.millis()).unwrap_or(0)),
             ];
-            let entry = audit::by_the_vault("retention.sweep", self.vault.clock.now())?;
+            let entry = audit::by_the_vault(OPERATION, self.vault.clock.now())?;
             self.vault.record(TreeId::VAULT, audit::counting(entry, "RETENTION_SWEPT", &counts)?).await?;
             self.logged_at = Some(now);
         }
-        let mut standing = self.vault.sweeps.0.lock();
+        let mut standing = sweeps.standing.lock();
         (standing.swept_at, standing.last) = (Some(now), swept);
         Ok(())
     }
 }
 
-/// When the vault last wrote anything into its own log.
-fn last_word(vault: &Vault) -> Result<Timestamp> {
+/// The time that the last sweep believed; of a vault that was never swept, that of its last entry. `None` if neither is found.
+fn last_word(vault: &Vault) -> Result<Option<Timestamp>> {
     let tree = TreeId::VAULT;
-    let Some(index) = audit::log_of(vault, tree)?.size.checked_sub(1) else { return Ok(Timestamp::from_millis(0)) };
-    let missing = || StoreError::corrupt("log", format!("entry {index} is missing"));
-    let entry = vault.store.get(&Key::LogEntry { tree, index })?.ok_or_else(missing)?;
-    let time = Entry::decode(&entry).map_err(StoreError::from)?.time;
-    Ok(Timestamp::from_millis(i64::try_from(time).unwrap_or(i64::MAX)))
+    let size = audit::log_of(vault, tree)?.size;
+    let mut latest = None;
+    for index in (size.saturating_sub(LOOKED_BACK)..size).rev() {
+        let missing = || StoreError::corrupt("log", format!("entry {index} is missing"));
+        let entry = vault.store.get(&Key::LogEntry { tree, index })?.ok_or_else(missing)?;
+        let entry = Entry::decode(&entry).map_err(StoreError::from)?;
+        if entry.operation.as_str() == OPERATION {
+            return Ok(believed(&entry).map(millis));
+        }
+        latest = latest.or(Some(entry.time));
+    }
+    Ok(latest.filter(|_| size <= LOOKED_BACK).map(millis))
+}
+
+fn millis(millis: u64) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+fn believed(entry: &Entry) -> Option<u64> {
+    let Some(Event::Other(event)) = &entry.event else { return None };
+    event.fields().iter().find_map(|(name, value)| match value {
+        Value::Number(millis) if name == BELIEVED => Some(*millis),
+        Value::Number(_) | Value::String(_) | Value::List(_) | Value::Object(_) => None,
+    })
 }

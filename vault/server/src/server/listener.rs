@@ -111,6 +111,9 @@ fn acceptor(tls: &TlsConfig) -> Result<TlsAcceptor, StartError> {
     };
     let mut config = builder.with_single_cert(certificates, key).map_err(|fault| bad(&tls.cert, fault))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
+    // Each connection shows its certificate anew: one that was resumed would be as of the first, also when that expired.
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

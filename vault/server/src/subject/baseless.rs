@@ -57,7 +57,9 @@ pub(crate) async fn erase_because(
 ) -> Result<ReceiptId> {
     let now = vault.clock.now();
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(super::unknown)?;
-    let receipt = receipt.unwrap_or_else(|| receipt_of_end(&owner));
+    // Somebody may have been told the receipt of an erasure that was put off.
+    let told = receipt.or_else(|| dossier.deferral.as_ref().map(|deferral| deferral.receipt));
+    let receipt = told.unwrap_or_else(|| receipt_of_end(&owner));
     let _kept = silo.keep_evidence().await;
     evidence::outlive(vault, silo, dossier, now, &mut change).await?;
     let slots = everything(vault, silo, slot, &mut change)?;
@@ -96,9 +98,9 @@ async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<
     // Judged anew, now that nobody else changes it.
     let Some(slot) = silo.subject(subject) else { return Ok(()) };
     let dossier = dossiers::of(vault, silo, slot)?;
-    if is_child_alone(&silo.policy(), &dossier, vault.clock.now())
-        && !templates::places(&vault.store, silo, slot)?.is_empty()
-    {
+    let policy = silo.policy();
+    let alone_anyhow = vault.sweeps.bounds(&vault.clock).into_iter().all(|now| is_child_alone(&policy, &dossier, now));
+    if alone_anyhow && !templates::places(&vault.store, silo, slot)?.is_empty() {
         erase(vault, silo, slot, &dossier, None, Change::new()).await?;
         drop(alone);
         silo.rights().settled().await;

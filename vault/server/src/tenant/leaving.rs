@@ -251,7 +251,15 @@ fn expect_approved(stored: &StoredProposal, now: Timestamp) -> Result<()> {
 fn expect_unchanged(vault: &Vault, silo: &Silo, from: u64, to: u64) -> Result<()> {
     let adding = |name: &str| {
         Operation::table().iter().any(|rule| {
-            let adds = matches!(rule.operation, Operation::Enroll | Operation::ReplaceTemplate);
+            let adds = matches!(
+                rule.operation,
+                Operation::Enroll
+                    | Operation::ReplaceTemplate
+                    | Operation::ApproveProposal
+                    | Operation::UpdateTenantPolicy
+                    | Operation::CreateModelProfile
+                    | Operation::UpdateModelProfile
+            );
             rule.name == name && (adds || rule.effect == Effect::Records)
         })
     };

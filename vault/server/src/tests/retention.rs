@@ -395,9 +395,39 @@ async fn a_minor_whose_guardians_consent_runs_out_is_erased_by_the_next_sweep() 
     aged.enroll("eve", 1).await;
     aged.hands.jump(Timestamp::from_millis(noon(2026, 7, 1).millis() - 1));
     assert_eq!(aged.sweep().await.erased, 0);
+    assert_eq!(aged.previewed(noon(2026, 8, 1)).await, []);
     aged.hands.pass(SECOND);
+    assert_eq!(aged.previewed(noon(2026, 8, 1)).await, [("eve".to_owned(), Some(Cause::MinorAlone), None, 0)]);
     assert_eq!(aged.sweep().await.erased, 1);
     assert_eq!(aged.templates("eve").await, None);
+    aged.open.vault.close().await;
+}
+
+/// A clock that was wrong when the vault stopped is no witness of itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_does_not_make_a_clock_right_that_jumped_ahead() {
+    let aged = Aged::keeping(noon(2026, 1, 1), keep("P90D")).await;
+    aged.enroll("ada", 1).await;
+    let mut rounds = Rounds::of(&aged.open.vault, None);
+    rounds.go().await.unwrap();
+    aged.hands.pass(DAY / 12);
+    aged.hands.jump(noon(2026, 6, 1));
+    // The logs have the wrong time from here on.
+    aged.enroll("eve", 2).await;
+    rounds.go().await.unwrap();
+    assert!(aged.open.vault.sweeps.standing().doubts);
+    let aged = aged.restart().await;
+    aged.hands.pass(DAY / 24);
+    let mut rounds = Rounds::of(&aged.open.vault, None);
+    rounds.go().await.unwrap();
+    assert!(aged.open.vault.sweeps.standing().doubts, "the restart made it right");
+    assert_eq!(aged.templates("ada").await, Some(1));
+    aged.hands.jump(noon(2026, 1, 2));
+    rounds.go().await.unwrap();
+    assert!(!aged.open.vault.sweeps.standing().doubts);
+    aged.hands.pass(90 * DAY);
+    rounds.go().await.unwrap();
+    assert_eq!(aged.templates("ada").await, None);
     aged.open.vault.close().await;
 }
 
