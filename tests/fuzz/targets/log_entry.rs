@@ -20,11 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
         let glance = Glance::read(bytes).expect("what is read whole is read at a glance");
         assert_eq!((glance.time, glance.operation), (entry.time, entry.operation.as_str()));
         assert_eq!((glance.outcome, glance.pseudonym), (entry.outcome, entry.pseudonym));
-        for (seen, read) in [
-            (glance.credential, &entry.credential),
-            (glance.purpose, &entry.purpose),
-            (glance.reason, &entry.reason),
-        ] {
+        for (seen, read) in
+            [(glance.credential, &entry.credential), (glance.purpose, &entry.purpose), (glance.reason, &entry.reason)]
+        {
             assert_eq!(seen, read.as_ref().map(|token| token.as_str()));
         }
         let again = Entry::decode(&entry.encode());
