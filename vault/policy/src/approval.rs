@@ -89,7 +89,8 @@ impl Party {
         matches!(self.principal.owner, Owner::Vault)
     }
 
-    fn is_over(&self, now: Timestamp) -> bool {
+    /// Whether the credential is refused by now.
+    pub fn is_over(&self, now: Timestamp) -> bool {
         self.is_revoked || self.principal.expires.is_some_and(|end| end <= now)
     }
 

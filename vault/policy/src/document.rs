@@ -173,7 +173,7 @@ ends the earliest counts. Periods follow the calendar, in UTC; where a month has
 |---|---|";
 
 /// When each cause comes.
-const ENDS: [(Cause, &str); 9] = [
+const ENDS: [(Cause, &str); 10] = [
     (Cause::Period, "a template: the client's `keep` after it was provided (O17)"),
     (Cause::Law, "a template: the cap of the law that counts, after it was provided (O17)"),
     (Cause::Vendor, "a template: P5Y after it was provided, where the vendor sets the purposes itself (O17)"),
@@ -194,6 +194,10 @@ const ENDS: [(Cause, &str); 9] = [
     (
         Cause::MinorAlone,
         "a person: at once, a minor whom nobody consents for who may; a statute keeps nobody from it (O15)",
+    ),
+    (
+        Cause::Withdrawn,
+        "a person: at once, where a consent that was withdrawn leaves no purpose a basis; when something kept it, when that ends (O23)",
     ),
 ];
 

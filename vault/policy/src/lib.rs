@@ -31,7 +31,9 @@ pub use disclosure::allows_disclosure;
 pub use document::document;
 pub use gate::{Authorized, Denial, Site, Target, authorize, sees_scores};
 pub use law::Law;
-pub use person::{Cleared, Duty, Judged, Licence, is_child_alone, is_left_baseless, judge, past_its_time};
+pub use person::{
+    Cleared, Duty, Judged, Licence, is_child_alone, is_left_baseless, judge, past_its_time, was_left_baseless,
+};
 pub use principal::{Owner, Principal, SecondFactor};
 pub use retention::{Cause, End, Keeper, Limits, end_of_person, keeper};
 pub use table::{Effect, Operation, Rule, Scope};

@@ -91,6 +91,19 @@ pub fn is_child_alone(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -
 /// Who never consented, whose consent is over, or whose law changed is refused and not erased: a consent may still come. An
 /// objection, or an age that nobody told, is no want of a basis.
 pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    retention::keeper(policy, person, now).is_none() && lost_basis(policy, person, now)
+}
+
+/// Whether a withdrawal left nothing when it was made, and something kept the person that does so no more, so that it must be erased
+/// now (O23).
+pub fn was_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
+    let last = person.consents.iter().filter_map(|consent| consent.withdrawn_at).max();
+    // Whoever consented again afterwards is not erased when that is over.
+    let last = last.filter(|last| person.consents.iter().all(|consent| consent.given_at <= *last));
+    is_left_baseless(policy, person, now) && last.is_some_and(|last| lost_basis(policy, person, last))
+}
+
+fn lost_basis(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> bool {
     let has_basis = |person: &Dossier| {
         let declared = policy.purposes.iter().map(|entry| entry.purpose);
         let mut served = declared.filter(|purpose| is_served(*purpose) && !is_off(*purpose, policy, person));
@@ -99,7 +112,7 @@ pub fn is_left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timestamp)
             !case.lacks_basis()
         })
     };
-    if retention::keeper(policy, person, now).is_some() || has_basis(person) {
+    if has_basis(person) {
         return false;
     }
     let mut before = person.clone();
@@ -414,6 +427,7 @@ fn said(cause: Cause) -> &'static str {
         Cause::Deferred => "the erasure was put off until then",
         Cause::Death => "the person is dead",
         Cause::MinorAlone => "nobody consents for the minor who may",
+        Cause::Withdrawn => "the consent was withdrawn",
     }
 }
 

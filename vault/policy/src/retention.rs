@@ -30,11 +30,13 @@ pub enum Cause {
     Death,
     /// The person is a minor whom nobody consents for who may (O15).
     MinorAlone,
+    /// The person withdrew a consent, and nothing else allows to keep it (O23).
+    Withdrawn,
 }
 
 impl Cause {
     /// Every cause there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Period,
         Self::Law,
         Self::Vendor,
@@ -44,6 +46,7 @@ impl Cause {
         Self::Deferred,
         Self::Death,
         Self::MinorAlone,
+        Self::Withdrawn,
     ];
 
     /// The cause's name in the log and on the command line.
@@ -58,6 +61,7 @@ impl Cause {
             Self::Deferred => "deferred_erasure",
             Self::Death => "death",
             Self::MinorAlone => "minor_alone",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }

@@ -187,8 +187,8 @@ async fn shred(vault: &Vault, silo: &Silo, over: Vec<Key>, now: Timestamp) -> Re
         for key in over {
             let Key::Evidence { slot, .. } = key else { continue };
             let sealed = vault.store.get(&key)?;
-            let found = sealed.map(|sealed| read(&mut keys, &key, &sealed)).transpose()?.flatten();
-            if found.is_some_and(|evidence| evidence.is_over(now)) {
+            let found = sealed.map(|sealed| read(&mut keys, &key, &sealed));
+            if matches!(found, Some(Ok(Some(evidence))) if evidence.is_over(now)) {
                 slots.push(slot);
                 change.delete(key);
             }

@@ -41,6 +41,8 @@ pub(crate) struct Silo {
     pub(crate) silo: SiloRef,
     /// Of the tenant's log: as far as it goes, the log is handed over, too.
     pub(crate) checkpoint: SignedCheckpoint,
+    /// Whether it may still be handed over: asked again and again, since who takes it may take long.
+    pub(crate) allowed: Box<dyn Fn() -> Result<()> + Send>,
 }
 
 /// Some people, and the slot where the next begin.
@@ -57,15 +59,17 @@ impl Silo {
         add(&mut tar, "archive.json", &line(&self.head()))?;
         let (mut subjects, mut templates, mut from, mut part) = (0, 0, 0, 0_u32);
         loop {
+            (self.allowed)()?;
             let (people, next) = self.people(from)?;
             let mut lines = Zeroizing::new(Vec::new());
             for (slot, person) in &people {
+                let found = templates::of_subject(&self.vault.store, &self.vault.keys, &self.silo, *slot, None)?;
                 // Who is erased while the archive is taken is not in it from there on.
+                let told = line(&self.person(*slot, person, &found)?);
                 if self.vault.keys.slot(self.silo.tree, *slot)?.is_none() {
                     continue;
                 }
-                let found = templates::of_subject(&self.vault.store, &self.vault.keys, &self.silo, *slot, None)?;
-                lines.extend_from_slice(&line(&self.person(*slot, person, &found)?));
+                lines.extend_from_slice(&told);
                 for template in &found {
                     let components = npy::vector(template.record.embedding.components());
                     add(&mut tar, &file_of(template), &components)?;
@@ -82,6 +86,7 @@ impl Silo {
                 None => break,
             }
         }
+        (self.allowed)()?;
         let requests = self.rows(&mut tar, RowKind::Request, "requests", |key, opened| {
             let Key::Request { request, .. } = key else { return Ok(None) };
             Ok(Some(asked(*request, &RequestRecord::read(opened)?)))
@@ -98,8 +103,9 @@ impl Silo {
         let end = json!({
             "subjects": subjects,
             "templates": templates,
-            "requests": requests,
-            "evidence": evidence,
+            "requests": requests.0,
+            "evidence": evidence.0,
+            "unreadable": requests.1 + evidence.1,
             "log_entries": log_size,
         });
         add(&mut tar, "end.json", &line(&end))?;
@@ -208,16 +214,17 @@ impl Silo {
         }))
     }
 
-    /// The rows of a kind that nobody's erasure takes along, in as many files as it takes; gives how many there were.
+    /// The rows of a kind that nobody's erasure takes along, in as many files as it takes; gives how many there were, and how many
+    /// more cannot be read.
     fn rows(
         &self,
         tar: &mut Tar,
         kind: RowKind,
         name: &str,
         read: impl Fn(&Key, &[u8]) -> Result<Option<Value>>,
-    ) -> Result<u64> {
+    ) -> Result<(u64, u64)> {
         let whole = Key::prefix_of_tree(kind, self.silo.tree);
-        let (mut from, mut part, mut told) = (Some(whole.clone()), 0_u32, 0);
+        let (mut from, mut part, mut told) = (Some(whole.clone()), 0_u32, (0, 0));
         while let Some(start) = from.take() {
             let (mut lines, mut seen) = (Zeroizing::new(Vec::new()), 0);
             self.vault.store.scan_from(kind, &whole, &start, |key, sealed| {
@@ -226,10 +233,18 @@ impl Silo {
                     return Ok(ControlFlow::Break(()));
                 }
                 seen += 1;
-                let opened = self.vault.keys.open(&key, "", sealed)?;
-                if let Some(value) = opened.map(|opened| read(&key, &opened)).transpose()?.flatten() {
-                    lines.extend_from_slice(&line(&value));
-                    told += 1;
+                let opened = self.vault.keys.open(&key, "", sealed);
+                match opened.and_then(|opened| opened.map(|opened| read(&key, &opened)).transpose()) {
+                    Ok(Some(Some(value))) => {
+                        lines.extend_from_slice(&line(&value));
+                        told.0 += 1;
+                    }
+                    Ok(None | Some(None)) => {}
+                    // The tenant must be able to leave all the same, and is told.
+                    Err(fault) => {
+                        tracing::error!(%fault, "a row of an archive cannot be read");
+                        told.1 += 1;
+                    }
                 }
                 Ok::<_, Error>(ControlFlow::Continue(()))
             })?;

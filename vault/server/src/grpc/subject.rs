@@ -339,6 +339,7 @@ fn to_end(tenant: &TenantId, end: Option<End>, keeper: Option<Keeper>, receipt: 
         Some(Cause::Deferred) => v1::EndCause::DeferredErasure,
         Some(Cause::Death) => v1::EndCause::Death,
         Some(Cause::MinorAlone) => v1::EndCause::MinorAlone,
+        Some(Cause::Withdrawn) => v1::EndCause::Withdrawn,
     };
     v1::DataEnd {
         erase_time: end.map(|end| to_timestamp(end.at)),

@@ -9,7 +9,7 @@ use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, ReceiptId, TenantPolicy, Timestamp};
-use lethe_policy::{Cause, End, Keeper, Limits, end_of_person, is_child_alone, keeper};
+use lethe_policy::{Cause, End, Keeper, Limits, end_of_person, is_child_alone, keeper, was_left_baseless};
 
 use crate::dossiers;
 use crate::error::Result;
@@ -76,17 +76,42 @@ pub(crate) fn fate(
     now: Timestamp,
 ) -> Result<Fate> {
     let policy = silo.policy();
-    if is_child_alone(&policy, person, now) && !templates::places(&vault.store, silo, slot)?.is_empty() {
-        return Ok(Fate { end: Some(End { at: now, cause: Cause::MinorAlone }), keeper: None, sooner: Vec::new() });
+    if let Some(cause) = unwanted(vault, silo, slot, person, now)? {
+        return Ok(Fate { end: Some(End { at: now, cause }), keeper: None, sooner: Vec::new() });
     }
-    if let Some(end) = end_of_person(&policy, person).filter(|end| end.at <= now) {
-        // Whoever is over goes, whatever is damaged of the templates.
-        return Ok(Fate { end: Some(end), keeper: keeper(&policy, person, now), sooner: Vec::new() });
-    }
+    let is_over = end_of_person(&policy, person).is_some_and(|end| end.at <= now);
     let limits = Limits::of(&policy, person);
     // Nothing was provided before anything was known: where that is young enough, no template is opened.
-    let provided = if limits.are_none() { Vec::new() } else { provided(vault, silo, slot)? };
+    let found = if limits.are_none() { Ok(Vec::new()) } else { provided(vault, silo, slot) };
+    let provided = match found {
+        Ok(provided) => provided,
+        Err(error) if is_over => {
+            // Whoever is over goes, whatever is damaged of the templates.
+            tracing::error!(%error, "a template of somebody whose data end cannot be read");
+            Vec::new()
+        }
+        Err(error) => return Err(error),
+    };
     Ok(Fate::of(&policy, person, record.created_at, provided, now))
+}
+
+/// Why somebody must go at once whom nothing allows to keep any more, though no time is over; `None` of whoever may stay, or has no
+/// template: that one is only known of, and may be about to be enrolled.
+pub(crate) fn unwanted(
+    vault: &Vault,
+    silo: &Silo,
+    slot: SlotRef,
+    person: &Dossier,
+    now: Timestamp,
+) -> Result<Option<Cause>> {
+    let policy = silo.policy();
+    let cause = match () {
+        () if is_child_alone(&policy, person, now) => Cause::MinorAlone,
+        () if was_left_baseless(&policy, person, now) => Cause::Withdrawn,
+        () => return Ok(None),
+    };
+    let has_templates = !templates::places(&vault.store, silo, slot)?.is_empty();
+    Ok(has_templates.then_some(cause))
 }
 
 /// A subject's templates, each with the moment in which it was provided.

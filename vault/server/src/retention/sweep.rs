@@ -4,10 +4,10 @@ use std::sync::Arc;
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, SubjectId, Timestamp};
-use lethe_policy::{Cause, Limits, end_of_person, is_child_alone, keeper};
+use lethe_policy::{Cause, Limits, end_of_person, keeper};
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Fate, Provided, fate, known, provided, receipt_of_template};
+use super::{Fate, Provided, fate, known, provided, receipt_of_template, unwanted};
 use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Request, Task};
@@ -164,8 +164,9 @@ fn due(vault: &Vault, silo: &Silo, slot: SlotRef, record: &SubjectRecord, now: T
         let provided = provided(vault, silo, slot)?;
         provided.is_empty() || provided.iter().any(|template| !limits.keep(template.provided_at, now))
     };
-    // A guardian's consent may have run out (O15). Whoever is left without a basis otherwise is refused, and may consent again.
-    if is_child_alone(&policy, &person, now) && !templates::places(&vault.store, silo, slot)?.is_empty() {
+    // A guardian's consent may have run out (O15), or something kept whoever withdrew (O23). Who is left without a basis otherwise
+    // is refused, and may consent again.
+    if unwanted(vault, silo, slot, &person, now)?.is_some() {
         return Ok(Due::Erase);
     }
     Ok(match keeper(&policy, &person, now) {
@@ -187,9 +188,7 @@ async fn end(vault: &Vault, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     let alone = silo.lock_subject(subject).await;
     let Some(slot) = silo.subject(subject) else { return Ok(Ended::default()) };
     let Some((record, person)) = known(vault, silo, slot)? else { return Ok(Ended::default()) };
-    let policy = silo.policy();
-    let has_templates = !templates::places(&vault.store, silo, slot)?.is_empty();
-    let ended = if is_child_alone(&policy, &person, now) && has_templates {
+    let ended = if unwanted(vault, silo, slot, &person, now)?.is_some() {
         baseless::erase(vault, silo, slot, &person, None, Change::new()).await?;
         Ended { whole: true, templates: 0 }
     } else {

@@ -1,3 +1,4 @@
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::error::Result;
 use crate::evidence;
-use crate::store::{Key, StoreError};
+use crate::store::{Key, RowKind, StoreError};
 use crate::vault::Vault;
 
 /// A sweep that erased nobody is logged so often: it shows that there were sweeps.
@@ -36,11 +37,13 @@ pub(crate) struct Standing {
     pub(crate) doubts: bool,
 }
 
-/// How far back in the vault's log the last sweep is looked for.
-const LOOKED_BACK: u64 = 100_000;
+/// Entries of the vault's log that are read at a time, looking back for the last sweep.
+const ENTRIES: u64 = 4096;
 /// What the log calls a sweep, and where its entry says which time was believed.
 const OPERATION: &str = "retention.sweep";
 const BELIEVED: &str = "believed";
+/// Whether the clock said something else.
+const DOUBTED: &str = "doubted";
 
 /// How sweeps stand, and what of the clock is believed, for who asks.
 #[derive(Debug, Default)]
@@ -59,8 +62,8 @@ impl Board {
     /// destroys anything early.
     pub(crate) fn bounds(&self, clock: &Clock) -> [Timestamp; 2] {
         let says = clock.now();
-        let mut trust = self.trust.lock();
-        let Some(trust) = trust.as_mut() else { return [says, says] };
+        // A sweep decides what is believed from now on; who asks in between does not.
+        let Some(mut trust) = self.trust.lock().clone() else { return [says, says] };
         let believed = match trust.believe(says, clock.elapsed()) {
             Believed::Now(now) | Believed::Slower(now) => now,
             Believed::Unknown => trust.last().unwrap_or_default(),
@@ -71,6 +74,11 @@ impl Board {
     fn believe(&self, clock: &Clock) -> Believed {
         let mut trust = self.trust.lock();
         trust.as_mut().map_or(Believed::Unknown, |trust| trust.believe(clock.now(), clock.elapsed()))
+    }
+
+    /// What the next start may believe when `now` is believed: a time that has certainly come.
+    fn witness(&self, now: Timestamp) -> Timestamp {
+        self.trust.lock().as_ref().and_then(Trust::last).map_or(now, |last| last.max(now))
     }
 
     fn doubt(&self, doubts: bool) {
@@ -126,7 +134,8 @@ impl Rounds {
             tracing::error!(%error, "the vault's log does not say when it was last at work");
             None
         });
-        *vault.sweeps.trust.lock() = Some(Trust::new(last, right_until));
+        let (last, said) = last.unzip();
+        *vault.sweeps.trust.lock() = Some(Trust::new(last, right_until).disbelieving(said.flatten()));
         Self { vault: Arc::clone(vault), logged_at: None }
     }
 
@@ -156,10 +165,12 @@ impl Rounds {
         let swept = sweep(&self.vault, now).await?;
         for silo in self.vault.silos.all() {
             // Evidence of consents has an end of its own (O29).
-            evidence::expire(&self.vault, &silo, now).await?;
+            if let Err(error) = evidence::expire(&self.vault, &silo, now).await {
+                tracing::error!(%error, "evidence that is over could not be shredded; the next sweep tries again");
+            }
         }
         let is_news = swept.erased + swept.templates + swept.failed > 0;
-        if is_news || self.logged_at.is_none_or(|then| now.millis() - then.millis() >= LOGGED_EVERY) {
+        if is_news || self.logged_at.is_none_or(|then| (now.millis() - then.millis()).abs() >= LOGGED_EVERY) {
             let counts = [
                 ("looked_at", swept.looked_at),
                 ("erased", swept.erased),
@@ -167,7 +178,8 @@ impl Rounds {
                 ("kept", swept.kept),
                 ("failed", swept.failed),
                 // What the next start believes.
-                (BELIEVED, u64::try_from(now.millis()).unwrap_or(0)),
+                (DOUBTED, u64::from(sweeps.standing().doubts)),
+                (BELIEVED, u64::try_from(sweeps.witness(now).millis()).unwrap_or(0)),
             ];
             let entry = audit::by_the_vault(OPERATION, self.vault.clock.now())?;
             self.vault.record(TreeId::VAULT, audit::counting(entry, "RETENTION_SWEPT", &counts)?).await?;
@@ -179,31 +191,49 @@ impl Rounds {
     }
 }
 
-/// The time that the last sweep believed; of a vault that was never swept, that of its last entry. `None` if neither is found.
-fn last_word(vault: &Vault) -> Result<Option<Timestamp>> {
+/// The time that the last sweep believed, and what the clock said then, if that was something else; of a vault that was never swept,
+/// the time of its last entry. `None` if there is none. What cannot be read is passed over.
+fn last_word(vault: &Vault) -> Result<Option<(Timestamp, Option<Timestamp>)>> {
     let tree = TreeId::VAULT;
-    let size = audit::log_of(vault, tree)?.size;
-    let mut latest = None;
-    for index in (size.saturating_sub(LOOKED_BACK)..size).rev() {
-        let missing = || StoreError::corrupt("log", format!("entry {index} is missing"));
-        let entry = vault.store.get(&Key::LogEntry { tree, index })?.ok_or_else(missing)?;
-        let entry = Entry::decode(&entry).map_err(StoreError::from)?;
-        if entry.operation.as_str() == OPERATION {
-            return Ok(believed(&entry).map(millis));
+    let whole = Key::prefix_of_tree(RowKind::LogEntry, tree);
+    let (mut end, mut latest) = (audit::log_of(vault, tree)?.size, None);
+    while end > 0 {
+        let begin = end.saturating_sub(ENTRIES);
+        let (mut swept, mut in_part) = (None, None);
+        let start = Key::LogEntry { tree, index: begin }.encode();
+        vault.store.scan_from(RowKind::LogEntry, &whole, &start, |key, line| {
+            if !matches!(key, Key::LogEntry { index, .. } if index < end) {
+                return Ok(ControlFlow::Break(()));
+            }
+            if let Ok(entry) = Entry::decode(line) {
+                if entry.operation.as_str() == OPERATION {
+                    swept = Some(entry);
+                } else {
+                    in_part = Some(entry.time);
+                }
+            }
+            Ok::<_, StoreError>(ControlFlow::Continue(()))
+        })?;
+        if let Some(entry) = swept {
+            let said = millis(entry.time);
+            let believed = number(&entry, BELIEVED).map_or(said, millis);
+            let is_doubted = number(&entry, DOUBTED).is_some_and(|doubted| doubted > 0);
+            return Ok(Some((believed, is_doubted.then_some(said))));
         }
-        latest = latest.or(Some(entry.time));
+        latest = latest.or(in_part);
+        end = begin;
     }
-    Ok(latest.filter(|_| size <= LOOKED_BACK).map(millis))
+    Ok(latest.map(|time| (millis(time), None)))
 }
 
 fn millis(millis: u64) -> Timestamp {
     Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
-fn believed(entry: &Entry) -> Option<u64> {
+fn number(entry: &Entry, field: &str) -> Option<u64> {
     let Some(Event::Other(event)) = &entry.event else { return None };
     event.fields().iter().find_map(|(name, value)| match value {
-        Value::Number(millis) if name == BELIEVED => Some(*millis),
+        Value::Number(millis) if name == field => Some(*millis),
         Value::Number(_) | Value::String(_) | Value::List(_) | Value::Object(_) => None,
     })
 }

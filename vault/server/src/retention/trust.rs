@@ -15,12 +15,14 @@ const REMEMBERED: usize = 8;
 /// believed, and so is one that is set forward again to where it was. One that is set ahead is not: time goes on from before.
 /// At a start there is only the time that the last sweep believed; after a longer standstill somebody has to say that the clock is
 /// right.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Trust {
     /// Time of day less time elapsed, of each setting that was believed.
     settings: Vec<i64>,
     /// What was believed last before this start; `None` if nobody knows.
     last: Option<Timestamp>,
+    /// What the clock said then, if that was not believed.
+    disbelieved: Option<Timestamp>,
     /// Until when somebody said that the clock is right.
     right_until: Option<Timestamp>,
 }
@@ -38,7 +40,12 @@ pub(crate) enum Believed {
 
 impl Trust {
     pub(crate) const fn new(last: Option<Timestamp>, right_until: Option<Timestamp>) -> Self {
-        Self { settings: Vec::new(), last, right_until }
+        Self { settings: Vec::new(), last, disbelieved: None, right_until }
+    }
+
+    /// The same, where the clock said something else when that was believed: it does not get right by a start.
+    pub(crate) fn disbelieving(self, said: Option<Timestamp>) -> Self {
+        Self { disbelieved: said, ..self }
     }
 
     /// A time that has certainly come, if any is known: what was believed before this start.
@@ -60,10 +67,16 @@ impl Trust {
         let starts = self.last.is_none_or(|last| {
             self.settings.iter().all(|known| known.saturating_add(since) < last.millis().saturating_sub(TOLERANCE))
         });
-        let is_near = self.last.is_some_and(|last| says.millis() <= last.millis().saturating_add(STANDSTILL));
+        let is_wrong_still = self.disbelieved.is_some_and(|said| says >= said);
+        let is_near =
+            !is_wrong_still && self.last.is_some_and(|last| says.millis() <= last.millis().saturating_add(STANDSTILL));
         let least = self.settings.iter().copied().min();
         let goes_back = least.is_some_and(|least| setting < least);
         if is_vouched_for || goes_back || (starts && is_near) {
+            if goes_back {
+                // It had been ahead, and so maybe what is known of before.
+                self.last = self.last.map(|last| last.min(says));
+            }
             if self.settings.len() == REMEMBERED {
                 self.settings.remove(0);
             }
@@ -119,6 +132,9 @@ mod tests {
         assert_eq!(trust.believe(at(YEAR), after(9)), Believed::Now(at(YEAR)));
         assert_eq!(Trust::new(Some(at(0)), Some(at(YEAR))).believe(at(YEAR + 1), after(9)), Believed::Unknown);
         assert_eq!(Trust::new(Some(at(YEAR)), None).believe(at(0), after(9)), Believed::Now(at(0)));
+        let mut trust = Trust::new(Some(at(0)), None).disbelieving(Some(at(25 * DAY)));
+        assert_eq!(trust.believe(at(25 * DAY + 9), after(9)), Believed::Unknown, "it is as wrong as it was");
+        assert_eq!(trust.believe(at(DAY), after(9)), Believed::Now(at(DAY)));
         assert_eq!(Trust::new(None, None).believe(at(DAY), after(9)), Believed::Unknown);
         assert_eq!(Trust::new(None, Some(at(YEAR))).believe(at(DAY), after(9)), Believed::Now(at(DAY)));
     }

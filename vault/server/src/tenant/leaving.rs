@@ -4,9 +4,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use lethe_crypto::log::entry::Entry;
+use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::tag::tag;
-use lethe_domain::{ProposalId, Reason, RequestId, Standing, TenantId, Timestamp, Vote};
+use lethe_domain::{CredentialId, ProposalId, Reason, RequestId, Standing, TenantId, Timestamp, Vote};
 use lethe_policy::operation::{ConfirmHandover, ExportSilo, OffboardTenant};
 use lethe_policy::{Approved, Authorized, Denial, Effect, Offboarding, Operation};
 use tokio::sync::mpsc;
@@ -104,10 +104,14 @@ pub async fn hand_over(
     vault.store.commit(change).await?;
     let checkpoint = audit::checkpoint(&vault, silo.tree).await?;
     let (sender, receiver) = mpsc::channel(PIECES);
+    let allowed = {
+        let (vault, silo, taker) = (Arc::clone(&vault), Arc::clone(&silo), call.credential());
+        Box::new(move || still_allowed(&vault, &silo, id, taker))
+    };
     tokio::spawn(async move {
         let _kept = kept;
         let pipe = Pipe::new(sender.clone(), vault.store.patience() * 6);
-        let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), checkpoint };
+        let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), checkpoint, allowed };
         let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe)).await;
         let delivered = match written.map_err(|_| Error::TaskLost) {
             Ok(Ok(delivered)) => deliver(&vault, &silo, &call, id, delivered).await,
@@ -120,6 +124,16 @@ pub async fn hand_over(
         }
     });
     Ok(receiver)
+}
+
+/// Whether a silo may still be handed over: nobody rejected it meanwhile, nor revoked the credential that takes it.
+fn still_allowed(vault: &Vault, silo: &Silo, id: ProposalId, taker: CredentialId) -> Result<()> {
+    let now = vault.clock.now();
+    expect_approved(&approval::read(vault, silo.tree, id)?, now)?;
+    if approval::party(vault, taker).is_none_or(|taker| taker.is_over(now)) {
+        return Err(denied(Reason::ProposalClosed, "the credential that takes the archive was revoked or expired"));
+    }
+    Ok(())
 }
 
 /// Puts on record what was handed over.
@@ -255,7 +269,6 @@ fn expect_unchanged(vault: &Vault, silo: &Silo, from: u64, to: u64) -> Result<()
                 rule.operation,
                 Operation::Enroll
                     | Operation::ReplaceTemplate
-                    | Operation::ApproveProposal
                     | Operation::UpdateTenantPolicy
                     | Operation::CreateModelProfile
                     | Operation::UpdateModelProfile
@@ -271,7 +284,9 @@ fn expect_unchanged(vault: &Vault, silo: &Silo, from: u64, to: u64) -> Result<()
             return Ok(ControlFlow::Break(()));
         }
         let entry = Entry::decode(bytes).map_err(StoreError::from)?;
-        changed = audit::was_allowed(&entry) && adding(&entry.operation.to_string());
+        let is_disclosed =
+            matches!(&entry.event, Some(Event::Other(event)) if event.kind().as_str() == "DISCLOSURE_RECORDED");
+        changed = audit::was_allowed(&entry) && (is_disclosed || adding(&entry.operation.to_string()));
         Ok::<_, Error>(if changed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     if changed {

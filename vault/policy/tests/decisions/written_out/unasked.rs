@@ -5,6 +5,8 @@ use lethe_domain::{
     TenantPolicy,
 };
 
+use lethe_policy::was_left_baseless;
+
 use super::{given, signed};
 use crate::comparison::{alone, baseless};
 use crate::dimensions::*;
@@ -79,6 +81,27 @@ fn whoever_withdraws_the_last_consent_is_left_baseless() {
     assert_eq!(answer(vec![search(Withdrawn)]), Ok(()));
     assert_eq!(answer(vec![login(Expired), search(Withdrawn)]), Ok(()));
     assert_eq!(answer(vec![login(Withdrawn), login(Expired)]), Ok(()));
+}
+
+#[test]
+fn whoever_was_kept_when_it_withdrew_goes_later_and_nobody_whose_consent_merely_ran_out() {
+    use Purpose::{Authentication, FraudPrevention};
+    let policy =
+        client(&[(Authentication, LawfulBasis::ExplicitConsent), (FraudPrevention, LawfulBasis::ExplicitConsent)]);
+    let was = |person: &Dossier| was_left_baseless(&policy, person, NOW);
+    let withdrawn = Consent { withdrawn_at: Some(from_now(-100)), ..signed(Authentication, Stands::Valid) };
+    let over = |at| Consent { expires_at: Some(from_now(at)), ..signed(FraudPrevention, Stands::Valid) };
+    let gone = adult(vec![withdrawn.clone()]);
+    assert!(was(&gone));
+    assert!(!was(&Dossier { holds: vec![a_hold()], ..gone }));
+    assert!(was(&adult(vec![withdrawn.clone(), over(-150)])));
+    // There was a basis when it withdrew, or there was one again: that ran out, and may be given anew.
+    let ran_out = adult(vec![withdrawn.clone(), over(-50)]);
+    assert!(!was(&ran_out) && baseless(&policy, &ran_out, NOW).is_ok());
+    let again = Consent { given_at: from_now(-80), ..over(-50) };
+    assert!(!was(&adult(vec![withdrawn.clone(), again])));
+    assert!(!was(&adult(vec![withdrawn, signed(FraudPrevention, Stands::Valid)])));
+    assert!(!was(&adult(vec![])));
 }
 
 #[test]
