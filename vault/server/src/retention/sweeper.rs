@@ -149,7 +149,7 @@ impl Rounds {
             }
             Believed::Slower(now) => {
                 tracing::warn!(
-                    "the clock jumped ahead: until it is put right, or the next start, people are kept as if it had not"
+                    "the clock jumped ahead: until it is put right, or retention.clock_right_until says that it is, people are kept as if it had not"
                 );
                 sweeps.doubt(true);
                 now
