@@ -99,7 +99,7 @@ pub struct EntryPage {
     pub size: u64,
 }
 
-/// Lists entries of a log. A page is made of [`STRIDE`] entries at most, whether they are wanted or not.
+/// Lists entries of a log. A page is made of `STRIDE` entries at most, whether they are wanted or not.
 pub async fn list<O: Lists>(
     vault: &Arc<Vault>,
     call: Authorized<O>,

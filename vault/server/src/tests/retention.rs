@@ -416,6 +416,7 @@ async fn a_restart_does_not_make_a_clock_right_that_jumped_ahead() {
     aged.enroll("eve", 2).await;
     rounds.go().await.unwrap();
     assert!(aged.open.vault.sweeps.standing().doubts);
+    drop(rounds);
     let aged = aged.restart().await;
     aged.hands.pass(DAY / 24);
     let mut rounds = Rounds::of(&aged.open.vault, None);
@@ -524,6 +525,7 @@ async fn through_ten_years_nobody_goes_early_and_nobody_late() {
                 aged.hands.jump(Timestamp::from_millis(now));
             }
             Step::Restart => {
+                drop(rounds);
                 aged = aged.restart().await;
                 rounds = Rounds::of(&aged.open.vault, None);
                 rounds.go().await.unwrap();

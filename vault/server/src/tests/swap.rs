@@ -22,11 +22,11 @@ const SEALED: [RowKind; 16] = [
     RowKind::Sketch,
     RowKind::SubjectRequest,
     RowKind::Dossier,
+    RowKind::Proposal,
+    RowKind::Disclosure,
     RowKind::Evidence,
     RowKind::Request,
     RowKind::Asked,
-    RowKind::Proposal,
-    RowKind::Disclosure,
 ];
 
 /// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that
