@@ -36,7 +36,7 @@ pub struct Judged {
 ///
 /// ```compile_fail
 /// use lethe_policy::Cleared;
-/// let forged: Cleared = Cleared { limits: todo!(), now: todo!() };
+/// let forged = Cleared { limits: unreachable!(), now: unreachable!() };
 /// ```
 #[derive(Debug)]
 pub struct Cleared {

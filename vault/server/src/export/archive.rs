@@ -8,18 +8,18 @@ use zeroize::Zeroizing;
 const BLOCK: usize = 512;
 
 /// Writes files into a tar archive (ustar), one after another, without keeping any.
-pub(super) struct Writer<W> {
+pub(crate) struct Writer<W> {
     out: W,
     made_at: u64,
 }
 
 impl<W: Write> Writer<W> {
-    pub(super) fn new(out: W, made_at: Timestamp) -> Self {
+    pub(crate) fn new(out: W, made_at: Timestamp) -> Self {
         Self { out, made_at: u64::try_from(made_at.millis() / 1000).unwrap_or(0) }
     }
 
     /// Adds a file.
-    pub(super) fn add(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
+    pub(crate) fn add(&mut self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut header = Header::new_ustar();
         header.set_path(name)?;
         header.set_entry_type(EntryType::Regular);
@@ -36,14 +36,14 @@ impl<W: Write> Writer<W> {
     }
 
     /// Ends the archive, and gives back what it was written to.
-    pub(super) fn end(mut self) -> io::Result<W> {
+    pub(crate) fn end(mut self) -> io::Result<W> {
         self.out.write_all(&[0; 2 * BLOCK])?;
         Ok(self.out)
     }
 }
 
 /// An embedding as an `.npy` file (NEP 1, version 1.0): one axis, f32 little-endian.
-pub(super) fn npy(components: &[f32]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn npy(components: &[f32]) -> Zeroizing<Vec<u8>> {
     const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
     let dictionary = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({},), }}", components.len());
     // Magic, length, dictionary and newline are a multiple of 64 bytes long.

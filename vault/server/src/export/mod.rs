@@ -1,6 +1,6 @@
 //! What leaves the vault for its controller: archives that only the controller can open. `docs/FORMAT.md` gives their form.
 
-mod npy;
+pub(crate) mod archive;
 mod pipe;
 mod silo;
 

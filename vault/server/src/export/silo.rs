@@ -10,10 +10,10 @@ use lethe_domain::{
     Consent, Disclosure, Dossier, Ground, Hold, RefusalReason, RightsRequest, RightsRequestId, Timestamp, Verification,
 };
 use serde_json::{Value, json};
-use tar::{Builder, Header};
 use zeroize::Zeroizing;
 
-use super::{Pipe, Recipient, npy};
+use super::archive::{Writer, npy};
+use super::{Pipe, Recipient};
 use crate::audit::SignedCheckpoint;
 use crate::error::{Error, Result};
 use crate::records::{Delivery, EvidenceRecord, RequestRecord, SubjectRecord};
@@ -48,14 +48,14 @@ pub(crate) struct Silo {
 /// Some people, and the slot where the next begin.
 type Page = (Vec<(SlotRef, SubjectRecord)>, Option<u64>);
 
-type Tar = Builder<age::stream::StreamWriter<Pipe>>;
+type Tar = Writer<age::stream::StreamWriter<Pipe>>;
 
 impl Silo {
     /// Writes the archive, sealed to the recipient. It waits for who takes it, so not on a thread that others wait for.
     pub(crate) fn write(self, recipient: &Recipient, pipe: Pipe) -> Result<Delivery> {
         let sealing = age::Encryptor::with_recipients(std::iter::once(&recipient.0 as &dyn age::Recipient));
         let sealing = sealing.map_err(|fault| failed(io::Error::other(fault.to_string())))?;
-        let mut tar = Builder::new(sealing.wrap_output(pipe).map_err(failed)?);
+        let mut tar = Writer::new(sealing.wrap_output(pipe).map_err(failed)?, self.vault.clock.now());
         add(&mut tar, "archive.json", &line(&self.head()))?;
         let (mut subjects, mut templates, mut from, mut part) = (0, 0, 0, 0_u32);
         loop {
@@ -71,7 +71,7 @@ impl Silo {
                 }
                 lines.extend_from_slice(&told);
                 for template in &found {
-                    let components = npy::vector(template.record.embedding.components());
+                    let components = npy(template.record.embedding.components());
                     add(&mut tar, &file_of(template), &components)?;
                 }
                 subjects += 1;
@@ -109,7 +109,7 @@ impl Silo {
             "log_entries": log_size,
         });
         add(&mut tar, "end.json", &line(&end))?;
-        let sealed = tar.into_inner().map_err(failed)?;
+        let sealed = tar.end().map_err(failed)?;
         let sha256 = sealed.finish().and_then(Pipe::finish).map_err(failed)?;
         Ok(Delivery { sha256, subjects, templates, at: self.vault.clock.now(), log_size })
     }
@@ -391,10 +391,7 @@ fn line(value: &Value) -> Zeroizing<Vec<u8>> {
 }
 
 fn add(tar: &mut Tar, name: &str, bytes: &[u8]) -> Result<()> {
-    let mut header = Header::new_ustar();
-    header.set_size(bytes.len() as u64);
-    header.set_mode(0o600);
-    tar.append_data(&mut header, name, bytes).map_err(failed)
+    tar.add(name, bytes).map_err(failed)
 }
 
 /// Whoever was to take the archive is gone, or slow: that is all that can go wrong with a pipe.

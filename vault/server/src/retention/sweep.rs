@@ -23,7 +23,7 @@ use crate::vault::Vault;
 const STEP: usize = 1000;
 /// Subjects that are erased at the same time: their changes share syncs.
 const AT_ONCE: usize = 32;
-/// What the log calls an erasure by age.
+/// What the log calls an erasure that nobody asks for.
 const OPERATION: &str = "retention.erase";
 
 /// What a sweep did.
@@ -157,6 +157,11 @@ fn due(vault: &Vault, silo: &Silo, slot: SlotRef, record: &SubjectRecord, now: T
     let policy = silo.policy();
     let person =
         if dossiers::is_nobody_known(vault, silo)? { Dossier::default() } else { dossiers::of(vault, silo, slot)? };
+    // A guardian's consent may have run out (O15), or something kept whoever withdrew (O23). Who is left without a basis otherwise
+    // is refused, and may consent again.
+    if unwanted(vault, silo, slot, &person, now)?.is_some() {
+        return Ok(Due::Erase);
+    }
     let is_over = end_of_person(&policy, &person).is_some_and(|end| end.at <= now);
     let limits = Limits::of(&policy, &person);
     // Nothing was provided before the subject was known.
@@ -164,11 +169,6 @@ fn due(vault: &Vault, silo: &Silo, slot: SlotRef, record: &SubjectRecord, now: T
         let provided = provided(vault, silo, slot)?;
         provided.is_empty() || provided.iter().any(|template| !limits.keep(template.provided_at, now))
     };
-    // A guardian's consent may have run out (O15), or something kept whoever withdrew (O23). Who is left without a basis otherwise
-    // is refused, and may consent again.
-    if unwanted(vault, silo, slot, &person, now)?.is_some() {
-        return Ok(Due::Erase);
-    }
     Ok(match keeper(&policy, &person, now) {
         _ if !is_over && !is_aged => Due::Nothing,
         Some(_) => Due::Kept,
@@ -188,12 +188,8 @@ async fn end(vault: &Vault, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     let alone = silo.lock_subject(subject).await;
     let Some(slot) = silo.subject(subject) else { return Ok(Ended::default()) };
     let Some((record, person)) = known(vault, silo, slot)? else { return Ok(Ended::default()) };
-    let ended = if unwanted(vault, silo, slot, &person, now)?.is_some() {
-        baseless::erase(vault, silo, slot, &person, None, Change::new()).await?;
-        Ended { whole: true, templates: 0 }
-    } else {
-        by_age(vault, silo, slot, fate(vault, silo, slot, &record, &person, now)?, &person, now).await?
-    };
+    let fate = fate(vault, silo, slot, &record, &person, now)?;
+    let ended = end_by(fate, vault, silo, slot, &person, now).await?;
     drop(alone);
     if ended.whole {
         silo.rights().settled().await;
@@ -201,11 +197,11 @@ async fn end(vault: &Vault, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     Ok(ended)
 }
 
-async fn by_age(
+async fn end_by(
+    fate: Fate,
     vault: &Vault,
     silo: &Silo,
     slot: SlotRef,
-    fate: Fate,
     person: &Dossier,
     now: Timestamp,
 ) -> Result<Ended> {

@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_crypto::log::entry::{Entry, Event};
+use lethe_crypto::log::entry::{Entry, Event, Glance};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::Timestamp;
@@ -26,6 +26,14 @@ const LOGGED_EVERY: i64 = 3_600_000;
 /// The first sweep comes after this part of the interval.
 const FIRST: u32 = 10;
 
+/// Entries of the vault's log that are read at a time, looking back for the last sweep.
+const ENTRIES: u64 = 4096;
+/// What the log calls a sweep, and where its entry says which time was believed.
+const OPERATION: &str = "retention.sweep";
+const BELIEVED: &str = "believed";
+/// Whether the clock said something else.
+const DOUBTED: &str = "doubted";
+
 /// How sweeps stand, for whoever watches the vault.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Standing {
@@ -36,14 +44,6 @@ pub(crate) struct Standing {
     /// Whether the clock is not believed: what is due is erased late, or not at all.
     pub(crate) doubts: bool,
 }
-
-/// Entries of the vault's log that are read at a time, looking back for the last sweep.
-const ENTRIES: u64 = 4096;
-/// What the log calls a sweep, and where its entry says which time was believed.
-const OPERATION: &str = "retention.sweep";
-const BELIEVED: &str = "believed";
-/// Whether the clock said something else.
-const DOUBTED: &str = "doubted";
 
 /// How sweeps stand, and what of the clock is believed, for who asks.
 #[derive(Debug, Default)]
@@ -156,7 +156,7 @@ impl Rounds {
             }
             Believed::Unknown => {
                 tracing::warn!(
-                    "the vault stood still for more than 30 days, or its clock is wrong: nobody is erased by age until retention.clock_right_until says that it is right"
+                    "the vault stood still for more than 30 days, or its clock is wrong: nobody is erased unasked until retention.clock_right_until says that it is right"
                 );
                 sweeps.doubt(true);
                 return Ok(());
@@ -177,7 +177,7 @@ impl Rounds {
                 ("templates", swept.templates),
                 ("kept", swept.kept),
                 ("failed", swept.failed),
-                // What the next start believes.
+                // What the next start compares its clock with.
                 (DOUBTED, u64::from(sweeps.standing().doubts)),
                 (BELIEVED, u64::try_from(sweeps.witness(now).millis()).unwrap_or(0)),
             ];
@@ -205,9 +205,9 @@ fn last_word(vault: &Vault) -> Result<Option<(Timestamp, Option<Timestamp>)>> {
             if !matches!(key, Key::LogEntry { index, .. } if index < end) {
                 return Ok(ControlFlow::Break(()));
             }
-            if let Ok(entry) = Entry::decode(line) {
-                if entry.operation.as_str() == OPERATION {
-                    swept = Some(entry);
+            if let Ok(entry) = Glance::read(line) {
+                if entry.operation == OPERATION {
+                    swept = Entry::decode(line).ok().or(swept.take());
                 } else {
                     in_part = Some(entry.time);
                 }

@@ -1,6 +1,6 @@
 use lethe_domain::{
-    CaptureKind, Disclosure, Dossier, Ground, Jurisdiction, LawfulBasis, RefusalReason, SubjectId, TemplateFacts,
-    TenantId, TenantPolicy, Timestamp, Verification,
+    Disclosure, Dossier, Ground, Jurisdiction, LawfulBasis, RefusalReason, SubjectId, TemplateFacts, TenantId,
+    TenantPolicy, Timestamp, Verification,
 };
 use lethe_policy::{End, Keeper};
 use serde_json::{Value, json};
@@ -122,17 +122,12 @@ impl Held<'_> {
 
 fn listed(number: usize, template: &Listed) -> Value {
     let facts = &template.facts;
-    let kind = match facts.kind {
-        CaptureKind::Selfie => "selfie",
-        CaptureKind::DocumentPortrait => "document_portrait",
-        CaptureKind::AuthenticationCapture => "authentication_capture",
-    };
     json!({
         "file": file(number),
         "id": facts.id.to_string(),
         "model": facts.model.id(),
         "model_version": facts.model.version(),
-        "kind": kind,
+        "kind": facts.kind.name(),
         // In its shortest decimal spelling.
         "quality": facts.quality.get().to_string().parse::<f64>().unwrap_or_default(),
         "captured_at": text(facts.captured_at),

@@ -3,7 +3,6 @@
 //! What is written goes through the seal at once: in clear there is one template at a time, and what the cipher holds back, on
 //! the heap, which is wiped. `docs/FORMAT.md` says what an archive has in it.
 
-mod archive;
 mod history;
 mod manifest;
 
@@ -25,6 +24,7 @@ use crate::audit;
 use crate::disclosure;
 use crate::dossiers;
 use crate::error::{Error, Result};
+use crate::export::archive;
 use crate::records::TemplateRecord;
 use crate::request;
 use crate::retention;
