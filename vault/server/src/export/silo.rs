@@ -41,8 +41,6 @@ pub(crate) struct Silo {
     pub(crate) silo: SiloRef,
     /// Of the tenant's log: as far as it goes, the log is handed over, too.
     pub(crate) checkpoint: SignedCheckpoint,
-    /// Whether it may still be handed over: asked again and again, since who takes it may take long.
-    pub(crate) allowed: Box<dyn Fn() -> Result<()> + Send>,
 }
 
 /// Some people, and the slot where the next begin.
@@ -51,15 +49,21 @@ type Page = (Vec<(SlotRef, SubjectRecord)>, Option<u64>);
 type Tar = Writer<age::stream::StreamWriter<Pipe>>;
 
 impl Silo {
-    /// Writes the archive, sealed to the recipient. It waits for who takes it, so not on a thread that others wait for.
-    pub(crate) fn write(self, recipient: &Recipient, pipe: Pipe) -> Result<Delivery> {
+    /// Writes the archive, sealed to the recipient. It waits for who takes it, so not on a thread that others wait for. `may_go_on` is
+    /// asked before each page of people, and before what follows them.
+    pub(crate) fn write(
+        self,
+        recipient: &Recipient,
+        pipe: Pipe,
+        may_go_on: impl Fn() -> Result<()>,
+    ) -> Result<Delivery> {
         let sealing = age::Encryptor::with_recipients(std::iter::once(&recipient.0 as &dyn age::Recipient));
         let sealing = sealing.map_err(|fault| failed(io::Error::other(fault.to_string())))?;
         let mut tar = Writer::new(sealing.wrap_output(pipe).map_err(failed)?, self.vault.clock.now());
         add(&mut tar, "archive.json", &line(&self.head()))?;
         let (mut subjects, mut templates, mut from, mut part) = (0, 0, 0, 0_u32);
         loop {
-            (self.allowed)()?;
+            may_go_on()?;
             let (people, next) = self.people(from)?;
             let mut lines = Zeroizing::new(Vec::new());
             for (slot, person) in &people {
@@ -86,7 +90,7 @@ impl Silo {
                 None => break,
             }
         }
-        (self.allowed)()?;
+        may_go_on()?;
         let requests = self.rows(&mut tar, RowKind::Request, "requests", |key, opened| {
             let Key::Request { request, .. } = key else { return Ok(None) };
             Ok(Some(asked(*request, &RequestRecord::read(opened)?)))

@@ -104,15 +104,15 @@ pub async fn hand_over(
     vault.store.commit(change).await?;
     let checkpoint = audit::checkpoint(&vault, silo.tree).await?;
     let (sender, receiver) = mpsc::channel(PIECES);
-    let allowed = {
+    let may_go_on = {
         let (vault, silo, taker) = (Arc::clone(&vault), Arc::clone(&silo), call.credential());
-        Box::new(move || still_allowed(&vault, &silo, id, taker))
+        move || still_allowed(&vault, &silo, id, taker)
     };
     tokio::spawn(async move {
         let _kept = kept;
         let pipe = Pipe::new(sender.clone(), vault.store.patience() * 6);
-        let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), checkpoint, allowed };
-        let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe)).await;
+        let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), checkpoint };
+        let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe, may_go_on)).await;
         let delivered = match written.map_err(|_| Error::TaskLost) {
             Ok(Ok(delivered)) => deliver(&vault, &silo, &call, id, delivered).await,
             Ok(Err(fault)) | Err(fault) => Err(fault),
