@@ -65,6 +65,7 @@ mod tests {
         "RequestService/Open",
         "RequestService/Extend",
         "RequestService/Close",
+        "NotificationService/Close",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -98,7 +99,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 67);
+        assert_eq!(listed.len(), 70);
     }
 
     #[test]

@@ -119,6 +119,13 @@ resource_name! {
 }
 
 resource_name! {
+    /// Somebody who has to be told what became of a person's data.
+    NotificationName = "tenants/{tenant}/notifications/{notification}" {
+        "tenants" / tenant: Tenant, "notifications" / notification: Notification
+    }
+}
+
+resource_name! {
     /// The evidence of a consent, by the consent's id.
     EvidenceName = "tenants/{tenant}/evidence/{consent}" { "tenants" / tenant: Tenant, "evidence" / consent: Consent }
 }

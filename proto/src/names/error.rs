@@ -51,6 +51,8 @@ pub enum Part {
     Hold,
     /// The id of a data subject's request: 32 lower-case hexadecimal digits.
     Request,
+    /// A notification's id: 32 lower-case hexadecimal digits.
+    Notification,
     /// A proposal's id: 32 lower-case hexadecimal digits.
     Proposal,
     /// A receipt's id: 32 lower-case hexadecimal digits.
@@ -79,6 +81,7 @@ impl Part {
             Self::Consent => "consent",
             Self::Hold => "hold",
             Self::Request => "request",
+            Self::Notification => "notification",
             Self::Proposal => "proposal",
             Self::Receipt => "receipt",
             Self::Credential => "credential",

@@ -61,6 +61,7 @@ fn begins_well(part: Part, text: &str) -> bool {
         | Part::Consent
         | Part::Hold
         | Part::Request
+        | Part::Notification
         | Part::Proposal
         | Part::Receipt
         | Part::Credential
@@ -79,6 +80,7 @@ const fn lengths(part: Part) -> (usize, usize) {
         | Part::Consent
         | Part::Hold
         | Part::Request
+        | Part::Notification
         | Part::Proposal
         | Part::Receipt
         | Part::Credential
@@ -99,6 +101,7 @@ const fn allowed(part: Part, byte: u8) -> bool {
         | Part::Consent
         | Part::Hold
         | Part::Request
+        | Part::Notification
         | Part::Proposal
         | Part::Receipt
         | Part::Credential

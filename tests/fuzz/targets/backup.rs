@@ -9,7 +9,7 @@ use lethe_crypto::log::entry::Entry;
 use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
-    self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord, ProfileRecord,
+    self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord, NotificationRecord, ProfileRecord,
     ReceiptRecord, Remembered, RequestRecord, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
@@ -113,6 +113,13 @@ fn row(kind: RowKind, value: &[u8]) {
                 let again = RequestRecord::seal_as(&request).expect("it was read");
                 let again = RequestRecord::read(&again).expect("it was written");
                 assert_eq!(again, request, "a request loses something on its way");
+            }
+        }
+        RowKind::Notification => {
+            if let Ok(notification) = NotificationRecord::read(value) {
+                let again = NotificationRecord::seal_as(&notification).expect("it was read");
+                let again = NotificationRecord::read(&again).expect("it was written");
+                assert_eq!(again, notification, "a notification loses something on its way");
             }
         }
         RowKind::Asked => {

@@ -150,6 +150,10 @@ random_id!(
     DisclosureId
 );
 random_id!(
+    /// Somebody who has to be told what became of a person's data; random, and says nothing of the person.
+    NotificationId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

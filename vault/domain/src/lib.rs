@@ -13,6 +13,7 @@ mod invalid;
 mod jurisdiction;
 mod label;
 mod model;
+mod notification;
 mod period;
 mod personal;
 mod proposal;
@@ -32,13 +33,14 @@ pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
 pub use evidence::Evidence;
 pub use id::{
-    ConsentId, CredentialId, DisclosureId, HoldId, ProposalId, ReceiptId, RequestId, RightsRequestId, SubjectId,
-    TemplateId, TenantId,
+    ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId, RightsRequestId,
+    SubjectId, TemplateId, TenantId,
 };
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
+pub use notification::{Notification, NotificationOutcome, Occasion};
 pub use period::Period;
 pub use proposal::{Act, Proposal, Standing, Vote};
 pub use purpose::{LawfulBasis, Purpose, PurposeBasis};

@@ -125,6 +125,10 @@ reasons! {
     RequestsExhausted = "REQUESTS_EXHAUSTED",
     /// A request is not fulfilled before the requester is verified (O26).
     RequesterUnverified = "REQUESTER_UNVERIFIED",
+    /// No such notification.
+    NotificationNotFound = "NOTIFICATION_NOT_FOUND",
+    /// What came of the notification is recorded already, and is something else (O41).
+    NotificationClosed = "NOTIFICATION_CLOSED",
     /// No such evidence of a consent, or its time is over (O29).
     EvidenceNotFound = "EVIDENCE_NOT_FOUND",
     /// The call carries no credential.

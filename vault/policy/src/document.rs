@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use lethe_domain::Role;
+use lethe_domain::{Occasion, Role, Told};
 
 use crate::approval::ActRule;
 use crate::law::Law;
@@ -49,7 +49,22 @@ pub fn document() -> String {
         let (answer, in_all) = (words(terms.answer), words(terms.in_all));
         line(&mut text, &[terms.jurisdiction.name(), &answer, &in_all, &limit, terms.source]);
     }
+    text.push_str(RECIPIENTS);
+    for occasion in Occasion::ALL {
+        let told = Told::ALL.into_iter().filter(|told| occasion.is_about(*told)).map(Told::name).collect::<Vec<_>>();
+        let told = if told.len() == Told::ALL.len() { "anything".to_owned() } else { told.join(", ") };
+        line(&mut text, &[&format!("`{}`", occasion.name()), when(occasion), &told]);
+    }
     text
+}
+
+const fn when(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::Rectified => "a template is replaced, for the purpose `data_subject_request`",
+        Occasion::Restricted => "processing is restricted",
+        Occasion::ErasedInPart => "a template is erased, for the purpose `data_subject_request`",
+        Occasion::Erased => "the person is erased, whoever wanted it, or because the time was over",
+    }
 }
 
 fn words(span: Span) -> String {
@@ -221,4 +236,16 @@ input to anything above (O37).
 
 | jurisdiction | answer | in all | portability, in 12 months | source |
 |---|---|---|---|---|
+";
+
+const RECIPIENTS: &str = "
+## Recipients
+
+Whoever received a person's data by a disclosure is told of what becomes of them (O41; GDPR Art. 19): with the change itself the vault
+records whom to tell, one notification for each recipient who was told what it is about. Telling is the client's; what came of it is
+recorded, as `told`, `impossible` or `disproportionate`, and kept for five years. A tenant that goes takes its disclosures along, and
+tells of its own end itself.
+
+| occasion | when | who was told |
+|---|---|---|
 ";

@@ -18,6 +18,7 @@ mod document;
 pub mod evidence;
 mod gate;
 mod law;
+pub mod notification;
 pub mod operation;
 mod person;
 mod principal;

@@ -125,6 +125,12 @@ kinds! {
     ProposeDisclosure,
     /// Lists the disclosures about a subject.
     ListDisclosures,
+    /// Reads whom to tell what became of somebody's data (O41).
+    GetNotification,
+    /// Lists whom to tell.
+    ListNotifications,
+    /// Records what came of it.
+    CloseNotification,
     /// Reads a proposal.
     GetProposal,
     /// Lists a tenant's proposals.

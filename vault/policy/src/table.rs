@@ -59,6 +59,9 @@ pub enum Operation {
     CountRequests,
     ProposeDisclosure,
     ListDisclosures,
+    GetNotification,
+    ListNotifications,
+    CloseNotification,
     GetProposal,
     ListProposals,
     ApproveProposal,
@@ -153,7 +156,7 @@ const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Audi
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 77] = [
+const RULES: [Rule; 80] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -206,6 +209,9 @@ const RULES: [Rule; 77] = [
     rule(Operation::CountRequests,           "request.count",                    Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
     rule(Operation::ProposeDisclosure,       "disclosure.propose",              Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
     rule(Operation::ListDisclosures,         "disclosure.list",                 Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
+    rule(Operation::GetNotification,         "notification.get",                 Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
+    rule(Operation::ListNotifications,       "notification.list",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
+    rule(Operation::CloseNotification,       "notification.close",               Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
     rule(Operation::GetProposal,             "approval.get",                    Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
     rule(Operation::ListProposals,           "approval.list",                   Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
     rule(Operation::ApproveProposal,         "approval.approve",                Effect::None,      Scope::Either, &[Operator, TenantAdmin, PrivacyOfficer],            DECIDING),

@@ -2,7 +2,7 @@
 //! Every key has a fixed length, checked when it is read.
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, DisclosureId, ProposalId, ReceiptId, RightsRequestId};
+use lethe_domain::{CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
 
 use crate::{Corrupt, MirrorId};
 
@@ -74,6 +74,8 @@ pub enum RowKind {
     Request = 0x2B,
     /// Which requests a subject made, sealed under the subject's key.
     Asked = 0x2C,
+    /// Somebody who has to be told what became of a person's data, sealed: it outlives the person, and does not name it.
+    Notification = 0x2D,
     /// A log's size.
     LogHead = 0x30,
     /// A log entry.
@@ -86,7 +88,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -119,6 +121,7 @@ impl RowKind {
         Self::Evidence,
         Self::Request,
         Self::Asked,
+        Self::Notification,
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
@@ -127,7 +130,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 18] = [
+    pub const OF_TENANT: [Self; 19] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -146,6 +149,7 @@ impl RowKind {
         Self::Evidence,
         Self::Request,
         Self::Asked,
+        Self::Notification,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -207,6 +211,7 @@ pub enum Key {
     Evidence { tree: TreeId, tag: [u8; 16], slot: SlotRef },
     Request { tree: TreeId, request: RightsRequestId },
     Asked { tree: TreeId, subject: SlotRef },
+    Notification { tree: TreeId, notification: NotificationId },
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
@@ -255,6 +260,7 @@ impl Key {
             Self::Evidence { .. } => RowKind::Evidence,
             Self::Request { .. } => RowKind::Request,
             Self::Asked { .. } => RowKind::Asked,
+            Self::Notification { .. } => RowKind::Notification,
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
@@ -297,6 +303,7 @@ impl Key {
             | Self::Evidence { tree, .. }
             | Self::Request { tree, .. }
             | Self::Asked { tree, .. }
+            | Self::Notification { tree, .. }
             | Self::LogHead { tree }
             | Self::LogEntry { tree, .. }
             | Self::LogNode { tree, .. } => Some(*tree),
@@ -331,6 +338,7 @@ impl Key {
             | Self::Asked { tree, subject } => key.tree(*tree).slot(*subject),
             Self::Evidence { tree, tag, slot } => key.tree(*tree).bytes(tag).slot(*slot),
             Self::Request { tree, request } => key.tree(*tree).bytes(request.as_bytes()),
+            Self::Notification { tree, notification } => key.tree(*tree).bytes(notification.as_bytes()),
             Self::Template { tree, gallery, at, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).at(*at).bytes(&profile.to_be_bytes())
             }
@@ -482,6 +490,9 @@ impl Reader<'_> {
                 Key::Request { tree: self.tree()?, request: RightsRequestId::from_bytes(self.array()?) }
             }
             RowKind::Asked => Key::Asked { tree: self.tree()?, subject: self.slot()? },
+            RowKind::Notification => {
+                Key::Notification { tree: self.tree()?, notification: NotificationId::from_bytes(self.array()?) }
+            }
             RowKind::LogHead => Key::LogHead { tree: self.tree()? },
             RowKind::LogEntry => Key::LogEntry { tree: self.tree()?, index: u64::from_be_bytes(self.array()?) },
             RowKind::LogNode => {
@@ -527,7 +538,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..19_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..20_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -546,6 +557,7 @@ mod tests {
                 15 => Key::Evidence { tree, tag: id, slot: at.subject },
                 16 => Key::Request { tree, request: RightsRequestId::from_bytes(id) },
                 17 => Key::Asked { tree, subject: at.subject },
+                18 => Key::Notification { tree, notification: NotificationId::from_bytes(id) },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },

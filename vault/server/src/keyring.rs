@@ -232,6 +232,7 @@ impl Home {
             | Key::TenantRequest { tree, .. }
             | Key::LogKey { tree }
             | Key::Request { tree, .. }
+            | Key::Notification { tree, .. }
             | Key::Proposal { tree, .. } => own(tree),
             Key::Subject { tree, subject }
             | Key::SubjectRequest { tree, subject, .. }

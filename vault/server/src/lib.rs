@@ -31,6 +31,7 @@ pub mod keyring;
 pub mod memory;
 mod metrics;
 mod mirrors;
+pub mod notification;
 pub mod opening;
 pub mod request;
 pub mod restoration;

@@ -6,6 +6,7 @@
 mod binary;
 mod dossier;
 mod json;
+mod notification;
 mod proposal;
 mod rights;
 
@@ -15,5 +16,6 @@ pub use json::{
     CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
     ShreddedRecord, TenantRecord, decode, encode,
 };
+pub use notification::NotificationRecord;
 pub use proposal::{Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
 pub use rights::{AskedRecord, EvidenceRecord, RequestRecord};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, DisclosureId, ProposalId, ReceiptId, RightsRequestId};
+use lethe_domain::{CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
 use lethe_rows::MirrorId;
 use lethe_rows::keys::{Key, RowKind, TemplateAt};
 
@@ -81,6 +81,10 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (
             Key::Request { tree, request: RightsRequestId::from_bytes(id) },
             "2b 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
+        ),
+        (
+            Key::Notification { tree, notification: NotificationId::from_bytes(id) },
+            "2d 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
         ),
         (Key::Asked { tree, subject }, "2c 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),

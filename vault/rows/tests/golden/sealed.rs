@@ -4,16 +4,16 @@ use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Act, AgeBand, CaptureKind, Closure, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Disclosure,
     DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
-    Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Objection, Period, PostMortem, Proposal,
-    ProposalId, Purpose, PurposeBasis, Quality, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome,
-    Requester, Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Sketching,
-    Standing, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Verification,
-    Vote,
+    Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
+    Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, ReceiptId,
+    RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
+    RightsRequest, RightsRequestId, Role, Roles, Sketching, Standing, SubjectId, TemplateFacts, TemplateId, TenantId,
+    TenantPolicy, Thresholds, Timestamp, Told, Verification, Vote,
 };
 use lethe_rows::records::{
     AskedRecord, Content, CredentialRecord, CredentialRef, Delivery, DisclosureRecord, DossierRecord, EvidenceRecord,
-    Leaving, ProfileRecord, Remembered, RequestRecord, ShreddedRecord, StoredProposal, SubjectRecord, TemplateRecord,
-    TenantRecord, decode, encode,
+    Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord, ShreddedRecord, StoredProposal,
+    SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -242,6 +242,42 @@ fn what_outlives_a_person_is_fixed() {
     assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
     assert_eq!(AskedRecord::read(&written).unwrap(), asked);
     assert!(AskedRecord::read(br#"{"requests":["01"]}"#).is_err());
+}
+
+#[test]
+fn notifications_are_fixed() {
+    let at = Timestamp::from_millis;
+    let notification = Notification {
+        recipient: Label::parse("recipient", "police").unwrap(),
+        occasion: Occasion::Erased,
+        disclosures: vec![DisclosureId::from_bytes([1; 16]), DisclosureId::from_bytes([2; 16])],
+        arisen_at: at(1),
+        closed: Some((NotificationOutcome::Impossible, at(2))),
+    };
+    let expected = format!(
+        r#"{{"recipient":"police","occasion":4,"disclosures":["{}","{}"],"arisen_at":1,"closed":{{"outcome":2,"at":2}}}}"#,
+        "01".repeat(16),
+        "02".repeat(16)
+    );
+    let written = NotificationRecord::seal_as(&notification).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(NotificationRecord::read(&written).unwrap(), notification);
+    let pending = Notification { closed: None, ..notification };
+    assert_eq!(NotificationRecord::read(&NotificationRecord::seal_as(&pending).unwrap()).unwrap(), pending);
+    let ids = format!(r#""{}","{}""#, "01".repeat(16), "02".repeat(16));
+    for (right, wrong) in [
+        (r#""occasion":4"#, r#""occasion":5"#.to_owned()),
+        (r#""occasion":4"#, r#""subject":"ann","occasion":4"#.to_owned()),
+        (r#""outcome":2"#, r#""outcome":0"#.to_owned()),
+        (&ids, String::new()),
+        (&ids, format!(r#""{0}","{0}""#, "01".repeat(16))),
+    ] {
+        assert!(NotificationRecord::read(expected.replace(right, &wrong).as_bytes()).is_err(), "{wrong}");
+    }
+    let names: Vec<_> = Occasion::ALL.iter().map(|occasion| (occasion.number(), occasion.name())).collect();
+    assert_eq!(names, [(1, "rectified"), (2, "restricted"), (3, "erased_in_part"), (4, "erased")]);
+    let names: Vec<_> = NotificationOutcome::ALL.iter().map(|outcome| (outcome.number(), outcome.name())).collect();
+    assert_eq!(names, [(1, "told"), (2, "impossible"), (3, "disproportionate")]);
 }
 
 /// The numbers that stand for what a request says.

@@ -11,6 +11,7 @@ use lethe_proto::v1::disclosure_service_client::DisclosureServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
 use lethe_proto::v1::hold_service_client::HoldServiceClient;
 use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
+use lethe_proto::v1::notification_service_client::NotificationServiceClient;
 use lethe_proto::v1::request_service_client::RequestServiceClient;
 use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
@@ -123,6 +124,11 @@ impl Client {
     /// Requests of data subjects.
     pub(super) fn requests(&self) -> RequestServiceClient<Wire> {
         RequestServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Whom to tell what became of data that were disclosed to them.
+    pub(super) fn notifications(&self) -> NotificationServiceClient<Wire> {
+        NotificationServiceClient::new(self.wire(&self.unary))
     }
 
     /// Receipts and logs.

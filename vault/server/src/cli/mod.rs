@@ -116,6 +116,9 @@ enum Command {
     /// Propose and list disclosures about a subject to authorities and third parties.
     #[command(subcommand)]
     Disclosure(command::disclosure::Command),
+    /// List whom to tell what became of data that were disclosed to them, and record what came of it.
+    #[command(subcommand)]
+    Notification(command::notification::Command),
     /// List, show, approve and reject what two persons decide.
     #[command(subcommand)]
     Proposal(command::proposal::Command),
@@ -208,6 +211,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Consent(command) => on_this_thread(command::consent::run(&context, command)),
         Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
         Command::Retention(command) => on_this_thread(command::retention::run(&context, command)),
+        Command::Notification(command) => on_this_thread(command::notification::run(&context, command)),
         Command::Request(command) => on_this_thread(command::request::run(&context, command)),
         Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),
         Command::Proposal(command) => on_this_thread(command::proposal::run(&context, command)),

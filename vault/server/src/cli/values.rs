@@ -14,9 +14,9 @@ use lethe_proto::v1::{
     AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState,
     CredentialState, DecisionBand, DecisionReason, DeferralReason, DisclosureScope, EndCause, EntryOutcome,
     Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion,
-    PostMortem, ProposalState, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround,
-    RightsRefusalReason, RightsRequestKind, RightsRequestOutcome, RightsRequestState, Role, RootStoreState,
-    SubjectState, UsagePeriod, VerificationState,
+    NotificationOccasion, NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis, Requester,
+    RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome,
+    RightsRequestState, Role, RootStoreState, SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -100,8 +100,11 @@ coded! {
     Requester: "REQUESTER_",
     RequesterVerification: "REQUESTER_VERIFICATION_",
     ExtensionReason: "EXTENSION_REASON_",
+    NotificationOccasion: "NOTIFICATION_OCCASION_",
+    NotificationOutcome: "NOTIFICATION_OUTCOME_",
 }
 
+const NOTIFICATION_OUTCOMES: [&str; 3] = ["told", "impossible", "disproportionate"];
 const PURPOSES: [&str; 11] = [
     "authentication",
     "document_check",
@@ -310,6 +313,11 @@ pub(super) fn request_outcome() -> impl TypedValueParser<Value = RightsRequestOu
     one_of(&REQUEST_OUTCOMES)
 }
 
+/// Reads what came of a notification.
+pub(super) fn notification_outcome() -> impl TypedValueParser<Value = NotificationOutcome> {
+    one_of(&NOTIFICATION_OUTCOMES)
+}
+
 /// Reads why a request is not fulfilled.
 pub(super) fn refusal() -> impl TypedValueParser<Value = RightsRefusalReason> {
     one_of(&REFUSALS)
@@ -445,6 +453,7 @@ mod tests {
         listed(&VERIFICATIONS, &|n| Some(RequesterVerification::try_from(n).ok()?.code().to_lowercase()));
         listed(&EXTENSIONS, &|n| Some(ExtensionReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&REQUEST_OUTCOMES, &|n| Some(RightsRequestOutcome::try_from(n).ok()?.code().to_lowercase()));
+        listed(&NOTIFICATION_OUTCOMES, &|n| Some(NotificationOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
         listed(&OUTCOMES, &|n| Some(EntryOutcome::try_from(n).ok()?.code().to_lowercase()));

@@ -3,8 +3,8 @@
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
     Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, Disclosure, DuplicatePair,
-    Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Objection, Offboarding, Proposal, PurposeBasis,
-    RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject,
+    Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Notification, Objection, Offboarding, Proposal,
+    PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject,
     SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
 };
 use prost_types::Timestamp;
@@ -385,6 +385,27 @@ pub(super) fn request(request: &RightsRequest) -> (Value, Card) {
         .maybe("outcome", outcome.map(Coded::words))
         .maybe("because", refusal.map(Coded::words))
         .maybe("answered", time(request.close_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn notification(notification: &Notification) -> (Value, Card) {
+    let outcome = (notification.outcome != 0).then(|| notification.outcome());
+    let json = json!({
+        "name": notification.name,
+        "recipient": notification.recipient,
+        "occasion": notification.occasion().code(),
+        "disclosures": notification.disclosures,
+        "arise_time": time(notification.arise_time.as_ref()),
+        "outcome": outcome.map(Coded::code),
+        "close_time": time(notification.close_time.as_ref()),
+    });
+    let card = Card::new(&notification.name)
+        .row("tell", &notification.recipient)
+        .row("that it is", notification.occasion().words())
+        .row("disclosures", notification.disclosures.join(" "))
+        .maybe("since", time(notification.arise_time.as_ref()))
+        .row("outcome", outcome.map_or_else(|| "none yet".to_owned(), Coded::words))
+        .maybe("recorded", time(notification.close_time.as_ref()));
     (json, card)
 }
 

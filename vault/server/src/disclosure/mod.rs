@@ -191,6 +191,24 @@ pub(crate) fn of(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Dis
     Ok(found)
 }
 
+/// The same, without those that cannot be read: of them, who received them has to be told by other means.
+pub(crate) fn readable(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Disclosure>> {
+    let mut found = Vec::new();
+    vault.store.few(RowKind::Disclosure, &Key::prefix_of_disclosures(silo.tree, subject), |key, sealed| {
+        let Key::Disclosure { disclosure, .. } = key else { return Ok(()) };
+        let read = vault.keys.open(&key, "", sealed).transpose();
+        match read.map(|opened| opened.and_then(|opened| Ok(DisclosureRecord::read(disclosure, &opened)?))) {
+            Some(Ok(known)) => found.push(known),
+            Some(Err(fault)) => {
+                tracing::error!(%disclosure, %fault, "a disclosure cannot be read, nor who received it")
+            }
+            None => {}
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(found)
+}
+
 /// One of them, and about whom it is; `None` once the person is erased.
 pub(crate) fn find(
     vault: &Vault,

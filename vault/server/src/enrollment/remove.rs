@@ -1,8 +1,10 @@
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Embedding, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
+use lethe_domain::{
+    Embedding, Occasion, Purpose, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp,
+};
 use lethe_policy::Authorized;
-use lethe_policy::operation::{DeleteTemplate, ReplaceTemplate};
+use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
 use tokio::time::Instant;
 
 use super::enroll::{expect_same, fingerprint};
@@ -12,6 +14,7 @@ use crate::dossiers;
 use crate::erasure::{Erasure, Request, Task, receipt_of, wait};
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
+use crate::notification;
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, StoreError, TemplateAt};
 use crate::subject::baseless;
@@ -107,6 +110,9 @@ async fn replace(
             let facts = templates::put(&cleared, &mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
             remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(silo, old.at, old.profile, &mut change);
+            if is_asked_for(call) {
+                notification::owe(vault, silo, subject, Occasion::Rectified, now, &mut change)?;
+            }
             let entry = audit::about(audit::done(call, now)?, &owner);
             change.log(silo.tree, entry);
             vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
@@ -138,6 +144,9 @@ async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef
         let old = find(vault, silo, subject, target.template)?;
         let mut change = Change::new();
         templates::delete(silo, old.at, old.profile, &mut change);
+        if is_asked_for(call) {
+            notification::owe(vault, silo, subject, Occasion::ErasedInPart, now, &mut change)?;
+        }
         let entry = audit::about(audit::done(call, now)?, &owner);
         change.log(silo.tree, entry);
         vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
@@ -146,6 +155,11 @@ async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef
     }
     drop(alone);
     Ok(Erasure { receipt, state: wait(vault, silo.tree, receipt, target.until).await? })
+}
+
+/// Whether the person wants it: what a client renews or tidies up for purposes of its own rectifies nothing (O41; GDPR Art. 16, 17, 19).
+fn is_asked_for<O: Kind>(call: &Authorized<O>) -> bool {
+    call.purpose() == Purpose::DataSubjectRequest
 }
 
 /// One template's own key goes: nothing else is sealed under it.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Consent, Disclosure, Dossier, Ground, Hold, RefusalReason, RightsRequest, RightsRequestId, Timestamp, Verification,
+    Consent, Disclosure, Dossier, Ground, Hold, Notification, NotificationId, RefusalReason, RightsRequest,
+    RightsRequestId, Timestamp, Verification,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -16,7 +17,7 @@ use super::archive::{Writer, npy};
 use super::{Pipe, Recipient};
 use crate::audit::SignedCheckpoint;
 use crate::error::{Error, Result};
-use crate::records::{Delivery, EvidenceRecord, RequestRecord, SubjectRecord};
+use crate::records::{Delivery, EvidenceRecord, NotificationRecord, RequestRecord, SubjectRecord};
 use crate::silo::SiloRef;
 use crate::store::{Key, RowKind};
 use crate::templates::{self, Found};
@@ -95,6 +96,10 @@ impl Silo {
             let Key::Request { request, .. } = key else { return Ok(None) };
             Ok(Some(asked(*request, &RequestRecord::read(opened)?)))
         })?;
+        let notifications = self.rows(&mut tar, RowKind::Notification, "notifications", |key, opened| {
+            let Key::Notification { notification, .. } = key else { return Ok(None) };
+            Ok(Some(owed(*notification, &NotificationRecord::read(opened)?)))
+        })?;
         let now = self.vault.clock.now();
         let evidence = self.rows(&mut tar, RowKind::Evidence, "evidence", |_, opened| {
             let evidence = Some(EvidenceRecord::read(opened)?).filter(|evidence| !evidence.is_over(now));
@@ -108,8 +113,9 @@ impl Silo {
             "subjects": subjects,
             "templates": templates,
             "requests": requests.0,
+            "notifications": notifications.0,
             "evidence": evidence.0,
-            "unreadable": requests.1 + evidence.1,
+            "unreadable": requests.1 + notifications.1 + evidence.1,
             "log_entries": log_size,
         });
         add(&mut tar, "end.json", &line(&end))?;
@@ -334,6 +340,18 @@ fn consent(consent: &Consent) -> Value {
         "given_at": consent.given_at.millis(),
         "expires_at": consent.expires_at.map(Timestamp::millis),
         "withdrawn_at": consent.withdrawn_at.map(Timestamp::millis),
+    })
+}
+
+fn owed(id: NotificationId, notification: &Notification) -> Value {
+    json!({
+        "notification": id.to_string(),
+        "recipient": notification.recipient.as_str(),
+        "occasion": notification.occasion.name(),
+        "disclosures": notification.disclosures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "arisen_at": notification.arisen_at.millis(),
+        "outcome": notification.closed.map(|(outcome, _)| outcome.name()),
+        "closed_at": notification.closed.map(|(_, at)| at.millis()),
     })
 }
 

@@ -18,6 +18,7 @@ mod export;
 mod hold;
 mod identification;
 mod names;
+mod notification;
 mod page;
 mod request;
 mod root;

@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use lethe_domain::{
-    ConsentId, CredentialId, HoldId, Invalid, ModelId, ProposalId, Reason, ReceiptId, RightsRequestId, SubjectId,
-    TemplateId, TenantId,
+    ConsentId, CredentialId, HoldId, Invalid, ModelId, NotificationId, ProposalId, Reason, ReceiptId, RightsRequestId,
+    SubjectId, TemplateId, TenantId,
 };
 use lethe_proto::names::{
     BackupName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName, ModelProfileName,
-    NameError, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName, TenantName,
+    NameError, NotificationName, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName, TenantName,
 };
 
 use crate::error::Result;
@@ -63,6 +63,13 @@ pub(super) fn request(field: &str, text: &str) -> Result<(TenantId, RightsReques
     let name: RequestName = parse(field, text)?;
     let malformed = || Invalid::new(field, Reason::NameMalformed, "the request is not 32 hexadecimal digits");
     Ok((TenantId::parse(name.tenant())?, RightsRequestId::parse(name.request()).ok_or_else(malformed)?))
+}
+
+pub(super) fn notification(field: &str, text: &str) -> Result<(TenantId, NotificationId)> {
+    let name: NotificationName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the notification is not 32 hexadecimal digits");
+    let notification = NotificationId::parse(name.notification()).ok_or_else(malformed)?;
+    Ok((TenantId::parse(name.tenant())?, notification))
 }
 
 /// Somebody of a tenant, if anybody is named.

@@ -240,6 +240,7 @@ impl Census {
             | Key::Held { .. }
             | Key::Evidence { .. }
             | Key::Request { .. }
+            | Key::Notification { .. }
             | Key::Asked { .. }
             | Key::Proposal { .. }
             | Key::Disclosure { .. }
@@ -329,6 +330,7 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::Held => "mark of a litigation hold",
         RowKind::Evidence => "evidence of a consent",
         RowKind::Request => "request of a data subject",
+        RowKind::Notification => "notification of a recipient",
         RowKind::Asked => "list of a subject's requests",
         RowKind::Proposal => "proposal",
         RowKind::Disclosure => "disclosure about a subject",
@@ -378,6 +380,9 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         }
         RowKind::Request => {
             "what was asked for, and until when, is not known here, and no figure counts it. `lethe restore` takes a mirror's row"
+        }
+        RowKind::Notification => {
+            "whom to tell what became of somebody's data is not known here. `lethe restore` takes a mirror's row"
         }
         RowKind::Asked => "which requests this subject made is not known. `lethe restore` takes a mirror's row",
         RowKind::Proposal => {

@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 15] = [
+const SEALED: [RowKind; 16] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -42,6 +42,7 @@ const SEALED: [RowKind; 15] = [
     RowKind::Dossier,
     RowKind::Evidence,
     RowKind::Request,
+    RowKind::Notification,
     RowKind::Asked,
     RowKind::Proposal,
     RowKind::Disclosure,

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::error::Result;
 use crate::evidence;
+use crate::notification;
 use crate::store::{Key, RowKind, StoreError};
 use crate::vault::Vault;
 
@@ -167,6 +168,10 @@ impl Rounds {
             // Evidence of consents has an end of its own (O29).
             if let Err(error) = evidence::expire(&self.vault, &silo, now).await {
                 tracing::error!(%error, "evidence that is over could not be shredded; the next sweep tries again");
+            }
+            // And what came of telling recipients (O41).
+            if let Err(error) = notification::expire(&self.vault, &silo, now).await {
+                tracing::error!(%error, "notifications that are over could not be deleted; the next sweep tries again");
             }
         }
         let is_news = swept.erased + swept.templates + swept.failed > 0;

@@ -173,6 +173,7 @@ impl Silos {
             | Key::Receipt { .. }
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
+            | Key::Notification { .. }
             | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
@@ -344,6 +345,7 @@ impl Silos {
             | Key::Held { .. }
             | Key::Evidence { .. }
             | Key::Request { .. }
+            | Key::Notification { .. }
             | Key::Asked { .. }
             | Key::Proposal { .. }
             | Key::Disclosure { .. }

@@ -326,6 +326,7 @@ impl Database {
             | RowKind::Held
             | RowKind::Evidence
             | RowKind::Request
+            | RowKind::Notification
             | RowKind::Asked
             | RowKind::Proposal
             | RowKind::Disclosure => ROWS,

@@ -2,7 +2,7 @@
 
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, ReceiptId, SubjectId};
+use lethe_domain::{Dossier, Occasion, ReceiptId, SubjectId};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, is_child_alone, is_left_baseless};
 
@@ -11,6 +11,7 @@ use crate::audit;
 use crate::dossiers;
 use crate::error::Result;
 use crate::evidence;
+use crate::notification;
 use crate::silo::Silo;
 use crate::store::Change;
 use crate::templates;
@@ -118,6 +119,9 @@ pub(crate) async fn amend<O: Kind, T>(
             dossiers::put_subject(&mut keys, silo, slot, subject, now, &mut change)?;
         }
         dossiers::put(&mut keys, silo, slot, &dossier, !before.holds.is_empty(), &mut change)?;
+    }
+    if before.restriction.is_none() && dossier.restriction.is_some() {
+        notification::owe(vault, silo, slot, Occasion::Restricted, now, &mut change)?;
     }
     change.log(silo.tree, entry);
     let committed = vault.store.commit(change).await?;

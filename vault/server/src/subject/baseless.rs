@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, ReceiptId, SubjectId};
+use lethe_domain::{Dossier, Occasion, ReceiptId, SubjectId};
 use lethe_policy::{Cause, is_child_alone};
 
 use super::everything;
@@ -13,6 +13,7 @@ use crate::dossiers;
 use crate::erasure::{Request, Task};
 use crate::error::{Error, Result};
 use crate::evidence;
+use crate::notification;
 use crate::retention::receipt_of_end;
 use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
@@ -62,6 +63,7 @@ pub(crate) async fn erase_because(
     let receipt = told.unwrap_or_else(|| receipt_of_end(&owner));
     let _kept = silo.keep_evidence().await;
     evidence::outlive(vault, silo, dossier, now, &mut change).await?;
+    notification::owe(vault, silo, slot, Occasion::Erased, now, &mut change)?;
     let slots = everything(vault, silo, slot, &mut change)?;
     let mut entry = audit::by_the_vault(because.operation, now)?;
     if let Some(cause) = because.cause {

@@ -1,6 +1,7 @@
 use lethe_crypto::log::entry::Scope;
 use lethe_domain::{
-    Deferral, DeferralReason, Dossier, Invalid, Reason, ReceiptId, RequestId, RightsRequestId, SubjectId, Timestamp,
+    Deferral, DeferralReason, Dossier, Invalid, Occasion, Reason, ReceiptId, RequestId, RightsRequestId, SubjectId,
+    Timestamp,
 };
 use lethe_policy::Authorized;
 use lethe_policy::operation::EraseSubject;
@@ -14,6 +15,7 @@ use crate::erasure::{self, Erasure, Request, Task, receipt_of};
 use crate::error::{Error, Result};
 use crate::evidence;
 use crate::idempotency::Fingerprint;
+use crate::notification;
 use crate::request;
 use crate::silo::Silo;
 use crate::store::Change;
@@ -166,6 +168,7 @@ async fn forget(
         }
         let _kept = silo.keep_evidence().await;
         evidence::outlive(vault, silo, &dossiers::of(vault, silo, slot)?, now, &mut change).await?;
+        notification::owe(vault, silo, slot, Occasion::Erased, now, &mut change)?;
         let slots = everything(vault, silo, slot, &mut change)?;
         change.log(silo.tree, entry);
         let accepted = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };

@@ -14,6 +14,7 @@ pub(crate) mod issued;
 pub(crate) mod leaving;
 pub(crate) mod mirror;
 pub(crate) mod model;
+pub(crate) mod notification;
 pub(crate) mod operator;
 pub(crate) mod proposal;
 pub(crate) mod receipt;

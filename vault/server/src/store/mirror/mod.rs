@@ -72,6 +72,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Held
         | RowKind::Evidence
         | RowKind::Request
+        | RowKind::Notification
         | RowKind::Asked
         | RowKind::Proposal
         | RowKind::Disclosure

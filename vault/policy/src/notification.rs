@@ -1,0 +1,35 @@
+//! Who has to be told what became of somebody's data (O41). Pure functions.
+
+use std::collections::BTreeMap;
+
+use lethe_domain::{Disclosure, Notification, Occasion, Timestamp};
+
+use crate::evidence::LIMITATION_MONTHS;
+use crate::request::months_after;
+
+/// Whom to tell, of disclosures about a person: one notification for each who received what the occasion is about, by name. What was
+/// only proposed reached nobody.
+pub fn owed(occasion: Occasion, disclosures: &[Disclosure], now: Timestamp) -> Vec<Notification> {
+    let mut owed = BTreeMap::new();
+    for disclosure in disclosures {
+        if disclosure.recorded_at.is_some() && disclosure.scope.iter().any(|told| occasion.is_about(*told)) {
+            let told: &mut Vec<_> = owed.entry(disclosure.recipient.as_str()).or_default();
+            told.push(disclosure);
+        }
+    }
+    let notification = |received: Vec<&Disclosure>| {
+        let recipient = received.first()?.recipient.clone();
+        let mut disclosures: Vec<_> = received.iter().map(|disclosure| disclosure.id).collect();
+        disclosures.sort_unstable();
+        Some(Notification { recipient, occasion, disclosures, arisen_at: now, closed: None })
+    };
+    owed.into_values().filter_map(notification).collect()
+}
+
+/// Whether a notification need not be kept any more: what came of it is as old as claims that rest on it can be.
+pub fn is_over(notification: &Notification, now: Timestamp) -> bool {
+    notification.closed.is_some_and(|(_, at)| months_after(at, LIMITATION_MONTHS) <= now)
+}
+
+#[cfg(test)]
+mod tests;

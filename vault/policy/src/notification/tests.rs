@@ -1,0 +1,64 @@
+use lethe_domain::{DisclosureId, Ground, Label, NotificationOutcome, Told};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+fn disclosure(id: u8, recipient: &str, scope: &[Told]) -> Disclosure {
+    Disclosure {
+        id: DisclosureId::from_bytes([id; 16]),
+        recipient: Label::parse("recipient", recipient).unwrap(),
+        ground: Ground::Order(Label::parse("order", "order-1").unwrap()),
+        scope: scope.to_vec(),
+        proposed_at: NOW,
+        recorded_at: Some(NOW),
+    }
+}
+
+fn told(occasion: Occasion, disclosures: &[Disclosure]) -> Vec<(String, Vec<u8>)> {
+    let owed = owed(occasion, disclosures, NOW);
+    assert!(owed.iter().all(|owed| owed.occasion == occasion && owed.arisen_at == NOW && owed.closed.is_none()));
+    let ids = |owed: &Notification| owed.disclosures.iter().map(|id| id.as_bytes()[0]).collect();
+    owed.iter().map(|owed| (owed.recipient.to_string(), ids(owed))).collect()
+}
+
+#[test]
+fn each_recipient_is_told_once_of_all_that_it_received() {
+    let made = [
+        disclosure(3, "police", &[Told::Existence]),
+        disclosure(1, "insurer", &[Told::Consents]),
+        disclosure(2, "police", &[Told::Results]),
+    ];
+    for occasion in [Occasion::Restricted, Occasion::Erased] {
+        assert_eq!(told(occasion, &made), [("insurer".to_owned(), vec![1]), ("police".to_owned(), vec![2, 3])]);
+    }
+}
+
+#[test]
+fn of_a_template_only_who_was_told_what_depends_on_templates() {
+    let made = Told::ALL.map(|code| disclosure(code.number(), code.name(), &[code]));
+    let who = ["client_records", "results", "template_facts"];
+    for occasion in [Occasion::Rectified, Occasion::ErasedInPart] {
+        let told: Vec<_> = told(occasion, &made).into_iter().map(|(recipient, _)| recipient).collect();
+        assert_eq!(told, who, "{occasion:?}");
+    }
+}
+
+#[test]
+fn what_was_only_proposed_reached_nobody() {
+    let proposed = Disclosure { recorded_at: None, ..disclosure(1, "police", &Told::ALL) };
+    for occasion in Occasion::ALL {
+        assert!(told(occasion, std::slice::from_ref(&proposed)).is_empty());
+    }
+}
+
+#[test]
+fn what_came_of_it_is_kept_for_five_years_and_what_is_owed_for_ever() {
+    let mut owed = owed(Occasion::Erased, &[disclosure(1, "police", &[Told::Existence])], NOW).remove(0);
+    let far = Timestamp::from_millis(i64::MAX / 2);
+    assert!(!is_over(&owed, far));
+    owed.closed = Some((NotificationOutcome::Told, NOW));
+    let end = months_after(NOW, 60);
+    assert!(!is_over(&owed, Timestamp::from_millis(end.millis() - 1)));
+    assert!(is_over(&owed, end));
+}
