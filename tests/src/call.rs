@@ -66,6 +66,9 @@ calls! {
     GetRightsRequestRequest -> RightsRequest = "RequestService/Get";
     ListRightsRequestsRequest -> ListRightsRequestsResponse = "RequestService/List";
     GetRequestStatisticsRequest -> RequestStatistics = "RequestService/GetStatistics";
+    GetNotificationRequest -> Notification = "NotificationService/Get";
+    ListNotificationsRequest -> ListNotificationsResponse = "NotificationService/List";
+    CloseNotificationRequest -> Notification = "NotificationService/Close";
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";

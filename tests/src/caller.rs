@@ -743,6 +743,26 @@ impl Caller {
         Ok(self.ask(v1::ListDisclosuresRequest { parent, purpose }).await?.disclosures)
     }
 
+    /// Whom to tell, of all notifications or of those that are pending, and what of.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn notifications(&self, pending: bool) -> Answer<Vec<v1::Notification>> {
+        let (parent, purpose) = (self.tenant_name(), Purpose::DataSubjectRequest.into());
+        let request = v1::ListNotificationsRequest { parent, purpose, pending, ..Default::default() };
+        Ok(self.ask(request).await?.notifications)
+    }
+
+    /// Records what came of a notification.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn notified(&self, name: &str, outcome: v1::NotificationOutcome) -> Answer<v1::Notification> {
+        let (name, purpose) = (name.to_owned(), Purpose::DataSubjectRequest.into());
+        self.ask(v1::CloseNotificationRequest { name, purpose, request_id: String::new(), outcome: outcome.into() })
+            .await
+    }
+
     /// Rotates what wraps the keys of `tenants/{tenant}` or `vault`, and waits for the end of the old root.
     ///
     /// # Errors

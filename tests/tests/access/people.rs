@@ -206,7 +206,13 @@ async fn no_right_is_refused_for_how_a_person_stands() {
     let stage = Stage::set().await;
     for standing in &STANDINGS {
         // What two persons decide of the tenant has a proposal to find, and nobody in it.
-        let of_nobody = ["TenantService/ExportSilo", "TenantService/ConfirmHandover"];
+        let of_nobody = [
+            "TenantService/ExportSilo",
+            "TenantService/ConfirmHandover",
+            // Whom to tell of somebody is found by who is gone, too.
+            "NotificationService/Get",
+            "NotificationService/Close",
+        ];
         let is_of_nobody = |method: &str| method.starts_with("ApprovalService/") || of_nobody.contains(&method);
         let of_people = TABLE.iter().filter(|row| !row.is_the_vaults() && !is_of_nobody(row.method));
         for row in of_people.filter(|row| does(row.method) == Does::Neither) {

@@ -44,6 +44,7 @@ pub(crate) struct Target {
     pub(crate) consent: String,
     pub(crate) hold: String,
     pub(crate) request: String,
+    pub(crate) notification: String,
     /// Whom archives are sealed to.
     pub(crate) recipient: String,
     pub(crate) backup: String,
@@ -107,6 +108,7 @@ impl Stage {
             consent: consent.name,
             hold: hold.name,
             request: request.name,
+            notification: format!("{}/notifications/{}", self.bank.name(), "0".repeat(32)),
             recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
@@ -137,6 +139,15 @@ impl Stage {
                     target.content = hex::encode(Sha256::digest(director.export_silo(&proposal.name).await.unwrap()));
                 }
                 target.proposal = proposal.name;
+            }
+            "NotificationService/Get" | "NotificationService/Close" => {
+                let [officer, second] =
+                    [self.bank.privacy_officer(), self.bank.with_roles(&[Role::PrivacyOfficer]).await];
+                let order = v1::disclosure::Ground::LegalOrderReference("order-1".to_owned());
+                let proposal = officer.ask(officer.disclosing(&target.subject_id, Some(order))).await.unwrap();
+                second.approve(&proposal).await.unwrap();
+                officer.restrict(&target.subject_id, v1::RestrictionGround::AccuracyContested).await.unwrap();
+                target.notification = officer.notifications(true).await.unwrap().remove(0).name;
             }
             _ if method.starts_with("ApprovalService/") => {
                 let proposed = if role == Some(Role::PrivacyOfficer) {
@@ -169,6 +180,7 @@ impl Stage {
             consent: format!("{tenant}/subjects/nobody/consents/{nothing}"),
             hold: format!("{tenant}/subjects/nobody/holds/{nothing}"),
             request: format!("{tenant}/requests/{nothing}"),
+            notification: format!("{tenant}/notifications/{nothing}"),
             recipient: recipient(),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),

@@ -617,6 +617,40 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "NotificationService/Get",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: &[DataSubjectRequest, Audit],
+        request: |target, purpose| {
+            v1::GetNotificationRequest { name: target.notification.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "NotificationService/List",
+        roles: &[PrivacyOfficer, Auditor],
+        operator: false,
+        purposes: &[DataSubjectRequest, Audit],
+        request: |target, purpose| {
+            let parent = target.tenant.clone();
+            v1::ListNotificationsRequest { parent, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "NotificationService/Close",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[DataSubjectRequest],
+        request: |target, purpose| {
+            v1::CloseNotificationRequest {
+                name: target.notification.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                outcome: v1::NotificationOutcome::Told.into(),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
         method: "HoldService/Place",
         roles: &[PrivacyOfficer],
         operator: false,

@@ -11,7 +11,7 @@ fn order() -> Option<Ground> {
     Some(Ground::LegalOrderReference("order-17".to_owned()))
 }
 
-async fn entries(bank: &Tenant) -> Vec<Entry> {
+pub(crate) async fn entries(bank: &Tenant) -> Vec<Entry> {
     let (auditor, log) = (bank.auditor(), bank.log());
     let size = auditor.checkpoint(&log).await.unwrap().tree_size;
     let mut entries = Vec::new();
@@ -21,7 +21,7 @@ async fn entries(bank: &Tenant) -> Vec<Entry> {
     entries
 }
 
-fn said(entry: &Entry) -> serde_json::Value {
+pub(crate) fn said(entry: &Entry) -> serde_json::Value {
     serde_json::from_slice(&entry.encode()).unwrap()
 }
 

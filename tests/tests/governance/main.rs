@@ -12,6 +12,7 @@ mod export;
 mod holds;
 mod laws;
 mod minors;
+mod notifications;
 mod offboarding;
 mod policy;
 mod protected;

@@ -6,6 +6,7 @@ mod faces;
 mod founding;
 mod histories;
 mod mirrors;
+mod notifications;
 mod restoring;
 mod retention;
 mod rights;
@@ -21,20 +22,22 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Consent, ConsentId, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner, ModelId,
-    ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, Role, Roles,
-    Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
+    AgeBand, CaptureKind, Consent, ConsentId, DisclosureId, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner,
+    ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, Role,
+    Roles, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
 };
 use lethe_policy::operation::{
-    ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OffboardTenant,
-    OpenRequest, ProposeDisclosure, RecordConsent, UpdateSubject,
+    ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, EraseSubject, Kind,
+    OffboardTenant, OpenRequest, ProposeDisclosure, RecordConsent, UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
 
+use crate::approval::Facts;
 use crate::config::{Config, Limits};
 use crate::disclosure::{self, Wish};
 use crate::enrollment::{Enrolled, Enrolment, enroll};
+use crate::erasure::ErasureState;
 use crate::opening;
 use crate::templates::Capture;
 use crate::tenant::Handover;
@@ -176,14 +179,35 @@ impl Open {
     }
 
     /// A disclosure about a subject that is proposed.
-    pub(crate) async fn disclose(&self, tenant: &TenantId, subject: &str) {
+    pub(crate) async fn disclose(&self, tenant: &TenantId, subject: &str) -> Facts {
         let officer = self.person(tenant, Role::PrivacyOfficer).await;
         let call = self.call::<ProposeDisclosure>(&officer, tenant).await;
         let ground = Some(Ground::Order(Label::parse("order", "order-1").unwrap()));
         let recipient = Label::parse("recipient", "court").unwrap();
         let wish = Wish { recipient, ground, scope: vec![Told::Existence] };
         let subject = SubjectId::parse(subject).unwrap();
-        disclosure::propose(&self.vault, call, &subject, wish, RequestId::random()).await.unwrap();
+        disclosure::propose(&self.vault, call, &subject, wish, RequestId::random()).await.unwrap()
+    }
+
+    /// A disclosure about a subject that is made.
+    pub(crate) async fn disclosed(&self, tenant: &TenantId, subject: &str) -> DisclosureId {
+        let second = self.person(tenant, Role::PrivacyOfficer).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let facts = self.disclose(tenant, subject).await;
+        let proposal = facts.stored.proposal;
+        let call = self.call::<ApproveProposal>(&second, tenant).await;
+        approval::approve(&self.vault, call, proposal.id, proposal.digest).await.unwrap();
+        DisclosureId::from_bytes(*proposal.id.as_bytes())
+    }
+
+    /// Somebody who is erased, and of whose erasure a recipient is to be told.
+    pub(crate) async fn notified(&self, tenant: &TenantId, subject: &str) {
+        self.describe(tenant, subject).await;
+        self.disclosed(tenant, subject).await;
+        let call = self.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let subject = SubjectId::parse(subject).unwrap();
+        let erased = subject::erase(&self.vault, call, &subject, RequestId::random(), None, soon()).await.unwrap();
+        assert_eq!(erased.state, ErasureState::Shredded);
     }
 
     /// One more operator, under a request that is remembered.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::merkle::{prove_consistency, verify_consistency};
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{ModelId, Purpose, RequestId, Role, SubjectId, TenantId};
+use lethe_domain::{ModelId, Occasion, Purpose, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::EraseSubject;
 
 use super::{Open, config, copy, soon};
@@ -178,7 +178,7 @@ async fn an_old_backup_under_the_keys_of_today() {
     vault.close().await;
 }
 
-/// Evidence of a consent, and a request, are in the mirror: of who was erased since the backup, and of who is lost with it.
+/// Evidence of a consent, a request, and whom to tell of an erasure are in the mirror: of who was erased since the backup, and of who is lost with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_outlives_people_outlives_a_restore() {
     let (house, vault) = House::with(&["ann", "ben"]).await;
@@ -189,6 +189,10 @@ async fn what_outlives_people_outlives_a_restore() {
         Borrowed(&vault).outlasting(&house.tenant, "ben").await,
         Borrowed(&vault).outlasting(&house.tenant, "dan").await,
     ];
+    // It works on the vault alone.
+    let open = Open { vault: Arc::clone(&vault), folder: tempfile::tempdir().unwrap() };
+    let told = open.disclosed(&house.tenant, "ben").await;
+    drop(open);
     house.erase(&vault, "ben").await;
     let tree = vault.silos.find(&house.tenant).unwrap().tree;
     vault.close().await;
@@ -209,6 +213,10 @@ async fn what_outlives_people_outlives_a_restore() {
             let call = Borrowed(&vault).may(&house.tenant, Role::Auditor, Purpose::Audit).await;
             assert_eq!(crate::request::get(&vault, call, *id).await.unwrap(), (*id, request.clone()));
         }
+        let call = Borrowed(&vault).may(&house.tenant, Role::Auditor, Purpose::Audit).await;
+        let owed = crate::notification::list(&vault, call, true, 0, 9).await.unwrap().notifications;
+        assert_eq!(owed.len(), 1, "{owed:?}");
+        assert_eq!((owed[0].1.occasion, &owed[0].1.disclosures[..]), (Occasion::Erased, &[told][..]));
         house.enroll(&vault, "eva").await;
         house.erase(&vault, "eva").await;
     }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{CredentialId, DisclosureId, ModelId, ProposalId, RightsRequestId};
+use lethe_domain::{CredentialId, DisclosureId, ModelId, NotificationId, ProposalId, RightsRequestId};
 
 use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 16] = [
+const SEALED: [RowKind; 17] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -26,6 +26,7 @@ const SEALED: [RowKind; 16] = [
     RowKind::Disclosure,
     RowKind::Evidence,
     RowKind::Request,
+    RowKind::Notification,
     RowKind::Asked,
 ];
 
@@ -52,6 +53,7 @@ async fn populated() -> Open {
             open.describe(&tenant, subject).await;
             open.outlasting(&tenant, subject).await;
             open.disclose(&tenant, subject).await;
+            open.notified(&tenant, &format!("{subject}-gone")).await;
         }
     }
     for id in ["gone", "left"] {
@@ -127,6 +129,10 @@ fn neighbours(key: &Key) -> Vec<Key> {
         Key::Request { tree, request } => {
             changed.push(Key::Request { tree, request: RightsRequestId::from_bytes([0; 16]) });
             changed.push(Key::TenantRequest { tree, tag: *request.as_bytes() });
+        }
+        Key::Notification { tree, notification } => {
+            changed.push(Key::Notification { tree, notification: NotificationId::from_bytes([0; 16]) });
+            changed.push(Key::Request { tree, request: RightsRequestId::from_bytes(*notification.as_bytes()) });
         }
         Key::SubjectRequest { tree, subject, tag } => {
             changed.push(Key::SubjectRequest { tree, subject: other(subject), tag });
