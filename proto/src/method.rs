@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 33] = [
+    const WRITES: [&str; 34] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -60,6 +60,7 @@ mod tests {
         "TenantService/Offboard",
         "TenantService/ConfirmHandover",
         "HoldService/Place",
+        "HoldService/Renew",
         "HoldService/Release",
         "TenantService/UpdatePolicy",
         "RequestService/Open",
@@ -99,7 +100,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 70);
+        assert_eq!(listed.len(), 71);
     }
 
     #[test]

@@ -48,6 +48,7 @@ calls! {
     WithdrawConsentRequest -> WithdrawConsentResponse = "ConsentService/Withdraw";
     ListConsentsRequest -> ListConsentsResponse = "ConsentService/List";
     PlaceHoldRequest -> Hold = "HoldService/Place";
+    RenewHoldRequest -> Hold = "HoldService/Renew";
     ReleaseHoldRequest -> Hold = "HoldService/Release";
     ListHoldsRequest -> ListHoldsResponse = "HoldService/List";
     ProposeDisclosureRequest -> Proposal = "DisclosureService/Propose";

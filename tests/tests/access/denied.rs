@@ -10,10 +10,11 @@ use crate::stage::{PURPOSES, Stage};
 use crate::table::{Row, TABLE};
 
 /// Methods that record a right or a hold: they process nothing, and need no basis.
-const RECORDS: [&str; 5] = [
+const RECORDS: [&str; 6] = [
     "SubjectService/Restrict",
     "SubjectService/LiftRestriction",
     "HoldService/Place",
+    "HoldService/Renew",
     "HoldService/Release",
     "DisclosureService/Propose",
 ];

@@ -671,6 +671,21 @@ pub(crate) const TABLE: &[Row] = &[
         },
     },
     Row {
+        method: "HoldService/Renew",
+        roles: &[PrivacyOfficer],
+        operator: false,
+        purposes: &[LegalClaims],
+        request: |target, purpose| {
+            v1::RenewHoldRequest {
+                name: target.hold.clone(),
+                purpose: purpose.into(),
+                request_id: String::new(),
+                review_time: Some(prost_types::Timestamp { seconds: now().seconds + 86_400, nanos: 0 }),
+            }
+            .encode_to_vec()
+        },
+    },
+    Row {
         method: "HoldService/Release",
         roles: &[PrivacyOfficer],
         operator: false,

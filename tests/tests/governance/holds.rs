@@ -1,6 +1,8 @@
 //! Litigation holds (O42): nothing is destroyed, or processed, until the last is released.
 
-use lethe_proto::v1::{DecisionBand, ErasureState, ErrorReason, ListHoldsRequest, Purpose, SubjectState};
+use lethe_proto::v1::{
+    DecisionBand, ErasureState, ErrorReason, ListHoldsRequest, Purpose, RenewHoldRequest, SubjectState,
+};
 use lethe_tests::{Faces, Refused, Tenant, Vault};
 use prost_types::Timestamp;
 use tonic::Code;
@@ -122,4 +124,34 @@ async fn a_repeated_request_places_one_hold_and_what_is_none_is_refused_by_field
     }
     let refusal = officer.hold("nobody").await.refused();
     refusal.assert_is(Code::NotFound, ErrorReason::SubjectNotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_keeps_a_hold_until_the_next() {
+    let vault = Vault::setup().apart().start().await;
+    let bank = vault.tenant("bank").await;
+    let officer = bank.privacy_officer();
+    bank.enroller().enroll("ada", &Faces::seeded(329).person(0).selfie()).await.unwrap();
+    let placing = officer.holding("ada");
+    let placed = officer.ask(placing.clone()).await.unwrap();
+    assert_eq!(placed.renew_time, None);
+    let later = Timestamp { seconds: placed.review_time.unwrap().seconds + 86_400, nanos: 0 };
+    let renewal = |review_time| RenewHoldRequest {
+        name: placed.name.clone(),
+        purpose: Purpose::LegalClaims.into(),
+        request_id: String::new(),
+        review_time,
+    };
+    for wrong in [None, Some(Timestamp { seconds: 1, nanos: 0 })] {
+        officer.ask(renewal(wrong)).await.refused().assert_field("review_time");
+    }
+    let renewed = officer.ask(renewal(Some(later))).await.unwrap();
+    assert_eq!((renewed.review_time, renewed.place_time), (Some(later), placed.place_time));
+    assert!(renewed.renew_time.is_some());
+    vault.crash().await;
+    assert_eq!(officer.ask(renewal(Some(later))).await.unwrap(), renewed, "a repeat changes nothing");
+    assert_eq!(officer.ask(placing).await.unwrap(), renewed, "and places no other");
+    officer.erase("ada").await.refused().assert_is(Code::FailedPrecondition, ErrorReason::LegalHold);
+    officer.release(&placed.name).await.unwrap();
+    officer.ask(renewal(Some(later))).await.refused().assert_is(Code::NotFound, ErrorReason::HoldNotFound);
 }

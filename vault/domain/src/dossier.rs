@@ -104,6 +104,8 @@ pub struct Hold {
     pub placed_at: Timestamp,
     /// When somebody has to look whether it is still needed. It does not end by itself.
     pub review_at: Timestamp,
+    /// When somebody last did, and found that it is, if anybody did.
+    pub reviewed_at: Option<Timestamp>,
 }
 
 /// What may be done with a person's data, in a word.

@@ -105,6 +105,8 @@ kinds! {
     GetEvidence,
     /// Places a litigation hold on a subject (O42).
     PlaceHold,
+    /// Keeps a litigation hold after a review.
+    RenewHold,
     /// Releases a litigation hold.
     ReleaseHold,
     /// Lists a tenant's litigation holds.

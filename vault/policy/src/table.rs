@@ -49,6 +49,7 @@ pub enum Operation {
     ExportConsents,
     GetEvidence,
     PlaceHold,
+    RenewHold,
     ReleaseHold,
     ListHolds,
     OpenRequest,
@@ -156,7 +157,7 @@ const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Audi
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 80] = [
+const RULES: [Rule; 81] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -199,6 +200,7 @@ const RULES: [Rule; 80] = [
     rule(Operation::ExportConsents,          "consent.export",                   Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
     rule(Operation::GetEvidence,             "consent.get_evidence",             Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          &[Audit, LegalClaims]),
     rule(Operation::PlaceHold,               "hold.place",                       Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
+    rule(Operation::RenewHold,               "hold.renew",                       Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
     rule(Operation::ReleaseHold,             "hold.release",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   HOLDING),
     rule(Operation::ListHolds,               "hold.list",                        Effect::Looks,     Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),
     rule(Operation::OpenRequest,             "request.open",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),

@@ -76,6 +76,8 @@ struct HoldRecord {
     case: String,
     placed_at: i64,
     review_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reviewed_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -125,6 +127,7 @@ impl DossierRecord {
             case: hold.case.as_str().to_owned(),
             placed_at: hold.placed_at.millis(),
             review_at: hold.review_at.millis(),
+            reviewed_at: hold.reviewed_at.map(Timestamp::millis),
         });
         Self {
             jurisdiction: dossier.jurisdiction.map(Jurisdiction::number),
@@ -243,6 +246,7 @@ impl HoldRecord {
             case: label(&self.case)?,
             placed_at: Timestamp::from_millis(self.placed_at),
             review_at: Timestamp::from_millis(self.review_at),
+            reviewed_at: self.reviewed_at.map(Timestamp::from_millis),
         })
     }
 }

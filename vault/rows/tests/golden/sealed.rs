@@ -132,6 +132,7 @@ fn a_dossier_is_fixed() {
             case: label("c-1"),
             placed_at: at(6),
             review_at: at(7),
+            reviewed_at: Some(at(8)),
         }],
         purpose_ended_at: Some(at(8)),
         contract_ended_at: Some(at(9)),
@@ -149,7 +150,7 @@ fn a_dossier_is_fixed() {
             r#"{{"jurisdiction":4,"age":2,"consents":[{{"id":"{}","purpose":1,"notice":"v1","notice_sha256":"{}","#,
             r#""manner":1,"giver":2,"given_at":1,"expires_at":2,"withdrawn_at":3}}],"#,
             r#""restriction":{{"ground":3,"since":4}},"objections":[{{"purpose":4,"since":5,"overruled":"g-1"}}],"#,
-            r#""holds":[{{"id":"{}","case":"c-1","placed_at":6,"review_at":7}}],"#,
+            r#""holds":[{{"id":"{}","case":"c-1","placed_at":6,"review_at":7,"reviewed_at":8}}],"#,
             r#""purpose_ended_at":8,"contract_ended_at":9,"#,
             r#""deferral":{{"reason":2,"requested_at":10,"until":11,"receipt":"{}"}},"#,
             r#""post_mortem":{{"keep":"P90D"}},"died_at":12}}"#

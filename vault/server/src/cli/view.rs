@@ -323,11 +323,13 @@ pub(super) fn hold(hold: &Hold) -> (Value, Card) {
         "case_reference": hold.case_reference,
         "place_time": time(hold.place_time.as_ref()),
         "review_time": time(hold.review_time.as_ref()),
+        "renew_time": time(hold.renew_time.as_ref()),
         "erasure_receipt": receipt(&hold.erasure_receipt),
     });
     let card = Card::new(&hold.name)
         .row("case", &hold.case_reference)
         .maybe("placed", time(hold.place_time.as_ref()))
+        .maybe("reviewed", time(hold.renew_time.as_ref()))
         .maybe("review by", time(hold.review_time.as_ref()))
         .maybe("erased", receipt(&hold.erasure_receipt));
     (json, card)

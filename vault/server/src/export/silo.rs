@@ -383,6 +383,7 @@ fn hold(hold: &Hold) -> Value {
         "case": hold.case.as_str(),
         "placed_at": hold.placed_at.millis(),
         "review_at": hold.review_at.millis(),
+        "reviewed_at": hold.reviewed_at.map(Timestamp::millis),
     })
 }
 

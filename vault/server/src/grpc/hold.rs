@@ -37,6 +37,23 @@ impl HoldService for Node {
         Ok(Response::new(to_hold(&tenant, &subject, &placed)))
     }
 
+    async fn renew(&self, request: Request<v1::RenewHoldRequest>) -> Result<Response<v1::Hold>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let (tenant, subject, id) = names::hold("name", &message.name)?;
+        let call = self.admit::<op::RenewHold>(&principal, &tenant, message.purpose).await?;
+        convert::request_id(&message.request_id)?;
+        let missing = || Error::from(Invalid::new("review_time", Reason::FieldMissing, "is missing"));
+        let review = convert::timestamp("review_time", message.review_time.ok_or_else(missing)?)?;
+        let (vault, whose) = (Arc::clone(self.vault()?), subject.clone());
+        let renewed = to_the_end(async move {
+            let call = call;
+            hold::renew(&vault, call.witness, &whose, id, review).await
+        })
+        .await?;
+        Ok(Response::new(to_hold(&tenant, &subject, &renewed)))
+    }
+
     async fn release(&self, request: Request<v1::ReleaseHoldRequest>) -> Result<Response<v1::Hold>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
@@ -76,5 +93,6 @@ fn to_hold(tenant: &TenantId, subject: &SubjectId, hold: &Hold) -> v1::Hold {
         review_time: Some(to_timestamp(hold.review_at)),
         place_time: Some(to_timestamp(hold.placed_at)),
         erasure_receipt: String::new(),
+        renew_time: hold.reviewed_at.map(to_timestamp),
     }
 }

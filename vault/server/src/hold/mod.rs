@@ -6,7 +6,7 @@ use lethe_crypto::tag::tag;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, Hold, HoldId, Invalid, Label, Reason, ReceiptId, RequestId, SubjectId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::operation::{ListHolds, PlaceHold, ReleaseHold};
+use lethe_policy::operation::{ListHolds, PlaceHold, ReleaseHold, RenewHold};
 
 use crate::dossiers;
 use crate::error::{Error, Result};
@@ -35,7 +35,8 @@ pub async fn place(
     let amended = amend(vault, &silo, &call, subject, Terms::KNOWN, |dossier, owner| {
         let id = HoldId::from_bytes(tag(owner, "hold", request.as_bytes()));
         if let Some(known) = dossier.holds.iter().find(|known| known.id == id) {
-            let same = (&known.case, known.review_at) == (&case, review_at);
+            // A review may have put another time in its place since.
+            let same = known.case == case && (known.review_at == review_at || known.reviewed_at.is_some());
             return if same { Ok(known.clone()) } else { Err(Error::RequestIdReused) };
         }
         if review_at <= now {
@@ -45,7 +46,7 @@ pub async fn place(
             let message = format!("there are {} holds on the subject already", Dossier::MOST_HOLDS);
             return Err(Error::Precondition(Reason::RecordsLimited, message));
         }
-        let hold = Hold { id, case, placed_at: now, review_at };
+        let hold = Hold { id, case, placed_at: now, review_at, reviewed_at: None };
         dossier.holds.push(hold.clone());
         Ok(hold)
     })
@@ -54,6 +55,41 @@ pub async fn place(
     let amended = vault.noting_misses(silo.tree, &call, amended).await?;
     amended.settle(vault, &silo).await;
     Ok(amended.said)
+}
+
+/// Keeps a hold after a review found that it is still needed, until the next one.
+///
+/// # Errors
+/// `HoldNotFound`; a time that is not in the future.
+pub async fn renew(
+    vault: &Vault,
+    call: Authorized<RenewHold>,
+    subject: &SubjectId,
+    id: HoldId,
+    review_at: Timestamp,
+) -> Result<Hold> {
+    let now = vault.clock.now();
+    let silo = vault.silo(&call)?;
+    let alone = silo.lock_subject(subject).await;
+    let amended = amend(vault, &silo, &call, subject, Terms::KNOWN, |dossier, _| {
+        let hold = dossier.holds.iter_mut().find(|hold| hold.id == id).ok_or_else(no_hold)?;
+        if hold.review_at != review_at || hold.reviewed_at.is_none() {
+            if review_at <= now {
+                return Err(Invalid::new("review_time", Reason::FieldOutOfRange, "is not in the future").into());
+            }
+            (hold.review_at, hold.reviewed_at) = (review_at, Some(now));
+        }
+        Ok(hold.clone())
+    })
+    .await;
+    drop(alone);
+    let amended = vault.noting_misses(silo.tree, &call, amended).await?;
+    amended.settle(vault, &silo).await;
+    Ok(amended.said)
+}
+
+fn no_hold() -> Error {
+    Error::NotFound(Reason::HoldNotFound, "the subject is under no such hold".to_owned())
 }
 
 /// A hold that was released.
@@ -79,9 +115,7 @@ pub async fn release(
     let terms = Terms { ends: Ends::Baseless, ..Terms::KNOWN };
     let amended = amend(vault, &silo, &call, subject, terms, |dossier, _| {
         let found = dossier.holds.iter().position(|hold| hold.id == id);
-        let at = found
-            .ok_or_else(|| Error::NotFound(Reason::HoldNotFound, "the subject is under no such hold".to_owned()))?;
-        Ok(dossier.holds.remove(at))
+        Ok(dossier.holds.remove(found.ok_or_else(no_hold)?))
     })
     .await;
     drop(alone);

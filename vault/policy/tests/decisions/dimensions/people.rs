@@ -18,6 +18,7 @@ pub(crate) fn a_hold() -> Hold {
         case: Label::parse("case", "case-a").unwrap(),
         placed_at: LONG_AGO,
         review_at: LATELY,
+        reviewed_at: None,
     }
 }
 

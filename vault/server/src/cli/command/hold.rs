@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use lethe_proto::names::HoldName;
-use lethe_proto::v1::{Hold, ListHoldsRequest, PlaceHoldRequest, Purpose, ReleaseHoldRequest};
+use lethe_proto::v1::{Hold, ListHoldsRequest, PlaceHoldRequest, Purpose, ReleaseHoldRequest, RenewHoldRequest};
 use prost_types::Timestamp;
 
 use super::Context;
@@ -32,6 +32,17 @@ pub(crate) enum Command {
         #[arg(long, value_parser = request_id::parse, value_name = "UUID", requires = "review")]
         request_id: Option<String>,
     },
+    /// Keep a hold after a review found that it is still needed.
+    ///
+    /// Needs role privacy_officer. Purpose by default: legal_claims.
+    Renew {
+        /// Its name, as `lethe hold list` shows it.
+        hold: String,
+
+        /// When somebody has to look again: a time, or a span as 90d; 180d, if not given.
+        #[arg(long, value_parser = values::time_to_come, value_name = "TIME")]
+        review: Option<Timestamp>,
+    },
     /// Release a hold: its proceedings are over.
     ///
     /// Needs role privacy_officer. Purpose by default: legal_claims.
@@ -60,9 +71,19 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let (json, card) = view::hold(&client.holds().place(request).await?.into_inner());
             context.out.result(&json, &card)?;
         }
+        Command::Renew { hold, review } => {
+            let request = RenewHoldRequest {
+                name: name(&hold)?,
+                purpose,
+                request_id: String::new(),
+                review_time: Some(review.map_or_else(|| values::time_to_come("180d").map_err(Failure::usage), Ok)?),
+            };
+            let client = context.connection.open().await?;
+            let (json, card) = view::hold(&client.holds().renew(request).await?.into_inner());
+            context.out.result(&json, &card)?;
+        }
         Command::Release { hold } => {
-            let name: HoldName = hold.parse().map_err(|error| Failure::usage(format!("{error}")))?;
-            let request = ReleaseHoldRequest { name: name.to_string(), purpose, request_id: String::new() };
+            let request = ReleaseHoldRequest { name: name(&hold)?, purpose, request_id: String::new() };
             let client = context.connection.open().await?;
             let (json, card) = view::hold(&client.holds().release(request).await?.into_inner());
             context.out.result(&json, &card.row("state", "released"))?;
@@ -90,4 +111,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         }
     }
     Ok(Exit::Done)
+}
+
+fn name(hold: &str) -> Result<String, Failure> {
+    let name: HoldName = hold.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+    Ok(name.to_string())
 }

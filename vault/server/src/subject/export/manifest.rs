@@ -69,7 +69,12 @@ impl Held<'_> {
             })
         });
         let holds = dossier.holds.iter().map(|hold| {
-            json!({ "case": hold.case.as_str(), "placed_at": text(hold.placed_at), "review_at": text(hold.review_at) })
+            json!({
+                "case": hold.case.as_str(),
+                "placed_at": text(hold.placed_at),
+                "review_at": text(hold.review_at),
+                "reviewed_at": hold.reviewed_at.map(text),
+            })
         });
         let restriction = dossier
             .restriction
