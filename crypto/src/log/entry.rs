@@ -134,6 +134,8 @@ pub struct Entry {
     pub purpose: Option<Token>,
     /// On which legal basis (O2).
     pub basis: Option<Token>,
+    /// The version of the tenant's policy that judged (O1); absent where none did.
+    pub policy: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it was denied or failed.
@@ -206,6 +208,7 @@ impl Entry {
             credential: read_if("credential", fields.text_if("credential")?)?,
             purpose: read_if("purpose", fields.text_if("purpose")?)?,
             basis: read_if("basis", fields.text_if("basis")?)?,
+            policy: fields.number_if("policy")?,
             outcome: read_outcome(&fields.text("outcome")?)?,
             reason: read_if("reason", fields.text_if("reason")?)?,
             pseudonym: read_if("pseudonym", fields.text_if("pseudonym")?)?,
@@ -228,6 +231,7 @@ impl Entry {
             .text_if("credential", self.credential.as_ref())
             .text_if("purpose", self.purpose.as_ref())
             .text_if("basis", self.basis.as_ref())
+            .number_if("policy", self.policy)
             .text("outcome", self.outcome.as_str())
             .text_if("reason", self.reason.as_ref())
             .text_if("pseudonym", self.pseudonym.as_ref())

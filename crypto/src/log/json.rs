@@ -158,6 +158,13 @@ impl Builder {
         self.value(name, Value::Number(value))
     }
 
+    pub(crate) fn number_if(self, name: &str, value: Option<u64>) -> Self {
+        match value {
+            Some(value) => self.number(name, value),
+            None => self,
+        }
+    }
+
     pub(crate) fn value(mut self, name: &str, value: Value) -> Self {
         self.0.push((name.to_owned(), value));
         self
@@ -195,11 +202,16 @@ impl Fields {
         self.text_if(name)?.ok_or(JsonError::Field(name))
     }
 
-    pub(crate) fn number(&mut self, name: &'static str) -> Result<u64, JsonError> {
-        match self.value(name)? {
-            Value::Number(number) => Ok(number),
-            Value::String(_) | Value::List(_) | Value::Object(_) => Err(JsonError::Field(name)),
+    pub(crate) fn number_if(&mut self, name: &'static str) -> Result<Option<u64>, JsonError> {
+        match self.value_if(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) => Ok(Some(number)),
+            Some(Value::String(_) | Value::List(_) | Value::Object(_)) => Err(JsonError::Field(name)),
         }
+    }
+
+    pub(crate) fn number(&mut self, name: &'static str) -> Result<u64, JsonError> {
+        self.number_if(name)?.ok_or(JsonError::Field(name))
     }
 
     pub(crate) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, JsonError> {

@@ -5,6 +5,8 @@ use lethe_tests::{Faces, Refused, Vault};
 use prost_types::FieldMask;
 use tonic::Code;
 
+use crate::disclosure::{entries, said};
+
 fn change(tenant: Tenant, paths: &[&str]) -> UpdatePolicyRequest {
     UpdatePolicyRequest {
         tenant: Some(tenant),
@@ -50,6 +52,37 @@ async fn a_change_of_policy_counts_from_its_answer_on_and_after_a_crash() {
     let changed = bank.admin().ask(change(law, &["jurisdiction"])).await.unwrap();
     assert_eq!((changed.policy_version, changed.jurisdiction()), (3, Jurisdiction::Kazakhstan));
     assert_eq!(changed.purposes, purposes, "what is not in the mask stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_decision_records_the_policy_that_judged() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let rival = vault.tenant("rival").await;
+    let face = Faces::seeded(352).person(0).selfie();
+    bank.enroller().enroll("ada", &face).await.unwrap();
+    let law = Tenant { name: bank.name(), jurisdiction: Jurisdiction::Illinois.into(), ..Tenant::default() };
+    bank.admin().ask(change(law, &["jurisdiction"])).await.unwrap();
+    // Judged of a person; judged at the gate; and not judged by one's own policy.
+    bank.analyst().verify("ada", &face).await.refused();
+    bank.auditor().search(&face).await.refused();
+    let foreign = lethe_proto::v1::SearchRequest { parent: rival.name(), ..bank.analyst().query(&face) };
+    bank.analyst().ask(foreign).await.refused();
+    bank.authenticator().verify("nobody", &face).await.unwrap();
+    let said: Vec<_> = entries(&bank).await.iter().map(said).collect();
+    let of = |operation: &str, reason: Option<&str>| {
+        let found = said
+            .iter()
+            .rev()
+            .find(|entry| entry["operation"] == operation && reason.is_none_or(|reason| entry["reason"] == reason));
+        found.unwrap_or_else(|| panic!("{operation}: {said:?}"))["policy"].clone()
+    };
+    assert_eq!(of("enrollment.enroll", None), 1);
+    assert_eq!(of("tenant.update_policy", None), 1);
+    assert_eq!(of("authentication.verify", Some("WRITTEN_CONSENT_REQUIRED")), 2);
+    assert_eq!(of("identification.search", Some("ROLE_REQUIRED")), 2);
+    assert_eq!(of("authentication.verify", Some("SUBJECT_NOT_FOUND")), 2);
+    assert!(of("identification.search", Some("TENANT_MISMATCH")).is_null(), "the other's version is the other's");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,6 +60,7 @@ struct Grant {
     roles: Roles,
     purpose: Purpose,
     basis: Option<LawfulBasis>,
+    policy: Option<u32>,
 }
 
 impl<O: Kind> Authorized<O> {
@@ -91,6 +92,11 @@ impl<O: Kind> Authorized<O> {
     /// The tenant's basis for it; `None` where the purpose needs none of the tenant's.
     pub const fn basis(&self) -> Option<LawfulBasis> {
         self.grant.basis
+    }
+
+    /// The version of the tenant's policy that judged (O1); `None` for the vault itself.
+    pub const fn policy_version(&self) -> Option<u32> {
+        self.grant.policy
     }
 }
 
@@ -136,7 +142,11 @@ pub fn authorize<O: Kind>(
         Target::Vault => (None, None),
         Target::Tenant(tenant, policy) => (Some(tenant.clone()), check_basis(tenant, policy, rule.effect, purpose)?),
     };
-    let grant = Grant { tenant, credential: principal.credential, roles, purpose, basis };
+    let policy = match target {
+        Target::Vault => None,
+        Target::Tenant(_, policy) => policy.map(|policy| policy.version),
+    };
+    let grant = Grant { tenant, credential: principal.credential, roles, purpose, basis, policy };
     Ok(Authorized { grant, operation: PhantomData })
 }
 

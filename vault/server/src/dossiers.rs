@@ -109,11 +109,12 @@ pub(crate) async fn clear<O: Kind>(
     now: Timestamp,
 ) -> Result<Cleared> {
     let dossier = subject.map_or_else(|| Ok(Dossier::default()), |slot| of(vault, silo, slot))?;
-    let denial = match call.licence().clear(&silo.policy(), &dossier, now) {
+    let policy = silo.policy();
+    let denial = match call.licence().clear(&policy, &dossier, now) {
         Ok(cleared) => return Ok(cleared),
         Err(denial) => denial,
     };
-    let mut entry = audit::refused(call, denial.reason, now)?;
+    let mut entry = audit::judged_by(audit::refused(call, denial.reason, now)?, Some(policy.version));
     if let Some(slot) = subject
         && let Some(owner) = vault.keys.slot(silo.tree, slot)?
     {

@@ -123,13 +123,19 @@ impl Vault {
         };
         match authorize::<O>(&self.site, principal, target, purpose, now) {
             Ok(witness) => Ok(witness),
-            Err(denial) => Err(self.refuse(principal, O::OPERATION, denial).await),
+            Err(denial) => {
+                // Of another's policy nothing is in this log.
+                let own = policy.filter(
+                    |_| matches!((&principal.owner, aim), (Owner::Tenant(own), Aim::Tenant(aim)) if own == aim),
+                );
+                Err(self.refuse(principal, O::OPERATION, denial, own.map(|policy| policy.version)).await)
+            }
         }
     }
 
     /// Audits a refusal, in the log of whoever the credential belongs to, and gives what the caller is told.
-    pub(crate) async fn refuse(&self, principal: &Principal, operation: Operation, denial: Denial) -> Error {
-        let logged = match audit::denied(principal, operation, &denial, self.clock.now()) {
+    async fn refuse(&self, principal: &Principal, operation: Operation, denial: Denial, policy: Option<u32>) -> Error {
+        let logged = match audit::denied(principal, operation, &denial, policy, self.clock.now()) {
             Ok(entry) => self.record(self.own_tree(principal), entry).await,
             Err(failure) => Err(failure),
         };

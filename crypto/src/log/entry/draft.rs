@@ -28,6 +28,7 @@ struct Open {
     credential: Option<Token>,
     purpose: Option<Token>,
     basis: Option<Token>,
+    policy: Option<u64>,
     outcome: Outcome,
     reason: Option<Token>,
     event: Option<Event>,
@@ -37,8 +38,8 @@ impl EntryDraft {
     /// Starts an entry; `time` is in milliseconds since 1970 UTC.
     #[must_use]
     pub fn new(time: u64, operation: Token, outcome: Outcome) -> Self {
-        let (credential, purpose, basis, reason, event) = (None, None, None, None, None);
-        let entry = Open { time, operation, credential, purpose, basis, outcome, reason, event };
+        let (credential, purpose, basis, policy, reason, event) = (None, None, None, None, None, None);
+        let entry = Open { time, operation, credential, purpose, basis, policy, outcome, reason, event };
         Self { entry, subject: None, details: None }
     }
 
@@ -60,6 +61,13 @@ impl EntryDraft {
     #[must_use]
     pub fn basis(mut self, basis: Token) -> Self {
         self.entry.basis = Some(basis);
+        self
+    }
+
+    /// Says which version of the tenant's policy judged.
+    #[must_use]
+    pub fn policy(mut self, version: u64) -> Self {
+        self.entry.policy = Some(version);
         self
     }
 
@@ -111,10 +119,22 @@ impl EntryDraft {
                 Some(Sealed(aead::seal_with(random, &[key.expose()], Label::LOG_FIELD, &[], &aad, &details)?))
             }
         };
-        let Open { time, operation, credential, purpose, basis, outcome, reason, event } = entry;
+        let Open { time, operation, credential, purpose, basis, policy, outcome, reason, event } = entry;
         let pseudonym = subject.map(|key| pseudonym(origin, index, &key));
-        let entry =
-            Entry { time, operation, credential, purpose, basis, outcome, reason, pseudonym, sealed, blind, event };
+        let entry = Entry {
+            time,
+            operation,
+            credential,
+            purpose,
+            basis,
+            policy,
+            outcome,
+            reason,
+            pseudonym,
+            sealed,
+            blind,
+            event,
+        };
         // What no reader would accept must not become a leaf: a log cannot take anything back.
         let line = entry.encode();
         if line.len() > MAX_ENTRY {

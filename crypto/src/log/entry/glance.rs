@@ -46,6 +46,7 @@ impl<'a> Glance<'a> {
         let credential = rest.text(",\"credential\":\"");
         let purpose = rest.text(",\"purpose\":\"");
         rest.text(",\"basis\":\"");
+        rest.number(",\"policy\":");
         let outcome = read_outcome(rest.text(",\"outcome\":\"").ok_or(JsonError::Field("outcome"))?)?;
         let reason = rest.text(",\"reason\":\"");
         let pseudonym = rest.text(",\"pseudonym\":\"");
@@ -108,7 +109,7 @@ mod tests {
             agree(line.as_bytes());
         }
         // Every combination of what may be absent.
-        for present in 0..64_u32 {
+        for present in 0..128_u32 {
             let with = |bit: u32| present >> bit & 1 == 1;
             let token = |text: &str| text.parse().unwrap();
             let mut draft = EntryDraft::new(u64::from(present) * 1_000, token("a.b"), Outcome::Denied);
@@ -132,6 +133,9 @@ mod tests {
                 // What it says must not be taken for a field.
                 let fields = vec![("reason".to_owned(), Value::String("x,y".to_owned()))];
                 draft = draft.event(Event::Other(OtherEvent::new(token("OTHER"), fields).unwrap()));
+            }
+            if with(6) {
+                draft = draft.policy(u64::from(present));
             }
             let entry = draft.finish(u64::from(present), &origin()).unwrap();
             let line = entry.encode();

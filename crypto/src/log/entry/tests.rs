@@ -53,6 +53,7 @@ fn drafts() -> Vec<EntryDraft> {
         draft("erasure.commit", Outcome::Allowed).event(Event::ErasureCommitted(erasure)),
         draft("epoch.destroy", Outcome::Allowed).event(Event::EpochDestroyed(destruction)),
         draft("mirror.drop", Outcome::Failed).event(Event::Other(other)),
+        draft("identification.search", Outcome::Allowed).basis(token("contract")).policy(3),
     ]
 }
 
@@ -250,6 +251,7 @@ prop_compose! {
         operation in tokens(),
         outcome in prop::sample::select(Outcome::ALL.to_vec()),
         texts in prop::array::uniform4(prop::option::of(tokens())),
+        policy in prop::option::of(0..=json::MAX_NUMBER),
         subject in prop::option::of(any::<u8>()),
         details in prop::option::of(prop::collection::vec(any::<u8>(), 0..40)),
     ) -> (EntryDraft, Option<u8>, Option<Vec<u8>>) {
@@ -258,6 +260,7 @@ prop_compose! {
         if let Some(credential) = credential { draft = draft.credential(credential); }
         if let Some(purpose) = purpose { draft = draft.purpose(purpose); }
         if let Some(basis) = basis { draft = draft.basis(basis); }
+        if let Some(policy) = policy { draft = draft.policy(policy); }
         if let Some(reason) = reason { draft = draft.reason(reason); }
         let details = subject.and(details);
         if let Some(subject) = subject { draft = draft.subject(audit_key(subject)); }
@@ -281,7 +284,7 @@ proptest! {
 
     /// A changed line is either refused or another line with another leaf; it never stands for the same entry.
     #[test]
-    fn a_line_has_one_spelling(which in 0_usize..5, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn a_line_has_one_spelling(which in 0_usize..6, at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut line = finished()[which].encode();
         let at = at.index(line.len());
         line[at] = byte;

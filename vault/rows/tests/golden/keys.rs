@@ -82,11 +82,11 @@ fn fixed() -> Vec<(Key, &'static str)> {
             Key::Request { tree, request: RightsRequestId::from_bytes(id) },
             "2b 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
         ),
+        (Key::Asked { tree, subject }, "2c 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (
             Key::Notification { tree, notification: NotificationId::from_bytes(id) },
             "2d 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
         ),
-        (Key::Asked { tree, subject }, "2c 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),

@@ -43,16 +43,17 @@ pub(crate) fn done<O: Kind>(call: &Authorized<O>, now: Timestamp) -> Result<Entr
     if let Some(basis) = call.basis() {
         entry = entry.basis(token(basis.name())?);
     }
-    Ok(entry)
+    Ok(judged_by(entry, call.policy_version()))
 }
 
 /// The entry of an operation that the gate let pass and a limit refused.
 pub(crate) fn refused<O: Kind>(call: &Authorized<O>, reason: Reason, now: Timestamp) -> Result<EntryDraft> {
     let rule = call.operation().rule();
-    Ok(EntryDraft::new(time(now), token(rule.name)?, Outcome::Denied)
+    let entry = EntryDraft::new(time(now), token(rule.name)?, Outcome::Denied)
         .credential(token(&call.credential().to_string())?)
         .purpose(token(call.purpose().name())?)
-        .reason(token(reason.code())?))
+        .reason(token(reason.code())?);
+    Ok(judged_by(entry, call.policy_version()))
 }
 
 /// Whether an entry says that somebody was let do a thing.
@@ -65,11 +66,21 @@ pub(crate) fn denied(
     principal: &Principal,
     operation: Operation,
     denial: &Denial,
+    policy: Option<u32>,
     now: Timestamp,
 ) -> Result<EntryDraft> {
-    Ok(EntryDraft::new(time(now), token(operation.rule().name)?, Outcome::Denied)
+    let entry = EntryDraft::new(time(now), token(operation.rule().name)?, Outcome::Denied)
         .credential(token(&principal.credential.to_string())?)
-        .reason(token(denial.reason.code())?))
+        .reason(token(denial.reason.code())?);
+    Ok(judged_by(entry, policy))
+}
+
+/// The entry, with the version of the tenant's policy that judged, if one did (O1).
+pub(crate) fn judged_by(entry: EntryDraft, policy: Option<u32>) -> EntryDraft {
+    match policy {
+        Some(version) => entry.policy(version.into()),
+        None => entry,
+    }
 }
 
 /// The entry of something the vault does by itself.

@@ -234,7 +234,7 @@ async fn erase_template(
     let Some(owner) = vault.keys.slot(silo.tree, slot)? else { return Ok(()) };
     let mut change = Change::new();
     templates::delete(silo, template.at, template.profile, &mut change);
-    let entry = audit::by_the_vault(OPERATION, now)?;
+    let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(silo.policy().version));
     let entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
     change.log(silo.tree, audit::about(entry, &owner));
     let receipt = receipt_of_template(&owner, template.at);

@@ -65,7 +65,7 @@ pub(crate) async fn erase_because(
     evidence::outlive(vault, silo, dossier, now, &mut change).await?;
     notification::owe(vault, silo, slot, Occasion::Erased, now, &mut change)?;
     let slots = everything(vault, silo, slot, &mut change)?;
-    let mut entry = audit::by_the_vault(because.operation, now)?;
+    let mut entry = audit::judged_by(audit::by_the_vault(because.operation, now)?, Some(silo.policy().version));
     if let Some(cause) = because.cause {
         entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
     }

@@ -23,12 +23,12 @@ use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
     AgeBand, CaptureKind, Consent, ConsentId, DisclosureId, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner,
-    ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, Role,
-    Roles, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
+    ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester,
+    RestrictionGround, Role, Roles, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
 };
 use lethe_policy::operation::{
-    ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, EraseSubject, Kind,
-    OffboardTenant, OpenRequest, ProposeDisclosure, RecordConsent, UpdateSubject,
+    ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OffboardTenant,
+    OpenRequest, ProposeDisclosure, RecordConsent, RestrictSubject, UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
@@ -37,7 +37,6 @@ use crate::approval::Facts;
 use crate::config::{Config, Limits};
 use crate::disclosure::{self, Wish};
 use crate::enrollment::{Enrolled, Enrolment, enroll};
-use crate::erasure::ErasureState;
 use crate::opening;
 use crate::templates::Capture;
 use crate::tenant::Handover;
@@ -200,14 +199,12 @@ impl Open {
         DisclosureId::from_bytes(*proposal.id.as_bytes())
     }
 
-    /// Somebody who is erased, and of whose erasure a recipient is to be told.
+    /// A restriction of which somebody is to be told who received something.
     pub(crate) async fn notified(&self, tenant: &TenantId, subject: &str) {
-        self.describe(tenant, subject).await;
         self.disclosed(tenant, subject).await;
-        let call = self.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let call = self.may::<RestrictSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(subject).unwrap();
-        let erased = subject::erase(&self.vault, call, &subject, RequestId::random(), None, soon()).await.unwrap();
-        assert_eq!(erased.state, ErasureState::Shredded);
+        subject::restrict(&self.vault, call, &subject, RestrictionGround::Other).await.unwrap();
     }
 
     /// One more operator, under a request that is remembered.

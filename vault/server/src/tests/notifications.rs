@@ -27,6 +27,7 @@ async fn what_came_of_a_notification_goes_five_years_later_and_what_is_owed_neve
     let open = Open::fresh().await;
     let bank = open.tenant("bank").await;
     for subject in ["ada", "bea"] {
+        open.describe(&bank, subject).await;
         open.notified(&bank, subject).await;
     }
     let (told, owed) = (listed(&open, &bank).await.remove(0), listed(&open, &bank).await.remove(1));

@@ -64,7 +64,7 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
     for tenant in [&bank, &shop] {
         open.describe(tenant, "somebody-known").await;
         open.outlasting(tenant, "somebody-known").await;
-        open.disclose(tenant, "person-0").await;
+        open.notified(tenant, "person-0").await;
     }
     let agreed = open.agree(&bank).await;
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);

@@ -26,8 +26,8 @@ const SEALED: [RowKind; 17] = [
     RowKind::Disclosure,
     RowKind::Evidence,
     RowKind::Request,
-    RowKind::Notification,
     RowKind::Asked,
+    RowKind::Notification,
 ];
 
 /// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that
@@ -52,8 +52,7 @@ async fn populated() -> Open {
         for subject in ["ann", "bob"] {
             open.describe(&tenant, subject).await;
             open.outlasting(&tenant, subject).await;
-            open.disclose(&tenant, subject).await;
-            open.notified(&tenant, &format!("{subject}-gone")).await;
+            open.notified(&tenant, subject).await;
         }
     }
     for id in ["gone", "left"] {

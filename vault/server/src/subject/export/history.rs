@@ -44,6 +44,7 @@ fn tell(index: u64, entry: &Entry, details: Option<&[u8]>) -> Value {
         "operation": entry.operation.as_str(),
         "purpose": entry.purpose.as_ref().map(|purpose| purpose.as_str()),
         "lawful_basis": entry.basis.as_ref().map(|basis| basis.as_str()),
+        "policy_version": entry.policy,
         "outcome": entry.outcome.as_str(),
         "reason": entry.reason.as_ref().map(|reason| reason.as_str()),
         "details": details.and_then(|details| serde_json::from_slice::<Value>(details).ok()),
