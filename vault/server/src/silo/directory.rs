@@ -183,6 +183,7 @@ impl Silos {
             | Key::Disclosure { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
+            | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => Ok(()),
@@ -350,6 +351,7 @@ impl Silos {
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
+            | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => tracing::error!(fault, "a row cannot be used"),
