@@ -85,7 +85,8 @@ fuzz_target!(|input: Input| match input {
         if let Ok(keys) = Keys::follow(kept.verifier(), &read) {
             assert!(keys.all().any(|known| known == kept.verifier()), "somebody else's keys");
             assert_eq!(keys.all().count(), read.len() + 1);
-            let numbers: Vec<_> = keys.all().filter_map(|known| (0..5).find(|at| key(*at).verifier() == known)).collect();
+            let numbers: Vec<_> =
+                keys.all().filter_map(|known| (0..5).find(|at| key(*at).verifier() == known)).collect();
             assert!(numbers.is_sorted_by(|one, next| one + 1 == *next), "{numbers:?} do not follow from one another");
         }
     }

@@ -267,7 +267,11 @@ async fn copies_and_checkpoints_go_on_over_a_succession() {
     let other = vault.tenant("shop").await;
     let theirs = Pair::of(&other).await;
     theirs.rotate().await;
-    fs::write(folders.path("goes-on/successions"), [&other.auditor().successions(&other.log()).await.unwrap()[0][..], b"\n"].concat()).unwrap();
+    fs::write(
+        folders.path("goes-on/successions"),
+        [&other.auditor().successions(&other.log()).await.unwrap()[0][..], b"\n"].concat(),
+    )
+    .unwrap();
     assert_eq!(folders.export("goes-on").await.code(), 5);
 }
 

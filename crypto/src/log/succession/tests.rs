@@ -254,3 +254,15 @@ fn a_row_of_successions_is_followed_without_gaps_forks_or_returns() {
     let early = small.succeed(2, 3);
     assert!(matches!(follow(kept(1), &[&first, &early]), Err(SuccessionError::Order(1))));
 }
+
+/// Written by another program, from the format alone.
+#[test]
+fn golden_succession() {
+    let golden = include_bytes!("../golden/succession.json");
+    let succession = Succession::decode(golden).unwrap();
+    assert_eq!((succession.from(), succession.to()), (key(1).verifier(), key(2).verifier()));
+    assert_eq!((succession.checkpoint().size, succession.proof.len()), (2, 1));
+    assert_eq!(succession.encode(), golden);
+    let again = Succession::sign(succession.checkpoint(), &key(1), &key(2)).unwrap();
+    assert_eq!(again, succession.note);
+}

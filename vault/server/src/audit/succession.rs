@@ -6,13 +6,14 @@ use lethe_crypto::log::entry::{Event, LogKeyRotated};
 use lethe_crypto::log::merkle::prove_inclusion;
 use lethe_crypto::log::note::{Seed, SigningKey, VerifierKey};
 use lethe_crypto::log::succession::{self, Succession};
+use lethe_crypto::log::text::Origin;
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{ProposalId, Reason, RequestId, Timestamp};
 use lethe_policy::operation::{Kind, ListKeySuccessions, ProposeKeyRotation, ProposeVaultKeyRotation};
 use lethe_policy::{Approved, Authorized, Deed};
 
-use super::proof::{log_of, signing_key};
+use super::proof::reigning;
 use super::{done, naming, telling, token};
 use crate::approval::{self, Facts, Whose};
 use crate::error::{Error, Result};
@@ -67,7 +68,7 @@ pub(crate) fn rotation_digest(tree: TreeId, retires: &VerifierKey) -> [u8; 32] {
 
 /// The key that verifies what a log signs today.
 pub(crate) fn verifier_key(vault: &Vault, tree: TreeId) -> Result<VerifierKey> {
-    Ok(signing_key(vault, tree, log_of(vault, tree)?.origin)?.verifier().clone())
+    Ok(reigning(vault, tree)?.1.verifier().clone())
 }
 
 /// Puts a new key in the place of a log's, as two persons agreed. All of it is one change: the new seed over the old one, the
@@ -84,17 +85,16 @@ pub(crate) async fn succeed_key<O: Kind, D: Deed>(
     content: Content,
     now: Timestamp,
 ) -> Result<StoredProposal> {
-    let origin = log_of(vault, tree)?.origin;
-    let old = signing_key(vault, tree, origin.clone())?;
+    let (log, old) = reigning(vault, tree)?;
     let stored = StoredProposal { proposal: approved.used(now), content };
     let mut change = Change::new();
-    let new = put_new_key(vault, tree, &old, &mut change)?;
+    let new = put_new_key(vault, tree, &log.origin, old.verifier(), &mut change)?;
     approval::put(vault, tree, &stored, &mut change)?;
     let (from, to) = (old.verifier().clone(), new.verifier().clone());
     let proposal = stored.proposal.id.to_string();
     if tree != TreeId::VAULT {
         // Another log, of another key, says so, too.
-        let (log, to) = (origin.to_string(), to.to_string());
+        let (log, to) = (log.origin.to_string(), to.to_string());
         let fields = [("proposal", proposal.as_str()), ("log", log.as_str()), ("to", to.as_str())];
         change.log(TreeId::VAULT, telling(done(call, now)?, "TENANT_LOG_KEY_ROTATED", &fields)?);
     }
@@ -112,10 +112,15 @@ pub(crate) async fn succeed_key<O: Kind, D: Deed>(
 }
 
 /// A key whose id no key of the log has had, sealed into `change` over the one that signs today.
-fn put_new_key(vault: &Vault, tree: TreeId, old: &SigningKey, change: &mut Change) -> Result<SigningKey> {
-    let mut taken = vec![old.verifier().id()];
+fn put_new_key(
+    vault: &Vault,
+    tree: TreeId,
+    origin: &Origin,
+    old: &VerifierKey,
+    change: &mut Change,
+) -> Result<SigningKey> {
+    let mut taken = vec![old.id()];
     taken.extend(read_all(vault, tree)?.iter().flat_map(|each| [each.from().id(), each.to().id()]));
-    let origin = log_of(vault, tree)?.origin;
     loop {
         let seed = Seed::generate().map_err(|_| Error::TaskLost)?;
         let fault = |fault: lethe_crypto::log::note::NoteError| StoreError::corrupt("log key", fault.to_string());
@@ -184,18 +189,17 @@ fn notes(vault: &Vault, tree: TreeId) -> Result<Vec<(u64, String)>> {
     Ok(found)
 }
 
-/// Since which tree a log has the key that it signs with; 0 while that is its first one. `None`: a succession is newer than
-/// `log`, of which whoever asks knows that many entries.
+/// Whether `key` is the one whose time it is in a log of `size` entries; not, if there is a succession of more entries by now.
 ///
 /// # Errors
 /// `Corrupt` if the newest succession is to another key: what that key signed would be refused by everybody.
-pub(super) fn reigns_since(vault: &Vault, tree: TreeId, key: &VerifierKey, log: u64) -> Result<Option<u64>> {
-    let Some((size, note)) = notes(vault, tree)?.pop() else { return Ok(Some(0)) };
-    if size > log {
-        return Ok(None);
+pub(super) fn reigns(vault: &Vault, tree: TreeId, key: &VerifierKey, size: u64) -> Result<bool> {
+    let Some((since, note)) = notes(vault, tree)?.pop() else { return Ok(true) };
+    if since > size {
+        return Ok(false);
     }
     match succession::led_to(note.as_bytes(), key) {
-        Ok(led) if led == size => Ok(Some(size)),
+        Ok(led) if led == since => Ok(true),
         Ok(_) | Err(_) => {
             Err(StoreError::corrupt("log key", format!("of {tree}: its newest succession is to another key")).into())
         }

@@ -285,12 +285,13 @@ impl Silo {
             add(tar, &format!("log-{part:06}.jsonl"), &lines)?;
         }
         add(tar, "log-checkpoint.note", self.checkpoint.note.as_bytes())?;
+        add(tar, "log-key.txt", self.checkpoint.verifier.to_string().as_bytes())?;
         let successions = audit::successions_within(&self.vault, tree, size)?;
-        if !successions.is_empty() {
-            let lines: Vec<u8> = successions.iter().flat_map(|each| [each.encode(), b"\n".to_vec()].concat()).collect();
-            add(tar, "log-successions.jsonl", &lines)?;
+        if successions.is_empty() {
+            return Ok(());
         }
-        add(tar, "log-key.txt", self.checkpoint.verifier.to_string().as_bytes())
+        let lines: Vec<u8> = successions.iter().flat_map(|each| [each.encode(), b"\n".to_vec()].concat()).collect();
+        add(tar, "log-successions.jsonl", &lines)
     }
 }
 
