@@ -57,7 +57,9 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
     let Newest { checkpoint: newest, head, signer } = newest(context, &client, &log, key).await?;
     let successions = lines_until(&successions(context, &client, &log).await?, head.size);
     if !successions.as_bytes().starts_with(kept.as_ref().map_or(b"", |kept| kept.successions.as_slice())) {
-        return Err(not_genuine("its key had another succession when it was copied before: it was forked".into()));
+        return Err(not_genuine(
+            "a succession of its key that was copied before is gone, or another one: it was cut or forked".into(),
+        ));
     }
     let had = kept.as_ref().map_or(0, |kept| kept.head.size);
     let mut writer = match &kept {
