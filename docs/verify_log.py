@@ -3,15 +3,15 @@
 
     verify_log.py FOLDER KEY [EARLIER]
 
-FOLDER is a copy as `lethe audit export` writes it, KEY the public key of the log in its text form
-(name+id+base64), EARLIER the folder of a copy that was kept before. Exit status 0 if and only if the
+FOLDER is a copy as `lethe audit export` writes it, KEY a public key that the log has or had, in its text
+form (name+id+base64), EARLIER the folder of a copy that was kept before. Exit status 0 if and only if the
 copy is what the key signed and begins with EARLIER; 1 if not, with the first entry that is wrong.
 Needs Python 3.9 and the package `cryptography`.
 """
 import hashlib, json, pathlib, sys
 from cryptography.exceptions import InvalidSignature
 sys.dont_write_bytecode = True  # beside it lies what it shares with the other verifier
-from verify_receipt import CODE, HASH, ID, NUMBER, canonical, open_checkpoint, require, shape
+from verify_receipt import CODE, HASH, ID, NUMBER, canonical, follow, lines_of, open_checkpoint, require, shape
 
 ENTRY = {"version": range(1, 2), "time": NUMBER, "operation": CODE, "credential?": CODE, "purpose?": CODE,
          "basis?": CODE, "outcome": "allowed|denied|failed", "reason?": CODE, "pseudonym?": HASH,
@@ -58,8 +58,9 @@ def entries(folder, size):
     return lines
 
 
-def verify(folder, key):
-    origin, size, root = open_checkpoint((folder / "checkpoint").read_text(), key)
+def verify(folder, key, chain):
+    keys, successions = follow(chain, key)
+    origin, size, root = open_checkpoint((folder / "checkpoint").read_text(), keys)
     lines = entries(folder, size)
     hashes = [hashlib.sha256(b"\0" + line).digest() for line in lines]
     signed = root_of(hashes) == root
@@ -76,18 +77,24 @@ def verify(folder, key):
             require(len(tile) == 32 * width, "a tile has another length")
         level, number = [root_of(level[at:at + 256]) for at in range(0, len(level) - 255, 256)], number + 1
     require(signed, "the entries do not lead to the signed root hash; an earlier copy tells which is wrong")
+    told = []
     for index, line in enumerate(lines):
         entry = json.loads(line)
         require(canonical(entry) == line, f"entry {index} is not canonical")
         shape(entry, ENTRY, f"entry {index}")
+        if entry.get("event", {}).get("type") == "LOG_KEY_ROTATED" and entry["outcome"] == "allowed":
+            told.append((entry, index + 1, root_of(hashes[:index + 1])))
+    require(told == [each for each in successions if each[1] <= size], "entries and successions of the key disagree")
     return origin, root, lines
 
 
 def check(folder, key, earlier=None):
-    origin, root, lines = verify(folder, key)
+    chain = folder / "successions"
+    chain = lines_of(chain.read_bytes()) if chain.exists() else []
+    origin, root, lines = verify(folder, key, chain)
     said = f"log {origin}: {len(lines)} entries as they were signed, root {root.hex()}"
     if earlier:
-        before = verify(earlier, key)[2]
+        before = verify(earlier, key, chain)[2]
         for index, (one, other) in enumerate(zip(before, lines)):
             require(one == other, f"entry {index} is not what it was: the log was forked")
         require(len(before) <= len(lines), f"entry {len(lines)} and all after are gone: the tail was cut")

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Verifies an erasure or rotation receipt of Lethe offline, written from docs/FORMAT.md alone.
 
-    verify_receipt.py RECEIPT KEY
+    verify_receipt.py RECEIPT KEY [SUCCESSIONS]
 
 RECEIPT is the file as the vault gave it, KEY the public key of the vault's log in its text form
-(name+id+base64). Prints what is attested and what is excluded; exit status 0 if and only if the
-receipt is valid, 1 if it is refused. Needs Python 3.9 and the package `cryptography`.
+(name+id+base64), SUCCESSIONS the file that leads from that key to the others that the log had, as
+`lethe audit keys --vault --out` writes it. Prints what is attested and what is excluded; exit status 0
+if and only if the receipt is valid, 1 if it is refused. Needs Python 3.9 and the package `cryptography`.
 """
 import base64, hashlib, json, pathlib, re, sys
 from cryptography.exceptions import InvalidSignature
@@ -26,6 +27,10 @@ COMMITTED = {"type": "ERASURE_COMMITTED", "from": NUMBER, "to": NUMBER, "from_ro
              "receipt": ID, "scope": "subject|template|tenant|burnt", "slots": NUMBER}
 ROTATED = {"type": "KEYS_ROTATED", "from": NUMBER, "to": NUMBER, "from_root": ID, "to_root": ID,
            "receipt": ID, "scope": "tenant|vault"}
+KEY = "[^+]+\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]+={0,2}"
+SUCCEEDED = {"type": "LOG_KEY_ROTATED", "from": KEY, "to": KEY, "proposal": CODE}
+SUCCESSION = {"type": "lethe-log-key-succession", "version": range(1, 2), "entry": dict, "proof": list,
+              "checkpoint": str}
 DESTROYED = {"type": "EPOCH_DESTROYED", "epoch": NUMBER, "root": ID, "store": CODE, "replicas": range(1, 2**53),
              "found": "present|absent", "medium": list}
 
@@ -61,20 +66,71 @@ def decode(text):
     return data
 
 
-def open_checkpoint(note, key):
+def parts_of(key):
+    """Name, id and public key."""
     name, key_id, public = key.split("+", 2)
     public = decode(public)
     require(len(public) == 33 and public[0] == 1, "the key is not an Ed25519 key")
     digest = hashlib.sha256(name.encode() + b"\n" + public).digest()[:4]
     require(digest.hex() == key_id, "the key's id does not belong to it")
-    # Origin, size, root; an empty line; the one signature.
-    parts = re.fullmatch("([^\n]+)\n(0|[1-9][0-9]*)\n([^\n]+)\n\n\u2014 ([^ \n]+) ([^ \n]+)\n", note)
+    return name, digest, public[1:]
+
+
+def open_note(note, choose):
+    """A checkpoint that is signed by exactly the keys that `choose` names for its size and its signatures' ids."""
+    # Origin, size, root; an empty line; the signatures.
+    parts = re.fullmatch("([^\n]+)\n(0|[1-9][0-9]*)\n([^\n]+)\n\n((?:\u2014 [^ \n]+ [^ \n]+\n)+)", note)
     require(parts, "the checkpoint has another form")
-    origin, size, root, signer, signature = parts.groups()
-    signature = decode(signature)
-    require(origin == signer == name and signature[:4] == digest, "the checkpoint is signed by another key")
-    Ed25519PublicKey.from_public_bytes(public[1:]).verify(signature[4:], f"{origin}\n{size}\n{root}\n".encode())
+    origin, size, root, lines = parts.groups()
+    signatures = [(name, decode(text)) for _, name, text in (line.split(" ") for line in lines.splitlines())]
+    keys = choose(int(size), [signature[:4] for _, signature in signatures])
+    require(len(keys) == len(signatures), "the checkpoint has other signatures than the log's own")
+    for key, (signer, signature) in zip(keys, signatures):
+        name, key_id, public = parts_of(key)
+        require(origin == signer == name and signature[:4] == key_id, "the checkpoint is signed by another key")
+        Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], f"{origin}\n{size}\n{root}\n".encode())
     return origin, int(size), decode(root)
+
+
+def open_checkpoint(note, keys):
+    """A checkpoint by whichever of the keys had its time at a tree of that size."""
+    def choose(size, ids):
+        named = [at for at, (key, _) in enumerate(keys) if parts_of(key)[1] == ids[0]]
+        require(named, "the checkpoint is signed by another key")
+        since = keys[named[0]][1]
+        require(size >= since, f"the checkpoint is signed by a key that the log has had since {since} only")
+        require(all(size < later for _, later in keys[named[0] + 1:]), "the checkpoint is signed by a retired key")
+        return [keys[named[0]][0]]
+    return open_note(note, choose)
+
+
+def follow(lines, kept):
+    """The keys of a log, each with the size of the tree that it signs from, and each succession's entry, size and root."""
+    keys, successions = [], []
+    for line in lines:
+        document = json.loads(line)
+        require(canonical(document) == line, "a succession is not canonical")
+        shape(document, SUCCESSION, "succession")
+        shape(document["entry"], ENTRY, "succession.entry")
+        shape(document["entry"]["event"], SUCCEEDED, "succession.entry.event")
+        old, new = document["entry"]["event"]["from"], document["entry"]["event"]["to"]
+        require(parts_of(old)[0] == parts_of(new)[0], "a succession's keys are of two logs")
+        _, size, root = open_note(document["checkpoint"], lambda size, ids: [old, new])
+        check_inclusion({"index": size - 1, **document}, size, root, "succession's")
+        keys = keys or [(old, 0)]
+        require(keys[-1][0] == old, "a succession is from another key than the one before it led to")
+        require(keys[-1][1] < size, "a succession does not come after the one before it")
+        require(all(parts_of(key)[1] != parts_of(new)[1] for key, _ in keys), "a succession leads to an earlier key")
+        keys.append((new, size))
+        successions.append((document["entry"], size, root))
+    keys = keys or [(kept, 0)]
+    require(kept in [key for key, _ in keys], "the key that is kept is none of those of the successions")
+    return keys, successions
+
+
+def lines_of(data):
+    require(not data or data.endswith(b"\n"), "the last succession has no end")
+    return data.split(b"\n")[:-1]
 
 
 def check_inclusion(logged, size, root, what):
@@ -92,11 +148,12 @@ def check_inclusion(logged, size, root, what):
     require(logged["index"] < size and last == 0 and current == root, f"the {what} entry is not in the log")
 
 
-def verify(data, key):
+def verify(data, key, successions=b""):
+    keys, _ = follow(lines_of(successions), key)
     receipt = json.loads(data)
     require(len(data) <= 65536 and canonical(receipt) == data, "the receipt is not canonical")
     shape(receipt, RECEIPT, "receipt")
-    origin, size, root = open_checkpoint(receipt["checkpoint"], key)
+    origin, size, root = open_checkpoint(receipt["checkpoint"], keys)
     erases = receipt["type"] == "lethe-erasure-receipt"
     for part, event in (("committed", COMMITTED if erases else ROTATED), ("destroyed", DESTROYED)):
         shape(receipt[part], LOGGED, part)
@@ -119,7 +176,8 @@ def verify(data, key):
 
 if __name__ == "__main__":
     try:
-        require(len(sys.argv) == 3, __doc__)
-        print(verify(pathlib.Path(sys.argv[1]).read_bytes(), sys.argv[2]))
+        require(len(sys.argv) in (3, 4), __doc__)
+        files = [pathlib.Path(path).read_bytes() for path in sys.argv[1:2] + sys.argv[3:]]
+        print(verify(files[0], sys.argv[2], *files[1:]))
     except (InvalidSignature, OSError, ValueError, RecursionError) as error:
         sys.exit(f"refused: {error or 'the signature is wrong'}")

@@ -190,6 +190,7 @@ fn name(key: &[u8], put: bool) -> &'static str {
         Ok(RowKind::Intent) => "intents, deleted",
         Ok(RowKind::Receipt) => "receipts",
         Ok(RowKind::LogEntry) => "log entries",
+        Ok(RowKind::LogSuccession) => "successions of the logs' keys",
         Ok(RowKind::LogNode) => "nodes of the logs' trees",
         Ok(RowKind::LogHead) => "sizes of the logs",
         Ok(

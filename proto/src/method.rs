@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 34] = [
+    const WRITES: [&str; 35] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -57,6 +57,7 @@ mod tests {
         "ApprovalService/Approve",
         "ApprovalService/Reject",
         "DisclosureService/Propose",
+        "AuditService/ProposeKeyRotation",
         "TenantService/Offboard",
         "TenantService/ConfirmHandover",
         "HoldService/Place",
@@ -100,7 +101,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 71);
+        assert_eq!(listed.len(), 73);
     }
 
     #[test]

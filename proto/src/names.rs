@@ -131,13 +131,6 @@ resource_name! {
 }
 
 resource_name! {
-    /// What two persons decide together.
-    ProposalName = "tenants/{tenant}/proposals/{proposal}" {
-        "tenants" / tenant: Tenant, "proposals" / proposal: Proposal
-    }
-}
-
-resource_name! {
     /// A backup, by its number.
     BackupName = "backups/{backup}" { "backups" / backup: Backup }
 }
@@ -357,6 +350,55 @@ impl FromStr for ReceiptName {
 impl fmt::Display for ReceiptName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/receipts/{}", self.parent, self.receipt)
+    }
+}
+
+/// What two persons decide together: of a tenant, or of the vault itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProposalName {
+    parent: CredentialParent,
+    proposal: String,
+}
+
+impl ProposalName {
+    /// The forms of the name.
+    pub const FORM: &'static str = "tenants/{tenant}/proposals/{proposal} or vault/proposals/{proposal}";
+
+    /// Makes a name of its parts.
+    ///
+    /// # Errors
+    /// A proposal that is not 32 lower-case hexadecimal digits.
+    pub fn new(parent: CredentialParent, proposal: &str) -> Result<Self, NameError> {
+        let wrong = |problem| NameError::new(Self::FORM, Part::Proposal, problem);
+        segment::check(Part::Proposal, proposal).map_err(wrong)?;
+        Ok(Self { parent, proposal: proposal.to_owned() })
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn parent(&self) -> &CredentialParent {
+        &self.parent
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn proposal(&self) -> &str {
+        &self.proposal
+    }
+}
+
+impl FromStr for ProposalName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (parent, proposal) = of_parent(Self::FORM, "proposals", Part::Proposal, text)?;
+        Self::new(parent, proposal)
+    }
+}
+
+impl fmt::Display for ProposalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/proposals/{}", self.parent, self.proposal)
     }
 }
 

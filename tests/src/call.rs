@@ -74,6 +74,8 @@ calls! {
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";
     GetConsistencyProofRequest -> ConsistencyProof = "AuditService/GetConsistencyProof";
+    ProposeKeyRotationRequest -> Proposal = "AuditService/ProposeKeyRotation";
+    ListKeySuccessionsRequest -> ListKeySuccessionsResponse = "AuditService/ListKeySuccessions";
     ListEntriesRequest -> ListEntriesResponse = "AuditService/ListEntries";
     ReportBreachRequest -> BreachReport = "AuditService/ReportBreach";
     UsageRequest -> UsageResponse = "AuditService/Usage";

@@ -803,6 +803,28 @@ impl Caller {
         self.ask(v1::GetReceiptRequest { name: name.to_owned(), purpose: Purpose::Audit.into() }).await
     }
 
+    /// A proposal that the key of a log, by name, is succeeded by another.
+    #[must_use]
+    pub fn key_rotation(&self, log: &str) -> v1::ProposeKeyRotationRequest {
+        let purpose = Purpose::Administration.into();
+        v1::ProposeKeyRotationRequest { log: log.to_owned(), purpose, request_id: request_id() }
+    }
+
+    /// By what the key of a log, by name, was succeeded: the documents.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn successions(&self, log: &str) -> Answer<Vec<Vec<u8>>> {
+        let request = v1::ListKeySuccessionsRequest {
+            log: log.to_owned(),
+            purpose: Purpose::Audit.into(),
+            ..v1::ListKeySuccessionsRequest::default()
+        };
+        let listed = self.ask(request).await?;
+        assert!(listed.next_page_token.is_empty(), "no log of a test has a hundred keys");
+        Ok(listed.successions.into_iter().map(|each| each.document).collect())
+    }
+
     /// Reads the newest checkpoint of a log, by name.
     ///
     /// # Errors

@@ -57,6 +57,19 @@ impl Checkpoint {
         Self::parse(note::open_sole(note, key)?)?.checked(key)
     }
 
+    /// Signs the checkpoint by several keys of the log, a line each.
+    pub(crate) fn sign_by(&self, keys: &[&SigningKey]) -> Result<String, NoteError> {
+        keys.iter().try_for_each(|key| self.check_origin(key.verifier()))?;
+        note::sign_by(&self.text(), keys)
+    }
+
+    /// As [`Checkpoint::open`], for a note which exactly these keys have signed, in this order.
+    pub(crate) fn open_by(note: &[u8], keys: &[&VerifierKey]) -> Result<Self, NoteError> {
+        let checkpoint = Self::parse(note::open_by(note, keys)?)?;
+        keys.iter().try_for_each(|key| checkpoint.check_origin(key))?;
+        Ok(checkpoint)
+    }
+
     fn checked(self, key: &VerifierKey) -> Result<Self, NoteError> {
         self.check_origin(key)?;
         Ok(self)

@@ -29,7 +29,9 @@ mod event;
 mod glance;
 
 pub use draft::EntryDraft;
-pub use event::{EpochDestroyed, ErasureCommitted, Event, Found, KeysRotated, OtherEvent, Rotated, Scope};
+pub use event::{
+    EpochDestroyed, ErasureCommitted, Event, Found, KeysRotated, LogKeyRotated, OtherEvent, Rotated, Scope,
+};
 pub use glance::Glance;
 
 /// The version of the entry format.
@@ -194,6 +196,14 @@ impl Entry {
         let Some(Sealed(message)) = &self.sealed else { return Ok(None) };
         let aad = associated_data(origin, index);
         Ok(Some(aead::open(&[key.expose()], Label::LOG_FIELD, &[], &aad, message)?))
+    }
+
+    /// The succession of the log's key that the entry records, if it does; an attempt that was denied or failed records none.
+    pub fn log_key_rotated(&self) -> Option<&LogKeyRotated> {
+        match (&self.event, self.outcome) {
+            (Some(Event::LogKeyRotated(rotation)), Outcome::Allowed) => Some(rotation),
+            _ => None,
+        }
     }
 
     pub(crate) fn from_value(value: Value) -> Result<Self, EntryError> {

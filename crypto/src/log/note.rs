@@ -45,16 +45,43 @@ pub enum NoteError {
         /// The origin line.
         found: String,
     },
-    /// The note has other signatures beside the one that is expected.
-    #[error("the note has more signatures than the log's own")]
+    /// The note has more or fewer signatures than those that are expected.
+    #[error("the note has other signatures than the log's own")]
     NotSole,
+    /// The checkpoint is of a tree that was there when the key that signed it had a successor already.
+    #[error(
+        "the checkpoint of {size} entries is signed by a key that was retired with {until}: whoever signed it misused that key"
+    )]
+    Retired {
+        /// Entries of the checkpoint.
+        size: u64,
+        /// Entries that the log had with the one that retired the key.
+        until: u64,
+    },
+    /// The checkpoint is of a tree that was there before the key that signed it.
+    #[error("the checkpoint of {size} entries is signed by a key that the log has had since {since} only")]
+    NotYet {
+        /// Entries of the checkpoint.
+        size: u64,
+        /// Entries that the log had with the one that names the key.
+        since: u64,
+    },
 }
 
 /// Signs a text, which ends in a newline and has no other control characters.
 pub fn sign(text: &str, key: &SigningKey) -> Result<String, NoteError> {
+    sign_by(text, &[key])
+}
+
+/// As [`sign`], by several keys, a line each in their order.
+pub(crate) fn sign_by(text: &str, keys: &[&SigningKey]) -> Result<String, NoteError> {
     check_text(text)?;
-    let line = [key.verifier().id().as_slice(), &key.sign_bytes(text.as_bytes())].concat();
-    Ok(format!("{text}\n— {} {}\n", key.verifier().name(), STANDARD.encode(line)))
+    let mut note = format!("{text}\n");
+    for key in keys {
+        let line = [key.verifier().id().as_slice(), &key.sign_bytes(text.as_bytes())].concat();
+        note.push_str(&format!("— {} {}\n", key.verifier().name(), STANDARD.encode(line)));
+    }
+    Ok(note)
 }
 
 /// Verifies a note and gives its text.
@@ -67,11 +94,33 @@ pub fn open<'n>(note: &'n [u8], key: &VerifierKey) -> Result<&'n str, NoteError>
 
 /// As [`open`], but the signature by `key` must be the only one: then the note has one spelling.
 pub(crate) fn open_sole<'n>(note: &'n [u8], key: &VerifierKey) -> Result<&'n str, NoteError> {
+    open_by(note, &[key])
+}
+
+/// As [`open_sole`], for a note that exactly these keys have signed, in this order.
+pub(crate) fn open_by<'n>(note: &'n [u8], keys: &[&VerifierKey]) -> Result<&'n str, NoteError> {
     let parsed = Parsed::read(note)?;
-    if parsed.signatures.len() != 1 {
+    if parsed.signatures.len() != keys.len() {
         return Err(NoteError::NotSole);
     }
-    parsed.verify(key)
+    for (signature, key) in parsed.signatures.iter().zip(keys) {
+        if !signature.names(key) {
+            return Err(NoteError::Unsigned(key.name().to_owned()));
+        }
+        key.verify_bytes(parsed.text.as_bytes(), &signature.bytes)?;
+    }
+    Ok(parsed.text)
+}
+
+/// Verifies the second of two signatures, whoever made the first, and gives the text.
+pub(crate) fn open_second<'n>(note: &'n [u8], key: &VerifierKey) -> Result<&'n str, NoteError> {
+    let parsed = Parsed::read(note)?;
+    let [_, second] = parsed.signatures.as_slice() else { return Err(NoteError::NotSole) };
+    if !second.names(key) {
+        return Err(NoteError::Unsigned(key.name().to_owned()));
+    }
+    key.verify_bytes(parsed.text.as_bytes(), &second.bytes)?;
+    Ok(parsed.text)
 }
 
 struct Parsed<'n> {
@@ -106,7 +155,7 @@ impl<'n> Parsed<'n> {
 
     fn verify(self, key: &VerifierKey) -> Result<&'n str, NoteError> {
         let mut signed = false;
-        for signature in self.signatures.iter().filter(|s| s.name == key.name() && s.id == key.id()) {
+        for signature in self.signatures.iter().filter(|signature| signature.names(key)) {
             key.verify_bytes(self.text.as_bytes(), &signature.bytes)?;
             signed = true;
         }
@@ -115,6 +164,11 @@ impl<'n> Parsed<'n> {
 }
 
 impl<'n> Signature<'n> {
+    /// Does it claim to be by this key?
+    fn names(&self, key: &VerifierKey) -> bool {
+        self.name == key.name() && self.id == key.id()
+    }
+
     fn read(line: &'n str) -> Result<Self, NoteError> {
         let rest = line.strip_prefix("— ").ok_or(NoteError::Malformed("a signature line starts with an em dash"))?;
         let (name, encoded) =

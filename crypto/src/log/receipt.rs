@@ -14,6 +14,7 @@ use super::entry::EntryError;
 use super::json::JsonError;
 use super::merkle::{self, Hash, MerkleError, NodeSource};
 use super::note::{NoteError, VerifierKey};
+use super::succession::Keys;
 use super::text::{EpochRoot, ReceiptId, TextError};
 
 mod document;
@@ -182,17 +183,25 @@ impl Receipt {
         &self.verified
     }
 
-    /// Verifies a receipt of the vault whose log signs with `key`.
+    /// Verifies a receipt of the vault whose log signed with `key` when it was issued.
     ///
     /// # Errors
     /// If any byte is not as it was issued, or the document was never issued by that vault.
     pub fn verify(bytes: &[u8], key: &VerifierKey) -> Result<Verified, ReceiptError> {
+        Self::verify_by(bytes, &Keys::of(key.clone()))
+    }
+
+    /// As [`Receipt::verify`], by whichever of the log's keys it had then.
+    ///
+    /// # Errors
+    /// As [`Receipt::verify`]; also for a receipt that a key signed whose time it was not.
+    pub fn verify_by(bytes: &[u8], keys: &Keys) -> Result<Verified, ReceiptError> {
         let document = Document::decode(bytes)?;
         // The grammar allows one spelling only; this line is what the promise rests on if it should not.
         if document.encode() != bytes {
             return Err(JsonError::Syntax { at: 0, expected: "the canonical form" }.into());
         }
-        document.check(key)
+        document.check(keys)
     }
 }
 

@@ -200,5 +200,5 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
             }
         }
     }
-    assert_eq!(asked, 46, "purposes of the table that need a recorded basis");
+    assert_eq!(asked, 47, "purposes of the table that need a recorded basis");
 }

@@ -150,7 +150,10 @@ impl Stage {
                 target.notification = officer.notifications(true).await.unwrap().remove(0).name;
             }
             _ if method.starts_with("ApprovalService/") => {
-                let proposed = if role == Some(Role::PrivacyOfficer) {
+                let proposed = if role == Some(Role::Auditor) {
+                    let director = self.bank.with_roles(&[Role::TenantAdmin]).await;
+                    director.ask(director.key_rotation(&target.log)).await.unwrap()
+                } else if role == Some(Role::PrivacyOfficer) {
                     let officer = self.bank.with_roles(&[Role::PrivacyOfficer]).await;
                     let order = v1::disclosure::Ground::LegalOrderReference("order-1".to_owned());
                     officer.ask(officer.disclosing(&target.subject_id, Some(order))).await.unwrap()

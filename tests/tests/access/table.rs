@@ -756,7 +756,7 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         method: "ApprovalService/Approve",
-        roles: &[TenantAdmin, PrivacyOfficer],
+        roles: &[TenantAdmin, PrivacyOfficer, Auditor],
         operator: true,
         purposes: DECIDING,
         request: |target, purpose| {
@@ -767,7 +767,7 @@ pub(crate) const TABLE: &[Row] = &[
     },
     Row {
         method: "ApprovalService/Reject",
-        roles: &[TenantAdmin, PrivacyOfficer],
+        roles: &[TenantAdmin, PrivacyOfficer, Auditor],
         operator: true,
         purposes: DECIDING,
         request: |target, purpose| {
@@ -791,6 +791,26 @@ pub(crate) const TABLE: &[Row] = &[
         purposes: AUDITING,
         request: |target, purpose| {
             v1::GetCheckpointRequest { log: target.log.clone(), purpose: purpose.into() }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/ProposeKeyRotation",
+        roles: &[TenantAdmin, PrivacyOfficer],
+        operator: false,
+        purposes: &[Administration],
+        request: |target, purpose| {
+            let (log, request_id) = (target.log.clone(), request_id());
+            v1::ProposeKeyRotationRequest { log, purpose: purpose.into(), request_id }.encode_to_vec()
+        },
+    },
+    Row {
+        method: "AuditService/ListKeySuccessions",
+        roles: &[Auditor, PrivacyOfficer],
+        operator: true,
+        purposes: AUDITING,
+        request: |target, purpose| {
+            let log = target.log.clone();
+            v1::ListKeySuccessionsRequest { log, purpose: purpose.into(), ..Default::default() }.encode_to_vec()
         },
     },
     Row {

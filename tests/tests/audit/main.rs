@@ -9,4 +9,5 @@ mod copies;
 mod entries;
 mod following;
 mod growth;
+mod succession;
 mod usage;

@@ -168,6 +168,11 @@ async fn who_sees_a_proposal_follows_from_what_it_is_about() {
             }
         }
     }
+    // The key of a log is for who keeps the log's word, and not for operators.
+    let rotation = by.ask(by.key_rotation(&bank.log())).await.unwrap().name;
+    for (who, sees) in [(&by, true), (&officer, true), (&bank.auditor(), true), (&operator, false)] {
+        assert_eq!(who.proposal(&rotation).await.is_ok(), sees);
+    }
     // Nobody who may not approve it rejects it.
     by.reject(&told).await.refused().assert_is(Code::NotFound, ErrorReason::ProposalNotFound);
     bank.auditor().reject(&told).await.refused().assert_is(Code::PermissionDenied, ErrorReason::RoleRequired);

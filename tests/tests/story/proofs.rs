@@ -90,13 +90,17 @@ async fn the_vaults_log_proves_epochs_and_is_read_by_the_operator() {
     let log = entries(&vault.operator(), "vault/log", &checkpoint).await;
     let committed = log.iter().find_map(|entry| match &entry.event {
         Some(Event::ErasureCommitted(event)) => Some(event.clone()),
-        Some(Event::EpochDestroyed(_) | Event::KeysRotated(_) | Event::Other(_)) | None => None,
+        Some(Event::EpochDestroyed(_) | Event::KeysRotated(_) | Event::LogKeyRotated(_) | Event::Other(_)) | None => {
+            None
+        }
     });
     let committed = committed.unwrap();
     assert!(erasure.receipt.ends_with(&committed.receipt.to_string()));
     let destroyed = log.iter().find_map(|entry| match &entry.event {
         Some(Event::EpochDestroyed(event)) => Some(event.clone()),
-        Some(Event::ErasureCommitted(_) | Event::KeysRotated(_) | Event::Other(_)) | None => None,
+        Some(Event::ErasureCommitted(_) | Event::KeysRotated(_) | Event::LogKeyRotated(_) | Event::Other(_)) | None => {
+            None
+        }
     });
     assert_eq!(destroyed.unwrap().root.to_string(), committed.from_root.to_string());
 

@@ -1,6 +1,6 @@
 use crate::{CredentialId, ProposalId, Timestamp};
 
-/// What nobody does alone (O27, O33): one credential proposes it, another approves.
+/// What nobody does alone (O27, O31, O33): one credential proposes it, another approves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Act {
@@ -8,11 +8,15 @@ pub enum Act {
     Offboarding = 1,
     /// Something about a person is disclosed to an authority or a third party (O33).
     Disclosure = 2,
+    /// The key that signs a tenant's log is succeeded by another one (O31).
+    LogKeyRotation = 3,
+    /// The key that signs the vault's own log is (O31).
+    VaultLogKeyRotation = 4,
 }
 
 impl Act {
     /// Every act there is.
-    pub const ALL: [Self; 2] = [Self::Offboarding, Self::Disclosure];
+    pub const ALL: [Self; 4] = [Self::Offboarding, Self::Disclosure, Self::LogKeyRotation, Self::VaultLogKeyRotation];
 
     /// The number it is stored under.
     pub const fn number(self) -> u8 {
@@ -29,6 +33,8 @@ impl Act {
         match self {
             Self::Offboarding => "offboarding",
             Self::Disclosure => "disclosure",
+            Self::LogKeyRotation => "log_key_rotation",
+            Self::VaultLogKeyRotation => "vault_log_key_rotation",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Who decides with whom: what one credential proposes, another approves, and only then it is done (O27, O33).
+//! Who decides with whom: what one credential proposes, another approves, and only then it is done (O27, O31,
+//! O33).
 
 use std::marker::PhantomData;
 
@@ -26,9 +27,11 @@ pub struct ActRule {
 
 const ADMINISTRATORS: &[Role] = &[Role::TenantAdmin, Role::Operator];
 const OFFICERS: &[Role] = &[Role::PrivacyOfficer];
+const KEEPERS: &[Role] = &[Role::TenantAdmin, Role::PrivacyOfficer];
+const WITNESSES: &[Role] = &[Role::TenantAdmin, Role::PrivacyOfficer, Role::Auditor];
 
 /// The table, one line an act, in the order of [`Act::ALL`].
-const ACTS: [ActRule; 2] = [
+const ACTS: [ActRule; 4] = [
     ActRule {
         act: Act::Offboarding,
         proposers: ADMINISTRATORS,
@@ -45,6 +48,23 @@ const ACTS: [ActRule; 2] = [
         needs_tenant: true,
         obligation: "O33",
     },
+    // Who administers a tenant, or answers for its people, or reads its log: whoever would be fooled by a log with two tongues.
+    ActRule {
+        act: Act::LogKeyRotation,
+        proposers: KEEPERS,
+        approvers: WITNESSES,
+        readers: WITNESSES,
+        needs_tenant: true,
+        obligation: "O31",
+    },
+    ActRule {
+        act: Act::VaultLogKeyRotation,
+        proposers: &[Role::Operator],
+        approvers: &[Role::Operator],
+        readers: &[Role::Operator],
+        needs_tenant: false,
+        obligation: "O31",
+    },
 ];
 
 impl ActRule {
@@ -53,6 +73,8 @@ impl ActRule {
         match act {
             Act::Offboarding => &ACTS[0],
             Act::Disclosure => &ACTS[1],
+            Act::LogKeyRotation => &ACTS[2],
+            Act::VaultLogKeyRotation => &ACTS[3],
         }
     }
 
@@ -133,6 +155,12 @@ pub enum Offboarding {}
 /// [`Act::Disclosure`].
 #[derive(Debug, Clone, Copy)]
 pub enum Disclosing {}
+/// [`Act::LogKeyRotation`].
+#[derive(Debug, Clone, Copy)]
+pub enum RotatingLogKey {}
+/// [`Act::VaultLogKeyRotation`].
+#[derive(Debug, Clone, Copy)]
+pub enum RotatingVaultLogKey {}
 
 impl Deed for Offboarding {
     const ACT: Act = Act::Offboarding;
@@ -140,6 +168,14 @@ impl Deed for Offboarding {
 
 impl Deed for Disclosing {
     const ACT: Act = Act::Disclosure;
+}
+
+impl Deed for RotatingLogKey {
+    const ACT: Act = Act::LogKeyRotation;
+}
+
+impl Deed for RotatingVaultLogKey {
+    const ACT: Act = Act::VaultLogKeyRotation;
 }
 
 /// Proof that two persons agreed on this very act, which is not done yet. Use cases that need it take it by value, and write

@@ -125,8 +125,9 @@ const TWO: &str = "
 One credential proposes, another approves, and only then it is done, once, as it was proposed. A proposal is refused
 approval when its time is over (`PROPOSAL_EXPIRED`), when it was decided before or who proposed it was revoked
 (`PROPOSAL_CLOSED`), and by who is not another: by the proposer, by a credential that was made after the proposal or by the
-proposer, by the one that made the proposer's, and by one operator of another's proposal, unless the tenant has no
-administrator any more (`APPROVER_NOT_INDEPENDENT`). A disclosure needs a ground beside: a legal order, or a consent of
+proposer, by the one that made the proposer's, and by one operator of another's proposal of a tenant's end, unless the tenant
+has no administrator any more (`APPROVER_NOT_INDEPENDENT`). What is approved of a tenant's end is carried out in a step of its
+own; a disclosure, and a new key of a log, with the approval. A disclosure needs a ground beside: a legal order, or a consent of
 the person to `kyc_sharing` or `legal_claims` that holds (`DISCLOSURE_GROUND_MISSING`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED`).
 
 | act | proposed by | approved or rejected by | seen by | obligation |

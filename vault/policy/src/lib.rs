@@ -26,7 +26,10 @@ pub mod request;
 mod retention;
 mod table;
 
-pub use approval::{ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, approve, redeem, reject};
+pub use approval::{
+    ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, RotatingLogKey, RotatingVaultLogKey, approve,
+    redeem, reject,
+};
 pub use check::check;
 pub use disclosure::allows_disclosure;
 pub use document::document;

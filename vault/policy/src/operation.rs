@@ -141,6 +141,20 @@ kinds! {
     ApproveProposal,
     /// Rejects a proposal, or takes one's own back.
     RejectProposal,
+    /// Reads a proposal of the vault's own.
+    GetVaultProposal,
+    /// Lists the vault's own proposals.
+    ListVaultProposals,
+    /// Approves what another operator proposed of the vault itself.
+    ApproveVaultProposal,
+    /// Rejects a proposal of the vault's own, or takes one's own back.
+    RejectVaultProposal,
+    /// Proposes that the key of a tenant's log is succeeded by another one (O31).
+    ProposeKeyRotation,
+    /// Proposes that of the vault's own log.
+    ProposeVaultKeyRotation,
+    /// Lists the successions of a log's key: what leads from the key that somebody keeps to today's.
+    ListKeySuccessions,
     /// Reads an erasure receipt.
     GetReceipt,
     /// Reads the receipt of a tenant that was shredded, or of a rotation.

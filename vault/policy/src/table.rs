@@ -67,6 +67,13 @@ pub enum Operation {
     ListProposals,
     ApproveProposal,
     RejectProposal,
+    GetVaultProposal,
+    ListVaultProposals,
+    ApproveVaultProposal,
+    RejectVaultProposal,
+    ProposeKeyRotation,
+    ProposeVaultKeyRotation,
+    ListKeySuccessions,
     GetReceipt,
     GetVaultReceipt,
     GetCheckpoint,
@@ -157,7 +164,7 @@ const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Audi
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 81] = [
+const RULES: [Rule; 88] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -216,8 +223,15 @@ const RULES: [Rule; 81] = [
     rule(Operation::CloseNotification,       "notification.close",               Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
     rule(Operation::GetProposal,             "approval.get",                    Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
     rule(Operation::ListProposals,           "approval.list",                   Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
-    rule(Operation::ApproveProposal,         "approval.approve",                Effect::None,      Scope::Either, &[Operator, TenantAdmin, PrivacyOfficer],            DECIDING),
-    rule(Operation::RejectProposal,          "approval.reject",                 Effect::None,      Scope::Either, &[Operator, TenantAdmin, PrivacyOfficer],            DECIDING),
+    rule(Operation::ApproveProposal,         "approval.approve",                Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
+    rule(Operation::RejectProposal,          "approval.reject",                 Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
+    rule(Operation::GetVaultProposal,        "approval.get_vault",              Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ListVaultProposals,      "approval.list_vault",             Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ApproveVaultProposal,    "approval.approve_vault",          Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::RejectVaultProposal,     "approval.reject_vault",           Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ProposeKeyRotation,      "audit.propose_key_rotation",      Effect::None,      Scope::Tenant, &[TenantAdmin, PrivacyOfficer],                      ADMINISTERING),
+    rule(Operation::ProposeVaultKeyRotation, "audit.propose_vault_key_rotation", Effect::None,     Scope::Vault,  &[Operator],                                         ADMINISTERING),
+    rule(Operation::ListKeySuccessions,      "audit.list_key_successions",      Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),
     rule(Operation::GetReceipt,              "audit.get_receipt",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          AUDITING),
     rule(Operation::GetVaultReceipt,         "audit.get_vault_receipt",          Effect::None,      Scope::Vault,  &[Operator],                                         AUDITING),
     rule(Operation::GetCheckpoint,           "audit.get_checkpoint",             Effect::None,      Scope::Either, &[Operator, Auditor, PrivacyOfficer],                AUDITING),

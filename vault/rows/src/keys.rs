@@ -82,6 +82,8 @@ pub enum RowKind {
     LogEntry = 0x31,
     /// A node of a log's Merkle tree.
     LogNode = 0x32,
+    /// The checkpoint by which a log's key was succeeded by another.
+    LogSuccession = 0x33,
     /// A mark among the rows of kinds `30` … `3E`.
     LogMark = 0x3F,
 }
@@ -125,6 +127,7 @@ impl RowKind {
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
+        Self::LogSuccession,
         Self::LogMark,
     ];
 
@@ -215,6 +218,7 @@ pub enum Key {
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
+    LogSuccession { tree: TreeId, size: u64 },
     LogMark { number: u64 },
 }
 
@@ -264,6 +268,7 @@ impl Key {
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
+            Self::LogSuccession { .. } => RowKind::LogSuccession,
             Self::LogMark { .. } => RowKind::LogMark,
         }
     }
@@ -306,7 +311,8 @@ impl Key {
             | Self::Notification { tree, .. }
             | Self::LogHead { tree }
             | Self::LogEntry { tree, .. }
-            | Self::LogNode { tree, .. } => Some(*tree),
+            | Self::LogNode { tree, .. }
+            | Self::LogSuccession { tree, .. } => Some(*tree),
         }
     }
 
@@ -350,7 +356,9 @@ impl Key {
                 key.tree(*tree).slot(*subject).bytes(disclosure.as_bytes())
             }
             Self::SubjectRequest { tree, subject, tag } => key.tree(*tree).slot(*subject).bytes(tag),
-            Self::LogEntry { tree, index } => key.tree(*tree).bytes(&index.to_be_bytes()),
+            Self::LogEntry { tree, index: number } | Self::LogSuccession { tree, size: number } => {
+                key.tree(*tree).bytes(&number.to_be_bytes())
+            }
             Self::LogNode { tree, level, index } => key.tree(*tree).bytes(&[*level]).bytes(&index.to_be_bytes()),
         }
         .0
@@ -500,6 +508,9 @@ impl Reader<'_> {
                 let [level] = self.array()?;
                 Key::LogNode { tree, level, index: u64::from_be_bytes(self.array()?) }
             }
+            RowKind::LogSuccession => {
+                Key::LogSuccession { tree: self.tree()?, size: u64::from_be_bytes(self.array()?) }
+            }
         })
     }
 
@@ -538,7 +549,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..20_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..21_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -558,6 +569,7 @@ mod tests {
                 16 => Key::Request { tree, request: RightsRequestId::from_bytes(id) },
                 17 => Key::Asked { tree, subject: at.subject },
                 18 => Key::Notification { tree, notification: NotificationId::from_bytes(id) },
+                19 => Key::LogSuccession { tree, size: index },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },

@@ -263,6 +263,7 @@ impl Home {
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
+            | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => Err(StoreError::corrupt("row", "a row in clear was to be sealed").into()),

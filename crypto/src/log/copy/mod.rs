@@ -3,7 +3,8 @@
 //! A copy is a set of files: `checkpoint`, the signed note; `tile/entries/<N>`, 256 entries each, every one with its length
 //! (u16, big-endian) in front; `tile/<L>/<N>`, 256 hashes each of complete subtrees of 256^L leaves. What is at the right
 //! edge and has fewer is in `….p/<W>`, W being how many. Everything but the checkpoint follows from the entries: [`Writer`]
-//! makes it, and [`verify`] makes it again and holds it against what is there.
+//! makes it, and [`verify`] makes it again and holds it against what is there. Where the log's key was succeeded by another,
+//! there is a file `successions` of [our own](crate::log::succession) beside.
 //!
 //! * [`verify`]: is the copy what the log's key signed, and if not, which entry is the first that is wrong?
 //! * [`compare`] and [`begins_with`]: does it go on from what was kept before, and if not, from where on does it not?
@@ -13,6 +14,7 @@
 use crate::error::BoxError;
 use crate::log::merkle::Hash;
 use crate::log::note::NoteError;
+use crate::log::succession::SuccessionError;
 
 mod compare;
 mod paths;
@@ -21,8 +23,8 @@ mod verify;
 mod write;
 
 pub use compare::{Difference, Relation, begins_with, compare};
-pub use paths::{CHECKPOINT, WIDTH, stale};
-pub use verify::{Verified, verify};
+pub use paths::{CHECKPOINT, SUCCESSIONS, WIDTH, stale};
+pub use verify::{Verified, keys, successions, verify};
 pub use write::{File, Writer};
 
 /// Where a copy's files are read.
@@ -52,6 +54,17 @@ pub enum CopyError {
     /// The checkpoint is not signed by the log's key, or is none.
     #[error("the checkpoint is refused: {0}")]
     Checkpoint(#[from] NoteError),
+    /// The successions of the log's key are refused.
+    #[error("the successions of the log's key are refused: {0}")]
+    Successions(#[from] SuccessionError),
+    /// An entry and the successions disagree on whether, or how, a key was succeeded.
+    #[error("entry {index} {disagreement}")]
+    Succession {
+        /// Which entry.
+        index: u64,
+        /// On what.
+        disagreement: &'static str,
+    },
     /// An entry is not the one that was signed for. It is the first.
     #[error("entry {index} {difference}")]
     Entry {

@@ -3,6 +3,9 @@
 /// The file of the signed checkpoint.
 pub const CHECKPOINT: &str = "checkpoint";
 
+/// The file of the successions of the log's key, a line each; there is none while there are none.
+pub const SUCCESSIONS: &str = "successions";
+
 /// Entries of a whole bundle, and hashes of a whole tile.
 pub const WIDTH: u64 = 256;
 

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::log::checkpoint::Checkpoint;
-use crate::log::entry::{EntryDraft, Outcome};
-use crate::log::merkle::Frontier;
-use crate::log::note::{Seed, SigningKey};
+use crate::log::entry::{EntryDraft, Event, LogKeyRotated, Outcome};
+use crate::log::merkle::{Frontier, MerkleError, NodeAddress, NodeSource, prove_inclusion};
+use crate::log::note::{NoteError, Seed, SigningKey};
+use crate::log::succession::{Signer, Succession, SuccessionError};
 use crate::log::text::Origin;
 use crate::secret::{AuditKey, SlotKey};
 
@@ -200,6 +201,8 @@ fn caught(entries: &[Vec<u8>], tampering: Tampering, depth: Depth) {
                 CopyError::Missing(path) => assert!(forged.len() < entries.len(), "{what}: {path}"),
                 other @ (CopyError::Read { .. }
                 | CopyError::Checkpoint(_)
+                | CopyError::Successions(_)
+                | CopyError::Succession { .. }
                 | CopyError::NoEntry { .. }
                 | CopyError::Tile { .. }
                 | CopyError::TooLong(_)
@@ -368,4 +371,124 @@ fn an_edge_that_was_changed_is_not_gone_on_from() {
     }
     let long = vec![b'x'; 1 << 16];
     assert!(matches!(Writer::new().push(&long, &mut Vec::new()), Err(CopyError::TooLong(65_536))));
+}
+
+/// Nodes of a tree.
+#[derive(Default)]
+struct Nodes(BTreeMap<NodeAddress, Hash>);
+
+impl NodeSource for Nodes {
+    fn node(&self, at: NodeAddress) -> Result<Hash, MerkleError> {
+        self.0.get(&at).copied().ok_or(MerkleError::Missing(at))
+    }
+}
+
+fn key_of(byte: u8) -> SigningKey {
+    SigningKey::from_seed(origin(), &Seed::from_slice(&[byte; 32]).unwrap()).unwrap()
+}
+
+/// A log that goes on to `size` with a new key after each of these entries, by the keys 5, 6, …; and its successions.
+fn rotated(size: u64, after: &[u64]) -> (Vec<Vec<u8>>, Vec<Succession>) {
+    let (mut entries, mut tree, mut nodes, mut successions) = (Vec::new(), Frontier::new(), Nodes::default(), vec![]);
+    for index in 0..size {
+        let by = 5 + u8::try_from(successions.len()).unwrap();
+        let line = if after.contains(&index) {
+            let (from, to) = (key_of(by).verifier().clone(), key_of(by + 1).verifier().clone());
+            let event = Event::LogKeyRotated(LogKeyRotated { from, to, proposal: "0a".parse().unwrap() });
+            let draft =
+                EntryDraft::new(1_700_000_000_000 + index, "approval.approve".parse().unwrap(), Outcome::Allowed);
+            draft.event(event).finish(index, &origin()).unwrap().encode()
+        } else {
+            entry(index)
+        };
+        nodes.0.extend(tree.append(Hash::leaf(&line)));
+        if after.contains(&index) {
+            let head = Checkpoint { origin: origin(), size: index + 1, root: tree.root() };
+            let note = Succession::sign(&head, &key_of(by), &key_of(by + 1)).unwrap();
+            let proof = prove_inclusion(&nodes, index, index + 1).unwrap();
+            successions.push(Succession::compose(&line, proof, note).unwrap());
+        }
+        entries.push(line);
+    }
+    (entries, successions)
+}
+
+fn copy_by(entries: &[Vec<u8>], by: u8, successions: &[Succession]) -> Memory {
+    let mut files = unsigned(entries);
+    let mut tree = Frontier::new();
+    entries.iter().for_each(|entry| drop(tree.append(Hash::leaf(entry))));
+    let head = Checkpoint { origin: origin(), size: tree.size(), root: tree.root() };
+    files.0.insert(CHECKPOINT.to_owned(), head.sign(&key_of(by)).unwrap().into_bytes());
+    if !successions.is_empty() {
+        let lines = successions.iter().flat_map(|each| [each.encode(), b"\n".to_vec()].concat()).collect();
+        files.0.insert(SUCCESSIONS.to_owned(), lines);
+    }
+    files
+}
+
+#[test]
+fn a_copy_is_followed_from_any_key_that_its_log_had() {
+    for (size, after) in [(300, vec![100, 255]), (300, vec![0, 299]), (2, vec![0, 1]), (513, vec![256])] {
+        let (entries, successions) = rotated(size, &after);
+        let newest = 5 + u8::try_from(after.len()).unwrap();
+        let files = copy_by(&entries, newest, &successions);
+        for by in 5..=newest {
+            let verified = verify(&files, key_of(by).verifier()).unwrap();
+            assert_eq!(verified.signer, if by == newest { Signer::Kept } else { Signer::Successor }, "{after:?}");
+        }
+        // What was copied before, with the successions of today.
+        for (at, &index) in after.iter().enumerate().filter(|(_, index)| **index > 0) {
+            let by = 5 + u8::try_from(at).unwrap();
+            let before = copy_by(&entries[..usize::try_from(index).unwrap()], by, &successions);
+            assert!(verify(&before, key_of(by).verifier()).is_ok(), "{after:?}");
+            let verified = verify(&before, key_of(newest).verifier()).unwrap();
+            assert_eq!(verified.signer, Signer::Predecessor);
+            let (had, has) = (verified.checkpoint.size, entries.len() as u64);
+            assert_eq!(compare(&before, had, &files, has).unwrap(), Relation::Extended(had));
+        }
+    }
+}
+
+#[test]
+fn a_retired_key_signs_nothing_any_more() {
+    let (entries, successions) = rotated(300, &[100]);
+    for (size, by) in [(300, 5), (101, 5), (100, 6), (1, 6)] {
+        let files = copy_by(&entries[..size], by, &successions);
+        for kept in [5, 6] {
+            let refused = verify(&files, key_of(kept).verifier()).unwrap_err();
+            let expected = matches!(
+                (by, &refused),
+                (5, CopyError::Checkpoint(NoteError::Retired { until: 101, .. }))
+                    | (6, CopyError::Checkpoint(NoteError::NotYet { since: 101, .. }))
+            );
+            assert!(expected, "{size} by {by}: {refused}");
+        }
+    }
+    // Without the succession, too: the log itself says that the key was retired.
+    let refused = verify(&copy_by(&entries, 5, &[]), key_of(5).verifier()).unwrap_err();
+    assert!(matches!(refused, CopyError::Succession { index: 100, .. }), "{refused}");
+}
+
+#[test]
+fn entries_and_successions_say_the_same() {
+    let (entries, successions) = rotated(300, &[100, 200]);
+    let kept = |files: &Memory| verify(files, key_of(5).verifier()).unwrap_err();
+    let refused = kept(&copy_by(&entries, 7, &successions[..1]));
+    assert!(matches!(refused, CopyError::Checkpoint(NoteError::Unsigned(_))), "{refused}");
+    let refused = verify(&copy_by(&entries, 7, &[]), key_of(7).verifier()).unwrap_err();
+    assert!(matches!(refused, CopyError::Succession { index: 100, .. }), "{refused}");
+    let refused = verify(&copy_by(&entries, 7, &successions[1..]), key_of(7).verifier()).unwrap_err();
+    assert!(matches!(refused, CopyError::Succession { index: 100, .. }), "{refused}");
+    // The keys are the same, and the history is another.
+    let (others, theirs) = rotated(300, &[100, 200]);
+    let refused = kept(&copy_by(&entries, 7, &[successions[0].clone(), theirs[1].clone()]));
+    assert!(matches!(refused, CopyError::Succession { index: 200, .. }), "{refused}");
+    let refused = kept(&copy_by(&others, 7, &successions));
+    assert!(matches!(refused, CopyError::Succession { index: 100, .. }), "{refused}");
+    // One that the log does not tell of.
+    let refused = kept(&copy_by(&log(300), 7, &successions));
+    assert!(matches!(refused, CopyError::Succession { index: 100, .. }), "{refused}");
+    let mut files = copy_by(&entries, 7, &successions);
+    files.0.get_mut(SUCCESSIONS).unwrap().pop();
+    assert!(matches!(kept(&files), CopyError::Successions(SuccessionError::File)));
 }

@@ -1,7 +1,7 @@
 //! Is a copy what its log's key signed?
 
 use super::compare::{Difference, against_tiles};
-use super::paths::{CHECKPOINT, HEIGHT, LEVELS, WIDTH, nodes};
+use super::paths::{CHECKPOINT, HEIGHT, LEVELS, SUCCESSIONS, WIDTH, nodes};
 use super::read::{Bundles, level, read, tile_of};
 use super::write::{File, Writer, root_of, subtree};
 use super::{CopyError, Files};
@@ -10,6 +10,7 @@ use crate::log::entry::{Entry, EntryError};
 use crate::log::json::MAX_DOCUMENT;
 use crate::log::merkle::{Frontier, Hash};
 use crate::log::note::VerifierKey;
+use crate::log::succession::{Keys, MAX_FILE, Signer, Succession};
 
 /// Entries may be logged in another order than they began in, by minutes; what goes back by more is worth a remark. In
 /// milliseconds.
@@ -20,6 +21,8 @@ const SET_BACK: u64 = 60 * 60 * 1000;
 pub struct Verified {
     /// What was signed.
     pub checkpoint: Checkpoint,
+    /// How the key that signed it stands to the one that is kept.
+    pub signer: Signer,
     /// Times of the first and the last entry, in milliseconds since 1970 UTC; `None` without entries.
     pub times: Option<(u64, u64)>,
     /// The first entry whose time is more than an hour before that of an earlier one: the vault's clock was set back, or
@@ -27,16 +30,36 @@ pub struct Verified {
     pub clock_set_back: Option<u64>,
 }
 
-/// Verifies a copy with its log's key alone: the signature, that the entries are those that were signed for, that each is
-/// canonical, and that the tiles are those that follow.
+/// The keys that a log had, by the key that is kept and the copy's successions, each verified by itself.
+///
+/// # Errors
+/// They are refused, do not follow from one another, or name others than the key that is kept.
+pub fn keys(files: &dyn Files, key: &VerifierKey) -> Result<Keys, CopyError> {
+    Ok(Keys::follow(key, &successions(files)?)?)
+}
+
+/// The successions of a copy, each verified by itself.
+///
+/// # Errors
+/// The first that is refused, or that they cannot be read.
+pub fn successions(files: &dyn Files) -> Result<Vec<Succession>, CopyError> {
+    let lines = files.read(SUCCESSIONS, MAX_FILE);
+    let lines = lines.map_err(|cause| CopyError::Read { path: SUCCESSIONS.to_owned(), cause })?;
+    Ok(Succession::decode_lines(&lines.unwrap_or_default())?)
+}
+
+/// Verifies a copy with a key of its log alone: the signature, that the entries are those that were signed for, that each is
+/// canonical, that the tiles are those that follow, and that the successions of the key are those that the entries tell of.
 ///
 /// # Errors
 /// Says what is wrong, and which entry is the first that is, as far as the copy alone can tell.
 pub fn verify(files: &dyn Files, key: &VerifierKey) -> Result<Verified, CopyError> {
+    let successions = successions(files)?;
+    let keys = Keys::follow(key, &successions)?;
     let note = read(files, CHECKPOINT.to_owned(), MAX_DOCUMENT)?;
-    let checkpoint = Checkpoint::open(&note, key)?;
+    let (checkpoint, signer) = keys.open(&note)?;
     let size = checkpoint.size;
-    let read = Read::all(files, size);
+    let read = Read::all(files, size, &successions);
     if let Some(fault) = read.fault {
         // What is wrong before the file that does not read is wrong first.
         return Err(if read.writer.size() == 0 { fault } else { blame(files, &checkpoint)?.unwrap_or(fault) });
@@ -57,7 +80,10 @@ pub fn verify(files: &dyn Files, key: &VerifierKey) -> Result<Verified, CopyErro
     if let Some((path, index)) = read.other_file {
         return Err(CopyError::Tile { path, index });
     }
-    Ok(Verified { checkpoint, times: read.times, clock_set_back: read.clock_set_back })
+    if let Some((index, disagreement)) = read.disagreement {
+        return Err(CopyError::Succession { index, disagreement });
+    }
+    Ok(Verified { checkpoint, signer, times: read.times, clock_set_back: read.clock_set_back })
 }
 
 /// What reading all entries of a copy gives.
@@ -71,25 +97,30 @@ struct Read {
     times: Option<(u64, u64)>,
     latest: u64,
     clock_set_back: Option<u64>,
+    /// The first entry of which the successions say something else.
+    disagreement: Option<(u64, &'static str)>,
     fault: Option<CopyError>,
 }
 
 impl Read {
-    fn all(files: &dyn Files, size: u64) -> Self {
+    fn all(files: &dyn Files, size: u64, successions: &[Succession]) -> Self {
         let mut read = Self::default();
-        if let Err(fault) = read.entries(files, size) {
+        if let Err(fault) = read.entries(files, size, successions) {
             read.fault = Some(fault);
         }
         read
     }
 
-    fn entries(&mut self, files: &dyn Files, size: u64) -> Result<(), CopyError> {
+    fn entries(&mut self, files: &dyn Files, size: u64, mut successions: &[Succession]) -> Result<(), CopyError> {
         let mut made = Vec::new();
         for line in Bundles::all(files, size) {
             let (line, index) = (line?, self.writer.size());
             self.writer.push(&line, &mut made)?;
             match Entry::decode(&line) {
-                Ok(entry) => self.time(index, entry.time),
+                Ok(entry) => {
+                    self.time(index, entry.time);
+                    self.succession(index, &entry, &mut successions);
+                }
                 Err(cause) => drop(self.no_entry.get_or_insert((index, cause))),
             }
             for file in made.drain(..) {
@@ -108,6 +139,27 @@ impl Read {
         if self.latest - time > SET_BACK {
             self.clock_set_back.get_or_insert(index);
         }
+    }
+
+    /// Holds an entry against the succession that is next: each is told of by its entry, and each such entry has one.
+    fn succession(&mut self, index: u64, entry: &Entry, next: &mut &[Succession]) {
+        let due = next.split_first().filter(|(succession, _)| succession.checkpoint().size == index + 1);
+        let disagreement = match (due, entry.log_key_rotated()) {
+            (None, None) => return,
+            (Some((succession, rest)), Some(_)) => {
+                *next = rest;
+                if succession.entry() == entry && succession.checkpoint().root == self.writer.root() {
+                    return;
+                }
+                "is of another history than the succession that names it"
+            }
+            (Some((_, rest)), None) => {
+                *next = rest;
+                "is none of a key's succession, and there is one that says so"
+            }
+            (None, Some(_)) => "tells of a key's succession that is not there",
+        };
+        self.disagreement.get_or_insert((index, disagreement));
     }
 
     fn hold_against(&mut self, files: &dyn Files, file: File) -> Result<(), CopyError> {

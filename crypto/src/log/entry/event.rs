@@ -2,11 +2,13 @@
 
 use super::{EntryError, read};
 use crate::log::json::{self, Builder, JsonError, Value};
+use crate::log::note::VerifierKey;
 use crate::log::text::{EpochRoot, ReceiptId, TextError, Token};
 
 const ERASURE_COMMITTED: &str = "ERASURE_COMMITTED";
 const KEYS_ROTATED: &str = "KEYS_ROTATED";
 const EPOCH_DESTROYED: &str = "EPOCH_DESTROYED";
+const LOG_KEY_ROTATED: &str = "LOG_KEY_ROTATED";
 
 /// What changed. The object's first field is `type`.
 ///
@@ -21,6 +23,8 @@ pub enum Event {
     KeysRotated(KeysRotated),
     /// The root of an epoch was destroyed and the store looked at again: rule 4, second batch.
     EpochDestroyed(EpochDestroyed),
+    /// From here on another key signs this log.
+    LogKeyRotated(LogKeyRotated),
     /// An event of another type: governance of the vault, or a type from the future.
     Other(OtherEvent),
 }
@@ -80,6 +84,17 @@ impl Rotated {
             Self::Vault => "vault",
         }
     }
+}
+
+/// A log's key is succeeded by another: the last entry that the old one signs for, see [`succession`](crate::log::succession).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogKeyRotated {
+    /// The key that is retired.
+    pub from: VerifierKey,
+    /// The key that signs from here on.
+    pub to: VerifierKey,
+    /// What two persons agreed on.
+    pub proposal: Token,
 }
 
 /// The end of an epoch, with the root store's evidence.
@@ -164,7 +179,7 @@ impl OtherEvent {
     /// canonical form: a key that is not `a-z 0-9 _` or occurs twice, a control character, a number
     /// beyond 2^53 - 1.
     pub fn new(kind: Token, fields: Vec<(String, Value)>) -> Result<Self, EntryError> {
-        if matches!(kind.as_str(), ERASURE_COMMITTED | KEYS_ROTATED | EPOCH_DESTROYED) {
+        if matches!(kind.as_str(), ERASURE_COMMITTED | KEYS_ROTATED | EPOCH_DESTROYED | LOG_KEY_ROTATED) {
             return Err(EntryError::ReservedType(kind));
         }
         let event = Self { kind, fields };
@@ -227,6 +242,11 @@ impl Event {
                     .map(|statement| read("medium", statement))
                     .collect::<Result<_, _>>()?,
             }),
+            LOG_KEY_ROTATED => Self::LogKeyRotated(LogKeyRotated {
+                from: read_key("from", &fields.text("from")?)?,
+                to: read_key("to", &fields.text("to")?)?,
+                proposal: read("proposal", &fields.text("proposal")?)?,
+            }),
             _ => return Ok(Self::Other(OtherEvent { kind, fields: fields.remainder() })),
         };
         fields.end()?;
@@ -263,9 +283,19 @@ impl Event {
                 .text("found", destruction.found.as_str())
                 .value("medium", Value::texts(&destruction.medium))
                 .build(),
+            Self::LogKeyRotated(rotation) => Builder::default()
+                .text("type", LOG_KEY_ROTATED)
+                .text("from", &rotation.from)
+                .text("to", &rotation.to)
+                .text("proposal", &rotation.proposal)
+                .build(),
             Self::Other(event) => event.to_value(),
         }
     }
+}
+
+fn read_key(field: &'static str, text: &str) -> Result<VerifierKey, EntryError> {
+    text.parse().map_err(|_| EntryError::Field { field, cause: TextError::new("the verifier key of a log") })
 }
 
 fn read_found(text: &str) -> Result<Found, EntryError> {

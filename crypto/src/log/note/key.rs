@@ -132,7 +132,8 @@ impl VerifierKey {
         &self.public
     }
 
-    pub(super) fn id(&self) -> [u8; 4] {
+    /// By which notes name the key: two keys of one log never have the same.
+    pub fn id(&self) -> [u8; 4] {
         self.id
     }
 

@@ -7,7 +7,7 @@ use crate::log::checkpoint::Checkpoint;
 use crate::log::entry::{Entry, EpochDestroyed, Event, Outcome};
 use crate::log::json::{self, Builder, Fields, Value};
 use crate::log::merkle::{Hash, verify_inclusion};
-use crate::log::note::VerifierKey;
+use crate::log::succession::Keys;
 use crate::log::text::{ReceiptId, TextError, Token};
 
 /// The version of the receipt formats.
@@ -80,8 +80,8 @@ impl Document {
     }
 
     /// Everything that makes the document a receipt.
-    pub(super) fn check(self, key: &VerifierKey) -> Result<Verified, ReceiptError> {
-        let checkpoint = Checkpoint::open_sole(self.checkpoint.as_bytes(), key)?;
+    pub(super) fn check(self, keys: &Keys) -> Result<Verified, ReceiptError> {
+        let (checkpoint, signer) = keys.open_sole(self.checkpoint.as_bytes())?;
         self.committed.check_inclusion(&checkpoint)?;
         self.destroyed.check_inclusion(&checkpoint)?;
 
@@ -124,6 +124,7 @@ impl Document {
             committed_index: self.committed.index,
             destroyed_index: self.destroyed.index,
             checkpoint,
+            signer,
             excludes: self.excludes,
         })
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::explain;
 use crate::log::checkpoint::Checkpoint;
 use crate::log::entry::{EpochDestroyed, ErasureCommitted, KeysRotated, Rotated, Scope};
+use crate::log::succession::Signer;
 use crate::log::text::{EpochRoot, ReceiptId, Token};
 
 /// What a receipt attests; exists only for one that was verified. [`Display`](fmt::Display) tells it in
@@ -27,6 +28,8 @@ pub struct Verified {
     /// The tree head that both were proven against. A later one of the same log must be consistent
     /// with it.
     pub checkpoint: Checkpoint,
+    /// How the key that signed it stands to the one that is kept.
+    pub signer: Signer,
     /// What is not attested, as codes; [`explain`] has the words.
     pub excludes: Vec<Token>,
 }
@@ -127,6 +130,13 @@ impl fmt::Display for Verified {
             destruction.root, destruction.epoch, destruction.store
         )?;
         writeln!(f, "  checkpoint {} entries, root {}", self.checkpoint.size, self.checkpoint.root)?;
+        match self.signer {
+            Signer::Kept => {}
+            Signer::Successor => writeln!(f, "  signed     by a successor of the key you keep")?,
+            Signer::Predecessor => {
+                writeln!(f, "  signed     by a predecessor of the key you keep: it is worth what that key was then")?;
+            }
+        }
         write!(f, "Not attested:")?;
         for code in &self.excludes {
             match explain(code) {

@@ -137,3 +137,23 @@ fn each_act_finds_its_own_line_and_an_operator_decides_on_nobody() {
         assert!(!roles.contains(&Role::Operator));
     }
 }
+
+#[test]
+fn a_key_of_a_log_is_for_two_of_whom_the_log_is_about() {
+    let bank = |number, roles: &[Role]| party(number, Owner::Tenant(TenantId::parse("bank").unwrap()), roles);
+    let verdict = |act, by: &Party, who: &Party| {
+        approve(&proposal(act, by), Some(by), who, true, NOW).map(drop).map_err(|denial| denial.reason)
+    };
+    let tenants = [bank(1, &[Role::TenantAdmin]), bank(2, &[Role::PrivacyOfficer]), bank(3, &[Role::Auditor])];
+    for by in &tenants[..2] {
+        for who in tenants.iter().filter(|who| who.id() != by.id()) {
+            assert_eq!(verdict(Act::LogKeyRotation, by, who), Ok(()));
+            assert_eq!(verdict(Act::VaultLogKeyRotation, by, who), Err(Reason::RoleRequired));
+        }
+        assert_eq!(verdict(Act::LogKeyRotation, by, by), Err(Reason::ApproverNotIndependent));
+        assert_eq!(verdict(Act::LogKeyRotation, by, &operator(9)), Err(Reason::RoleRequired));
+        assert_eq!(verdict(Act::LogKeyRotation, by, &bank(8, &[Role::FraudAnalyst])), Err(Reason::RoleRequired));
+    }
+    assert_eq!(verdict(Act::VaultLogKeyRotation, &operator(8), &operator(9)), Ok(()), "there is nobody else");
+    assert_eq!(verdict(Act::VaultLogKeyRotation, &operator(8), &operator(8)), Err(Reason::ApproverNotIndependent));
+}

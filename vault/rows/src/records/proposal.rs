@@ -29,6 +29,10 @@ pub enum Content {
     /// A disclosure about the person in this slot. Nothing else is here: what there is to know is sealed under the person's
     /// own key, and goes with it.
     Disclosure(SlotRef),
+    /// The key that signs a tenant's log, this one in its text form, is succeeded by another.
+    LogKey(String),
+    /// The key that signs the vault's own log is.
+    VaultLogKey(String),
 }
 
 impl Content {
@@ -37,6 +41,8 @@ impl Content {
         match self {
             Self::Offboarding(_) => Act::Offboarding,
             Self::Disclosure(_) => Act::Disclosure,
+            Self::LogKey(_) => Act::LogKeyRotation,
+            Self::VaultLogKey(_) => Act::VaultLogKeyRotation,
         }
     }
 }
@@ -86,6 +92,9 @@ struct ProposalRecord {
     /// Slot and generation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subject: Option<(u64, u32)>,
+    /// The verifier key that is to be retired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retires: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -131,9 +140,10 @@ impl StoredProposal {
             Standing::Rejected(vote) => (None, Some(vote), None),
             Standing::Used(vote, at) => (Some(vote), None, Some(at.millis())),
         };
-        let (leaving, subject) = match &self.content {
-            Content::Offboarding(leaving) => (Some(LeavingRecord::of(leaving)), None),
-            Content::Disclosure(slot) => (None, Some((slot.slot, slot.generation))),
+        let (leaving, subject, retires) = match &self.content {
+            Content::Offboarding(leaving) => (Some(LeavingRecord::of(leaving)), None, None),
+            Content::Disclosure(slot) => (None, Some((slot.slot, slot.generation)), None),
+            Content::LogKey(key) | Content::VaultLogKey(key) => (None, None, Some(key.clone())),
         };
         let record = ProposalRecord {
             act: proposal.act.number(),
@@ -146,6 +156,7 @@ impl StoredProposal {
             used_at,
             leaving,
             subject,
+            retires,
         };
         encode(WHAT, &record)
     }
@@ -170,12 +181,16 @@ impl ProposalRecord {
             (Some(approved), None, Some(at)) => Standing::Used(vote(approved)?, Timestamp::from_millis(at)),
             (None | Some(_), Some(_), _) | (None, None, Some(_)) => return None,
         };
-        let content = match (&self.leaving, self.subject) {
-            (Some(leaving), None) => Content::Offboarding(leaving.parse()?),
-            (None, Some((slot, generation))) => Content::Disclosure(SlotRef { slot, generation }),
-            (Some(_), Some(_)) | (None, None) => return None,
+        let act = Act::from_number(self.act)?;
+        let content = match (act, &self.leaving, self.subject, &self.retires) {
+            (Act::Offboarding, Some(leaving), None, None) => Content::Offboarding(leaving.parse()?),
+            (Act::Disclosure, None, Some((slot, generation)), None) => {
+                Content::Disclosure(SlotRef { slot, generation })
+            }
+            (Act::LogKeyRotation, None, None, Some(key)) => Content::LogKey(key.clone()),
+            (Act::VaultLogKeyRotation, None, None, Some(key)) => Content::VaultLogKey(key.clone()),
+            _ => return None,
         };
-        let act = Act::from_number(self.act).filter(|act| *act == content.act())?;
         let proposal = Proposal {
             id,
             act,

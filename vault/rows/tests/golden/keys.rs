@@ -90,6 +90,7 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),
+        (Key::LogSuccession { tree, size: number }, "33 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogMark { number }, "3f 6162636465666768"),
     ]
 }

@@ -521,6 +521,18 @@ fn proposals_are_fixed() {
             Content::Disclosure(SlotRef { slot: 7, generation: 1 }),
             format!(r#","approved":{voted},"subject":[7,1]}}"#),
         ),
+        (
+            Act::LogKeyRotation,
+            Standing::Used(vote, CREATED),
+            Content::LogKey("log+01020304+AQ==".to_owned()),
+            format!(r#","approved":{voted},"used_at":1795354379198,"retires":"log+01020304+AQ=="}}"#),
+        ),
+        (
+            Act::VaultLogKeyRotation,
+            Standing::Open,
+            Content::VaultLogKey("log+01020304+AQ==".to_owned()),
+            r#","retires":"log+01020304+AQ=="}"#.to_owned(),
+        ),
     ];
     for (act, standing, content, tail) in cases {
         let stored = StoredProposal { proposal: proposal(act, standing), content };
@@ -533,6 +545,11 @@ fn proposals_are_fixed() {
         head(2) + r#","leaving":{}}"#,
         head(1) + r#","subject":[7,1]}"#,
         head(1) + "}",
+        head(1) + r#","retires":"log"}"#,
+        head(3) + "}",
+        head(3) + r#","leaving":{},"retires":"log"}"#,
+        head(4) + r#","subject":[7,1]}"#,
+        head(5) + r#","retires":"log"}"#,
         head(1) + r#","used_at":1,"leaving":{}}"#,
         head(1) + &format!(r#","approved":{voted},"rejected":{voted},"leaving":{{}}}}"#),
         head(1) + r#","leaving":{},"more":1}"#,

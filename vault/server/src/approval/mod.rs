@@ -1,4 +1,4 @@
-//! What nobody does alone: proposals, and who decides on them (O27, O33).
+//! What nobody does alone: proposals, and who decides on them (O27, O31, O33).
 
 mod decide;
 mod list;
@@ -8,14 +8,18 @@ use lethe_domain::{
     Act, CredentialId, Disclosure, DisclosureId, Proposal, ProposalId, Reason, Role, Roles, Standing, SubjectId,
     Timestamp,
 };
-use lethe_policy::operation::Kind;
+use lethe_policy::operation::{
+    ApproveProposal, ApproveVaultProposal, GetProposal, GetVaultProposal, Kind, ListProposals, ListVaultProposals,
+    RejectProposal, RejectVaultProposal,
+};
 use lethe_policy::{ActRule, Authorized, Party};
+use tokio::sync::MutexGuard;
 
 use crate::audit;
 use crate::disclosure;
 use crate::error::{Error, Result};
 use crate::records::{Content, StoredProposal};
-use crate::silo::Silo;
+use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
@@ -24,6 +28,54 @@ pub use list::{get, list};
 
 /// Most proposals of a tenant that are kept: then those that are over make room, and where none is, no other is taken.
 const MOST: usize = 1024;
+
+/// An operation that reads proposals.
+pub trait Reads: Kind {}
+impl Reads for GetProposal {}
+impl Reads for GetVaultProposal {}
+
+/// An operation that lists proposals.
+pub trait Lists: Kind {}
+impl Lists for ListProposals {}
+impl Lists for ListVaultProposals {}
+
+/// An operation that approves proposals.
+pub trait Approves: Kind {}
+impl Approves for ApproveProposal {}
+impl Approves for ApproveVaultProposal {}
+
+/// An operation that rejects proposals.
+pub trait Rejects: Kind {}
+impl Rejects for RejectProposal {}
+impl Rejects for RejectVaultProposal {}
+
+/// Whose proposals a call is about: a tenant's, or the vault's own.
+pub(crate) struct Whose {
+    pub(crate) tree: TreeId,
+    pub(crate) silo: Option<SiloRef>,
+}
+
+impl Whose {
+    pub(crate) fn of<O: Kind>(vault: &Vault, call: &Authorized<O>) -> Result<Self> {
+        match call.tenant() {
+            None => Ok(Self { tree: TreeId::VAULT, silo: None }),
+            Some(_) => vault.silo(call).map(|silo| Self { tree: silo.tree, silo: Some(silo) }),
+        }
+    }
+
+    /// Nobody else proposes or decides for as long as the guard lives.
+    pub(crate) async fn lock<'a>(&'a self, vault: &'a Vault) -> MutexGuard<'a, ()> {
+        match &self.silo {
+            None => vault.administration.lock().await,
+            Some(silo) => silo.lock_administration().await,
+        }
+    }
+
+    /// The silo, for what only tenants' proposals are about.
+    fn silo(&self) -> Result<&Silo> {
+        self.silo.as_deref().ok_or_else(unknown)
+    }
+}
 
 /// A proposal with what it is about, as far as that is still there.
 pub struct Facts {
@@ -145,8 +197,8 @@ pub(crate) fn party(vault: &Vault, id: CredentialId) -> Option<Party> {
 }
 
 /// Whether a tenant has an administrator who could still say a word.
-fn has_administrator(vault: &Vault, silo: &Silo, now: Timestamp) -> bool {
-    vault.silos.credentials_of(silo.tree).iter().any(|known| {
+fn has_administrator(vault: &Vault, tree: TreeId, now: Timestamp) -> bool {
+    vault.silos.credentials_of(tree).iter().any(|known| {
         known.revoked_at.is_none()
             && known.principal.roles.has(Role::TenantAdmin)
             && known.principal.expires.is_none_or(|end| end > now)
@@ -154,12 +206,12 @@ fn has_administrator(vault: &Vault, silo: &Silo, now: Timestamp) -> bool {
 }
 
 /// A proposal with what it is about.
-fn facts(vault: &Vault, silo: &Silo, stored: StoredProposal) -> Result<Facts> {
+fn facts(vault: &Vault, whose: &Whose, stored: StoredProposal) -> Result<Facts> {
     let about = match stored.content {
-        Content::Offboarding(_) => None,
+        Content::Offboarding(_) | Content::LogKey(_) | Content::VaultLogKey(_) => None,
         Content::Disclosure(slot) => {
             let id = DisclosureId::from_bytes(*stored.proposal.id.as_bytes());
-            disclosure::find(vault, silo, slot, id)?
+            disclosure::find(vault, whose.silo()?, slot, id)?
         }
     };
     Ok(Facts { stored, about })

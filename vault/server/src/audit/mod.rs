@@ -8,6 +8,7 @@ mod entries;
 mod proof;
 mod receipt;
 mod scan;
+mod succession;
 mod usage;
 
 use lethe_crypto::log::entry::{Entry, EntryDraft, Event, OtherEvent, Outcome};
@@ -27,6 +28,8 @@ pub(crate) use proof::create_log;
 pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove, prove_growth};
 pub use receipt::{Reads, ReceiptState, get_receipt};
 pub use scan::{Looking, Window};
+pub use succession::{Rotates, list_successions, propose_rotation};
+pub(crate) use succession::{rotation_digest, succeed_key, successions_within, verifier_key};
 pub use usage::{Count, Period, Spans, count, count_all};
 
 /// A word of the log's vocabulary.

@@ -5,10 +5,14 @@ use lethe_crypto::log::text::Origin;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::Reason;
 
+use super::succession::reigns;
 use crate::error::{Error, Result};
 use crate::keyring::Keyring;
 use crate::store::{Change, Key, LogHead, Store, StoreError};
 use crate::vault::Vault;
+
+/// How often a log and its key are read before they are two of one time: two persons do not agree as often meanwhile.
+const TRIES: usize = 8;
 
 /// A log's signed size and root hash, and the key that verifies it.
 pub struct SignedCheckpoint {
@@ -40,16 +44,29 @@ pub(crate) fn create_log(keys: &Keyring, tree: TreeId, origin: Origin, change: &
 }
 
 /// Signs the log of a tree as it is now, once it is synced and in every mirror: a signed tree is never lost, so the log
-/// never forks.
+/// never forks. The key is the one whose time it is for a tree of that size.
 pub async fn checkpoint(vault: &Vault, tree: TreeId) -> Result<SignedCheckpoint> {
-    let log = log_of(vault, tree)?;
+    let (log, signing) = reigning(vault, tree)?;
     let sequence = vault.store.barrier().await?;
     vault.store.mirrored(sequence).await?;
     let frontier = Frontier::from_nodes(log.size, &vault.store.nodes(tree)).map_err(StoreError::from)?;
     let checkpoint = Checkpoint { origin: log.origin.clone(), size: log.size, root: frontier.root() };
-    let signing = signing_key(vault, tree, log.origin)?;
     let note = checkpoint.sign(&signing).map_err(|fault| StoreError::corrupt("checkpoint", fault.to_string()))?;
     Ok(SignedCheckpoint { size: log.size, note, verifier: signing.verifier().clone() })
+}
+
+/// A log as it is, and the key whose time it is.
+pub(super) fn reigning(vault: &Vault, tree: TreeId) -> Result<(LogHead, SigningKey)> {
+    for _ in 0..TRIES {
+        let log = log_of(vault, tree)?;
+        // Read after the log's size, so that a key that was retired never signs a tree that has its succession; and where
+        // there was one in between, the size is read again, so that the new key never signs a tree that has it not.
+        let signing = signing_key(vault, tree, log.origin.clone())?;
+        if reigns(vault, tree, signing.verifier(), log.size)? {
+            return Ok((log, signing));
+        }
+    }
+    Err(StoreError::corrupt("log succession", format!("of {tree}: it is of more entries than there are")).into())
 }
 
 /// Gives entry `index` of a log and its proof in the tree of the first `size` entries (0: all).

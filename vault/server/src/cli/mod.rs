@@ -219,8 +219,8 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))
         }
-        Command::Receipt(command::receipt::Command::Verify { file, verifier }) => {
-            command::receipt::verify(out, &file, &verifier)
+        Command::Receipt(command::receipt::Command::Verify { file, verifier, successions }) => {
+            command::receipt::verify(out, &file, &verifier, successions.as_deref())
         }
         Command::Audit(command::audit::Command::Ask(command)) => on_this_thread(command::audit::run(&context, command)),
         Command::Audit(command::audit::Command::Verify(command)) => command::audit::verify(out, &command),

@@ -506,6 +506,10 @@ pub(super) fn proposal(proposal: &Proposal) -> (Value, Card) {
             json["disclosure"] = disclosure(told).0;
             card.row("of", &told.name).row("to", &told.recipient).row("told", joined(told.scope().map(Coded::words)))
         }
+        Some(Content::LogKeyRotation(rotation)) => {
+            json["log_key_rotation"] = json!({ "log": rotation.log, "retired_key": rotation.retired_key });
+            card.row("of", format!("a new key for {}", rotation.log)).row("retires", &rotation.retired_key)
+        }
         None => card.row("of", "a disclosure about somebody who was erased"),
     };
     let card = card

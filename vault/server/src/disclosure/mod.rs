@@ -7,7 +7,7 @@ use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Disclosure, DisclosureId, Ground, Label, Proposal, ProposalId, Reason, RequestId, SubjectId, Timestamp, Told,
 };
-use lethe_policy::operation::{ApproveProposal, ListDisclosures, ProposeDisclosure};
+use lethe_policy::operation::{Kind, ListDisclosures, ProposeDisclosure};
 use lethe_policy::{Approved, Authorized, Disclosing};
 
 use crate::approval::{self, Facts};
@@ -122,10 +122,10 @@ async fn may(
 ///
 /// # Errors
 /// `Denied` where the ground holds no more.
-pub(crate) async fn record(
+pub(crate) async fn record<O: Kind>(
     vault: &Vault,
     silo: &Silo,
-    call: &Authorized<ApproveProposal>,
+    call: &Authorized<O>,
     approved: Approved<Disclosing>,
     slot: SlotRef,
     disclosure: Disclosure,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::archive::{Writer, npy};
 use super::{Pipe, Recipient};
-use crate::audit::SignedCheckpoint;
+use crate::audit::{self, SignedCheckpoint};
 use crate::error::{Error, Result};
 use crate::records::{Delivery, EvidenceRecord, NotificationRecord, RequestRecord, SubjectRecord};
 use crate::silo::SiloRef;
@@ -291,7 +291,13 @@ impl Silo {
             add(tar, &format!("log-{part:06}.jsonl"), &lines)?;
         }
         add(tar, "log-checkpoint.note", self.checkpoint.note.as_bytes())?;
-        add(tar, "log-key.txt", self.checkpoint.verifier.to_string().as_bytes())
+        add(tar, "log-key.txt", self.checkpoint.verifier.to_string().as_bytes())?;
+        let successions = audit::successions_within(&self.vault, tree, size)?;
+        if successions.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<u8> = successions.iter().flat_map(|each| [each.encode(), b"\n".to_vec()].concat()).collect();
+        add(tar, "log-successions.jsonl", &lines)
     }
 }
 

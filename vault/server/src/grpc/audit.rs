@@ -1,13 +1,18 @@
+use std::sync::Arc;
+
+use lethe_crypto::log::succession::Succession;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Reason, TenantId};
+use lethe_domain::{Reason, TenantId, Timestamp};
 use lethe_policy::operation::{self as op, Kind};
 use lethe_proto::v1;
 use lethe_proto::v1::audit_service_server::AuditService;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::call::Admitted;
+use super::approval::to_proposal;
+use super::call::{Admitted, to_the_end};
 use super::entries::{Entries, index};
-use super::{Node, convert, names};
+use super::{Node, convert, names, page};
+use crate::approval::Facts;
 use crate::audit;
 use crate::error::{Error, Result};
 
@@ -98,6 +103,41 @@ impl AuditService for Node {
         }))
     }
 
+    async fn propose_key_rotation(
+        &self,
+        request: Request<v1::ProposeKeyRotationRequest>,
+    ) -> Result<Response<v1::Proposal>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let owner = names::log("log", &message.log)?;
+        let facts = match &owner {
+            None => {
+                let call = self.admit_to_vault::<op::ProposeVaultKeyRotation>(&principal, message.purpose).await?;
+                self.propose_rotation(call, &message).await?
+            }
+            Some(tenant) => {
+                let call = self.admit::<op::ProposeKeyRotation>(&principal, tenant, message.purpose).await?;
+                self.propose_rotation(call, &message).await?
+            }
+        };
+        Ok(Response::new(to_proposal(owner.as_ref(), &facts)))
+    }
+
+    async fn list_key_successions(
+        &self,
+        request: Request<v1::ListKeySuccessionsRequest>,
+    ) -> Result<Response<v1::ListKeySuccessionsResponse>, Status> {
+        let principal = self.principal(&request)?;
+        let message = request.into_inner();
+        let log = names::log("log", &message.log)?;
+        let (call, tree) = self.admit_to_log::<op::ListKeySuccessions>(&principal, log, message.purpose).await?;
+        let pages = self.pages(&call, &message.log)?;
+        let (from, size) = (pages.start(&message.page_token)?, page::size(message.page_size)?);
+        let (page, next) = audit::list_successions(self.vault()?, &call.witness, tree, from, size).await?;
+        let successions = page.iter().map(to_succession).collect();
+        Ok(Response::new(v1::ListKeySuccessionsResponse { successions, next_page_token: pages.token(next) }))
+    }
+
     async fn list_entries(
         &self,
         request: Request<v1::ListEntriesRequest>,
@@ -125,7 +165,32 @@ impl AuditService for Node {
     }
 }
 
+fn to_succession(succession: &Succession) -> v1::KeySuccession {
+    let time = i64::try_from(succession.entry().time).unwrap_or(i64::MAX);
+    v1::KeySuccession {
+        document: succession.encode(),
+        retired_key: succession.from().to_string(),
+        successor_key: succession.to().to_string(),
+        tree_size: convert::sequence(succession.checkpoint().size),
+        rotate_time: Some(convert::to_timestamp(Timestamp::from_millis(time))),
+    }
+}
+
 impl Node {
+    async fn propose_rotation<O: audit::Rotates>(
+        &self,
+        call: Admitted<O>,
+        message: &v1::ProposeKeyRotationRequest,
+    ) -> Result<Facts, Status> {
+        let request = convert::required_request_id(&message.request_id)?;
+        let vault = Arc::clone(self.vault()?);
+        to_the_end(async move {
+            let call = call;
+            audit::propose_rotation(&vault, call.witness, request).await
+        })
+        .await
+    }
+
     async fn prove<O: Kind>(
         &self,
         call: &Admitted<O>,

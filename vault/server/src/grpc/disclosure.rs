@@ -28,7 +28,7 @@ impl DisclosureService for Node {
             disclosure::propose(&vault, call.witness, &subject, wish, request).await
         })
         .await?;
-        Ok(Response::new(to_proposal(&tenant, &facts)))
+        Ok(Response::new(to_proposal(Some(&tenant), &facts)))
     }
 
     async fn list(

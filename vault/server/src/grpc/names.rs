@@ -82,11 +82,18 @@ pub(super) fn subject_of(tenant: &TenantId, field: &str, text: &str) -> Result<O
     if of == *tenant { Ok(Some(subject)) } else { Err(refuse().into()) }
 }
 
-pub(super) fn proposal(field: &str, text: &str) -> Result<(TenantId, ProposalId)> {
+/// Whose proposal; `None` is the vault.
+pub(super) fn proposal(field: &str, text: &str) -> Result<(Option<TenantId>, ProposalId)> {
     let name: ProposalName = parse(field, text)?;
     let malformed = || Invalid::new(field, Reason::NameMalformed, "the proposal is not 32 hexadecimal digits");
-    let proposal = ProposalId::parse(name.proposal()).ok_or_else(malformed)?;
-    Ok((TenantId::parse(name.tenant())?, proposal))
+    Ok((owner(name.parent())?, ProposalId::parse(name.proposal()).ok_or_else(malformed)?))
+}
+
+/// A proposal of a tenant.
+pub(super) fn tenants_proposal(field: &str, text: &str) -> Result<(TenantId, ProposalId)> {
+    let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "must be a proposal of a tenant");
+    let (tenant, id) = proposal(field, text)?;
+    Ok((tenant.ok_or_else(refuse)?, id))
 }
 
 pub(super) fn template(field: &str, text: &str) -> Result<(TenantId, SubjectId, TemplateId)> {

@@ -195,7 +195,7 @@ impl TenantService for Node {
             tenant::offboard(&vault, call.witness, handover, request).await
         })
         .await?;
-        Ok(Response::new(to_proposal(&id, &facts)))
+        Ok(Response::new(to_proposal(Some(&id), &facts)))
     }
 
     type ExportSiloStream = Pin<Box<dyn Stream<Item = Result<v1::ExportSiloResponse, Status>> + Send>>;
@@ -206,7 +206,7 @@ impl TenantService for Node {
     ) -> Result<Response<Self::ExportSiloStream>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
-        let (tenant, id) = names::proposal("name", &message.name)?;
+        let (tenant, id) = names::tenants_proposal("name", &message.name)?;
         let Admitted { witness, place } = self.admit::<op::ExportSilo>(&principal, &tenant, message.purpose).await?;
         let vault = Arc::clone(self.vault()?);
         // It is at work as long as it lasts.
@@ -222,7 +222,7 @@ impl TenantService for Node {
     ) -> Result<Response<v1::Proposal>, Status> {
         let principal = self.principal(&request)?;
         let message = request.into_inner();
-        let (tenant, id) = names::proposal("name", &message.name)?;
+        let (tenant, id) = names::tenants_proposal("name", &message.name)?;
         let call = self.admit::<op::ConfirmHandover>(&principal, &tenant, message.purpose).await?;
         convert::request_id(&message.request_id)?;
         let sha256 = convert::sha256("archive_sha256", &message.archive_sha256)?;
@@ -232,7 +232,7 @@ impl TenantService for Node {
             tenant::confirm(&vault, call.witness, id, sha256).await
         })
         .await?;
-        Ok(Response::new(to_proposal(&tenant, &facts)))
+        Ok(Response::new(to_proposal(Some(&tenant), &facts)))
     }
 
     async fn shred(&self, request: Request<v1::ShredTenantRequest>) -> Result<Response<v1::Erasure>, Status> {
@@ -289,7 +289,7 @@ fn proposal(tenant: &TenantId, name: &str) -> Result<Option<ProposalId>> {
     if name.is_empty() {
         return Ok(None);
     }
-    let (of, id) = names::proposal("proposal", name)?;
+    let (of, id) = names::tenants_proposal("proposal", name)?;
     if of == *tenant {
         return Ok(Some(id));
     }

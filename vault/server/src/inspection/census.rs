@@ -245,6 +245,7 @@ impl Census {
             | Key::Proposal { .. }
             | Key::Disclosure { .. }
             | Key::LogNode { .. }
+            | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => {}
@@ -337,6 +338,7 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
+        RowKind::LogSuccession => "succession of a log's key",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => "mark",
     }
 }
@@ -409,6 +411,10 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         RowKind::Sketch => {
             "this gallery is out of service, though the template may be whole: a search would not be \
                             complete. `lethe restore` with a backup brings it back, if that has it"
+        }
+        RowKind::LogSuccession => {
+            "who keeps an earlier key of this log cannot be led to the one that signs today; if it is the newest one, nothing \
+             is signed. `lethe restore` takes a mirror's row"
         }
         RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode => {
             "this log has a gap: receipts and proofs that need it cannot be made, and nothing is added to it. \

@@ -184,6 +184,7 @@ impl Silos {
             | Key::Disclosure { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
+            | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => Ok(()),
@@ -352,6 +353,7 @@ impl Silos {
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
+            | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
             | Key::RowsMark { .. }
             | Key::LogMark { .. } => tracing::error!(fault, "a row cannot be used"),

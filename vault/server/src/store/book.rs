@@ -7,7 +7,7 @@ use lethe_crypto::tree::TreeId;
 use lethe_rows::LogHead;
 
 use super::StoreError;
-use super::change::{Closing, Entry, Row};
+use super::change::{Closing, Entry, Row, Succeeding};
 use super::db::{Database, Nodes, Reach};
 use super::keys::{Key, RowKind};
 
@@ -46,6 +46,7 @@ impl Book {
         opened: Vec<(TreeId, Origin)>,
         entries: Vec<Entry>,
         closing: Option<Closing>,
+        succeeding: Option<Succeeding>,
         rows: &mut Vec<Row>,
     ) -> Result<Vec<u64>, StoreError> {
         let mut next: HashMap<TreeId, u64> = HashMap::new();
@@ -64,15 +65,12 @@ impl Book {
             finished.push((finish(tree, draft)?, located));
         }
         if let Some(Closing { tree, entry }) = closing {
-            let tail = self.logs.get(&tree).ok_or_else(|| no_log(tree))?;
-            let mut frontier = tail.frontier.clone();
-            for ((of, _, entry), _) in &finished {
-                if *of == tree {
-                    frontier.append(entry.leaf());
-                }
-            }
-            let end = LogEnd { origin: tail.origin.clone(), size: frontier.size(), root: frontier.root() };
+            let end = self.end(tree, finished.iter().map(|(finished, _)| finished)).ok_or_else(|| no_log(tree))?;
             finished.push((finish(TreeId::VAULT, entry(end)?)?, None));
+        }
+        if let Some(Succeeding { tree, row }) = succeeding {
+            let end = self.end(tree, finished.iter().map(|(finished, _)| finished)).ok_or_else(|| no_log(tree))?;
+            rows.push(row(end)?);
         }
         for (tree, origin) in opened {
             self.grown.insert(tree);
@@ -92,6 +90,20 @@ impl Book {
         }
         self.grown.extend(next.into_keys());
         Ok(leaves)
+    }
+
+    /// The end of a log with entries that are still to be appended; `None` if there is no such log yet.
+    fn end<'a>(
+        &self,
+        tree: TreeId,
+        finished: impl Iterator<Item = &'a (TreeId, u64, lethe_crypto::log::entry::Entry)>,
+    ) -> Option<LogEnd> {
+        let tail = self.logs.get(&tree)?;
+        let mut frontier = tail.frontier.clone();
+        for (_, _, entry) in finished.filter(|(of, _, _)| *of == tree) {
+            frontier.append(entry.leaf());
+        }
+        Some(LogEnd { origin: tail.origin.clone(), size: frontier.size(), root: frontier.root() })
     }
 
     /// The heads of the logs that have grown since they were last asked for: the last rows of a batch, once for all changes

@@ -95,6 +95,7 @@ pub struct Change {
     pub(super) logs: Vec<(TreeId, Origin)>,
     pub(super) entries: Vec<Entry>,
     pub(super) closing: Option<Closing>,
+    pub(super) succeeding: Option<Succeeding>,
     pub(super) durability: Durability,
     pub(super) room: Room,
     pub(super) leases: Vec<Lease>,
@@ -125,6 +126,18 @@ pub(super) struct Closing {
 impl std::fmt::Debug for Closing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Closing").field("tree", &self.tree).finish_non_exhaustive()
+    }
+}
+
+/// The row by which the key of a log is succeeded, of which this change's entry is the last that the old one signs.
+pub(super) struct Succeeding {
+    pub(super) tree: TreeId,
+    pub(super) row: Box<dyn FnOnce(LogEnd) -> Result<Row, StoreError> + Send>,
+}
+
+impl std::fmt::Debug for Succeeding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Succeeding").field("tree", &self.tree).finish_non_exhaustive()
     }
 }
 
@@ -194,6 +207,17 @@ impl Change {
         entry: impl FnOnce(LogEnd) -> Result<EntryDraft, StoreError> + Send + 'static,
     ) -> &mut Self {
         self.closing = Some(Closing { tree, entry: Box::new(entry) });
+        self
+    }
+
+    /// Writes a row that depends on the tree that the log has with this change, whose entry in it is the tree's last: nobody
+    /// knows it before the change takes its place in the order of all. By it the key of the log is succeeded.
+    pub fn succeed_log(
+        &mut self,
+        tree: TreeId,
+        row: impl FnOnce(LogEnd) -> Result<Row, StoreError> + Send + 'static,
+    ) -> &mut Self {
+        self.succeeding = Some(Succeeding { tree, row: Box::new(row) });
         self
     }
 

@@ -417,8 +417,8 @@ impl Committer {
         if !self.shredded.is_empty() && self.writes_to_the_shredded(&change) {
             return Err(StoreError::Shredded);
         }
-        let Change { mut rows, logs, entries, closing, .. } = change;
-        let leaves = self.book.write(logs, entries, closing, &mut rows)?;
+        let Change { mut rows, logs, entries, closing, succeeding, .. } = change;
+        let leaves = self.book.write(logs, entries, closing, succeeding, &mut rows)?;
         self.census.count(&mut rows);
         self.shredded.extend(rows.iter().filter_map(|row| match row {
             Row::Put(key @ Key::Shredded { .. }, _) => key.tree(),

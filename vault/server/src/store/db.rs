@@ -330,7 +330,7 @@ impl Database {
             | RowKind::Asked
             | RowKind::Proposal
             | RowKind::Disclosure => ROWS,
-            RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogMark => LOG,
+            RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogSuccession | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")
     }

@@ -309,7 +309,9 @@ fn digest(silo: &Silo, recipient: Option<&str>) -> [u8; 32] {
 fn leaving(stored: &StoredProposal) -> Result<&Leaving> {
     match &stored.content {
         Content::Offboarding(leaving) => Ok(leaving),
-        Content::Disclosure(_) => Err(denied(Reason::ProposalMismatch, "the proposal is about something else")),
+        Content::Disclosure(_) | Content::LogKey(_) | Content::VaultLogKey(_) => {
+            Err(denied(Reason::ProposalMismatch, "the proposal is about something else"))
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use lethe_proto::names::ProposalName;
+use lethe_proto::names::{CredentialParent, ProposalName};
 use lethe_proto::v1::{
     ApproveProposalRequest, GetProposalRequest, ListProposalsRequest, Proposal, Purpose, RejectProposalRequest,
 };
@@ -20,7 +20,11 @@ pub(crate) enum Command {
     /// List the tenant's proposals that your roles see, oldest first.
     ///
     /// Needs role tenant_admin, privacy_officer or auditor, or the operator's key. Purpose by default: administration.
-    List,
+    List {
+        /// The vault's own proposals, which are its operators', instead of the tenant's.
+        #[arg(long)]
+        vault: bool,
+    },
     /// Show a proposal.
     ///
     /// Roles and purpose as for `lethe proposal list`.
@@ -28,10 +32,11 @@ pub(crate) enum Command {
         /// Its name, or the file that it was written to.
         proposal: String,
     },
-    /// Approve what somebody else proposed. A disclosure is recorded with that.
+    /// Approve what somebody else proposed. A disclosure is recorded with that, and a log's key rotated.
     ///
     /// Needs a credential that the proposer did not make, older than the proposal: of role tenant_admin or operator for the
-    /// end of a tenant, of role privacy_officer for a disclosure. Purpose by default: administration.
+    /// end of a tenant, of role privacy_officer for a disclosure, of role tenant_admin, privacy_officer or auditor for the
+    /// key of a tenant's log, the operator's for that of the vault's. Purpose by default: administration.
     Approve {
         /// Its name, or the file that it was written to.
         proposal: String,
@@ -58,7 +63,7 @@ struct Written {
 
 /// A proposal by name, or by the file that it was written to, which has the digest of its content, too.
 pub(crate) fn named(text: &str) -> Result<(ProposalName, Option<String>), Failure> {
-    if text.starts_with("tenants/") {
+    if text.starts_with("tenants/") || text.starts_with("vault/") {
         return Ok((text.parse().map_err(|error| Failure::usage(format!("{error}")))?, None));
     }
     let file = |why: &dyn std::fmt::Display| Failure::usage(format!("the proposal in {text}: {why}"));
@@ -83,7 +88,7 @@ pub(crate) fn show(context: &Context, proposal: &Proposal, path: Option<&Path>) 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let purpose = context.connection.purpose(Purpose::Administration);
     match command {
-        Command::List => list(context, purpose).await,
+        Command::List { vault } => list(context, purpose, vault).await,
         Command::Get { proposal } => {
             let request = GetProposalRequest { name: named(&proposal)?.0.to_string(), purpose };
             let client = context.connection.open().await?;
@@ -107,8 +112,12 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     }
 }
 
-async fn list(context: &Context, purpose: i32) -> Result<Exit, Failure> {
-    let parent = context.connection.tenant()?.to_string();
+async fn list(context: &Context, purpose: i32, vault: bool) -> Result<Exit, Failure> {
+    let parent = match vault {
+        true => CredentialParent::Vault,
+        false => CredentialParent::Tenant(context.connection.tenant()?),
+    };
+    let parent = parent.to_string();
     let client = context.connection.open().await?;
     let (mut none, mut page_token) = (true, String::new());
     loop {

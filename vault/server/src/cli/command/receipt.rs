@@ -5,8 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use lethe_crypto::log::note::VerifierKey;
-use lethe_crypto::log::receipt::{Receipt as Document, Verified};
+use lethe_crypto::log::note::{NoteError, VerifierKey};
+use lethe_crypto::log::receipt::{Receipt as Document, ReceiptError, Verified};
+use lethe_crypto::log::succession::{Keys, MAX_FILE, Succession};
 use lethe_proto::names::{CredentialParent, ReceiptName};
 use lethe_proto::v1::{ErasureState, GetReceiptRequest, Purpose, Receipt};
 use serde_json::{Value, json};
@@ -48,6 +49,11 @@ pub(crate) enum Command {
         /// checkpoint --vault` shows it; take it once, from where you trust it, and keep it.
         #[arg(long, value_name = "KEY|FILE")]
         verifier: String,
+
+        /// The successions of that log's key, as `lethe audit keys --vault --out` writes them: for a receipt that another of
+        /// its keys signed than the one you keep.
+        #[arg(long, value_name = "FILE")]
+        successions: Option<PathBuf>,
     },
 }
 
@@ -124,16 +130,34 @@ pub(crate) fn write(path: &Path, document: &[u8]) -> Result<(), Failure> {
 }
 
 /// Verifies a file.
-pub(crate) fn verify(out: Output, file: &Path, verifier: &str) -> Result<Exit, Failure> {
+pub(crate) fn verify(out: Output, file: &Path, verifier: &str, successions: Option<&Path>) -> Result<Exit, Failure> {
     let key = verifier_key(verifier)?;
+    let keys = match successions {
+        None => Keys::of(key),
+        Some(path) => {
+            let mut lines = Vec::new();
+            let read = fs::File::open(path).and_then(|file| file.take(MAX_FILE as u64 + 1).read_to_end(&mut lines));
+            read.map_err(|error| cannot("read", path, &error))?;
+            let keys = Succession::decode_lines(&lines).and_then(|successions| Keys::follow(&key, &successions));
+            keys.map_err(|error| Failure::new(Exit::No, format!("the successions are not genuine: {error}")))?
+        }
+    };
     let document = read(file).map_err(|error| cannot("read", file, &error))?;
-    match Document::verify(&document, &key) {
+    match Document::verify_by(&document, &keys) {
         Ok(verified) => {
             out.json(&attested(&verified))?;
             out.text(&format!("{}\n\n{verified}", out.paint().good("The receipt is genuine.")))?;
             Ok(Exit::Done)
         }
-        Err(error) => Err(Failure::new(Exit::No, format!("the receipt is not genuine: {error}"))),
+        Err(error) => {
+            let way = match (&error, successions) {
+                (ReceiptError::Checkpoint(NoteError::Unsigned(_)), None) => {
+                    "; if the log's key was succeeded since you took it, say --successions"
+                }
+                _ => "",
+            };
+            Err(Failure::new(Exit::No, format!("the receipt is not genuine: {error}{way}")))
+        }
     }
 }
 
@@ -149,6 +173,7 @@ fn attested(verified: &Verified) -> Value {
         "from_epoch": step.from,
         "to_epoch": step.to,
         "keys_erased": verified.erasure().map_or(0, |erasure| erasure.slots),
+        "signed_by": verified.signer.code(),
         "root_store": verified.destruction.store.to_string(),
         "excludes": verified.excludes.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

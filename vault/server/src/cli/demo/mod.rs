@@ -103,7 +103,7 @@ mod tests {
         let command = Command { data: None, people: 200, folder: kept.clone(), keep: true };
         assert_eq!(run(Output::silent(), command).await.unwrap(), Exit::Done);
         let verifier = kept.join("vault.pub").display().to_string();
-        let verified = receipt::verify(Output::silent(), &kept.join("receipt.json"), &verifier);
+        let verified = receipt::verify(Output::silent(), &kept.join("receipt.json"), &verifier, None);
         assert_eq!(verified.unwrap(), Exit::Done);
         for left in ["probes.npy", "keys/operator", "keys/acme-privacy_officer", "vault/root/vault.root"] {
             assert!(kept.join(left).exists(), "{left}");

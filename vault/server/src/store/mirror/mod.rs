@@ -78,7 +78,8 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Disclosure
         | RowKind::LogHead
         | RowKind::LogEntry
-        | RowKind::LogNode => true,
+        | RowKind::LogNode
+        | RowKind::LogSuccession => true,
         RowKind::Position
         | RowKind::Restoring
         | RowKind::TreeMark

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use lethe_crypto::log::checkpoint::Checkpoint;
-use lethe_crypto::log::copy::{self, CHECKPOINT, CopyError, Relation, Writer};
+use lethe_crypto::log::copy::{self, CHECKPOINT, CopyError, Relation, SUCCESSIONS, Writer};
 use lethe_crypto::log::merkle::verify_consistency;
 use lethe_crypto::log::note::VerifierKey;
+use lethe_crypto::log::succession::Succession;
 use lethe_proto::v1::{GetConsistencyProofRequest, ListEntriesRequest, Purpose};
 use serde_json::{Value, json};
 
 use super::entries::PAGE;
 use super::folder::{Folder, VERIFIER_KEY, cannot};
-use super::proof::{Pin, Which, hashes, newest, not_genuine, trust};
+use super::keys::successions;
+use super::proof::{Newest, Pin, Which, by, hashes, newest, not_genuine, trust};
 use crate::cli::client::Client;
 use crate::cli::command::Context;
 use crate::cli::command::receipt::verifier_key;
@@ -52,7 +54,13 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
     let kept = kept(&folder, pinned.as_ref())?;
     let client = context.connection.open().await?;
     let key = pinned.as_ref().or(kept.as_ref().map(|kept| &kept.key));
-    let (newest, head) = newest(context, &client, &log, key).await?;
+    let Newest { checkpoint: newest, head, signer } = newest(context, &client, &log, key).await?;
+    let successions = lines_until(&successions(context, &client, &log).await?, head.size);
+    if !successions.as_bytes().starts_with(kept.as_ref().map_or(b"", |kept| kept.successions.as_slice())) {
+        return Err(not_genuine(
+            "a succession of its key that was copied before is gone, or another one: it was cut or forked".into(),
+        ));
+    }
     let had = kept.as_ref().map_or(0, |kept| kept.head.size);
     let mut writer = match &kept {
         None => {
@@ -71,6 +79,10 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
     for file in writer.edge() {
         folder.write(&file.path, &file.bytes)?;
     }
+    // What they say of later entries is no fault of the old copy.
+    if !successions.is_empty() {
+        folder.write(SUCCESSIONS, successions.as_bytes())?;
+    }
     // From here on the copy is the new one; before, it was the old one.
     folder.write(CHECKPOINT, newest.note.as_bytes())?;
     for path in copy::stale(had, head.size) {
@@ -84,13 +96,14 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
         "root": head.root.to_string(),
         "verifier_key": newest.verifier_key,
         "pinned": key.is_some(),
+        "signed_by": key.is_some().then(|| signer.code()),
     });
     let card = Card::new(format!("{log} in {}", folder.path().display()))
         .row("entries", head.size)
         .row("new", head.size - had)
         .row("root", head.root)
         .row("verifier key", &newest.verifier_key)
-        .row("signature", trust(key.is_some()));
+        .row("signature", trust(key.is_some(), signer));
     context.out.result(&json, &card)?;
     Ok(Exit::Done)
 }
@@ -99,6 +112,8 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
 struct Kept {
     key: VerifierKey,
     head: Checkpoint,
+    /// The file of the successions that the copy tells of.
+    successions: Vec<u8>,
 }
 
 /// What a folder has already; `None` for a new one.
@@ -112,8 +127,17 @@ fn kept(folder: &Folder, pinned: Option<&VerifierKey>) -> Result<Option<Kept>, F
         return Err(Failure::usage(format!("{} has other files, and no copy", folder.path().display())));
     };
     let key = key_of(folder, pinned)?;
-    let head = Checkpoint::open(note.as_bytes(), &key);
-    Ok(Some(Kept { head: head.map_err(|fault| refused("the copy", fault.into()))?, key }))
+    let fault = |fault| refused("the copy", fault);
+    let (head, _) =
+        copy::keys(folder, &key).map_err(fault)?.open(note.as_bytes()).map_err(|error| fault(error.into()))?;
+    let all = copy::successions(folder).map_err(fault)?;
+    Ok(Some(Kept { successions: lines_until(&all, head.size).into_bytes(), head, key }))
+}
+
+/// The file of those successions that a tree of so many entries has.
+fn lines_until(successions: &[Succession], size: u64) -> String {
+    let within = successions.iter().filter(|succession| succession.checkpoint().size <= size);
+    within.map(|succession| format!("{}\n", String::from_utf8_lossy(&succession.encode()))).collect()
 }
 
 /// The key that is given, or the one that the copy names.
@@ -227,14 +251,15 @@ pub(super) fn verify(out: Output, command: &Verify) -> Result<Exit, Failure> {
         "first_time_ms": verified.times.map(|(first, _)| first),
         "last_time_ms": verified.times.map(|(_, last)| last),
         "pinned": pinned.is_some(),
+        "signed_by": pinned.is_some().then(|| verified.signer.code()),
     });
     let mut card =
         Card::new(format!("{}, as it was signed", head.origin)).row("entries", head.size).row("root", head.root).row(
             "signature",
             if pinned.is_some() {
-                "by the key you keep"
+                by(verified.signer)
             } else {
-                "by the key in the copy; keep that key elsewhere and give it with --verifier"
+                "by the key in the copy, or one that it leads to; keep that key elsewhere and give it with --verifier"
             },
         );
     if let Some(index) = verified.clock_set_back {
@@ -251,17 +276,22 @@ pub(super) fn verify(out: Output, command: &Verify) -> Result<Exit, Failure> {
 
 /// Holds a copy against what was kept before, which must be genuine itself.
 fn against(folder: &Folder, key: &VerifierKey, earlier: &PathBuf) -> Result<Relation, Failure> {
-    let has = Checkpoint::open(folder.text(CHECKPOINT)?.unwrap_or_default().as_bytes(), key)
+    let keys = copy::keys(folder, key).map_err(|fault| refused("the copy", fault))?;
+    let (has, _) = keys
+        .open(folder.text(CHECKPOINT)?.unwrap_or_default().as_bytes())
         .map_err(|fault| refused("the copy", fault.into()))?;
     let is_folder = std::fs::metadata(earlier).map_err(|error| cannot("read", earlier, &error))?.is_dir();
     let fault = |fault| refused("the copy", fault);
     if is_folder {
         let earlier = Folder::at(earlier);
-        let had = copy::verify(&earlier, key).map_err(|fault| refused("the earlier copy", fault))?.checkpoint;
+        // It may be of a time when the key that is kept today was not there yet.
+        let mut others = keys.all().filter(|other| *other != key).map(|other| copy::verify(&earlier, other));
+        let had = copy::verify(&earlier, key).or_else(|fault| others.find(Result::is_ok).unwrap_or(Err(fault)));
+        let had = had.map_err(|fault| refused("the earlier copy", fault))?.checkpoint;
         copy::compare(&earlier, had.size, folder, has.size).map_err(fault)
     } else {
         let note = std::fs::read(earlier).map_err(|error| cannot("read", earlier, &error))?;
-        let had = Checkpoint::open(&note, key).map_err(|fault| refused("the earlier checkpoint", fault.into()))?;
+        let (had, _) = keys.open(&note).map_err(|fault| refused("the earlier checkpoint", fault.into()))?;
         copy::begins_with(&had, folder, has.size).map_err(fault)
     }
 }
@@ -269,15 +299,20 @@ fn against(folder: &Folder, key: &VerifierKey, earlier: &PathBuf) -> Result<Rela
 fn refused(what: &str, fault: CopyError) -> Failure {
     match fault {
         CopyError::Read { .. } => Failure::failed(causes(&fault)),
-        CopyError::Entry { index, .. } | CopyError::NoEntry { index, .. } | CopyError::Tile { index, .. } => {
+        CopyError::Entry { index, .. }
+        | CopyError::NoEntry { index, .. }
+        | CopyError::Tile { index, .. }
+        | CopyError::Succession { index, .. } => {
             Failure::new(Exit::No, format!("{what} is not genuine: {fault}")).detail("index", index.to_string())
         }
         CopyError::Within { first, last } => Failure::new(Exit::No, format!("{what} is not genuine: {fault}"))
             .detail("first", first.to_string())
             .detail("last", last.to_string()),
-        CopyError::Missing(_) | CopyError::Checkpoint(_) | CopyError::TooLong(_) | CopyError::Edge => {
-            Failure::new(Exit::No, format!("{what} is not genuine: {fault}"))
-        }
+        CopyError::Missing(_)
+        | CopyError::Checkpoint(_)
+        | CopyError::Successions(_)
+        | CopyError::TooLong(_)
+        | CopyError::Edge => Failure::new(Exit::No, format!("{what} is not genuine: {fault}")),
     }
 }
 

@@ -4,6 +4,7 @@ mod breach;
 mod copy;
 mod entries;
 mod folder;
+mod keys;
 mod proof;
 mod usage;
 
@@ -57,6 +58,17 @@ pub(crate) enum Ask {
         #[command(flatten)]
         pin: Pin,
     },
+    /// Propose that the key which signs a log is succeeded by a new one; somebody else approves it with `lethe proposal
+    /// approve`, and with that it is.
+    ///
+    /// Needs role tenant_admin or privacy_officer; for the vault's log, the operator's key. Purpose by default:
+    /// administration.
+    RotateKey(keys::Rotate),
+    /// List the keys that a log had, each verified as the successor of the one before.
+    ///
+    /// Needs the roles of `checkpoint`. Purpose by default: audit. Exit code 5 if one does not follow from another, or the
+    /// key that you keep is none of them.
+    Keys(keys::Keys),
     /// List entries, all or those that are asked for.
     ///
     /// Needs role privacy_officer or auditor of the tenant, with --subject privacy_officer; of the vault's log, the
@@ -89,6 +101,8 @@ pub(crate) async fn run(context: &Context, command: Ask) -> Result<Exit, Failure
     match command {
         Ask::Checkpoint { log, pin } => proof::checkpoint(context, &log, &pin).await,
         Ask::Proof { index, log, pin } => proof::proof(context, index, &log, &pin).await,
+        Ask::RotateKey(rotate) => keys::rotate(context, rotate).await,
+        Ask::Keys(keys) => keys::list(context, &keys).await,
         Ask::List(list) => entries::list(context, list).await,
         Ask::Export(export) => copy::export(context, &export).await,
         Ask::Follow(follow) => entries::follow(context, follow).await,

@@ -4,10 +4,12 @@ use clap::Args;
 use lethe_crypto::log::checkpoint::Checkpoint as Head;
 use lethe_crypto::log::merkle::{Hash, verify_inclusion};
 use lethe_crypto::log::note::VerifierKey;
+use lethe_crypto::log::succession::{Keys, Signer};
 use lethe_proto::names::LogName;
 use lethe_proto::v1::{Checkpoint, GetCheckpointRequest, GetInclusionProofRequest, Purpose};
 use serde_json::json;
 
+use super::keys::successions;
 use crate::cli::client::Client;
 use crate::cli::command::Context;
 use crate::cli::command::receipt::verifier_key;
@@ -49,7 +51,7 @@ impl Pin {
 pub(super) async fn checkpoint(context: &Context, log: &Which, pin: &Pin) -> Result<Exit, Failure> {
     let (name, pinned) = (log.name(context)?, pin.key()?);
     let client = context.connection.open().await?;
-    let (checkpoint, head) = newest(context, &client, &name, pinned.as_ref()).await?;
+    let Newest { checkpoint, head, signer } = newest(context, &client, &name, pinned.as_ref()).await?;
     let json = json!({
         "log": checkpoint.log,
         "tree_size": checkpoint.tree_size,
@@ -57,12 +59,13 @@ pub(super) async fn checkpoint(context: &Context, log: &Which, pin: &Pin) -> Res
         "note": checkpoint.note,
         "verifier_key": checkpoint.verifier_key,
         "pinned": pinned.is_some(),
+        "signed_by": pinned.is_some().then(|| signer.code()),
     });
     let card = Card::new(&checkpoint.log)
         .row("entries", checkpoint.tree_size)
         .row("root", head.root)
         .row("verifier key", &checkpoint.verifier_key)
-        .row("signature", trust(pinned.is_some()));
+        .row("signature", trust(pinned.is_some(), signer));
     context.out.result(&json, &card)?;
     context.out.text(&format!("\n{}", checkpoint.note.trim_end()))?;
     Ok(Exit::Done)
@@ -71,7 +74,7 @@ pub(super) async fn checkpoint(context: &Context, log: &Which, pin: &Pin) -> Res
 pub(super) async fn proof(context: &Context, index: i64, log: &Which, pin: &Pin) -> Result<Exit, Failure> {
     let (name, pinned) = (log.name(context)?, pin.key()?);
     let client = context.connection.open().await?;
-    let (checkpoint, head) = newest(context, &client, &name, pinned.as_ref()).await?;
+    let Newest { checkpoint, head, signer } = newest(context, &client, &name, pinned.as_ref()).await?;
     let purpose = context.connection.purpose(Purpose::Audit);
     let request = GetInclusionProofRequest { log: name, purpose, leaf_index: index, tree_size: checkpoint.tree_size };
     let proof = client.audit().get_inclusion_proof(request).await?.into_inner();
@@ -85,31 +88,51 @@ pub(super) async fn proof(context: &Context, index: i64, log: &Which, pin: &Pin)
         "hashes": hashes,
         "entry": entry,
         "pinned": pinned.is_some(),
+        "signed_by": pinned.is_some().then(|| signer.code()),
     });
     let card = Card::new(format!("{}, entry {index}", proof.log))
         .row("entry", &entry)
         .row("proof", format!("{} hashes lead to the root of the checkpoint", hashes.len()))
         .row("entries", checkpoint.tree_size)
         .row("root", head.root)
-        .row("signature", trust(pinned.is_some()));
+        .row("signature", trust(pinned.is_some(), signer));
     context.out.result(&json, &card)?;
     Ok(Exit::Done)
 }
 
-pub(super) fn trust(pinned: bool) -> &'static str {
-    match pinned {
-        true => "by the key you keep",
-        false => "by the key the server names; keep that key and give it with --verifier",
+pub(super) const fn trust(pinned: bool, signer: Signer) -> &'static str {
+    match (pinned, signer) {
+        (true, signer) => by(signer),
+        (false, _) => "by the key the server names; keep that key and give it with --verifier",
     }
 }
 
-/// The newest checkpoint, its signature verified.
+/// Who signed, for somebody who keeps a key of the log.
+pub(in crate::cli::command) const fn by(signer: Signer) -> &'static str {
+    match signer {
+        Signer::Kept => "by the key you keep",
+        Signer::Successor => "by the successor of the key you keep; keep the new one from now on",
+        Signer::Predecessor => "by a predecessor of the key you keep: worth what that key was then",
+    }
+}
+
+/// A log as it is now.
+pub(super) struct Newest {
+    /// As the server gave it.
+    pub(super) checkpoint: Checkpoint,
+    /// What was signed.
+    pub(super) head: Head,
+    /// How who signed stands to the key that is kept.
+    pub(super) signer: Signer,
+}
+
+/// The newest checkpoint, its signature verified; where the key that is kept was succeeded, by what leads from it to today's.
 pub(super) async fn newest(
     context: &Context,
     client: &Client,
     log: &str,
     pinned: Option<&VerifierKey>,
-) -> Result<(Checkpoint, Head), Failure> {
+) -> Result<Newest, Failure> {
     let purpose = context.connection.purpose(Purpose::Audit);
     let request = GetCheckpointRequest { log: log.to_owned(), purpose };
     let checkpoint = client.audit().get_checkpoint(request).await?.into_inner();
@@ -117,12 +140,18 @@ pub(super) async fn newest(
         .verifier_key
         .parse()
         .map_err(|error| not_genuine(format!("the verifier key is refused: {error}")))?;
-    let head = Head::open(checkpoint.note.as_bytes(), pinned.unwrap_or(&named))
-        .map_err(|error| not_genuine(error.to_string()))?;
+    let keys = match pinned {
+        Some(kept) if *kept != named => {
+            let successions = successions(context, client, log).await?;
+            Keys::follow(kept, &successions).map_err(|error| not_genuine(error.to_string()))?
+        }
+        Some(_) | None => Keys::of(named),
+    };
+    let (head, signer) = keys.open(checkpoint.note.as_bytes()).map_err(|error| not_genuine(error.to_string()))?;
     if i64::try_from(head.size) != Ok(checkpoint.tree_size) {
         return Err(not_genuine("the answer and its signed note disagree on the size".into()));
     }
-    Ok((checkpoint, head))
+    Ok(Newest { checkpoint, head, signer })
 }
 
 /// Verifies an audit path; its hashes in hexadecimal.
