@@ -8,8 +8,8 @@ use std::{env, fs};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
-/// Messages whose generated `Debug` would show an embedding or an API key; `redact.rs` has theirs.
-const REDACTED: [&str; 2] = ["lethe.v1.Capture", "lethe.v1.IssuedCredential"];
+/// Messages whose generated `Debug` would show an embedding, an API key or whose login it is; `redact.rs` has theirs.
+const REDACTED: [&str; 3] = ["lethe.v1.Capture", "lethe.v1.IssuedCredential", "lethe.v1.Login"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("lethe/v1");

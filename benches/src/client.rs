@@ -235,6 +235,7 @@ impl Client {
                 request_id: request_id()?,
                 tenant_id: TENANT.into(),
                 tenant: Some(Tenant { purposes: purposes.map(basis).to_vec(), ..Tenant::default() }),
+                administrator_login: None,
             })
             .await?
             .into_inner();

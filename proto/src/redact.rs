@@ -1,9 +1,9 @@
-//! `Debug` of the messages that carry an embedding or an API key: everything but that. The build
+//! `Debug` of the messages that carry an embedding, an API key or a login's subject: everything but that. The build
 //! script keeps the generated `Debug` away from them.
 
 use std::fmt;
 
-use crate::v1::{Capture, IssuedCredential};
+use crate::v1::{Capture, IssuedCredential, Login};
 
 impl fmt::Debug for Capture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,10 +28,23 @@ impl fmt::Debug for IssuedCredential {
     }
 }
 
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("issuer", &self.issuer).field("subject", &format_args!("<somebody>")).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::v1::{CreateTenantResponse, EnrollRequest};
+    use crate::v1::{CreateTenantResponse, Credential, EnrollRequest};
+
+    #[test]
+    fn whose_login_it_is_never_shows_in_debug() {
+        let login = Some(Login { issuer: "https://a".into(), subject: "00u77".into() });
+        let text = format!("{:?}", Credential { login, ..Credential::default() });
+        assert!(text.contains("https://a") && !text.contains("77"), "{text}");
+    }
 
     #[test]
     fn an_embedding_never_shows_in_debug() {

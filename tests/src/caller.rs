@@ -790,6 +790,7 @@ impl Caller {
             request_id: request_id(),
             tenant_id: tenant.to_owned(),
             tenant: Some(v1::Tenant { purposes: vec![basis(Purpose::Authentication)], ..v1::Tenant::default() }),
+            administrator_login: None,
         }
     }
 

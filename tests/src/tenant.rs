@@ -100,6 +100,7 @@ impl NewTenant {
             request_id: request_id(),
             tenant_id: self.id.clone(),
             tenant: Some(self.facts),
+            administrator_login: None,
         });
         let first = created.await.unwrap().credential.unwrap().api_key;
         let dimension = self.dimension.unwrap_or(DIMENSION);

@@ -146,7 +146,7 @@ fn row(kind: RowKind, value: &[u8]) {
         }
         RowKind::Credential => {
             if let Some(record) = json::<CredentialRecord>(value) {
-                drop(record.roles());
+                drop((record.roles(), record.proof()));
             }
         }
         RowKind::Profile => {

@@ -6,6 +6,7 @@
 
 mod allowed;
 mod denied;
+mod logins;
 mod operators;
 mod people;
 mod second_factor;

@@ -52,6 +52,7 @@ pub(crate) const TABLE: &[Row] = &[
                 request_id: request_id(),
                 tenant_id: target.unused_tenant.clone(),
                 tenant: Some(v1::Tenant { purposes: vec![basis(Authentication)], ..v1::Tenant::default() }),
+                administrator_login: None,
             }
             .encode_to_vec()
         },

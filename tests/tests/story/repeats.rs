@@ -144,6 +144,7 @@ async fn a_key_is_shown_once() {
         request_id: request_id(),
         tenant_id: "bank".to_owned(),
         tenant: Some(v1::Tenant { purposes: vec![basis(Purpose::Authentication)], ..v1::Tenant::default() }),
+        administrator_login: None,
     };
     let first = vault.operator().ask(request.clone()).await.unwrap();
     let issued = first.credential.unwrap();

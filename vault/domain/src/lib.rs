@@ -12,6 +12,7 @@ mod id;
 mod invalid;
 mod jurisdiction;
 mod label;
+mod login;
 mod model;
 mod notification;
 mod period;
@@ -39,6 +40,7 @@ pub use id::{
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
+pub use login::Login;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use notification::{Notification, NotificationOutcome, Occasion};
 pub use period::Period;

@@ -135,11 +135,11 @@ reasons! {
     CredentialMissing = "CREDENTIAL_MISSING",
     /// The credential is unknown, revoked or malformed.
     CredentialInvalid = "CREDENTIAL_INVALID",
-    /// The credential has expired.
+    /// The credential has expired, or the login that shows it.
     CredentialExpired = "CREDENTIAL_EXPIRED",
     /// The credential lacks the role the method needs (O31).
     RoleRequired = "ROLE_REQUIRED",
-    /// Only roles that people hold would do, and the call shows no second factor of the credential's (O31).
+    /// Only roles that people hold would do, and the call shows no second factor of who holds the credential (O31).
     SecondFactorRequired = "SECOND_FACTOR_REQUIRED",
     /// The credential belongs to another tenant (O4).
     TenantMismatch = "TENANT_MISMATCH",
@@ -153,6 +153,10 @@ reasons! {
     TemplateNotFound = "TEMPLATE_NOT_FOUND",
     /// No such credential.
     CredentialNotFound = "CREDENTIAL_NOT_FOUND",
+    /// The login is another credential's already.
+    LoginTaken = "LOGIN_TAKEN",
+    /// No identity provider of this issuer may speak for whom the credential is to be.
+    IdentityProviderUnknown = "IDENTITY_PROVIDER_UNKNOWN",
     /// The last credential that can make others; without it nobody could.
     LastAdministrator = "LAST_ADMINISTRATOR",
     /// The subject has as many templates of the model as it may.

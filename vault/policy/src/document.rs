@@ -109,7 +109,8 @@ those of [COMPLIANCE](COMPLIANCE.md). No table here is legal advice.
 ## Every call
 
 A call passes one gate. What decides, in this order: the credential has not expired (O31); where a second factor is asked for
-(`access.second_factor`) and the call shows none of this credential, roles that people hold count for nothing, and what only
+(`access.second_factor`) and the call shows none of this credential, neither a certificate beside the key nor a login that proves
+two, roles that people hold count for nothing, and what only
 those may is refused as `SECOND_FACTOR_REQUIRED` (O31); it belongs to the tenant that
 the call is about, or to the vault (O4); the tenant's data live in this node's region, or nowhere in particular (O32,
 `REGION_MISMATCH`); it has one of the roles (O31); a purpose is stated (O2), one that the operation

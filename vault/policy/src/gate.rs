@@ -121,7 +121,10 @@ pub fn authorize<O: Kind>(
         SecondFactor::Missing => principal.roles.of_machines(),
     };
     if principal.roles.meets(wanted) && !roles.meets(wanted) {
-        let message = format!("{} takes a second factor of who calls, a certificate of this credential", rule.name);
+        let message = format!(
+            "{} takes a second factor of who calls: a certificate of this credential, or a login that proves two",
+            rule.name
+        );
         return deny(Reason::SecondFactorRequired, "O31", message);
     }
     check_owner(principal, target, rule.scope)?;

@@ -9,7 +9,7 @@ pub enum Owner {
     Tenant(TenantId),
 }
 
-/// Who calls: a credential whose secret has been checked.
+/// Who calls: a credential whose secret, or whose login, has been checked.
 #[derive(Debug, Clone)]
 pub struct Principal {
     /// The credential.
@@ -18,13 +18,14 @@ pub struct Principal {
     pub owner: Owner,
     /// What it may do.
     pub roles: Roles,
-    /// When it ends, if it does.
+    /// When it ends, if it does; where a login shows it, at the latest with that.
     pub expires: Option<Timestamp>,
-    /// What the call shows beside the key.
+    /// What the call shows beside the key, or the login of itself.
     pub factor: SecondFactor,
 }
 
-/// What a call shows beside the key, that it is the person whose credential it is (O31).
+/// What a call shows beside the key, that it is the person whose credential it is: a certificate, or, in place of the key, a
+/// login for which the person showed two factors (O31).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondFactor {
     /// Nobody asks for it here: the instance is not reached over a network, or its operator said so.

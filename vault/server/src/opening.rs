@@ -13,7 +13,7 @@ use lethe_index::{Pool, cpu};
 use lethe_policy::Site;
 use tokio::sync::Semaphore;
 
-use crate::access::ApiKey;
+use crate::access::{ApiKey, Logins, Proof, ProvidersError};
 use crate::audit;
 use crate::backup::Keeper;
 use crate::clock::Clock;
@@ -73,6 +73,9 @@ pub enum OpenError {
         /// What to do about it.
         way_out: String,
     },
+    /// The identity providers.
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
     /// The store, or a row of it.
     #[error("{0}")]
     Vault(#[from] Error),
@@ -123,6 +126,7 @@ pub async fn open_with(config: &Config, first: FirstKey) -> std::result::Result<
 /// The same, by a clock.
 pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> std::result::Result<Opened, OpenError> {
     memory::warn();
+    let logins = Arc::new(Logins::open(config.access.identity_providers.as_deref())?);
     let Foundation { store, journal, writer, keys, roots, asked, moving } = Foundation::lay(config).await?;
     // The vault moves with its next epoch, and need not wait for somebody to be erased; unless an epoch that moved it is
     // about to be finished.
@@ -158,6 +162,7 @@ pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> s
         backups,
         root_stores: (config.root.store, config.root.from),
         asks_second_factor: config.asks_second_factor(),
+        logins,
         proposals_last: Duration::from_millis(config.approvals.lifetime_ms),
         administration: tokio::sync::Mutex::new(()),
         sweeps: retention::Board::default(),
@@ -280,8 +285,9 @@ async fn found(vault: &Vault, first: FirstKey) -> std::result::Result<Option<Api
     let mut change = Change::new();
     audit::create_log(&vault.keys, tree, vault.origin_of(tree)?, &mut change)?;
     let api_key = first().map_err(OpenError::OperatorKey)?;
-    let new = NewCredential { roles: Roles::only(Role::Operator), expires: None, made_by: None };
-    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
+    let (id, proof) = (api_key.credential(), Proof::Key(api_key.digest()));
+    let new = NewCredential { id, proof, roles: Roles::only(Role::Operator), expires: None, made_by: None };
+    put_credential(&vault.keys, tree, &new, now, &mut change)?;
     let entry = audit::by_the_vault("vault.found", now)?;
     change.log(tree, audit::concerning(entry, "CREDENTIAL_CREATED", api_key.credential())?);
     vault.store.commit(change).await?;

@@ -80,6 +80,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     watching: JoinHandle<()>,
+    reading: JoinHandle<()>,
     sweeper: Sweeper,
 }
 
@@ -167,9 +168,11 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
     node.serve(Arc::clone(&opened.vault));
     health::all(&health, ServingStatus::Serving).await;
     let watching = tokio::spawn(health::watch(Arc::clone(&opened.vault), health.clone()));
+    let reading = tokio::spawn(Arc::clone(&opened.vault.logins).watch());
     let operator_key = opened.operator_key.map(|key| key.reveal());
     tracing::info!(%address, vault = %opened.vault.id, "serving");
-    Ok(Running { address, metrics, operator_key, vault: opened.vault, health, stop, serving, watching, sweeper })
+    let vault = opened.vault;
+    Ok(Running { address, metrics, operator_key, vault, health, stop, serving, watching, reading, sweeper })
 }
 
 impl Running {
@@ -192,6 +195,7 @@ impl Running {
     pub async fn shutdown(self) {
         tracing::info!("shutting down");
         self.watching.abort();
+        self.reading.abort();
         health::all(&self.health, ServingStatus::NotServing).await;
         self.stop.send_replace(true);
         self.vault.silos.close();

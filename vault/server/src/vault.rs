@@ -13,7 +13,7 @@ use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, SecondFactor, Site, Target, authorize};
 use tokio::sync::Semaphore;
 
-use crate::access::ApiKey;
+use crate::access::{ApiKey, Disbelief, LoggedIn, Logins, Session};
 use crate::audit;
 use crate::backup::Keeper;
 use crate::clock::Clock;
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::identification::Passes;
 use crate::keyring::Keyring;
 use crate::retention;
-use crate::silo::{SiloRef, Silos};
+use crate::silo::{Credential, SiloRef, Silos};
 use crate::store::{Change, Store, StoreError};
 
 /// Everything use cases share. Made by [`crate::opening`], used by one process at a time.
@@ -54,14 +54,39 @@ pub struct Vault {
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.
     pub root_stores: (StoreKind, Option<StoreKind>),
-    /// Whether people show a second factor beside their keys.
+    /// Whether people show a second factor.
     pub asks_second_factor: bool,
+    /// Identity providers, and what they are believed of.
+    pub logins: Arc<Logins>,
     /// How long a proposal can be approved, and then carried out.
     pub proposals_last: Duration,
     /// Changes of the vault's own rows (tenants), one at a time.
     pub administration: tokio::sync::Mutex<()>,
     /// How sweeps for what is past its time stand.
     pub(crate) sweeps: retention::Board,
+}
+
+const UNKNOWN_KEY: Error = Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked");
+const UNKNOWN_LOGIN: Error =
+    Error::Unauthenticated(Reason::CredentialInvalid, "the login is unknown or revoked, or its token is not believed");
+
+/// What a caller is told of a token that is not believed: nothing, but that its time is over. The log has the reason, and
+/// nothing of the token.
+fn disbelieved(why: Disbelief) -> Error {
+    tracing::debug!(?why, "a token is not believed");
+    match why {
+        Disbelief::Expired => Error::Unauthenticated(Reason::CredentialExpired, "the login has expired"),
+        Disbelief::TooLong
+        | Disbelief::Malformed
+        | Disbelief::Type
+        | Disbelief::Algorithm
+        | Disbelief::Key
+        | Disbelief::Signature
+        | Disbelief::Issuer
+        | Disbelief::Audience
+        | Disbelief::NotYet
+        | Disbelief::Lifetime => UNKNOWN_LOGIN,
+    }
 }
 
 /// What a call is aimed at, as its resource name says.
@@ -80,26 +105,61 @@ impl Vault {
     /// `Unauthenticated`, the same for an unknown, a revoked and a wrong key.
     pub fn authenticate(&self, key: &ApiKey, certified: Option<CredentialId>) -> Result<Principal> {
         let known = self.silos.credential(key.credential());
-        let factor = match (self.asks_second_factor, certified) {
-            (false, _) => SecondFactor::NotAsked,
-            (true, Some(of)) if of == key.credential() => SecondFactor::Shown,
-            (true, Some(_) | None) => SecondFactor::Missing,
-        };
+        let factor = self.factor(certified == Some(key.credential()));
         match known {
-            Some(credential) if credential.digest.admits(key) && credential.revoked_at.is_none() => {
+            Some(credential) if credential.proof.admits(key) && credential.revoked_at.is_none() => {
                 Ok(Principal { factor, ..credential.principal.clone() })
             }
-            _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
+            _ => Err(UNKNOWN_KEY),
         }
     }
 
-    /// Who a credential says the caller is, now: for calls that last, whose credential may have been revoked since.
-    pub fn still(&self, principal: &Principal) -> Result<Principal> {
-        match self.silos.credential(principal.credential) {
-            Some(credential) if credential.revoked_at.is_none() => {
-                Ok(Principal { factor: principal.factor, ..credential.principal.clone() })
-            }
-            _ => Err(Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked")),
+    /// Whose login a token is of, and whether its provider says that the person showed two factors, or the caller is certified
+    /// to be that person, where that is asked for (O31).
+    ///
+    /// # Errors
+    /// `Unauthenticated`, the same whatever is wrong with the token or the login; but of one that is over it is told.
+    pub fn log_in(&self, token: &str, certified: Option<CredentialId>) -> Result<Session> {
+        let (login, proven, _) = self.logins.verify(token, self.clock.now()).map_err(disbelieved)?;
+        let known = self.silos.credential_of(&login).ok_or(UNKNOWN_LOGIN)?;
+        let is_certified = certified == Some(known.principal.credential);
+        self.logged_in(&known, LoggedIn { proven, is_certified })
+    }
+
+    /// Who a credential says the caller is, now: for calls that last, whose credential may have been revoked since, and whose
+    /// login may be over.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`] and [`Self::log_in`].
+    pub fn still(&self, session: &Session) -> Result<Session> {
+        let unknown = if session.login.is_some() { UNKNOWN_LOGIN } else { UNKNOWN_KEY };
+        let known = self.silos.credential(session.credential).filter(|known| known.revoked_at.is_none());
+        let known = known.ok_or(unknown)?;
+        match &session.login {
+            None => Ok(Principal { factor: session.factor, ..known.principal.clone() }.into()),
+            Some(login) => self.logged_in(&known, login.clone()),
+        }
+    }
+
+    /// Who calls by a login, as the providers are known now.
+    fn logged_in(&self, known: &Credential, login: LoggedIn) -> Result<Session> {
+        let weight = self.logins.weigh(&login.proven, self.clock.now()).map_err(disbelieved)?;
+        let is_known = known.revoked_at.is_none()
+            && known.proof.login().is_some_and(|login| self.logins.may_speak(login.issuer(), &known.principal.owner));
+        if !is_known {
+            return Err(UNKNOWN_LOGIN);
+        }
+        let factor = self.factor(weight.two_factors || login.is_certified);
+        let expires = known.principal.expires.map_or(weight.until, |end| end.min(weight.until));
+        let principal = Principal { factor, expires: Some(expires), ..known.principal.clone() };
+        Ok(Session { principal, login: Some(login) })
+    }
+
+    fn factor(&self, is_shown: bool) -> SecondFactor {
+        match (self.asks_second_factor, is_shown) {
+            (false, _) => SecondFactor::NotAsked,
+            (true, true) => SecondFactor::Shown,
+            (true, false) => SecondFactor::Missing,
         }
     }
 

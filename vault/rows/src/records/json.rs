@@ -1,6 +1,6 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    CredentialId, Environment, Jurisdiction, LawfulBasis, ModelId, ModelProfile, Period, Purpose, PurposeBasis,
+    CredentialId, Environment, Jurisdiction, LawfulBasis, Login, ModelId, ModelProfile, Period, Purpose, PurposeBasis,
     ReceiptId, Region, Retention, Roles, Sketching, TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
@@ -164,14 +164,35 @@ impl ShreddedRecord {
     }
 }
 
-/// A credential: SHA-256 of its secret, never the secret.
+/// What shows that a call is a credential's: one of the two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialProof {
+    /// An API key, by the SHA-256 of its secret.
+    Secret([u8; 32]),
+    /// A login at an identity provider.
+    Login(Login),
+}
+
+/// A login at an identity provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginRecord {
+    issuer: String,
+    subject: String,
+}
+
+/// A credential: SHA-256 of its secret, never the secret; or a login.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRecord {
     roles: u16,
-    /// SHA-256 of the 32 secret bytes, hexadecimal. The secret has 256 bits of entropy: a slow hash would
-    /// add nothing.
-    pub secret_sha256: String,
+    /// SHA-256 of the 32 secret bytes, hexadecimal; absent where there is a login. The secret has 256 bits of entropy: a slow
+    /// hash would add nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret_sha256: Option<String>,
+    /// Absent where there is a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    login: Option<LoginRecord>,
     /// Milliseconds since the Unix epoch.
     pub created_at: i64,
     /// Milliseconds since the Unix epoch.
@@ -187,10 +208,18 @@ pub struct CredentialRecord {
 
 impl CredentialRecord {
     /// What a credential's creation records.
-    pub fn new(roles: Roles, secret_sha256: [u8; 32], created_at: Timestamp, expires_at: Option<Timestamp>) -> Self {
+    pub fn new(roles: Roles, proof: &CredentialProof, created_at: Timestamp, expires_at: Option<Timestamp>) -> Self {
+        let (secret_sha256, login) = match proof {
+            CredentialProof::Secret(digest) => (Some(hex::encode(digest)), None),
+            CredentialProof::Login(login) => {
+                let (issuer, subject) = (login.issuer().to_owned(), login.subject().to_owned());
+                (None, Some(LoginRecord { issuer, subject }))
+            }
+        };
         Self {
             roles: roles.bits(),
-            secret_sha256: hex::encode(secret_sha256),
+            secret_sha256,
+            login,
             created_at: created_at.millis(),
             expires_at: expires_at.map(Timestamp::millis),
             revoked_at: None,
@@ -201,6 +230,25 @@ impl CredentialRecord {
     /// Its roles.
     pub fn roles(&self) -> Result<Roles, Corrupt> {
         Roles::from_bits(self.roles).ok_or_else(|| Corrupt::new("credential record", "roles"))
+    }
+
+    /// What shows that a call is its.
+    ///
+    /// # Errors
+    /// `Corrupt` unless there is exactly one of a secret's digest and a login, well-formed.
+    pub fn proof(&self) -> Result<CredentialProof, Corrupt> {
+        let wrong = |what: &'static str| Corrupt::new("credential record", what);
+        match (&self.secret_sha256, &self.login) {
+            (Some(digest), None) => {
+                let digest = hex::decode(digest).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+                digest.map(CredentialProof::Secret).ok_or_else(|| wrong("secret"))
+            }
+            (None, Some(LoginRecord { issuer, subject })) => {
+                let login = Login::parse("login", issuer, subject);
+                login.map(CredentialProof::Login).map_err(|_| wrong("login"))
+            }
+            (Some(_), Some(_)) | (None, None) => Err(wrong("a secret or a login")),
+        }
     }
 }
 

@@ -13,8 +13,8 @@ mod rights;
 pub use binary::{SubjectRecord, TemplateRecord};
 pub use dossier::DossierRecord;
 pub use json::{
-    CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
-    ShreddedRecord, TenantRecord, decode, encode,
+    CommittedErasure, CredentialProof, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord,
+    Remembered, ShreddedRecord, TenantRecord, decode, encode,
 };
 pub use notification::NotificationRecord;
 pub use proposal::{Content, Delivery, DisclosureRecord, Leaving, StoredProposal};

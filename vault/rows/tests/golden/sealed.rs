@@ -4,16 +4,16 @@ use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Act, AgeBand, CaptureKind, Closure, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Disclosure,
     DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
-    Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
+    Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
     Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, ReceiptId,
     RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
     RightsRequest, RightsRequestId, Role, Roles, Sketching, Standing, SubjectId, TemplateFacts, TemplateId, TenantId,
     TenantPolicy, Thresholds, Timestamp, Told, Verification, Vote,
 };
 use lethe_rows::records::{
-    AskedRecord, Content, CredentialRecord, CredentialRef, Delivery, DisclosureRecord, DossierRecord, EvidenceRecord,
-    Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord, ShreddedRecord, StoredProposal,
-    SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
+    AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord, DossierRecord,
+    EvidenceRecord, Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord, ShreddedRecord,
+    StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -405,11 +405,13 @@ fn a_shredded_tenant_is_fixed() {
 fn a_credential_is_fixed() {
     let digest = "cd".repeat(32);
     let roles = Roles::from_bits(42).unwrap();
-    let record = CredentialRecord::new(roles, [0xcd; 32], CREATED, None);
+    let secret = CredentialProof::Secret([0xcd; 32]);
+    let record = CredentialRecord::new(roles, &secret, CREATED, None);
     let expected = format!(r#"{{"roles":42,"secret_sha256":"{digest}","created_at":1795354379198}}"#);
-    assert_eq!(fixed(&record, &expected).roles().unwrap(), roles);
+    let read = fixed(&record, &expected);
+    assert_eq!((read.roles().unwrap(), read.proof().unwrap()), (roles, secret.clone()));
 
-    let mut record = CredentialRecord::new(roles, [0xcd; 32], CREATED, Some(Timestamp::from_millis(7)));
+    let mut record = CredentialRecord::new(roles, &secret, CREATED, Some(Timestamp::from_millis(7)));
     record.revoked_at = Some(9);
     record.made_by = Some(CredentialId::from_bytes([0x34; 16]).into());
     let expected = format!(
@@ -417,6 +419,19 @@ fn a_credential_is_fixed() {
     );
     let read = fixed(&record, &expected);
     assert_eq!((read.expires_at, read.revoked_at), (Some(7), Some(9)));
+
+    let login = CredentialProof::Login(Login::parse("login", "https://login.example.org", "00u1a2b3").unwrap());
+    let record = CredentialRecord::new(roles, &login, CREATED, None);
+    let expected = r#"{"roles":42,"login":{"issuer":"https://login.example.org","subject":"00u1a2b3"},"created_at":1795354379198}"#;
+    assert_eq!(fixed(&record, expected).proof().unwrap(), login);
+    // A key and a login are never both of one credential, nor is there one of neither.
+    let neither = r#"{"roles":42,"created_at":1}"#.to_owned();
+    let both = expected.replace(r#""login""#, &format!(r#""secret_sha256":"{digest}","login""#));
+    let shaped = expected.replace("00u1a2b3", "ann@example.org");
+    for text in [neither, both, shaped] {
+        let record: CredentialRecord = decode("credential record", text.as_bytes()).unwrap();
+        assert!(record.proof().is_err(), "{text}");
+    }
 }
 
 #[test]

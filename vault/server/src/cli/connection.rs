@@ -11,7 +11,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use super::client::Client;
 use super::exit::{Exit, Failure, causes};
-use super::secret::{ApiKey, KEY_VARIABLE};
+use super::secret::{ApiKey, KEY_VARIABLE, TOKEN_VARIABLE};
 use super::values;
 
 /// How to reach a server, and as whom.
@@ -31,6 +31,11 @@ pub(super) struct Connection {
     /// File that holds the API key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) key_file: Option<PathBuf>,
+
+    /// File that holds a token of an identity provider, for who logs in there instead of having a key; or LETHE_LOGIN_TOKEN in
+    /// the environment.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["key", "key_file"])]
+    pub(super) login_token_file: Option<PathBuf>,
 
     /// Tenant, such as acme.
     #[arg(long, global = true, env = "LETHE_TENANT", value_name = "ID")]
@@ -63,7 +68,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Opens the connection.
     pub(super) async fn open(&self) -> Result<Client, Failure> {
-        let key = self.api_key()?;
+        let key = self.credential()?;
         let channel = self.endpoint()?.connect().await.map_err(|error| {
             let why = causes(&error);
             Failure::new(Exit::NotNow, format!("cannot reach {}: {why}", self.endpoint))
@@ -94,12 +99,26 @@ impl Connection {
         self.purpose.unwrap_or(default).into()
     }
 
-    fn api_key(&self) -> Result<Option<ApiKey>, Failure> {
+    /// What shows who calls; what was asked for on the command line goes before the environment.
+    fn credential(&self) -> Result<Option<ApiKey>, Failure> {
         if let Some(path) = &self.key_file {
             return ApiKey::read(path).map(Some);
         }
-        let variable = || std::env::var(KEY_VARIABLE).ok().map(|text| ApiKey::new(&text));
-        Ok(self.key.clone().or_else(variable).filter(|key| !key.expose().is_empty()))
+        if let Some(path) = &self.login_token_file {
+            return ApiKey::read_token(path).map(Some);
+        }
+        let given = |secret: &ApiKey| !secret.expose().is_empty();
+        if let Some(key) = self.key.clone().filter(given) {
+            return Ok(Some(key));
+        }
+        let variable = |name| std::env::var(name).ok().map(|text| ApiKey::new(&text)).filter(given);
+        match (variable(KEY_VARIABLE), variable(TOKEN_VARIABLE)) {
+            (Some(_), Some(_)) => {
+                let why = format!("{KEY_VARIABLE} and {TOKEN_VARIABLE} are both set: a call is by a key or by a login");
+                Err(Failure::usage(why))
+            }
+            (key, token) => Ok(key.or(token)),
+        }
     }
 
     fn endpoint(&self) -> Result<Endpoint, Failure> {
@@ -188,7 +207,19 @@ mod tests {
     fn a_key_is_not_shown_by_debug() {
         let connection = connection(&["--key", "s3cret"]);
         assert!(!format!("{connection:?}").contains("s3cret"));
-        let key = connection.api_key().unwrap().unwrap();
+        let key = connection.credential().unwrap().unwrap();
         assert_eq!(key.expose(), "s3cret");
+    }
+
+    #[test]
+    fn a_token_is_read_from_a_file_and_is_no_argument() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let file = path.to_str().unwrap();
+        crate::cli::secret::write_private(&path, "a.b.c").unwrap();
+        let connection = connection(&["--login-token-file", file]);
+        assert_eq!(connection.credential().unwrap().unwrap().expose(), "a.b.c");
+        std::fs::write(&path, "x".repeat(8193)).unwrap();
+        assert!(connection.credential().unwrap_err().message.contains("longer than 8192"));
     }
 }

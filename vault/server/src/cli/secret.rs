@@ -1,4 +1,4 @@
-//! API keys on their way in and out: never echoed, and in files only for their owner.
+//! API keys and tokens on their way in and out: never echoed, and in files only for their owner.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -16,10 +16,13 @@ use super::output::remark;
 /// The variable that an API key is taken from.
 pub(super) const KEY_VARIABLE: &str = "LETHE_KEY";
 
-/// Longest key file worth reading.
-const MAX_KEY_FILE: u64 = 4096;
+/// The variable that a token of an identity provider is taken from.
+pub(super) const TOKEN_VARIABLE: &str = "LETHE_LOGIN_TOKEN";
 
-/// An API key. Shared, not copied, when the argument parser clones it.
+/// Longest file of a key or a token worth reading: servers take no longer token.
+const MAX_FILE: u64 = 8192;
+
+/// What shows who calls: an API key, or a token of an identity provider. Shared, not copied, when the argument parser clones it.
 #[derive(Clone)]
 pub(super) struct ApiKey(Arc<Zeroizing<String>>);
 
@@ -36,17 +39,31 @@ impl ApiKey {
 
     /// Reads a file that holds a key and nothing else.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let refuse = |error: io::Error| Failure::usage(format!("cannot read the key file {}: {error}", path.display()));
+        Self::read_as("key", path)
+    }
+
+    /// Reads a file that holds a token and nothing else.
+    pub(super) fn read_token(path: &Path) -> Result<Self, Failure> {
+        Self::read_as("token", path)
+    }
+
+    fn read_as(what: &str, path: &Path) -> Result<Self, Failure> {
+        let refuse =
+            |error: io::Error| Failure::usage(format!("cannot read the {what} file {}: {error}", path.display()));
         let file = File::open(path).map_err(refuse)?;
         let mode = file.metadata().map_err(refuse)?.permissions().mode();
         if mode & 0o077 != 0 {
-            remark(&format!("the key file {} is open to other users: chmod 600", path.display()));
+            remark(&format!("the {what} file {} is open to other users: chmod 600", path.display()));
         }
-        let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE as usize));
-        file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(refuse)?;
+        let mut text = Zeroizing::new(String::with_capacity(MAX_FILE as usize + 1));
+        // One byte more than there may be, so that what is too long is seen to be.
+        file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(refuse)?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(Failure::usage(format!("the {what} file {} is longer than {MAX_FILE} bytes", path.display())));
+        }
         let key = Self::new(&text);
         if key.expose().is_empty() {
-            return Err(Failure::usage(format!("the key file {} is empty", path.display())));
+            return Err(Failure::usage(format!("the {what} file {} is empty", path.display())));
         }
         Ok(key)
     }

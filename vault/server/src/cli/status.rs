@@ -74,7 +74,11 @@ pub(super) fn exit(code: Code) -> Exit {
 /// What helps, where the command line has it.
 fn hint(reason: &str) -> Option<&'static str> {
     Some(match reason {
-        "CREDENTIAL_MISSING" => "give an API key with --key-file, or set LETHE_KEY",
+        "CREDENTIAL_MISSING" => {
+            "give an API key with --key-file or LETHE_KEY, or a login's token with --login-token-file"
+        }
+        "LOGIN_TAKEN" => "lethe key list shows whose it is, if it is yours to see; lethe key revoke makes it free",
+        "IDENTITY_PROVIDER_UNKNOWN" => "the issuer must be exactly as in the server's access.identity_providers",
         "ROLE_REQUIRED" => "a tenant admin makes keys with other roles: lethe key create --role …",
         "MODEL_UNKNOWN" => "a tenant admin registers models: lethe model create MODEL@VERSION …",
         "PURPOSE_NOT_ALLOWED" => "name another purpose with --purpose",

@@ -95,7 +95,7 @@ fn keeping(retention: &Retention) -> String {
 
 pub(super) fn credential(credential: &Credential) -> (Value, Card) {
     let roles: Vec<_> = credential.roles().map(Coded::code).collect();
-    let json = json!({
+    let mut json = json!({
         "name": credential.name,
         "roles": roles,
         "state": credential.state().code(),
@@ -103,8 +103,13 @@ pub(super) fn credential(credential: &Credential) -> (Value, Card) {
         "expire_time": time(credential.expire_time.as_ref()),
         "revoke_time": time(credential.revoke_time.as_ref()),
     });
+    if let Some(login) = &credential.login {
+        json["login"] = json!({ "issuer": login.issuer, "subject": login.subject });
+    }
+    let login = credential.login.as_ref().map(|login| format!("{} at {}", login.subject, login.issuer));
     let card = Card::new(&credential.name)
         .row("roles", roles.join(", ").to_lowercase())
+        .maybe("login", login)
         .row("state", credential.state().words())
         .maybe("created", time(credential.create_time.as_ref()))
         .maybe("expires", time(credential.expire_time.as_ref()))

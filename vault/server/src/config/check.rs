@@ -76,13 +76,16 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         );
         refuse("metrics.listen", why);
     }
+    if config.access.identity_providers.as_deref().is_some_and(|path| path.as_os_str().is_empty()) {
+        refuse("access.identity_providers", "is empty; name a file, or leave it out".into());
+    }
     // O31: people cannot show what the server does not ask of anybody.
     let client_ca = config.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
-    if config.asks_second_factor() && client_ca.is_none() {
+    if config.asks_second_factor() && client_ca.is_none() && config.access.identity_providers.is_none() {
         let by_default = if config.access.second_factor.is_none() { " (which it is beyond loopback)" } else { "" };
         let why = format!(
-            "is required{by_default}, and tls.client_ca names no authority of client certificates; set it, or access.second_factor \
-             to off"
+            "is required{by_default}, and tls.client_ca names no authority of client certificates, nor access.identity_providers \
+             whose logins are believed; set one of them, or access.second_factor to off"
         );
         refuse("access.second_factor", why);
     }

@@ -145,6 +145,10 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        name: "access.identity_providers",
+        set: |config, value| value.path().map(|v| config.access.identity_providers = Some(v)),
+    },
+    Key {
         name: "log.format",
         set: |config, value| {
             config.log.format = match value.text()? {

@@ -189,9 +189,11 @@ pub struct Approvals {
 /// Who may call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Whether people show a second factor, a client certificate of their credential, beside their key; none: where the server
-    /// listens beyond loopback. See [`Config::asks_second_factor`].
+    /// Whether people show a second factor, a client certificate of their credential beside their key, or a login that proves
+    /// two; none: where the server listens beyond loopback. See [`Config::asks_second_factor`].
     pub second_factor: Option<SecondFactorRule>,
+    /// The file of identity providers, whose tokens people may call with; none: there are none.
+    pub identity_providers: Option<PathBuf>,
 }
 
 /// Whether people show a second factor.

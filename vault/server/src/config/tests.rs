@@ -115,6 +115,7 @@ fn every_key_can_stand_in_a_file() {
         lifetime_ms = 86_400_000
         [access]
         second_factor = "required"
+        identity_providers = "/etc/lethe/providers.toml"
         [log]
         format = "json"
         filter = "warn,lethe_vault=debug"
@@ -190,7 +191,10 @@ fn every_key_can_stand_in_a_file() {
         },
         search: Search { threads: Some(2), memory: Some(64 << 20) },
         approvals: Approvals { lifetime_ms: 86_400_000 },
-        access: Access { second_factor: Some(SecondFactorRule::Required) },
+        access: Access {
+            second_factor: Some(SecondFactorRule::Required),
+            identity_providers: Some("/etc/lethe/providers.toml".into()),
+        },
         log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
     };
     assert_eq!(load(text).unwrap(), expected);
@@ -356,7 +360,7 @@ fn plaintext_stays_on_loopback() {
     let error = by_hand.validate().unwrap_err();
     assert_eq!(error.problems()[0].origin, Origin::Given);
     let tls = Some(TlsConfig { cert: "c".into(), key: "k".into(), client_ca: None, client_optional: false });
-    let access = Access { second_factor: Some(SecondFactorRule::Off) };
+    let access = Access { second_factor: Some(SecondFactorRule::Off), identity_providers: None };
     Config { tls: tls.clone(), access, ..by_hand }.validate().unwrap();
 
     // Metrics do so whatever the rest does.
@@ -589,12 +593,19 @@ fn a_second_factor_is_asked_for_where_a_network_leads() {
     assert_eq!(asks(&format!("{far}{tls}{ca}")), Ok(true));
     assert_eq!(asks(&format!("{far}{tls}[access]\nsecond_factor = \"off\"")), Ok(false));
     assert_eq!(asks(&format!("{tls}{ca}[access]\nsecond_factor = \"required\"")), Ok(true));
+    // Certificates or logins: one way at least is there to show it.
+    let providers = "[access]\nidentity_providers = \"p.toml\"\n";
+    assert_eq!(asks(&format!("{far}{tls}{providers}")), Ok(true));
+    assert_eq!(asks(&format!("{providers}second_factor = \"required\"")), Ok(true));
+    assert_eq!(asks(providers), Ok(false));
     for (text, key) in [
         (format!("{far}{tls}"), "access.second_factor"),
         (format!("{tls}[access]\nsecond_factor = \"required\""), "access.second_factor"),
         ("[access]\nsecond_factor = \"required\"".to_owned(), "access.second_factor"),
         ("[access]\nsecond_factor = \"maybe\"".to_owned(), "access.second_factor"),
         (format!("{tls}client_optional = true"), "tls.client_optional"),
+        ("[access]\nidentity_providers = \"\"".to_owned(), "access.identity_providers"),
+        ("[access]\nidentity_providers = [\"p.toml\"]".to_owned(), "access.identity_providers"),
     ] {
         let refused = asks(&text).unwrap_err();
         assert!(refused.contains(key), "{text}: {refused}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, TryStreamExt, future, stream};
 use lethe_domain::{Invalid, Reason, SubjectId, TenantId};
-use lethe_policy::{Principal, operation as op};
+use lethe_policy::operation as op;
 use lethe_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -16,6 +16,7 @@ use tonic_types::StatusExt;
 use super::call::Admitted;
 use super::status::too_long;
 use super::{Node, convert, edge, enrollment};
+use crate::access::Session;
 use crate::enrollment::Enrolment;
 use crate::error::{Error, Result};
 use crate::vault::Aim;
@@ -29,7 +30,7 @@ pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<v1::BatchEnrollRespon
 /// What the items of a stream share.
 pub(super) struct Batch {
     pub(super) node: Node,
-    pub(super) principal: Principal,
+    pub(super) principal: Session,
     pub(super) tenant: TenantId,
     /// What the first item said; the others must say the same.
     pub(super) parent: String,

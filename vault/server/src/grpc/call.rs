@@ -12,7 +12,7 @@ use tonic::{Request, Status};
 
 use super::page::Pages;
 use super::{Node, convert};
-use crate::access::ApiKey;
+use crate::access::{ApiKey, Session};
 use crate::error::Error;
 use crate::vault::Aim;
 
@@ -27,19 +27,18 @@ pub(super) struct Admitted<O> {
 }
 
 impl Node {
-    /// Whose key a call carries, over a connection of whom a certificate says that it is this credential's person.
-    pub(super) fn authenticate(
-        &self,
-        headers: &HeaderMap,
-        certified: Option<CredentialId>,
-    ) -> Result<Principal, Status> {
-        let key = api_key(headers)?;
-        Ok(self.vault()?.authenticate(&key, certified)?)
+    /// Whose key or login a call carries, over a connection of whom a certificate says that it is this credential's person.
+    pub(super) fn authenticate(&self, headers: &HeaderMap, certified: Option<CredentialId>) -> Result<Session, Status> {
+        match Carried::of(headers)? {
+            Carried::Key(key) => Ok(self.vault()?.authenticate(&key, certified)?.into()),
+            Carried::Token(token) => Ok(self.vault()?.log_in(token, certified)?),
+        }
     }
 
-    /// Who sent a request, as the edge found out before the message came: by now the credential may be revoked.
-    pub(super) fn principal<T>(&self, request: &Request<T>) -> Result<Principal, Status> {
-        let known = request.extensions().get::<Principal>().ok_or_else(missing_key)?;
+    /// Who sent a request, as the edge found out before the message came: by now the credential may be revoked, or the login
+    /// over.
+    pub(super) fn principal<T>(&self, request: &Request<T>) -> Result<Session, Status> {
+        let known = request.extensions().get::<Session>().ok_or_else(missing_key)?;
         Ok(self.vault()?.still(known)?)
     }
 
@@ -92,15 +91,35 @@ pub(super) async fn to_the_end<T: Send + 'static>(
     Ok(tokio::spawn(change).await.map_err(|_| Error::TaskLost)??)
 }
 
-fn api_key(headers: &HeaderMap) -> Result<ApiKey, Error> {
-    let header = headers.get(AUTHORIZATION).ok_or_else(missing_key)?;
-    let text = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(missing_key)?;
-    let malformed = || Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked");
-    ApiKey::parse(text).ok_or_else(malformed)
+/// What a call says who it is by.
+enum Carried<'a> {
+    /// An API key.
+    Key(ApiKey),
+    /// A token of an identity provider, which nobody has looked into.
+    Token(&'a str),
+}
+
+impl<'a> Carried<'a> {
+    fn of(headers: &'a HeaderMap) -> Result<Self, Error> {
+        let mut all = headers.get_all(AUTHORIZATION).iter();
+        let header = all.next().ok_or_else(missing_key)?;
+        let text = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(missing_key)?;
+        let malformed = || Error::Unauthenticated(Reason::CredentialInvalid, "the API key is unknown or revoked");
+        // Two would be two callers.
+        if all.next().is_some() {
+            return Err(malformed());
+        }
+        // No key has a dot, and no token, whose parts are base64url between dots, is without one.
+        if text.contains('.') {
+            return Ok(Self::Token(text));
+        }
+        ApiKey::parse(text).map(Self::Key).ok_or_else(malformed)
+    }
 }
 
 fn missing_key() -> Error {
-    Error::Unauthenticated(Reason::CredentialMissing, "send `authorization: Bearer <API key>`")
+    let message = "send `authorization: Bearer <API key>`, or a token of an identity provider in its place";
+    Error::Unauthenticated(Reason::CredentialMissing, message)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lethe_domain::{CredentialId, Invalid, Reason, Role, Roles, Timestamp};
+use lethe_domain::{CredentialId, Invalid, Login, Reason, Role, Roles, Timestamp};
 use lethe_policy::{Owner, operation as op};
 use lethe_proto::v1;
 use tonic::{Request, Status};
@@ -10,15 +10,15 @@ use tonic::{Request, Status};
 use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
 use super::{Node, names, page};
+use crate::access::Proof;
 use crate::error::Result;
 use crate::silo::Credential;
-use crate::tenant::{self, Issued, Lists, Makes, Revokes};
+use crate::tenant::{self, Asked, Issued, Lists, Makes, Revokes};
 
 /// What a new credential is to be.
 struct Wanted {
     parent: String,
-    roles: Roles,
-    expires: Option<Timestamp>,
+    asked: Asked,
     request_id: String,
 }
 
@@ -31,7 +31,11 @@ impl Node {
         let v1::CreateCredentialRequest { parent, purpose, request_id, credential } = request.into_inner();
         let owner = names::tenant_or_vault("parent", &parent)?;
         let given = credential.unwrap_or_default();
-        let wanted = |roles| Ok::<_, Status>(Wanted { parent, roles, expires: expiry(given.expire_time)?, request_id });
+        let wanted = |roles| {
+            let login = login("credential.login", given.login)?;
+            let asked = Asked { roles, expires: expiry(given.expire_time)?, login };
+            Ok::<_, Status>(Wanted { parent, asked, request_id })
+        };
         let of_tenant = |given: &[i32]| convert::roles("credential.roles", given);
         match owner {
             None => {
@@ -54,7 +58,7 @@ impl Node {
         let vault = Arc::clone(self.vault()?);
         let issued = to_the_end(async move {
             let call = call;
-            tenant::create_credential(&vault, call.witness, wanted.roles, wanted.expires, Some(request)).await
+            tenant::create_credential(&vault, call.witness, wanted.asked, Some(request)).await
         })
         .await?;
         Ok(to_issued(&wanted.parent, issued))
@@ -140,6 +144,12 @@ fn operators(given: &[i32]) -> Result<Roles> {
     }
 }
 
+/// The login that is to show a credential, if one is.
+pub(super) fn login(field: &str, given: Option<v1::Login>) -> Result<Option<Login>> {
+    let Some(v1::Login { issuer, subject }) = given else { return Ok(None) };
+    Ok(Some(Login::parse(field, &issuer, &subject)?))
+}
+
 fn expiry(time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>> {
     let Some(time) = time else { return Ok(None) };
     let expires = convert::timestamp("credential.expire_time", time)?;
@@ -154,7 +164,7 @@ pub(super) fn to_issued(parent: &str, issued: Issued) -> v1::IssuedCredential {
     let api_key = issued.api_key.as_ref().map(|key| key.reveal().to_string());
     v1::IssuedCredential {
         credential: Some(to_credential(parent, &issued.credential)),
-        already_shown: api_key.is_none(),
+        already_shown: api_key.is_none() && matches!(issued.credential.proof, Proof::Key(_)),
         api_key: api_key.unwrap_or_default(),
     }
 }
@@ -174,5 +184,9 @@ fn to_credential(parent: &str, credential: &Credential) -> v1::Credential {
         create_time: Some(to_timestamp(credential.created_at)),
         revoke_time: credential.revoked_at.map(to_timestamp),
         state: state.into(),
+        login: credential
+            .proof
+            .login()
+            .map(|login| v1::Login { issuer: login.issuer().to_owned(), subject: login.subject().to_owned() }),
     }
 }

@@ -8,7 +8,7 @@ use futures::Stream;
 use lethe_crypto::log::entry::Outcome;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Invalid, Reason, SubjectId, TenantId};
-use lethe_policy::{Principal, operation as op};
+use lethe_policy::operation as op;
 use lethe_proto::v1;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -19,6 +19,7 @@ use super::call::Admitted;
 use super::page::Pages;
 use super::status::too_long;
 use super::{Node, convert, names, page};
+use crate::access::Session;
 use crate::audit::{self, EntryPage, Filter, Follows, Logged, Span, Tail, Window};
 use crate::error::{Error, Result};
 use crate::store::StoreError;
@@ -36,7 +37,7 @@ pub(super) type Entries = Pin<Box<dyn Stream<Item = Result<v1::WatchResponse, St
 impl Node {
     pub(super) async fn entries(
         &self,
-        principal: &Principal,
+        principal: &Session,
         mut message: v1::ListEntriesRequest,
     ) -> Result<v1::ListEntriesResponse, Status> {
         let log = names::log("log", &message.log)?;
@@ -78,7 +79,7 @@ impl Node {
         })
     }
 
-    pub(super) async fn watch_log(&self, principal: Principal, message: v1::WatchRequest) -> Result<Entries, Status> {
+    pub(super) async fn watch_log(&self, principal: Session, message: v1::WatchRequest) -> Result<Entries, Status> {
         match names::log("log", &message.log)? {
             None => {
                 let call = self.admit_to_vault::<op::WatchVaultEntries>(&principal, message.purpose).await?;
@@ -98,7 +99,7 @@ impl Node {
 
     fn stream<O: Follows>(
         &self,
-        principal: Principal,
+        principal: Session,
         tenant: Option<TenantId>,
         call: Admitted<O>,
         tail: Tail,
@@ -124,7 +125,7 @@ impl Node {
 /// A stream of entries on its way to whoever asked.
 struct Follower<O> {
     vault: Arc<Vault>,
-    principal: Principal,
+    principal: Session,
     tenant: Option<TenantId>,
     /// It is at work as long as it lasts.
     call: Admitted<O>,
@@ -267,7 +268,7 @@ mod tests {
                 start_index: 0,
                 follow: true,
             };
-            node.watch_log(auditor.principal.clone(), message)
+            node.watch_log(auditor.principal.clone().into(), message)
         };
         let mut stalled = Vec::new();
         while let Ok(stream) = watch().await {

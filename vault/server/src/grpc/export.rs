@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use age::x25519::Recipient;
 use futures::{Stream, StreamExt as _, future, stream};
 use lethe_domain::{Purpose, TenantId};
-use lethe_policy::{Principal, operation as op};
+use lethe_policy::operation as op;
 use lethe_proto::v1;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +18,7 @@ use tonic::Status;
 
 use super::call::Admitted;
 use super::status::too_long;
+use crate::access::Session;
 use crate::error::{Error, Result};
 use crate::store::StoreError;
 use crate::subject::export::{Broken, Export};
@@ -35,7 +36,7 @@ pub(super) type Pieces = Pin<Box<dyn Stream<Item = Result<v1::ExportSubjectRespo
 /// Whom an archive goes to.
 pub(super) struct Reader {
     pub(super) vault: Arc<Vault>,
-    pub(super) principal: Principal,
+    pub(super) principal: Session,
     pub(super) tenant: TenantId,
     pub(super) purpose: Option<Purpose>,
     /// Longest that the reader may take nothing.

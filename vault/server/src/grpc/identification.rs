@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
 use lethe_domain::{Invalid, Purpose, Reason, TenantId};
-use lethe_policy::{Principal, operation as op};
+use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::identification_service_server::IdentificationService;
 use tokio::runtime::Handle;
@@ -17,6 +17,7 @@ use super::call::Admitted;
 use super::page::Pages;
 use super::status::too_long;
 use super::{Node, convert, names};
+use crate::access::Session;
 use crate::error::{Error, Result};
 use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
 use crate::store::StoreError;
@@ -128,7 +129,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Whoever a sweep answers.
 struct Caller {
     vault: Arc<Vault>,
-    principal: Principal,
+    principal: Session,
     tenant: TenantId,
     purpose: Option<Purpose>,
     runtime: Handle,

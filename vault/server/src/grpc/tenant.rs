@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::approval::to_proposal;
 use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
-use super::credential::to_issued;
+use super::credential::{login, to_issued};
 use super::{Node, names, page};
 use crate::error::{Error, Result};
 use crate::export::Recipient;
@@ -34,11 +34,12 @@ impl TenantService for Node {
         let id = TenantId::parse(&message.tenant_id).map_err(Error::from)?;
         let missing = || Error::from(Invalid::new("tenant", Reason::FieldMissing, "is missing"));
         let policy = policy(&message.tenant.ok_or_else(missing)?)?;
+        let login = login("administrator_login", message.administrator_login)?;
         let request = convert::required_request_id(&message.request_id)?;
         let (vault, new) = (Arc::clone(self.vault()?), id.clone());
         let created = to_the_end(async move {
             let call = call;
-            tenant::create(&vault, call.witness, new, policy, Some(request)).await
+            tenant::create(&vault, call.witness, new, policy, login, Some(request)).await
         })
         .await?;
         Ok(Response::new(v1::CreateTenantResponse {

@@ -38,6 +38,7 @@ impl Collector for Whole {
         page.flag("serving", "Whether the vault is open: while it loads there is nothing more.", vault.is_some())?;
         let Some(vault) = vault else { return Ok(()) };
         people(&mut page, vault)?;
+        providers(&mut page, vault)?;
         let passes = "Passes over galleries since the start: searches that come together share one.";
         page.counter("search_passes", passes, vault.passes.begun())?;
         erasures(&mut page, vault)?;
@@ -73,6 +74,13 @@ fn people(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     page.count("requests_unanswered", "Requests of data subjects that are not answered.", unanswered.all)?;
     page.count("requests_due_soon", "Of them, those that are due within a week.", unanswered.soon)?;
     page.count("requests_overdue", "Of them, those whose time is over.", unanswered.overdue)
+}
+
+fn providers(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
+    let Some(standing) = vault.logins.standing() else { return Ok(()) };
+    page.count("identity_providers", "Identity providers whose logins are believed.", standing.providers)?;
+    let stale = "Whether their files cannot be used as they are: what they said before counts.";
+    page.flag("identity_providers_stale", stale, standing.is_stale)
 }
 
 fn erasures(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {

@@ -6,14 +6,14 @@ use lethe_crypto::secret::TransformSeed;
 use lethe_crypto::transform::KeyedTransform;
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
-use lethe_domain::{CredentialId, TenantId, Timestamp};
+use lethe_domain::{CredentialId, Login, TenantId, Timestamp};
 use lethe_index::Pool;
 use lethe_policy::{Owner, Principal, SecondFactor};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
 use super::{Model, Silo, corrupt};
-use crate::access::SecretDigest;
+use crate::access::Proof;
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::keyring::{Keyring, Opener, tree_of};
@@ -27,8 +27,8 @@ use crate::store::{Follow, Key, ProfileNumber, Row, RowKind, Store};
 pub struct Credential {
     /// Who it says the caller is.
     pub principal: Principal,
-    /// What its key's secret must hash to.
-    pub digest: SecretDigest,
+    /// What shows that a call is its.
+    pub proof: Proof,
     /// The tree it belongs to.
     pub tree: TreeId,
     /// When it was created.
@@ -54,7 +54,51 @@ pub struct Silos {
     by_id: RwLock<HashMap<TenantId, Arc<Silo>>>,
     /// Names of tenants that were shredded.
     spent: RwLock<HashSet<TenantId>>,
-    credentials: RwLock<HashMap<CredentialId, Arc<Credential>>>,
+    credentials: RwLock<Credentials>,
+}
+
+/// Credentials, and whose a login is.
+#[derive(Default)]
+struct Credentials {
+    by_id: HashMap<CredentialId, Arc<Credential>>,
+    /// Of those that are not revoked.
+    by_login: HashMap<Login, CredentialId>,
+}
+
+impl Credentials {
+    fn put(&mut self, credential: Arc<Credential>) {
+        let id = credential.principal.credential;
+        self.by_id.insert(id, Arc::clone(&credential));
+        let Some(login) = credential.proof.login() else { return };
+        if credential.revoked_at.is_none() {
+            // There is one at most; unless a restore lost a revocation, which made room for the one that is newer.
+            let other = self.by_login.get(login).and_then(|other| self.by_id.get(other));
+            if other.is_none_or(|other| is_newer(&credential, other)) {
+                self.by_login.insert(login.clone(), id);
+            }
+        } else if self.by_login.get(login) == Some(&id) {
+            self.by_login.remove(login);
+            let others =
+                self.by_id.values().filter(|other| other.revoked_at.is_none() && other.proof.login() == Some(login));
+            if let Some(newest) = others.max_by_key(|other| age(other)) {
+                self.by_login.insert(login.clone(), newest.principal.credential);
+            }
+        }
+    }
+
+    fn forget(&mut self, tree: TreeId) {
+        self.by_id.retain(|_, credential| credential.tree != tree);
+        let Self { by_id, by_login } = self;
+        by_login.retain(|_, id| by_id.contains_key(id));
+    }
+}
+
+fn age(credential: &Credential) -> (Timestamp, CredentialId) {
+    (credential.created_at, credential.principal.credential)
+}
+
+fn is_newer(credential: &Credential, other: &Credential) -> bool {
+    age(credential) >= age(other)
 }
 
 impl Silos {
@@ -99,13 +143,19 @@ impl Silos {
 
     /// A credential, revoked or not.
     pub fn credential(&self, id: CredentialId) -> Option<Arc<Credential>> {
-        self.credentials.read().get(&id).cloned()
+        self.credentials.read().by_id.get(&id).cloned()
+    }
+
+    /// The credential that a login shows, unless it is revoked.
+    pub fn credential_of(&self, login: &Login) -> Option<Arc<Credential>> {
+        let all = self.credentials.read();
+        all.by_login.get(login).and_then(|id| all.by_id.get(id)).cloned()
     }
 
     /// The credentials of a tree, oldest first.
     pub fn credentials_of(&self, tree: TreeId) -> Vec<Arc<Credential>> {
         let all = self.credentials.read();
-        let mut found: Vec<_> = all.values().filter(|credential| credential.tree == tree).cloned().collect();
+        let mut found: Vec<_> = all.by_id.values().filter(|credential| credential.tree == tree).cloned().collect();
         found.sort_by_key(|credential| (credential.created_at, credential.principal.credential));
         found
     }
@@ -207,7 +257,7 @@ impl Silos {
     /// Forgets a tenant with all that it has. Who holds its silo is at work, and comes too late with what it would commit.
     fn delete_tenant(&self, tree: TreeId) {
         // Nobody gets in with a key whose tenant is on its way out.
-        self.credentials.write().retain(|_, credential| credential.tree != tree);
+        self.credentials.write().forget(tree);
         if let Some(silo) = self.by_tree.write().remove(&tree) {
             self.by_id.write().remove(&silo.id);
             silo.rights.end();
@@ -243,8 +293,6 @@ impl Silos {
             None => Owner::Vault,
             Some(_) => Owner::Tenant(self.silo(tree)?.id.clone()),
         };
-        let digest = hex::decode(&record.secret_sha256).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        let digest = digest.ok_or_else(|| corrupt("credential record", id.to_string()))?;
         let expires = record.expires_at.map(Timestamp::from_millis);
         let credential = Credential {
             principal: Principal {
@@ -254,13 +302,13 @@ impl Silos {
                 expires,
                 factor: SecondFactor::NotAsked,
             },
-            digest: SecretDigest::from_bytes(digest),
+            proof: record.proof()?.into(),
             tree,
             created_at: Timestamp::from_millis(record.created_at),
             revoked_at: record.revoked_at.map(Timestamp::from_millis),
             made_by: record.made_by.map(CredentialId::from),
         };
-        self.credentials.write().insert(id, Arc::new(credential));
+        self.credentials.write().put(Arc::new(credential));
         Ok(())
     }
 

@@ -1,13 +1,12 @@
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{
-    Environment, Invalid, Period, Reason, Region, RequestId, Retention, Role, Roles, TenantId, TenantPolicy,
+    Environment, Invalid, Login, Period, Reason, Region, RequestId, Retention, Role, Roles, TenantId, TenantPolicy,
 };
-use lethe_policy::Authorized;
 use lethe_policy::operation::CreateTenant;
+use lethe_policy::{Authorized, Owner};
 
 use super::TenantFacts;
-use super::credentials::{Issued, NewCredential, issued, put_credential};
-use crate::access::ApiKey;
+use super::credentials::{Issued, NewCredential, Unclaimed, issued, put_credential, with_login};
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
@@ -24,18 +23,21 @@ pub struct Created {
     pub administrator: Issued,
 }
 
-/// Creates a tenant: its slot in the vault tree, its log, and an administrator's credential, in one change.
+/// Creates a tenant: its slot in the vault tree, its log, and an administrator's credential, which `login` shows, or else an
+/// API key, in one change.
 pub async fn create(
     vault: &Vault,
     call: Authorized<CreateTenant>,
     id: TenantId,
     mut policy: TenantPolicy,
+    login: Option<Login>,
     request: Option<RequestId>,
 ) -> Result<Created> {
     lethe_policy::check(&policy)?;
     let now = vault.clock.now();
     let _alone = vault.administration.lock().await;
-    let fingerprint = fingerprint(Fingerprint::of("tenant.create").with(id.as_str().as_bytes()), &policy);
+    let named = with_login(Fingerprint::of("tenant.create").with(id.as_str().as_bytes()), login.as_ref());
+    let fingerprint = fingerprint(named, &policy);
     let own = vault.keys.own(TreeId::VAULT)?;
     let remembered = request.map(|id| Key::TenantRequest { tree: TreeId::VAULT, tag: request_tag(&own, id) });
     if let Some(key) = &remembered
@@ -60,6 +62,7 @@ pub async fn create(
         let message = "is not this node's (O32)";
         return Err(Invalid::new("tenant.region", Reason::RegionMismatch, message).into());
     }
+    let unclaimed = Unclaimed::of(vault, login, &Owner::Tenant(id.clone())).await?;
     let leases = vault.keys.allocate(TreeId::VAULT, 1).await?;
     let tenant = leases[0].slot();
     let tree = tree_of(tenant)?;
@@ -71,20 +74,20 @@ pub async fn create(
     change.put(key, sealed);
     let origin = vault.origin_of(tree)?;
     audit::create_log(&vault.keys, tree, origin, &mut change)?;
-    let api_key = ApiKey::generate();
-    let made_by = Some(call.credential());
-    let new = NewCredential { roles: Roles::only(Role::TenantAdmin), expires: None, made_by };
-    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
+    let (credential, proof, api_key) = unclaimed.means();
+    let (roles, made_by) = (Roles::only(Role::TenantAdmin), Some(call.credential()));
+    let new = NewCredential { id: credential, proof, roles, expires: None, made_by };
+    put_credential(&vault.keys, tree, &new, now, &mut change)?;
     if let Some(key) = remembered {
-        remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(api_key.credential()))?;
+        remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(credential))?;
     }
     // In both logs: the operator's act, and the beginning of the tenant's own history.
     change.log(TreeId::VAULT, audit::done(&call, now)?);
-    change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_CREATED", api_key.credential())?);
+    change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_CREATED", credential)?);
     vault.store.commit(change).await?;
+    drop(unclaimed);
     let tenant = TenantFacts { id, policy: policy.into(), created_at: now, memory: 0 };
-    let credential = api_key.credential();
-    Ok(Created { tenant, administrator: issued(vault, credential, Some(api_key))? })
+    Ok(Created { tenant, administrator: issued(vault, credential, api_key)? })
 }
 
 /// Takes in what a tenant is to allow; what nobody said leaves no trace, as before it could be said.

@@ -1,13 +1,13 @@
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{CredentialId, Reason, RequestId, Role, Roles, Timestamp};
+use lethe_domain::{CredentialId, Login, Reason, RequestId, Role, Roles, Timestamp};
 use lethe_policy::operation::{
     AppointAdministrator, CreateCredential, CreateOperator, Kind, ListCredentials, ListOperators, RevokeCredential,
     RevokeOperator,
 };
-use lethe_policy::{Authorized, Operation};
+use lethe_policy::{Authorized, Operation, Owner as Whose};
 use tokio::sync::MutexGuard;
 
-use crate::access::ApiKey;
+use crate::access::{ApiKey, Proof};
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
@@ -24,7 +24,7 @@ const CREATED: &str = "CREDENTIAL_CREATED";
 pub struct Issued {
     /// The credential.
     pub credential: Credential,
-    /// Its key, shown this once; `None` for a repeated request, whose key was shown before.
+    /// Its key, shown this once; `None` for a repeated request, whose key was shown before, and where a login shows it.
     pub api_key: Option<ApiKey>,
 }
 
@@ -56,6 +56,10 @@ impl<'a> Owner<'a> {
         Ok(Self { vault, silo })
     }
 
+    fn name(&self) -> Whose {
+        self.silo.as_ref().map_or(Whose::Vault, |silo| Whose::Tenant(silo.id.clone()))
+    }
+
     fn tree(&self) -> TreeId {
         self.silo.as_ref().map_or(TreeId::VAULT, |silo| silo.tree)
     }
@@ -85,22 +89,42 @@ impl<'a> Owner<'a> {
     }
 }
 
+/// What a credential is asked to be.
+pub struct Asked {
+    /// What it may do.
+    pub roles: Roles,
+    /// When it ends, if it does.
+    pub expires: Option<Timestamp>,
+    /// The login that shows it; an API key, if none does.
+    pub login: Option<Login>,
+}
+
+impl Asked {
+    /// One with some roles and an API key, for ever.
+    pub const fn of(roles: Roles) -> Self {
+        Self { roles, expires: None, login: None }
+    }
+}
+
 /// Creates a credential of a tenant, or of the vault.
+///
+/// # Errors
+/// `LoginTaken` where the login is another's, `IdentityProviderUnknown` where nobody may say whose it is.
 pub async fn create_credential<O: Makes>(
     vault: &Vault,
     call: Authorized<O>,
-    roles: Roles,
-    expires: Option<Timestamp>,
+    asked: Asked,
     request: Option<RequestId>,
 ) -> Result<Issued> {
+    let Asked { roles, expires, login } = asked;
     let now = vault.clock.now();
     let owner = Owner::of(vault, &call)?;
     let tree = owner.tree();
     let _alone = owner.lock().await;
     let fingerprint = Fingerprint::of("tenant.create_credential")
         .with(&roles.bits().to_be_bytes())
-        .with(&expires.map_or(0, Timestamp::millis).to_be_bytes())
-        .finish();
+        .with(&expires.map_or(0, Timestamp::millis).to_be_bytes());
+    let fingerprint = with_login(fingerprint, login.as_ref()).finish();
     let own = vault.keys.own(tree)?;
     let remembered = request.map(|id| Key::TenantRequest { tree, tag: request_tag(&own, id) });
     if let Some(key) = &remembered
@@ -109,11 +133,11 @@ pub async fn create_credential<O: Makes>(
         vault.note(tree, &call).await?;
         return issued(vault, answer.into(), None);
     }
-    let api_key = ApiKey::generate();
-    let credential = api_key.credential();
+    let unclaimed = Unclaimed::of(vault, login, &owner.name()).await?;
+    let (credential, proof, api_key) = unclaimed.means();
     let mut change = Change::new();
-    let new = NewCredential { roles, expires, made_by: Some(call.credential()) };
-    put_credential(&vault.keys, tree, &api_key, &new, now, &mut change)?;
+    let new = NewCredential { id: credential, proof, roles, expires, made_by: Some(call.credential()) };
+    put_credential(&vault.keys, tree, &new, now, &mut change)?;
     if let Some(key) = remembered {
         remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(credential))?;
     }
@@ -124,19 +148,70 @@ pub async fn create_credential<O: Makes>(
         change.log(TreeId::VAULT, entry()?);
     }
     vault.store.commit(change).await?;
-    issued(vault, credential, Some(api_key))
+    drop(unclaimed);
+    issued(vault, credential, api_key)
+}
+
+/// Takes a login into what makes two requests the same; none leaves no trace, as before there were any.
+pub(super) fn with_login(print: Fingerprint, login: Option<&Login>) -> Fingerprint {
+    match login {
+        Some(login) => print.with(login.issuer().as_bytes()).with(login.subject().as_bytes()),
+        None => print,
+    }
+}
+
+/// A login that is nobody's, for as long as this is held, and that some provider may speak of; or none.
+pub(crate) struct Unclaimed<'a> {
+    login: Option<Login>,
+    _alone: Option<MutexGuard<'a, ()>>,
+}
+
+impl<'a> Unclaimed<'a> {
+    /// # Errors
+    /// `LoginTaken`, `IdentityProviderUnknown`.
+    pub(crate) async fn of(vault: &'a Vault, login: Option<Login>, owner: &Whose) -> Result<Self> {
+        let Some(wanted) = &login else { return Ok(Self { login, _alone: None }) };
+        if !vault.logins.may_speak(wanted.issuer(), owner) {
+            let message = "no identity provider of this issuer may speak for it (access.identity_providers)";
+            return Err(Error::Precondition(Reason::IdentityProviderUnknown, message.to_owned()));
+        }
+        let alone = vault.logins.alone().await;
+        if vault.silos.credential_of(wanted).is_some() {
+            let message = "the login is another credential's: revoke that first";
+            return Err(Error::Exists(Reason::LoginTaken, message.to_owned()));
+        }
+        Ok(Self { login, _alone: Some(alone) })
+    }
+
+    /// A new credential's id, what shows it, and its key, if that is what does.
+    pub(crate) fn means(&self) -> (CredentialId, Proof, Option<ApiKey>) {
+        match &self.login {
+            Some(login) => (CredentialId::random(), Proof::Login(login.clone()), None),
+            None => {
+                let key = ApiKey::generate();
+                (key.credential(), Proof::Key(key.digest()), Some(key))
+            }
+        }
+    }
 }
 
 /// Gives the vault another operator, by who holds data and root, with no credential to ask: a lost key is replaced so.
-pub async fn new_operator(vault: &Vault, api_key: &ApiKey) -> Result<()> {
+///
+/// # Errors
+/// As [`create_credential`].
+pub async fn new_operator(vault: &Vault, login: Option<Login>) -> Result<Issued> {
     let (tree, now) = (TreeId::VAULT, vault.clock.now());
+    let _alone = vault.administration.lock().await;
+    let unclaimed = Unclaimed::of(vault, login, &Whose::Vault).await?;
+    let (id, proof, api_key) = unclaimed.means();
     let mut change = Change::new();
-    let new = NewCredential { roles: Roles::only(Role::Operator), expires: None, made_by: None };
-    put_credential(&vault.keys, tree, api_key, &new, now, &mut change)?;
+    let new = NewCredential { id, proof, roles: Roles::only(Role::Operator), expires: None, made_by: None };
+    put_credential(&vault.keys, tree, &new, now, &mut change)?;
     let entry = audit::by_the_vault("vault.new_operator", now)?;
-    change.log(tree, audit::concerning(entry, CREATED, api_key.credential())?);
+    change.log(tree, audit::concerning(entry, CREATED, id)?);
     vault.store.commit(change).await?;
-    Ok(())
+    drop(unclaimed);
+    issued(vault, id, api_key)
 }
 
 /// Lists the credentials of a tenant, or of the vault, oldest first: `size` of them from number `from` on.
@@ -173,8 +248,8 @@ pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, i
     if known.revoked_at.is_none() {
         let key = Key::Credential { tree, credential: id };
         let principal = &known.principal;
-        let mut record =
-            CredentialRecord::new(principal.roles, *known.digest.as_bytes(), known.created_at, principal.expires);
+        let proof = known.proof.stored();
+        let mut record = CredentialRecord::new(principal.roles, &proof, known.created_at, principal.expires);
         record.revoked_at = Some(now.millis());
         record.made_by = known.made_by.map(CredentialRef::from);
         let sealed = vault.keys.seal(&key, "", &encode("credential record", &record)?)?;
@@ -190,6 +265,10 @@ pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, i
 
 /// What a new credential is.
 pub(crate) struct NewCredential {
+    /// Its id; of an API key, the key's.
+    pub(crate) id: CredentialId,
+    /// What shows it.
+    pub(crate) proof: Proof,
     /// What it may do.
     pub(crate) roles: Roles,
     /// When it ends, if it does.
@@ -202,14 +281,13 @@ pub(crate) struct NewCredential {
 pub(crate) fn put_credential(
     keys: &Keyring,
     tree: TreeId,
-    api_key: &ApiKey,
     new: &NewCredential,
     now: Timestamp,
     change: &mut Change,
 ) -> Result<()> {
-    let mut record = CredentialRecord::new(new.roles, *api_key.digest().as_bytes(), now, new.expires);
+    let mut record = CredentialRecord::new(new.roles, &new.proof.stored(), now, new.expires);
     record.made_by = new.made_by.map(CredentialRef::from);
-    let key = Key::Credential { tree, credential: api_key.credential() };
+    let key = Key::Credential { tree, credential: new.id };
     let sealed = keys.seal(&key, "", &encode("credential record", &record)?)?;
     change.put(key, sealed);
     Ok(())

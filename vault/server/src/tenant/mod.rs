@@ -20,7 +20,7 @@ use crate::vault::Vault;
 
 pub use create::{Created, create};
 pub use credentials::{
-    Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
+    Asked, Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
 };
 pub(crate) use credentials::{NewCredential, put_credential};
 pub use leaving::{Handover, confirm, hand_over, offboard};

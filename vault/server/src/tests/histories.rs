@@ -20,6 +20,7 @@ use crate::erasure::ErasureState;
 use crate::opening;
 use crate::restoration::{Restored, Source, restore};
 use crate::store::{Backups, Change, Key, MirrorId, Opening, RowKind, Store, StoreOptions};
+use crate::tenant::Asked;
 use crate::vault::Vault;
 use crate::{Error, drop_mirror, list_mirrors, subject, tenant};
 
@@ -70,7 +71,7 @@ impl Place {
     async fn key(&self) -> ApiKey {
         let call = self.open.may::<CreateCredential>(&self.tenant, Role::TenantAdmin, Purpose::Administration).await;
         let roles = Roles::only(Role::FraudAnalyst);
-        let issued = tenant::create_credential(&self.open.vault, call, roles, None, None).await.unwrap();
+        let issued = tenant::create_credential(&self.open.vault, call, Asked::of(roles), None).await.unwrap();
         issued.api_key.unwrap()
     }
 

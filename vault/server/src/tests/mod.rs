@@ -5,6 +5,7 @@ mod evidence;
 mod faces;
 mod founding;
 mod histories;
+mod logins;
 mod mirrors;
 mod notifications;
 mod restoring;
@@ -39,7 +40,7 @@ use crate::disclosure::{self, Wish};
 use crate::enrollment::{Enrolled, Enrolment, enroll};
 use crate::opening;
 use crate::templates::Capture;
-use crate::tenant::Handover;
+use crate::tenant::{Asked, Handover};
 use crate::vault::{Aim, Vault};
 use crate::{approval, consent, request, silo::Silo, subject, tenant};
 
@@ -126,7 +127,7 @@ impl Open {
         let purposes = purposes.map(|purpose| PurposeBasis { purpose, basis: LawfulBasis::LegalObligation });
         let call = self.vault.admit::<CreateTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
         let policy = TenantPolicy::of(purposes.to_vec());
-        tenant::create(&self.vault, call.unwrap(), id.clone(), policy, None).await.unwrap();
+        tenant::create(&self.vault, call.unwrap(), id.clone(), policy, None, None).await.unwrap();
         id
     }
 
@@ -147,13 +148,13 @@ impl Open {
     pub(crate) async fn credential(&self, tenant: &TenantId) {
         let call = self.may::<CreateCredential>(tenant, Role::TenantAdmin, Purpose::Administration).await;
         let (roles, request) = (Roles::only(Role::Auditor), Some(RequestId::random()));
-        tenant::create_credential(&self.vault, call, roles, None, request).await.unwrap();
+        tenant::create_credential(&self.vault, call, Asked::of(roles), request).await.unwrap();
     }
 
     /// Somebody of a tenant who is on record, in one role.
     pub(crate) async fn person(&self, tenant: &TenantId, role: Role) -> Principal {
         let call = self.may::<CreateCredential>(tenant, Role::TenantAdmin, Purpose::Administration).await;
-        let issued = tenant::create_credential(&self.vault, call, Roles::only(role), None, None).await.unwrap();
+        let issued = tenant::create_credential(&self.vault, call, Asked::of(Roles::only(role)), None).await.unwrap();
         issued.credential.principal
     }
 
@@ -213,7 +214,7 @@ impl Open {
         let operator = principal(owner, roles);
         let call = self.vault.admit::<CreateOperator>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
         let request = Some(RequestId::random());
-        tenant::create_credential(&self.vault, call.unwrap(), roles, None, request).await.unwrap();
+        tenant::create_credential(&self.vault, call.unwrap(), Asked::of(roles), request).await.unwrap();
     }
 
     pub(crate) async fn model(

@@ -72,7 +72,7 @@ impl Aged {
         let mut policy = TenantPolicy::of(purposes.to_vec());
         rule(&mut policy);
         let tenant = TenantId::parse("bank").unwrap();
-        tenant::create(&open.vault, call.unwrap(), tenant.clone(), policy, None).await.unwrap();
+        tenant::create(&open.vault, call.unwrap(), tenant.clone(), policy, None, None).await.unwrap();
         let model = open.model(&tenant, "model", 64, None).await;
         Self { open, hands, tenant, model }
     }

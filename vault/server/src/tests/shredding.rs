@@ -163,7 +163,8 @@ async fn the_name_of_a_shredded_tenant_is_not_given_again() {
     for _ in ["at once", "after a restart"] {
         let operator = principal(Owner::Vault, Roles::only(Role::Operator));
         let call = open.vault.admit(&operator, Aim::Vault, Some(Purpose::Administration)).await.unwrap();
-        let Err(refusal) = tenant::create(&open.vault, call, bank.clone(), TenantPolicy::of(Vec::new()), None).await
+        let Err(refusal) =
+            tenant::create(&open.vault, call, bank.clone(), TenantPolicy::of(Vec::new()), None, None).await
         else {
             panic!("the name was given again");
         };

@@ -7,7 +7,7 @@ use lethe_proto::v1::{
 };
 use prost_types::Timestamp;
 
-use super::issued::KeyOut;
+use super::issued::{KeyOut, LoginOf};
 use super::{Context, operator};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{request_id, values, view};
@@ -26,7 +26,8 @@ pub(crate) enum Command {
 /// What to ask a server for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ask {
-    /// Create an API key with some roles. It is shown this once.
+    /// Create a credential with some roles, and its API key, which is shown this once; or, with --login-issuer and
+    /// --login-subject, one that a login shows.
     ///
     /// Needs role tenant_admin; the operator's key with --vault, or for role tenant_admin alone, where a
     /// tenant lost its last. Purpose by default: administration.
@@ -48,6 +49,9 @@ pub(crate) enum Ask {
         /// When it stops working: 90d, 12h, 5m, or a time as 2026-01-31T12:00:00Z. Never, if not given.
         #[arg(long, value_parser = values::time_to_come, value_name = "WHEN")]
         expires: Option<Timestamp>,
+
+        #[command(flatten)]
+        login: LoginOf,
 
         #[command(flatten)]
         key_out: KeyOut,
@@ -80,7 +84,7 @@ pub(crate) async fn run(context: &Context, command: Ask) -> Result<Exit, Failure
     let connection = &context.connection;
     let purpose = connection.purpose(Purpose::Administration);
     match command {
-        Ask::Create { role, vault, expires, key_out, request_id } => {
+        Ask::Create { role, vault, expires, login, key_out, request_id } => {
             key_out.check()?;
             let role = if vault { vec![Role::Operator] } else { role };
             let request = CreateCredentialRequest {
@@ -90,6 +94,7 @@ pub(crate) async fn run(context: &Context, command: Ask) -> Result<Exit, Failure
                 credential: Some(Credential {
                     roles: role.into_iter().map(Into::into).collect(),
                     expire_time: expires,
+                    login: login.given(),
                     ..Credential::default()
                 }),
             };

@@ -1,9 +1,9 @@
-//! Where a new API key goes: to the screen, once, or into a private file.
+//! What is to show a new credential: a login, or an API key, and where that goes: to the screen, once, or into a private file.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use lethe_proto::v1::IssuedCredential;
+use lethe_proto::v1::{IssuedCredential, Login};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -17,6 +17,26 @@ pub(crate) struct KeyOut {
     /// Write the API key to this new file, readable by you alone, instead of showing it.
     #[arg(long, value_name = "FILE")]
     key_out: Option<PathBuf>,
+}
+
+/// The login that shows a new credential, in place of an API key.
+#[derive(Debug, Args)]
+pub(crate) struct LoginOf {
+    /// No API key: a login shows the credential. This is the `iss` of its tokens, exactly as the identity provider sends it.
+    #[arg(long, value_name = "URL", requires = "login_subject", conflicts_with = "key_out")]
+    login_issuer: Option<String>,
+
+    /// The `sub` of the login's tokens, exactly as the identity provider sends it.
+    #[arg(long, value_name = "SUBJECT", requires = "login_issuer")]
+    login_subject: Option<String>,
+}
+
+impl LoginOf {
+    /// The login, if one was named.
+    pub(crate) fn given(self) -> Option<Login> {
+        let (issuer, subject) = self.login_issuer.zip(self.login_subject)?;
+        Some(Login { issuer, subject })
+    }
 }
 
 impl KeyOut {

@@ -1,10 +1,10 @@
-//! `lethe key new-operator`: another operator's key, by who holds data and root.
+//! `lethe key new-operator`: another operator, by who holds data and root.
 
 use clap::Args;
+use lethe_domain::Login;
 use serde_json::json;
 
-use super::issued::KeyOut;
-use crate::access::ApiKey;
+use super::issued::{KeyOut, LoginOf};
 use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
@@ -17,31 +17,40 @@ pub(crate) struct Command {
     configuration: Configuration,
 
     #[command(flatten)]
+    login: LoginOf,
+
+    #[command(flatten)]
     key_out: KeyOut,
 }
 
 /// Opens the vault as a start does, and closes it again.
 pub(crate) async fn run(out: Output, command: Command) -> Result<Exit, Failure> {
-    let Command { configuration, key_out } = command;
+    let Command { configuration, login, key_out } = command;
     let config = configuration.load()?;
     key_out.check()?;
+    let login = login.given().map(|login| Login::parse("login", &login.issuer, &login.subject)).transpose();
+    let login = login.map_err(|refused| Failure::usage(refused.to_string()))?;
     if !config.data_dir.join("db").is_dir() {
         return Err(Failure::failed(format!("there is no vault in {}", config.data_dir.display())));
     }
     let opened = opening::open(&config).await;
     let opened = opened.map_err(|error| Failure::failed(format!("cannot open the vault: {}", causes(&error))))?;
-    let made = match opened.operator_key {
+    let made = match (opened.operator_key, &login) {
         // An earlier first start was cut short: the vault got its first operator just now.
-        Some(first) => Ok(first),
-        None => {
-            let key = ApiKey::generate();
-            tenant::new_operator(&opened.vault, &key).await.map(|()| key)
+        (Some(first), None) => Ok((first.credential(), Some(first))),
+        (_, _) => {
+            let made = tenant::new_operator(&opened.vault, login.clone()).await;
+            made.map(|issued| (issued.credential.principal.credential, issued.api_key))
         }
     };
     opened.vault.close().await;
-    let key = made.map_err(|error| Failure::failed(format!("cannot make the key: {}", causes(&error))))?;
-    let name = format!("vault/credentials/{}", key.credential());
+    let (id, key) = made.map_err(|error| Failure::failed(format!("cannot make the operator: {}", causes(&error))))?;
+    let name = format!("vault/credentials/{id}");
     let card = Card::new("a new operator").row("name", &name);
-    key_out.show_key(out, &key.reveal(), (json!({ "name": name }), card))?;
+    let json = json!({ "name": name });
+    match key {
+        Some(key) => key_out.show_key(out, &key.reveal(), (json, card))?,
+        None => out.result(&json, &card)?,
+    }
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::Context;
 use super::erase::{answer, keep_receipt, tell};
-use super::issued::{KeyOut, check_new};
+use super::issued::{KeyOut, LoginOf, check_new};
 use super::leaving::{self, Confirm, Export, Offboard};
 use super::proposal::named;
 use super::rotate::{self, RotateOptions};
@@ -25,7 +25,7 @@ use crate::cli::{request_id, view};
 /// What to do with tenants.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create a tenant, with its own keys, an empty gallery and a first API key of role tenant_admin.
+    /// Create a tenant, with its own keys, an empty gallery and a first credential of role tenant_admin: an API key, or a login.
     ///
     /// Needs the operator's key. Purpose by default: administration.
     Create {
@@ -52,6 +52,9 @@ pub(crate) enum Command {
 
         #[command(flatten)]
         keeping: Keeping,
+
+        #[command(flatten)]
+        login: LoginOf,
 
         #[command(flatten)]
         key_out: KeyOut,
@@ -264,7 +267,7 @@ async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Create { id, basis, jurisdiction, environment, region, keeping, key_out, request_id } => {
+        Command::Create { id, basis, jurisdiction, environment, region, keeping, login, key_out, request_id } => {
             key_out.check()?;
             let request = CreateTenantRequest {
                 purpose: context.connection.purpose(Purpose::Administration),
@@ -278,6 +281,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                     retention: Some(keeping.retention()),
                     ..Tenant::default()
                 }),
+                administrator_login: login.given(),
             };
             let client = context.connection.open().await?;
             let answer = client.tenants().create(request).await?.into_inner();

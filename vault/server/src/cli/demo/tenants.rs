@@ -101,6 +101,7 @@ async fn move_in(house: &House, tenant: &'static str, dimension: usize) -> Resul
         request_id: request_id::random()?,
         tenant_id: tenant.into(),
         tenant: Some(Tenant { purposes: purposes.into(), ..Tenant::default() }),
+        administrator_login: None,
     };
     let created = house.operator.tenants().create(request).await?.into_inner();
     let key = key_of(created.credential.unwrap_or_default())?;
