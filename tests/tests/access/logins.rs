@@ -1,5 +1,6 @@
 //! People log in at an identity provider, which says whether they showed two factors (O31).
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -345,6 +346,7 @@ async fn the_command_line_makes_logins_and_sends_tokens() {
     let ask = async |subject: &str, arguments: &[&str]| {
         let file = stage.folder.join(format!("{subject}.token"));
         std::fs::write(&file, stage.key.token(subject, two())).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let cli = Cli::new(["--login-token-file", file.to_str().unwrap()]).args(arguments);
         cli.asking(&stage.vault).await.run()
     };

@@ -124,6 +124,7 @@ async fn a_tenant_out_of_range_is_refused() {
         request_id: request_id(),
         tenant_id: id.to_owned(),
         tenant: Some(v1::Tenant { purposes, ..v1::Tenant::default() }),
+        administrator_login: None,
     };
     let ids = ["", "ab", "1bank", "-bank", "Bank", "the bank", "bänk", "bank/shop", &"x".repeat(64)];
     let declared = || vec![basis(Purpose::Authentication)];
@@ -153,10 +154,18 @@ async fn a_tenant_out_of_range_is_refused() {
     let mut nothing = create("another", Vec::new());
     nothing.tenant = None;
     verdict.on("no tenant", operator.ask(nothing).await, &invalid(MISSING, "tenant"));
-    verdict.reached(ids.len() + number + 2);
+    let mut shaped = create("another", declared());
+    shaped.administrator_login = Some(login("https://login.example.org", "ann@example.org"));
+    let expected = invalid(RANGE, "administrator_login.subject");
+    verdict.on("a login that is an address", operator.ask(shaped).await, &expected);
+    verdict.reached(ids.len() + number + 3);
     // None of them came into being.
     operator.ask(create("another", declared())).await.unwrap();
     scene.is_unchanged().await;
+}
+
+fn login(issuer: &str, subject: &str) -> v1::Login {
+    v1::Login { issuer: issuer.to_owned(), subject: subject.to_owned() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,6 +181,10 @@ async fn a_credential_out_of_range_is_refused() {
     };
     let roles = |roles: Vec<i32>| Some(v1::Credential { roles, ..v1::Credential::default() });
     let enroller = i32::from(Role::Enroller);
+    let of = |issuer: &str, subject: &str| {
+        let login = Some(login(issuer, subject));
+        Some(v1::Credential { roles: vec![enroller], login, ..v1::Credential::default() })
+    };
     let expiring = |expire_time: Timestamp| {
         Some(v1::Credential { roles: vec![enroller], expire_time: Some(expire_time), ..v1::Credential::default() })
     };
@@ -194,6 +207,18 @@ async fn a_credential_out_of_range_is_refused() {
             invalid(RANGE, "credential.expire_time"),
         ),
         ("after time", expiring(Timestamp { seconds: i64::MAX, nanos: 0 }), invalid(RANGE, "credential.expire_time")),
+        ("no issuer", of("", "00u1"), invalid(MISSING, "credential.login.issuer")),
+        ("no subject", of("https://a", ""), invalid(MISSING, "credential.login.subject")),
+        ("an issuer in the clear", of("http://a", "00u1"), invalid(RANGE, "credential.login.issuer")),
+        (
+            "a long issuer",
+            of(&format!("https://{}", "a".repeat(248)), "00u1"),
+            invalid(RANGE, "credential.login.issuer"),
+        ),
+        ("an address", of("https://a", "ann@example.org"), invalid(RANGE, "credential.login.subject")),
+        ("a number", of("https://a", "4915112345678"), invalid(RANGE, "credential.login.subject")),
+        ("a long subject", of("https://a", &"a".repeat(256)), invalid(RANGE, "credential.login.subject")),
+        ("a space", of("https://a", "a b"), invalid(RANGE, "credential.login.subject")),
     ];
     let number = cases.len();
     for (what, credential, expected) in cases {

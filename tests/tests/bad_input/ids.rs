@@ -232,6 +232,7 @@ async fn a_request_id_that_is_none_is_refused() {
             request_id: id.to_owned(),
             tenant_id: "another".to_owned(),
             tenant: tenant.clone(),
+            administrator_login: None,
         };
         verdict.on("CreateTenant", scene.vault.operator().ask(request).await, expected);
         checked += 5;

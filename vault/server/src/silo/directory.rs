@@ -472,3 +472,54 @@ fn replaced(rows: &[Row]) -> Option<(TreeId, ProfileNumber, SlotRef)> {
         rows.iter().filter_map(|row| if let Row::Delete(key) = row { of(key) } else { None }).collect();
     written.find(|sketch| removed.contains(sketch))
 }
+
+#[cfg(test)]
+mod tests {
+    use lethe_domain::{Role, Roles};
+
+    use super::*;
+
+    fn login() -> Login {
+        Login::parse("login", "https://login.example.org", "00u1a2b3").unwrap()
+    }
+
+    fn credential(id: u8, tree: TreeId, revoked: bool) -> Arc<Credential> {
+        let (credential, roles) = (CredentialId::from_bytes([id; 16]), Roles::only(Role::Auditor));
+        let factor = SecondFactor::NotAsked;
+        Arc::new(Credential {
+            principal: Principal { credential, owner: Owner::Vault, roles, expires: None, factor },
+            proof: Proof::Login(login()),
+            tree,
+            created_at: Timestamp::from_millis(i64::from(id)),
+            revoked_at: revoked.then_some(Timestamp::from_millis(100)),
+            made_by: None,
+        })
+    }
+
+    /// In whatever order rows come: a login shows the newest credential that is not revoked.
+    #[test]
+    fn a_login_shows_the_newest_that_is_not_revoked() {
+        let (vault, tenant) = (TreeId::VAULT, tree_of(SlotRef::first(1)).unwrap());
+        let shown = |puts: &[(u8, bool)]| {
+            let mut all = Credentials::default();
+            puts.iter().for_each(|&(id, revoked)| all.put(credential(id, vault, revoked)));
+            all.by_login.get(&login()).map(|id| id.as_bytes()[0])
+        };
+        assert_eq!(shown(&[(1, false)]), Some(1));
+        assert_eq!(shown(&[(1, false), (1, true)]), None);
+        for puts in
+            [[(1, true), (2, false)], [(2, false), (1, true)], [(1, false), (2, false)], [(2, false), (1, false)]]
+        {
+            assert_eq!(shown(&puts), Some(2), "{puts:?}");
+        }
+        assert_eq!(shown(&[(1, false), (2, false), (2, true)]), Some(1), "a revocation was lost, and this one is left");
+        assert_eq!(shown(&[(1, false), (3, false), (2, false), (3, true)]), Some(2));
+
+        let mut all = Credentials::default();
+        all.put(credential(1, tenant, false));
+        all.forget(vault);
+        assert_eq!(all.by_login.len(), 1);
+        all.forget(tenant);
+        assert!(all.by_login.is_empty() && all.by_id.is_empty(), "with its tenant a login is free");
+    }
+}
