@@ -392,9 +392,10 @@ async fn a_crash_at_any_step_leaves_the_old_key_or_the_whole_succession() {
             }
             vault.start().await;
             let state = pair.approver.proposal(&proposal.name).await.unwrap().state();
-            match state {
-                ProposalState::Done => (number, done) = (number + 1, done + 1),
-                _ => kept += 1,
+            if state == ProposalState::Done {
+                (number, done) = (number + 1, done + 1);
+            } else {
+                kept += 1;
             }
             assert!(!answered || state == ProposalState::Done, "{step} {nth}: what was answered is done");
             is_followed(&pair.approver, &pair.log, &first, number).await;
