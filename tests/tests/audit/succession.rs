@@ -448,3 +448,29 @@ async fn a_restore_of_an_older_backup_has_the_newest_key() {
     pair.rotate().await;
     is_followed(&bank.auditor(), &bank.log(), &first, 4).await;
 }
+
+/// Both keys signed a tree that this disk alone has: nobody is told before it cannot be lost with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_succession_that_is_in_no_mirror_is_told_to_nobody() {
+    let vault = Vault::setup().apart().start().await;
+    let bank = vault.tenant("bank").await;
+    let pair = Pair::of(&bank).await;
+    let first = key_of(&bank.auditor(), &bank.log()).await;
+    vault.stop().await;
+    let aside = vault.home().path().join("aside");
+    fs::rename(vault.home().mirror(), &aside).unwrap();
+    vault.start().await;
+    pair.rotate().await;
+    let refusal = bank.auditor().successions(&bank.log()).await.refused();
+    refusal.assert_is(Code::Unavailable, ErrorReason::MirrorFailing);
+    let refusal = bank.auditor().checkpoint(&bank.log()).await.refused();
+    refusal.assert_is(Code::Unavailable, ErrorReason::MirrorFailing);
+    fs::rename(&aside, vault.home().mirror()).unwrap();
+    let back = async {
+        while bank.auditor().checkpoint(&bank.log()).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(lethe_tests::PATIENCE, back).await.expect("the mirror is back");
+    is_followed(&bank.auditor(), &bank.log(), &first, 2).await;
+}
