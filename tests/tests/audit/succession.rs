@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::merkle::{Hash, verify_consistency};
@@ -321,7 +323,43 @@ async fn receipts_are_verified_by_whichever_key_is_kept() {
     assert_eq!(Cli::new(led).arg("--successions").arg(empty).run().code(), 5);
 }
 
-/// The last that a disk has of it, and the first.
+/// Whoever asks while a key is succeeded gets what is signed by the key whose time it is for that very tree.
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_under_way_are_by_the_key_whose_time_it_is() {
+    let vault = Vault::fresh().await;
+    let bank = vault.tenant("bank").await;
+    let pair = Pair::of(&bank).await;
+    let first = key_of(&bank.auditor(), &bank.log()).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let asking: Vec<_> = (0..4)
+        .map(|_| {
+            let (over, reader, log) = (Arc::clone(&over), bank.auditor(), bank.log());
+            tokio::spawn(async move {
+                let mut notes = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    notes.push(reader.checkpoint(&log).await.unwrap().note);
+                }
+                notes
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        pair.rotate().await;
+    }
+    over.store(true, Ordering::Relaxed);
+    let keys = keys(&bank.auditor(), &bank.log(), &first).await;
+    assert_eq!(keys.all().count(), 21);
+    let mut seen = 0;
+    for asked in asking {
+        for note in asked.await.unwrap() {
+            keys.open(note.as_bytes()).unwrap();
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+/// From before it is on the disk until it is told.
 const STEPS: [&str; 4] = ["commit-before-write", "commit-before-follow", "commit-before-sync", "commit-synced"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -354,9 +392,10 @@ async fn a_crash_at_any_step_leaves_the_old_key_or_the_whole_succession() {
             }
             vault.start().await;
             let state = pair.approver.proposal(&proposal.name).await.unwrap().state();
-            match state {
-                ProposalState::Done => (number, done) = (number + 1, done + 1),
-                _ => kept += 1,
+            if state == ProposalState::Done {
+                (number, done) = (number + 1, done + 1);
+            } else {
+                kept += 1;
             }
             assert!(!answered || state == ProposalState::Done, "{step} {nth}: what was answered is done");
             is_followed(&pair.approver, &pair.log, &first, number).await;
@@ -408,4 +447,30 @@ async fn a_restore_of_an_older_backup_has_the_newest_key() {
     }
     pair.rotate().await;
     is_followed(&bank.auditor(), &bank.log(), &first, 4).await;
+}
+
+/// Both keys signed a tree that this disk alone has: nobody is told before it cannot be lost with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_succession_that_is_in_no_mirror_is_told_to_nobody() {
+    let vault = Vault::setup().apart().start().await;
+    let bank = vault.tenant("bank").await;
+    let pair = Pair::of(&bank).await;
+    let first = key_of(&bank.auditor(), &bank.log()).await;
+    vault.stop().await;
+    let aside = vault.home().path().join("aside");
+    fs::rename(vault.home().mirror(), &aside).unwrap();
+    vault.start().await;
+    pair.rotate().await;
+    let refusal = bank.auditor().successions(&bank.log()).await.refused();
+    refusal.assert_is(Code::Unavailable, ErrorReason::MirrorFailing);
+    let refusal = bank.auditor().checkpoint(&bank.log()).await.refused();
+    refusal.assert_is(Code::Unavailable, ErrorReason::MirrorFailing);
+    fs::rename(&aside, vault.home().mirror()).unwrap();
+    let back = async {
+        while bank.auditor().checkpoint(&bank.log()).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(lethe_tests::PATIENCE, back).await.expect("the mirror is back");
+    is_followed(&bank.auditor(), &bank.log(), &first, 2).await;
 }

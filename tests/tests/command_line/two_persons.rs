@@ -87,3 +87,29 @@ async fn a_disclosure_is_proposed_approved_and_listed_from_the_command_line() {
     let rejected = bank.by(&second, &["proposal", "reject", again["name"].as_str().unwrap()]).await.one();
     assert_eq!(rejected["state"], "REJECTED", "{rejected}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_gets_another_key_from_the_command_line() {
+    let bank = Bank::open().await;
+    let director = bank.key_file("tenant_admin", "director.key").await;
+    let kept = bank.ask("auditor", &["audit", "checkpoint"]).await.one()["verifier_key"].as_str().unwrap().to_owned();
+    let (file, chain) = (bank.text("rotation"), bank.text("chain"));
+    let made = bank.by(&director, &["audit", "rotate-key", "--out", &file]).await.one();
+    assert_eq!((&made["state"], &made["log_key_rotation"]["retired_key"]), (&json!("OPEN"), &json!(kept)));
+    let own = bank.by(&director, &["proposal", "approve", &file]).await;
+    assert_eq!((own.code(), &own.failure()["reason"]), (3, &json!("APPROVER_NOT_INDEPENDENT")), "{own:?}");
+    let done = bank.ask("auditor", &["proposal", "approve", &file]).await.one();
+    assert_eq!(done["state"], "DONE", "{done}");
+    let listed = bank.ask("auditor", &["audit", "keys", "--verifier", &kept, "--out", &chain]).await.one();
+    assert_eq!((&listed["keys"][0]["verifier_key"], &listed["signed_by"]), (&json!(kept), &json!("successor")));
+    let newest = listed["keys"][1]["verifier_key"].as_str().unwrap();
+    let asked = bank.ask("auditor", &["audit", "checkpoint", "--verifier", &kept]).await.one();
+    assert_eq!((&asked["verifier_key"], &asked["signed_by"]), (&json!(newest), &json!("successor")), "{asked}");
+    assert_eq!(std::fs::read_to_string(&chain).unwrap().lines().count(), 1);
+    // Another log's key leads nowhere.
+    let vaults = Cli::new(["audit", "checkpoint", "--vault"]).operator(&bank.vault).await.run().one();
+    let other = vaults["verifier_key"].as_str().unwrap();
+    assert_eq!(bank.ask("auditor", &["audit", "keys", "--verifier", other]).await.code(), 5);
+    let none = Cli::new(["proposal", "list", "--vault"]).operator(&bank.vault).await.run();
+    assert!(none.code() == 0 && none.said.is_empty(), "{none:?}");
+}

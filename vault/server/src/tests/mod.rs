@@ -14,6 +14,7 @@ mod rights;
 mod room;
 mod searching;
 mod shredding;
+mod succession;
 mod swap;
 mod unlinked;
 
