@@ -8,6 +8,7 @@ mod dossier;
 mod json;
 mod proposal;
 mod rights;
+mod transfer;
 
 pub use binary::{SubjectRecord, TemplateRecord};
 pub use dossier::DossierRecord;
@@ -15,5 +16,6 @@ pub use json::{
     CommittedErasure, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord, Remembered,
     ShreddedRecord, TenantRecord, decode, encode,
 };
-pub use proposal::{Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
+pub use proposal::{Addressee, Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
 pub use rights::{AskedRecord, EvidenceRecord, RequestRecord};
+pub use transfer::TransferRecord;
