@@ -18,3 +18,4 @@ mod protected;
 mod requests;
 mod retention;
 mod rights;
+mod transfers;
