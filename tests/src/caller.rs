@@ -20,7 +20,7 @@ use tonic_prost::ProstCodec;
 use crate::call::Call;
 use crate::raw::Bytes;
 use crate::refusal::{Answer, Refusal};
-use crate::requests::{basis, capture, model, now, request_id};
+use crate::requests::{basis, capture, guarded, model, now, request_id};
 use crate::tenant::Tenant;
 use crate::wire::Wire;
 
@@ -404,10 +404,12 @@ impl Caller {
         }
     }
 
-    /// A consent that is given now, in a manner, by whom, to a purpose.
+    /// A consent that is given now, in a manner, by whom, to a purpose; to sharing, with who is told in [`Caller::disclosing`].
     #[must_use]
     pub fn consent(&self, to: Purpose, manner: v1::ConsentManner, giver: v1::ConsentGiver) -> v1::Consent {
+        let recipients = if to == Purpose::KycSharing { vec!["county-court".to_owned()] } else { Vec::new() };
         v1::Consent {
+            recipients,
             for_purpose: to.into(),
             notice_version: "notice-1".to_owned(),
             notice_sha256: vec![7; 32],
@@ -519,10 +521,24 @@ impl Caller {
     /// # Errors
     /// The refusal of the archive as such.
     pub async fn export(&self, subject: &str, recipient: &str) -> Answer<Streaming<v1::ExportSubjectResponse>> {
+        self.export_to(subject, recipient, None).await
+    }
+
+    /// The same, for somebody else than the person, where there is a transfer.
+    ///
+    /// # Errors
+    /// The refusal of the archive as such.
+    pub async fn export_to(
+        &self,
+        subject: &str,
+        recipient: &str,
+        transfer: Option<v1::Transfer>,
+    ) -> Answer<Streaming<v1::ExportSubjectResponse>> {
         let request = v1::ExportSubjectRequest {
             name: self.subject_name(subject),
             purpose: Purpose::DataSubjectRequest.into(),
             recipient: recipient.to_owned(),
+            transfer,
         };
         let mut client = SubjectServiceClient::new(self.wire.channel());
         Ok(client.export(self.sign(Request::new(request))).await?.into_inner())
@@ -667,6 +683,7 @@ impl Caller {
             purpose: Purpose::Administration.into(),
             request_id: request_id(),
             handover: Some(recipient.map_or(WaiveHandover(true), |to| ArchiveRecipient(to.to_owned()))),
+            transfer: recipient.map(|_| guarded("DE")),
         }
     }
 
@@ -729,6 +746,7 @@ impl Caller {
                 recipient: "county-court".to_owned(),
                 ground,
                 scope: vec![v1::DisclosureScope::Existence.into(), v1::DisclosureScope::Results.into()],
+                transfer: Some(guarded("DE")),
                 ..v1::Disclosure::default()
             }),
         }

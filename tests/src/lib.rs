@@ -64,7 +64,7 @@ pub use home::Home;
 pub use metrics::Metrics;
 pub use process::Exited;
 pub use refusal::{Answer, Refusal, Refused};
-pub use requests::{basis, capture, now, request_id};
+pub use requests::{basis, capture, guarded, now, request_id};
 pub use run::{fresh_seed, variable};
 pub use setup::{Ran, Setup};
 pub use tenant::{NewTenant, ROLES, Tenant};

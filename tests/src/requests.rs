@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use lethe_proto::v1::{Capture, CaptureKind, LawfulBasis, ModelVersion, Purpose, PurposeBasis};
+use lethe_proto::v1::{Capture, CaptureKind, LawfulBasis, ModelVersion, Purpose, PurposeBasis, Safeguard, Transfer};
 use prost_types::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -21,6 +21,17 @@ pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let nanos = i32::try_from(since.subsec_millis()).unwrap() * 1_000_000;
     Timestamp { seconds: i64::try_from(since.as_secs()).unwrap(), nanos }
+}
+
+/// A transfer to a country, under standard contractual clauses.
+#[must_use]
+pub fn guarded(country: &str) -> Transfer {
+    Transfer {
+        country: country.to_owned(),
+        safeguard: Safeguard::StandardContractualClauses.into(),
+        safeguard_reference: "scc-1".to_owned(),
+        contract_reference: String::new(),
+    }
 }
 
 /// A valid capture of a face by the usual model.

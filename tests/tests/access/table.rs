@@ -185,6 +185,7 @@ pub(crate) const TABLE: &[Row] = &[
                 purpose: purpose.into(),
                 request_id: request_id(),
                 handover: Some(v1::offboard_tenant_request::Handover::WaiveHandover(true)),
+                transfer: None,
             }
             .encode_to_vec()
         },
@@ -465,7 +466,7 @@ pub(crate) const TABLE: &[Row] = &[
         purposes: &[DataSubjectRequest],
         request: |target, purpose| {
             let (name, recipient) = (target.subject.clone(), target.recipient.clone());
-            v1::ExportSubjectRequest { name, purpose: purpose.into(), recipient }.encode_to_vec()
+            v1::ExportSubjectRequest { name, purpose: purpose.into(), recipient, transfer: None }.encode_to_vec()
         },
     },
     Row {
@@ -720,6 +721,7 @@ pub(crate) const TABLE: &[Row] = &[
                     recipient: "court".to_owned(),
                     ground: Some(v1::disclosure::Ground::LegalOrderReference("order-1".to_owned())),
                     scope: vec![v1::DisclosureScope::Existence.into()],
+                    transfer: Some(lethe_tests::guarded("DE")),
                     ..v1::Disclosure::default()
                 }),
             }

@@ -6,6 +6,19 @@ use serde_json::{Value, json};
 use crate::bank::Bank;
 use crate::npy::face;
 
+/// Where something goes, and by what.
+const GUARDED: [&str; 6] =
+    ["--country", "DE", "--safeguard", "standard_contractual_clauses", "--safeguard-reference", "scc-1"];
+
+fn guarded() -> Value {
+    json!({
+        "country": "DE",
+        "safeguard": "STANDARD_CONTRACTUAL_CLAUSES",
+        "safeguard_reference": "scc-1",
+        "contract_reference": null,
+    })
+}
+
 impl Bank {
     /// As the holder of a key in a file.
     async fn by(&self, key_file: &str, arguments: &[&str]) -> lethe_tests::Told {
@@ -33,7 +46,13 @@ async fn a_tenant_leaves_with_its_data_from_the_command_line() {
     let (proposal, archive) = (bank.text("bank.proposal"), bank.text("bank.tar.age"));
     let neither = bank.by(&director, &["tenant", "offboard"]).await;
     assert!(neither.code() == 2 && neither.errors.contains("--archive-to"), "{neither:?}");
-    let made = bank.by(&director, &["tenant", "offboard", "--archive-to", &recipient, "--out", &proposal]).await.one();
+    let offboard = ["tenant", "offboard", "--archive-to", &recipient, "--out", &proposal];
+    let nowhere = bank.by(&director, &offboard).await;
+    assert!(nowhere.code() == 2 && nowhere.errors.contains("--country"), "{nowhere:?}");
+    let bare = bank.by(&director, &[&offboard[..], &["--country", "DE"]].concat()).await;
+    assert_eq!((bare.code(), &bare.failure()["reason"]), (3, &json!("SAFEGUARD_MISSING")), "{bare:?}");
+    let made = bank.by(&director, &[&offboard[..], &GUARDED].concat()).await.one();
+    assert_eq!(made["offboarding"]["transfer"], guarded(), "{made}");
     assert_eq!((&made["state"], &made["offboarding"]["archive_recipient"]), (&json!("OPEN"), &json!(recipient)));
     let name = made["name"].as_str().unwrap();
     assert_eq!(bank.by(&director, &["proposal", "get", name]).await.one(), made);
@@ -72,6 +91,11 @@ async fn a_disclosure_is_proposed_approved_and_listed_from_the_command_line() {
     bank.ask("enroller", &enroll).await.one();
     let second = bank.key_file("privacy_officer", "second.key").await;
     let propose = ["disclosure", "propose", "p-1", "--to", "court-7", "--scope", "existence", "--scope", "results"];
+    let nowhere = bank.ask("privacy_officer", &[&propose[..], &["--order", "o-9"]].concat()).await;
+    assert!(nowhere.code() == 2 && nowhere.errors.contains("--country"), "{nowhere:?}");
+    let beyond = bank.ask("privacy_officer", &[&propose[..], &["--order", "o-9", "--country", "DE"]].concat()).await;
+    assert_eq!((beyond.code(), &beyond.failure()["reason"]), (3, &json!("SAFEGUARD_MISSING")), "{beyond:?}");
+    let propose = [&propose[..], &GUARDED].concat();
     let bare = bank.ask("privacy_officer", &propose).await;
     assert_eq!((bare.code(), &bare.failure()["reason"]), (3, &json!("DISCLOSURE_GROUND_MISSING")), "{bare:?}");
     let file = bank.text("d.json");
@@ -83,9 +107,45 @@ async fn a_disclosure_is_proposed_approved_and_listed_from_the_command_line() {
     let listed = bank.ask("privacy_officer", &["disclosure", "list", "p-1"]).await.one();
     assert_eq!((&listed["recipient"], &listed["consent"]), (&json!("court-7"), &Value::Null), "{listed}");
     assert_eq!(listed["scope"], json!(["EXISTENCE", "RESULTS"]));
+    assert_eq!(listed["transfer"], guarded(), "{listed}");
     let again = bank.ask("privacy_officer", &[&propose[..], &["--order", "o-10"]].concat()).await.one();
     let rejected = bank.by(&second, &["proposal", "reject", again["name"].as_str().unwrap()]).await.one();
     assert_eq!(rejected["state"], "REJECTED", "{rejected}");
+
+    // A consent names recipients and countries; what rests on it goes to one of them.
+    let notice = bank.text("notice.html");
+    std::fs::write(&notice, b"whom we tell").unwrap();
+    let record = ["consent", "record", "p-1", "--to", "kyc_sharing", "--manner", "written", "--notice", &notice];
+    let record = [&record[..], &["--notice-version", "v1"]].concat();
+    let nobody = bank.ask("privacy_officer", &record).await;
+    assert_eq!((nobody.code(), &nobody.failure()["reason"]), (3, &json!("FIELD_MISSING")), "{nobody:?}");
+    let named = ["--recipient", "court-7", "--country", "DE", "--country", "KZ"];
+    let consent = bank.ask("privacy_officer", &[&record[..], &named].concat()).await.one();
+    assert_eq!((&consent["recipients"], &consent["countries"]), (&json!(["court-7"]), &json!(["DE", "KZ"])));
+    let by = ["--consent", consent["name"].as_str().unwrap()];
+    let shared = bank.ask("privacy_officer", &[&propose[..], &by].concat()).await.one();
+    assert_eq!(shared["disclosure"]["consent"], consent["name"], "{shared}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_is_sent_abroad_from_the_command_line_under_a_safeguard() {
+    let bank = Bank::open().await;
+    let faces = bank.matrix("faces.npy", &[face(0)]);
+    let enroll = ["enroll", "p-1", "--quality", "0.5", "--npy", &faces, "--row", "0", "--model", "face@1"];
+    bank.ask("enroller", &enroll).await.one();
+    let (recipient, archive) = (age::x25519::Identity::generate().to_public().to_string(), bank.text("p-1.age"));
+    let export = ["subject", "export", "p-1", "--to", &recipient, "--output", &archive];
+    let bare = bank.ask("privacy_officer", &[&export[..], &["--country", "DE"]].concat()).await;
+    assert_eq!((bare.code(), &bare.failure()["reason"]), (3, &json!("SAFEGUARD_MISSING")), "{bare:?}");
+    assert!(!std::path::Path::new(&archive).exists());
+    // A tenant that says where it is need not explain what stays there.
+    let said = bank.ask("tenant_admin", &["tenant", "policy", "--country", "DE"]).await.one();
+    assert_eq!(said["country"], "DE", "{said}");
+    bank.ask("privacy_officer", &[&export[..], &["--country", "DE"]].concat()).await.one();
+    let said = bank.ask("tenant_admin", &["tenant", "policy", "--country", "none"]).await.one();
+    assert_eq!(said["country"], Value::Null, "{said}");
+    std::fs::remove_file(&archive).unwrap();
+    bank.ask("privacy_officer", &[&export[..], &GUARDED].concat()).await.one();
 }
 
 #[tokio::test(flavor = "multi_thread")]

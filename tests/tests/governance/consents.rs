@@ -158,6 +158,13 @@ async fn what_is_no_consent_is_refused_by_field_and_makes_nobody() {
         ("consent.give_time", Consent { give_time: None, ..good.clone() }),
         ("consent.give_time", Consent { give_time: Some(in_seconds(3600)), ..good.clone() }),
         ("consent.expire_time", Consent { expire_time: past, ..good.clone() }),
+        ("consent.recipients", Consent { recipients: vec!["The Bank".to_owned()], ..good.clone() }),
+        ("consent.recipients", Consent { recipients: vec!["bank-2".to_owned(); 2], ..good.clone() }),
+        ("consent.recipients", Consent { for_purpose: Purpose::KycSharing.into(), ..good.clone() }),
+        ("consent.recipients", Consent { recipients: (0..17).map(|n| format!("bank-{n}")).collect(), ..good.clone() }),
+        ("consent.countries", Consent { countries: vec!["EU".to_owned()], ..good.clone() }),
+        ("consent.countries", Consent { countries: vec!["KZ".to_owned(), "kz".to_owned()], ..good.clone() }),
+        ("consent.countries", Consent { countries: vec!["KZ".to_owned(); 2], ..good.clone() }),
     ];
     for (field, consent) in cases {
         let refusal = officer.record("ada", consent).await.refused();

@@ -136,6 +136,7 @@ async fn what_is_no_disclosure_is_refused_by_field() {
         change(request.disclosure.as_mut().unwrap());
         request
     };
+    let to = |change: &dyn Fn(&mut v1::Transfer)| with(&|told| change(told.transfer.as_mut().unwrap()));
     let none = v1::ProposeDisclosureRequest { disclosure: None, ..officer.disclosing("ada", None) };
     for (field, request) in [
         ("disclosure", none),
@@ -150,6 +151,15 @@ async fn what_is_no_disclosure_is_refused_by_field() {
         ("disclosure.scope", with(&|told| told.scope = vec![1, 1])),
         ("disclosure.scope", with(&|told| told.scope = vec![0])),
         ("disclosure.scope", with(&|told| told.scope = vec![7])),
+        ("disclosure.transfer", with(&|told| told.transfer = None)),
+        ("disclosure.transfer.country", to(&|way| way.country.clear())),
+        ("disclosure.transfer.country", to(&|way| way.country = "UK".to_owned())),
+        ("disclosure.transfer.country", to(&|way| way.country = "de".to_owned())),
+        ("disclosure.transfer.safeguard", to(&|way| way.safeguard = 7)),
+        ("disclosure.transfer.safeguard", to(&|way| way.safeguard = 0)),
+        ("disclosure.transfer.safeguard_reference", to(&|way| way.safeguard_reference.clear())),
+        ("disclosure.transfer.safeguard_reference", to(&|way| way.safeguard_reference = "the clauses".to_owned())),
+        ("disclosure.transfer.contract_reference", to(&|way| way.contract_reference = "ann@example.org".to_owned())),
     ] {
         let refusal = officer.ask(request).await.refused();
         assert_eq!(refusal.code(), Code::InvalidArgument, "{field}");

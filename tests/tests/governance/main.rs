@@ -19,3 +19,4 @@ mod protected;
 mod requests;
 mod retention;
 mod rights;
+mod transfers;

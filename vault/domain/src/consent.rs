@@ -1,4 +1,4 @@
-use crate::{ConsentId, Invalid, Label, Purpose, Reason, Timestamp};
+use crate::{ConsentId, Country, Invalid, Label, Purpose, Reason, Timestamp};
 
 /// How far a client's clock may be ahead, in milliseconds.
 const TOLERANCE: i64 = 60_000;
@@ -94,6 +94,10 @@ pub struct Consent {
     pub manner: Manner,
     /// By whom.
     pub giver: Giver,
+    /// Whom the notice named as recipients, by the client's names (O14, O33); no two alike.
+    pub recipients: Vec<Label>,
+    /// To which countries the notice said that data may go (O32); no two alike.
+    pub countries: Vec<Country>,
     /// When it was given; no more than a minute ahead of the vault's clock when it was recorded.
     pub given_at: Timestamp,
     /// From when on it holds no more, if it was given for a time.
@@ -125,10 +129,16 @@ impl ConsentState {
 }
 
 impl Consent {
+    /// Most recipients that one names.
+    pub const MOST_RECIPIENTS: usize = 16;
+    /// Most countries that one names.
+    pub const MOST_COUNTRIES: usize = 64;
+
     /// Checks what a caller says of a consent that is to be recorded at `now`.
     ///
     /// # Errors
-    /// A purpose that needs no consent, a time of giving that is more than a minute away, and an expiry that is over by then.
+    /// A purpose that needs no consent, a time of giving that is more than a minute away, and an expiry that is over by then;
+    /// too many recipients or countries, or one twice; sharing with nobody.
     pub fn checked(self, now: Timestamp) -> Result<Self, Invalid> {
         let refuse = |field, message| Err(Invalid::new(field, Reason::FieldOutOfRange, message));
         if !self.purpose.is_biometric() {
@@ -139,6 +149,16 @@ impl Consent {
         }
         if self.expires_at.is_some_and(|end| end <= self.given_at) {
             return refuse("consent.expire_time", "is not after the consent was given");
+        }
+        if self.recipients.len() > Self::MOST_RECIPIENTS || !are_distinct(&self.recipients) {
+            return refuse("consent.recipients", "must be 16 at most, no two alike");
+        }
+        if self.countries.len() > Self::MOST_COUNTRIES || !are_distinct(&self.countries) {
+            return refuse("consent.countries", "must be 64 at most, no two alike");
+        }
+        if self.purpose == Purpose::KycSharing && self.recipients.is_empty() {
+            let message = "is empty: a consent to kyc_sharing says with whom";
+            return Err(Invalid::new("consent.recipients", Reason::FieldMissing, message));
         }
         Ok(self)
     }
@@ -155,6 +175,10 @@ impl Consent {
     }
 }
 
+fn are_distinct<T: PartialEq>(items: &[T]) -> bool {
+    items.iter().enumerate().all(|(at, item)| !items[..at].contains(item))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,6 +190,8 @@ mod tests {
             notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [7; 32] },
             manner: Manner::Electronic,
             giver: Giver::Subject,
+            recipients: vec![Label::parse("recipient", "bank-2").unwrap()],
+            countries: vec![Country::parse("country", "KZ").unwrap()],
             given_at: Timestamp::from_millis(100),
             expires_at: Some(Timestamp::from_millis(200)),
             withdrawn_at: None,
@@ -196,5 +222,17 @@ mod tests {
             field(Consent { expires_at: Some(Timestamp::from_millis(100)), ..consent() }),
             "consent.expire_time"
         );
+        let named = |count: usize| (0..count).map(|n| Label::parse("r", &format!("bank-{n}")).unwrap()).collect();
+        let recipients: [Vec<Label>; 2] = [named(17), [named(2), named(1)].concat()];
+        for recipients in recipients {
+            assert_eq!(field(Consent { recipients, ..consent() }), "consent.recipients");
+        }
+        assert!(Consent { recipients: named(16), ..consent() }.checked(now).is_ok());
+        let sharing = Consent { purpose: Purpose::KycSharing, ..consent() };
+        assert!(sharing.clone().checked(now).is_ok());
+        let with_nobody = Consent { recipients: vec![], ..sharing }.checked(now).unwrap_err();
+        assert_eq!((with_nobody.field.as_str(), with_nobody.reason), ("consent.recipients", Reason::FieldMissing));
+        let twice = consent().countries.repeat(2);
+        assert_eq!(field(Consent { countries: twice, ..consent() }), "consent.countries");
     }
 }

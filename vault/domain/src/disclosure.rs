@@ -1,4 +1,4 @@
-use crate::{ConsentId, DisclosureId, Invalid, Label, Reason, Timestamp};
+use crate::{ConsentId, DisclosureId, Invalid, Label, Reason, Timestamp, Transfer};
 
 /// What may be told of a person (O33). No code stands for a template: none leaves by a disclosure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,8 @@ pub struct Disclosure {
     pub ground: Ground,
     /// What is told, each code once, ascending.
     pub scope: Vec<Told>,
+    /// The recipient's country, and what makes it lawful to tell something there (O32).
+    pub transfer: Transfer,
     /// When it was proposed.
     pub proposed_at: Timestamp,
     /// When it was approved, and so recorded; `None` while it is only proposed.

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod consent;
+mod country;
 mod decision;
 mod disclosure;
 mod dossier;
@@ -27,8 +28,10 @@ mod role;
 mod template;
 mod tenant_policy;
 mod time;
+mod transfer;
 
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
+pub use country::Country;
 pub use decision::{Band, DecisionReason};
 pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
@@ -57,3 +60,4 @@ pub use role::{Role, Roles};
 pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, TemplateFacts};
 pub use tenant_policy::TenantPolicy;
 pub use time::Timestamp;
+pub use transfer::{Safeguard, SafeguardKind, Transfer};

@@ -113,6 +113,8 @@ reasons! {
     ArchiveMismatch = "ARCHIVE_MISMATCH",
     /// Neither the person's approval nor a legal order (O33).
     DisclosureGroundMissing = "DISCLOSURE_GROUND_MISSING",
+    /// It would cross a border, and a safeguard that is needed is not recorded (O32).
+    SafeguardMissing = "SAFEGUARD_MISSING",
     /// As many are recorded about the person as may be.
     RecordsLimited = "RECORDS_LIMITED",
     /// No such request of a data subject.

@@ -1,4 +1,4 @@
-use crate::{Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
+use crate::{Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
 
 /// What a client allows the vault to do for it (O1). Versioned: each decision records the version that judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct TenantPolicy {
     pub environment: Environment,
     /// Where its data live; said once, when it is created. Nowhere in particular, if `None` (O32).
     pub region: Option<Region>,
+    /// The client's country: where its law is none that the vault knows, what does not leave it crosses no border (O32).
+    pub country: Option<Country>,
     /// How long it keeps people (O17).
     pub retention: Retention,
 }
@@ -32,6 +34,7 @@ impl TenantPolicy {
             age_required: false,
             environment: Environment::default(),
             region: None,
+            country: None,
             retention: Retention::default(),
         }
     }

@@ -7,6 +7,7 @@ use crate::law::Law;
 use crate::request::{Span, Terms};
 use crate::retention::Cause;
 use crate::table::{Effect, Operation, Rule, Scope};
+use crate::transfer::{Border, Carries, SafeguardRule};
 
 /// The tables as a Markdown document: `docs/POLICY.md`, which a test compares with what this gives.
 pub fn document() -> String {
@@ -38,6 +39,7 @@ pub fn document() -> String {
         let caps = if caps.is_empty() { "—" } else { &caps };
         line(&mut text, &[law.jurisdiction.name(), law.title, written, development, caps, law.source]);
     }
+    borders(&mut text);
     let _ = writeln!(text, "\n{KEEPING}");
     for (cause, rule) in ENDS {
         line(&mut text, &[&format!("`{}`", cause.name()), rule]);
@@ -65,6 +67,30 @@ const fn when(occasion: Occasion) -> &'static str {
         Occasion::ErasedInPart => "a template is erased, for the purpose `data_subject_request`",
         Occasion::Erased => "the person is erased, whoever wanted it, or because the time was over",
     }
+}
+
+fn borders(text: &mut String) {
+    text.push_str(BORDERS);
+    for border in Border::table() {
+        let area = if border.area.is_empty() { "the client's country, if it says one" } else { &border.area.join(" ") };
+        let needed = if border.consent_and_contract {
+            "a safeguard, a contract with the recipient, and a consent that names the country"
+        } else {
+            "a safeguard"
+        };
+        line(text, &[border.jurisdiction.name(), area, needed, border.source]);
+    }
+    text.push_str(SAFEGUARDS);
+    for rule in SafeguardRule::table() {
+        let carries = match rule.carries {
+            Carries::Everything => "everything",
+            Carries::Disclosures => "a disclosure",
+            Carries::Orders => "a disclosure by a legal order",
+        };
+        let beside = if rule.needs_consent { "a consent that names the country" } else { "—" };
+        line(text, &[&format!("`{}`", rule.kind.name()), carries, beside, rule.document, rule.source]);
+    }
+    text.push_str(CROSSING);
 }
 
 fn words(span: Span) -> String {
@@ -103,7 +129,7 @@ const HEAD: &str = "\
 # Policy
 
 What the vault lets happen, and by which obligation it refuses. This document is written by the program from the tables
-that it runs by (`vault/policy/src/table.rs`, `law.rs`); a test fails where the two differ. The obligations O1 to O42 are
+that it runs by (`vault/policy/src/table.rs`, `law.rs`, `transfer.rs` and others); a test fails where the two differ. The obligations O1 to O42 are
 those of [COMPLIANCE](COMPLIANCE.md). No table here is legal advice.
 
 ## Every call
@@ -129,7 +155,8 @@ approval when its time is over (`PROPOSAL_EXPIRED`), when it was decided before 
 proposer, by the one that made the proposer's, and by one operator of another's proposal of a tenant's end, unless the tenant
 has no administrator any more (`APPROVER_NOT_INDEPENDENT`). What is approved of a tenant's end is carried out in a step of its
 own; a disclosure, and a new key of a log, with the approval. A disclosure needs a ground beside: a legal order, or a consent of
-the person to `kyc_sharing` or `legal_claims` that holds (`DISCLOSURE_GROUND_MISSING`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED`).
+the person to `kyc_sharing` or `legal_claims` that holds and names the recipient (`DISCLOSURE_GROUND_MISSING`,
+`CONSENT_WITHDRAWN`, `CONSENT_EXPIRED`). What crosses a border needs a safeguard, too, which both of the two see: [below](#what-crosses-a-border).
 
 | act | proposed by | approved or rejected by | seen by | obligation |
 |---|---|---|---|---|
@@ -177,6 +204,32 @@ The law that counts is that of the person's jurisdiction, or the tenant's own wh
 
 | jurisdiction | | written consent (O16) | service development (O3) | kept at most (O17) | source |
 |---|---|---|---|---|---|
+";
+
+const BORDERS: &str = "
+## What crosses a border
+
+A disclosure says where its recipient is, the end of a tenant where the client keeps the archive, and the archive of a person
+where it goes, unless the person itself receives it: that is no transfer. The country is one of ISO 3166-1. A border is crossed
+where the country is in another area than that of the person's law, or than that of the client's law; a law that the vault
+does not know has the client's own country as its area, or, if nobody said one, that of the client's law. In doubt it is crossed.
+Of somebody of each law, what goes beyond its area needs what stands here, or is refused as `SAFEGUARD_MISSING` (O32):
+
+| jurisdiction | no border within | beyond it | source |
+|---|---|---|---|
+";
+
+const SAFEGUARDS: &str = "
+Safeguards, each recorded with the client's reference of its document:
+
+| safeguard | carries | needs besides | a reference of | source |
+|---|---|---|---|---|
+";
+
+const CROSSING: &str = "
+GDPR stands for the UK GDPR, too. A consent that names the country is one that holds, of who may give it; of a disclosure that
+rests on a consent it is that very consent. Of a silo each person's law counts: the archive ends with a refusal at the
+first person who may not be in it. That there is a safeguard, and that it is a good one, is the client's word.
 ";
 
 const KEEPING: &str = "\

@@ -50,6 +50,8 @@ mod tests {
             notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [7; 32] },
             manner: Manner::Written,
             giver: Giver::Subject,
+            recipients: Vec::new(),
+            countries: Vec::new(),
             given_at: at(datetime!(2024-02-29 12:00 UTC)),
             expires_at: expires.map(at),
             withdrawn_at: withdrawn.map(at),

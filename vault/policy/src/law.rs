@@ -2,7 +2,7 @@ use lethe_domain::{Jurisdiction, Period};
 
 /// What a jurisdiction asks for beyond the purposes and bases that a client declares: data, one line a jurisdiction.
 ///
-/// Distilled from the obligations; no legal advice. What is not here (transfers abroad) is not enforced.
+/// Distilled from the obligations; no legal advice. What it asks of transfers abroad is in [`crate::Border`].
 #[derive(Debug, Clone, Copy)]
 pub struct Law {
     /// The jurisdiction.

@@ -25,6 +25,7 @@ mod principal;
 pub mod request;
 mod retention;
 mod table;
+mod transfer;
 
 pub use approval::{
     ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, RotatingLogKey, RotatingVaultLogKey, approve,
@@ -41,3 +42,4 @@ pub use person::{
 pub use principal::{Owner, Principal, SecondFactor};
 pub use retention::{Cause, End, Keeper, Limits, end_of_person, keeper};
 pub use table::{Effect, Operation, Rule, Scope};
+pub use transfer::{Border, Carries, SafeguardRule, allows_archive, allows_handover};

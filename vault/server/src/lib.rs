@@ -46,6 +46,7 @@ pub mod store;
 pub mod subject;
 pub mod templates;
 pub mod tenant;
+mod transfer;
 pub mod vault;
 
 /// Memory is wiped when it is freed, whoever used it: messages as they were received and their decoded copies pass through

@@ -1,14 +1,14 @@
 //! The engine's answers, each of which has to be the oracle's.
 
-use lethe_domain::{Dossier, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp};
+use lethe_domain::{Dossier, Ground, Label, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp, Transfer};
 use lethe_policy::operation::Kind;
 use lethe_policy::{
-    Duty, End, Keeper, Limits, Operation, Principal, Site, Target, authorize, end_of_person, is_child_alone,
-    is_left_baseless, judge,
+    Denial, Duty, End, Keeper, Limits, Operation, Principal, Site, Target, allows_archive, allows_disclosure,
+    allows_handover, authorize, end_of_person, is_child_alone, is_left_baseless, judge,
 };
 
 use crate::oracle::gate::{admitted, is_about};
-use crate::oracle::{self, Kept, keeping};
+use crate::oracle::{self, Kept, keeping, transfers};
 
 /// What the gate says: nothing, or the reason and the obligation of what it refuses.
 pub(crate) type Answer = Result<(), (Reason, &'static str)>;
@@ -134,6 +134,56 @@ pub(crate) fn let_in<O: Kind>(
         engine == oracle,
         "{:?} for {purpose:?} at {site:?}\nengine: {engine:?}\noracle: {oracle:?}\n{principal:#?}\n{target:#?}",
         O::OPERATION
+    );
+    engine
+}
+
+/// Whether something may be told about a person, to whom and where.
+pub(crate) fn told(
+    policy: &TenantPolicy,
+    person: &Dossier,
+    ground: Option<&Ground>,
+    recipient: &Label,
+    transfer: &Transfer,
+    now: Timestamp,
+) -> Answer {
+    let engine = allows_disclosure(policy, person, ground.cloned(), recipient, transfer, now);
+    let oracle = transfers::may_be_told(policy, person, ground, recipient, transfer, now);
+    if let Ok(given) = &engine {
+        assert_eq!(Some(given), ground, "another ground than was given");
+    }
+    the_same(plain(engine), oracle, policy, Some(person), transfer)
+}
+
+/// Whether an archive with a person in it may be sent somewhere.
+pub(crate) fn sent(policy: &TenantPolicy, person: &Dossier, transfer: &Transfer, now: Timestamp) -> Answer {
+    let oracle = transfers::may_be_sent(policy, person, transfer, now);
+    the_same(plain(allows_archive(policy, person, transfer, now)), oracle, policy, Some(person), transfer)
+}
+
+/// Whether a silo may be handed over somewhere.
+pub(crate) fn handed_over(policy: &TenantPolicy, transfer: &Transfer) -> Answer {
+    let oracle = transfers::may_be_handed_over(policy, transfer);
+    the_same(plain(allows_handover(policy, transfer)), oracle, policy, None, transfer)
+}
+
+fn plain<T>(engine: Result<T, Denial>) -> Answer {
+    engine.map(drop).map_err(|denial| {
+        assert!(!denial.message.is_empty() && denial.duty.is_none(), "{:?}", denial.reason);
+        (denial.reason, denial.obligation)
+    })
+}
+
+fn the_same(
+    engine: Answer,
+    oracle: Answer,
+    policy: &TenantPolicy,
+    person: Option<&Dossier>,
+    transfer: &Transfer,
+) -> Answer {
+    assert!(
+        engine == oracle,
+        "a transfer\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{person:#?}\n{transfer:#?}"
     );
     engine
 }

@@ -1,6 +1,6 @@
 use lethe_domain::{
-    AgeBand, Consent, ConsentId, Deferral, DeferralReason, Dossier, Giver, Hold, HoldId, Jurisdiction, Label, Manner,
-    Notice, Objection, Period, PostMortem, Purpose, ReceiptId, Restriction, RestrictionGround, Timestamp,
+    AgeBand, Consent, ConsentId, Country, Deferral, DeferralReason, Dossier, Giver, Hold, HoldId, Jurisdiction, Label,
+    Manner, Notice, Objection, Period, PostMortem, Purpose, ReceiptId, Restriction, RestrictionGround, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -46,6 +46,10 @@ pub(super) struct ConsentRecord {
     notice_sha256: String,
     manner: u8,
     giver: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    recipients: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    countries: Vec<String>,
     given_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
@@ -201,6 +205,8 @@ impl ConsentRecord {
             notice_sha256: hex::encode(consent.notice.sha256),
             manner: consent.manner.number(),
             giver: consent.giver.number(),
+            recipients: consent.recipients.iter().map(ToString::to_string).collect(),
+            countries: consent.countries.iter().map(ToString::to_string).collect(),
             given_at: consent.given_at.millis(),
             expires_at: consent.expires_at.map(Timestamp::millis),
             withdrawn_at: consent.withdrawn_at.map(Timestamp::millis),
@@ -215,6 +221,8 @@ impl ConsentRecord {
             notice: Notice { version: label(&self.notice)?, sha256 },
             manner: Manner::from_number(self.manner)?,
             giver: Giver::from_number(self.giver)?,
+            recipients: self.recipients.iter().map(|text| label(text)).collect::<Option<_>>()?,
+            countries: self.countries.iter().map(|code| Country::parse("country", code).ok()).collect::<Option<_>>()?,
             given_at: Timestamp::from_millis(self.given_at),
             expires_at: self.expires_at.map(Timestamp::from_millis),
             withdrawn_at: self.withdrawn_at.map(Timestamp::from_millis),

@@ -1,7 +1,7 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    CredentialId, Environment, Jurisdiction, LawfulBasis, Login, ModelId, ModelProfile, Period, Purpose, PurposeBasis,
-    ReceiptId, Region, Retention, Roles, Sketching, TenantId, TenantPolicy, Thresholds, Timestamp,
+    Country, CredentialId, Environment, Jurisdiction, LawfulBasis, Login, ModelId, ModelProfile, Period, Purpose,
+    PurposeBasis, ReceiptId, Region, Retention, Roles, Sketching, TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -46,6 +46,8 @@ struct PolicyRecord {
     environment: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     region: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    country: Option<String>,
     #[serde(default, skip_serializing_if = "RetentionRecord::is_empty")]
     retention: RetentionRecord,
 }
@@ -102,6 +104,7 @@ impl PolicyRecord {
             age_required: policy.age_required,
             environment: Some(policy.environment.number()).filter(|_| policy.environment != Environment::Production),
             region: policy.region.as_ref().map(|region| region.as_str().to_owned()),
+            country: policy.country.map(|country| country.to_string()),
             retention: RetentionRecord::of(&policy.retention),
         }
     }
@@ -135,6 +138,8 @@ impl TenantRecord {
             }
             let region = said.region.as_deref().map(|region| Region::parse("region", region)).transpose();
             policy.region = region.map_err(|_| wrong())?;
+            let country = said.country.as_deref().map(|code| Country::parse("country", code)).transpose();
+            policy.country = country.map_err(|_| wrong())?;
             policy.retention = said.retention.parse()?;
         }
         Ok((id, policy, Timestamp::from_millis(self.created_at)))

@@ -9,6 +9,7 @@ mod json;
 mod notification;
 mod proposal;
 mod rights;
+mod transfer;
 
 pub use binary::{SubjectRecord, TemplateRecord};
 pub use dossier::DossierRecord;
@@ -17,5 +18,6 @@ pub use json::{
     Remembered, ShreddedRecord, TenantRecord, decode, encode,
 };
 pub use notification::NotificationRecord;
-pub use proposal::{Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
+pub use proposal::{Addressee, Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
 pub use rights::{AskedRecord, EvidenceRecord, RequestRecord};
+pub use transfer::TransferRecord;

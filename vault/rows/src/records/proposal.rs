@@ -2,11 +2,12 @@ use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Act, CredentialId, Disclosure, DisclosureId, Ground, Label, Proposal, ProposalId, Standing, Timestamp,
 };
-use lethe_domain::{ConsentId, Told, Vote};
+use lethe_domain::{ConsentId, Told, Transfer, Vote};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::json::{decode, encode};
+use super::transfer::TransferRecord;
 use crate::Corrupt;
 
 /// What a disclosure's plaintext is padded to a multiple of, with spaces.
@@ -50,12 +51,21 @@ impl Content {
 /// How far a tenant is on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
-    /// Whom the archive is sealed to: an age X25519 recipient; `None` where handing over is waived.
-    pub recipient: Option<String>,
+    /// Whom the archive is sealed to, and where it goes; `None` where handing over is waived.
+    pub to: Option<Addressee>,
     /// The archive that was handed over last.
     pub delivered: Option<Delivery>,
     /// Who confirmed that it was received, and how long the tenant's log was then.
     pub confirmed: Option<(Vote, u64)>,
+}
+
+/// Who takes a tenant's archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// An age X25519 recipient.
+    pub recipient: String,
+    /// Where the archive goes, and what makes that lawful.
+    pub transfer: Transfer,
 }
 
 /// An archive that was handed over.
@@ -109,6 +119,9 @@ struct VoteRecord {
 struct LeavingRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recipient: Option<String>,
+    /// There with the recipient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transfer: Option<TransferRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delivered: Option<DeliveryRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,7 +230,8 @@ impl VoteRecord {
 impl LeavingRecord {
     fn of(leaving: &Leaving) -> Self {
         Self {
-            recipient: leaving.recipient.clone(),
+            recipient: leaving.to.as_ref().map(|to| to.recipient.clone()),
+            transfer: leaving.to.as_ref().map(|to| TransferRecord::of(&to.transfer)),
             delivered: leaving.delivered.as_ref().map(|delivered| DeliveryRecord {
                 sha256: hex::encode(delivered.sha256),
                 subjects: delivered.subjects,
@@ -240,7 +254,14 @@ impl LeavingRecord {
             })
         });
         let confirmed = self.confirmed.as_ref().map(|(vote, size)| Some((vote.parse()?, *size)));
-        Some(Leaving { recipient: self.recipient.clone(), delivered: swap(delivered)?, confirmed: swap(confirmed)? })
+        let to = match (&self.recipient, &self.transfer) {
+            (Some(recipient), Some(transfer)) => {
+                Some(Addressee { recipient: recipient.clone(), transfer: transfer.parse()? })
+            }
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        Some(Leaving { to, delivered: swap(delivered)?, confirmed: swap(confirmed)? })
     }
 }
 
@@ -262,6 +283,7 @@ pub struct DisclosureRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     order: Option<String>,
     scope: Vec<u8>,
+    transfer: TransferRecord,
     proposed_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded_at: Option<i64>,
@@ -282,6 +304,7 @@ impl DisclosureRecord {
             consent,
             order,
             scope: disclosure.scope.iter().map(|told| told.number()).collect(),
+            transfer: TransferRecord::of(&disclosure.transfer),
             proposed_at: disclosure.proposed_at.millis(),
             recorded_at: disclosure.recorded_at.map(Timestamp::millis),
         };
@@ -314,6 +337,7 @@ impl DisclosureRecord {
             recipient: Label::parse("recipient", &self.recipient).ok()?,
             ground,
             scope: Disclosure::scope("scope", scope.clone()).ok().filter(|sorted| *sorted == scope)?,
+            transfer: self.transfer.parse()?,
             proposed_at: Timestamp::from_millis(self.proposed_at),
             recorded_at: self.recorded_at.map(Timestamp::from_millis),
         })

@@ -2,24 +2,44 @@
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Act, AgeBand, CaptureKind, Closure, Consent, ConsentId, CredentialId, Deferral, DeferralReason, Disclosure,
-    DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
+    Act, AgeBand, CaptureKind, Closure, Consent, ConsentId, Country, CredentialId, Deferral, DeferralReason,
+    Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
     Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
     Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, ReceiptId,
     RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
-    RightsRequest, RightsRequestId, Role, Roles, Sketching, Standing, SubjectId, TemplateFacts, TemplateId, TenantId,
-    TenantPolicy, Thresholds, Timestamp, Told, Verification, Vote,
+    RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Sketching, Standing, SubjectId,
+    TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, Verification, Vote,
 };
 use lethe_rows::records::{
-    AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord, DossierRecord,
-    EvidenceRecord, Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord, ShreddedRecord,
-    StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
+    Addressee, AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord,
+    DossierRecord, EvidenceRecord, Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord,
+    ShreddedRecord, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, TransferRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Of times in all of them; in hexadecimal 000001a20375c3be.
 const CREATED: Timestamp = Timestamp::from_millis(1_795_354_379_198);
+
+fn country(code: &str) -> Country {
+    Country::parse("country", code).unwrap()
+}
+
+/// A transfer with all that there can be of one, and how it is written.
+fn guarded() -> Transfer {
+    let label = |text| Label::parse("label", text).unwrap();
+    let kind = SafeguardKind::StandardContractualClauses;
+    let safeguard = Some(Safeguard { kind, reference: label("scc-1") });
+    Transfer { destination: country("US"), safeguard, contract: Some(label("c-1")) }
+}
+
+const GUARDED: &str = r#"{"country":"US","safeguard":2,"reference":"scc-1","contract":"c-1"}"#;
+
+#[test]
+fn a_transfer_in_the_log_is_fixed() {
+    let written = TransferRecord::seal_as(&guarded()).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{GUARDED:<512}"));
+}
 
 /// What a row says, and the same read back; one more field is refused.
 fn fixed<T: Serialize + DeserializeOwned>(record: &T, expected: &str) -> T {
@@ -96,12 +116,13 @@ fn a_tenant_is_fixed() {
 
     policy.environment = Environment::Development;
     policy.region = Some(Region::parse("region", "eu-central").unwrap());
+    policy.country = Some(country("JP"));
     let (keep, minimum) = (Some(Period::months(18)), Some(Period::months(60)));
     policy.retention = Retention { keep, after_end: Some(Period::days(30)), minimum, vendor_purposes: true };
     let record = TenantRecord::new(&id, &policy, CREATED);
     let beside = concat!(
         r#""policy":{"version":2,"jurisdiction":3,"alone_from_16":false,"age_required":true,"environment":2,"#,
-        r#""region":"eu-central","retention":{"keep":"P1Y6M","after_end":"P30D","minimum":"P5Y","vendor_purposes":true}}"#
+        r#""region":"eu-central","country":"JP","retention":{"keep":"P1Y6M","after_end":"P30D","minimum":"P5Y","vendor_purposes":true}}"#
     );
     let expected = format!(r#"{{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198,{beside}}}"#);
     assert_eq!(fixed(&record, &expected).parse().unwrap(), (id, policy, CREATED));
@@ -117,6 +138,8 @@ fn a_dossier_is_fixed() {
         notice: Notice { version: label("v1"), sha256: [0xbb; 32] },
         manner: Manner::Written,
         giver: Giver::Guardian,
+        recipients: vec![label("bank-2"), label("court")],
+        countries: vec![country("KZ"), country("US")],
         given_at: at(1),
         expires_at: Some(at(2)),
         withdrawn_at: Some(at(3)),
@@ -148,7 +171,7 @@ fn a_dossier_is_fixed() {
     let expected = format!(
         concat!(
             r#"{{"jurisdiction":4,"age":2,"consents":[{{"id":"{}","purpose":1,"notice":"v1","notice_sha256":"{}","#,
-            r#""manner":1,"giver":2,"given_at":1,"expires_at":2,"withdrawn_at":3}}],"#,
+            r#""manner":1,"giver":2,"recipients":["bank-2","court"],"countries":["KZ","US"],"given_at":1,"expires_at":2,"withdrawn_at":3}}],"#,
             r#""restriction":{{"ground":3,"since":4}},"objections":[{{"purpose":4,"since":5,"overruled":"g-1"}}],"#,
             r#""holds":[{{"id":"{}","case":"c-1","placed_at":6,"review_at":7,"reviewed_at":8}}],"#,
             r#""purpose_ended_at":8,"contract_ended_at":9,"#,
@@ -191,6 +214,8 @@ fn what_outlives_a_person_is_fixed() {
         notice: Notice { version: Label::parse("label", "v1").unwrap(), sha256: [0xbb; 32] },
         manner: Manner::Spoken,
         giver: Giver::Subject,
+        recipients: Vec::new(),
+        countries: Vec::new(),
         given_at: at(1),
         expires_at: None,
         withdrawn_at: Some(at(3)),
@@ -512,8 +537,9 @@ fn proposals_are_fixed() {
     let delivered = Delivery { sha256: [0xef; 32], subjects: 2, templates: 3, at: CREATED, log_size: 9 };
     let archive =
         format!(r#"{{"sha256":"{}","subjects":2,"templates":3,"at":1795354379198,"log_size":9}}"#, "ef".repeat(32));
-    let leaving = Leaving { recipient: None, delivered: None, confirmed: None };
-    let gone = Leaving { recipient: Some("age1x".to_owned()), delivered: Some(delivered), confirmed: Some((vote, 12)) };
+    let leaving = Leaving { to: None, delivered: None, confirmed: None };
+    let to = Addressee { recipient: "age1x".to_owned(), transfer: guarded() };
+    let gone = Leaving { to: Some(to), delivered: Some(delivered), confirmed: Some((vote, 12)) };
     let cases = [
         (Act::Offboarding, Standing::Open, Content::Offboarding(leaving.clone()), r#","leaving":{}}"#.to_owned()),
         (
@@ -527,7 +553,7 @@ fn proposals_are_fixed() {
             Standing::Used(vote, CREATED),
             Content::Offboarding(gone),
             format!(
-                r#","approved":{voted},"used_at":1795354379198,"leaving":{{"recipient":"age1x","delivered":{archive},"confirmed":[{voted},12]}}}}"#
+                r#","approved":{voted},"used_at":1795354379198,"leaving":{{"recipient":"age1x","transfer":{GUARDED},"delivered":{archive},"confirmed":[{voted},12]}}}}"#
             ),
         ),
         (
@@ -568,6 +594,9 @@ fn proposals_are_fixed() {
         head(1) + r#","used_at":1,"leaving":{}}"#,
         head(1) + &format!(r#","approved":{voted},"rejected":{voted},"leaving":{{}}}}"#),
         head(1) + r#","leaving":{},"more":1}"#,
+        // An archive goes somewhere, and what goes somewhere is one.
+        head(1) + r#","leaving":{"recipient":"age1x"}}"#,
+        head(1) + r#","leaving":{"transfer":{"country":"DE"}}}"#,
     ] {
         assert!(StoredProposal::read(ProposalId::from_bytes([0; 16]), wrong.as_bytes()).is_err(), "{wrong}");
     }
@@ -581,16 +610,20 @@ fn disclosures_are_fixed() {
         recipient: Label::parse("recipient", "county-court").unwrap(),
         ground: Ground::Order(Label::parse("order", "order-17").unwrap()),
         scope: vec![Told::Existence, Told::Results],
+        transfer: Transfer { destination: country("DE"), safeguard: None, contract: None },
         proposed_at: CREATED,
         recorded_at: None,
     };
-    let expected = r#"{"recipient":"county-court","order":"order-17","scope":[1,4],"proposed_at":1795354379198}"#;
+    let expected = r#"{"recipient":"county-court","order":"order-17","scope":[1,4],"transfer":{"country":"DE"},"proposed_at":1795354379198}"#;
     let written = DisclosureRecord::seal_as(&disclosure).unwrap();
     assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
     assert_eq!(DisclosureRecord::read(id, &written).unwrap(), disclosure);
     disclosure.ground = Ground::Consent(ConsentId::from_bytes([0x12; 16]));
     disclosure.recorded_at = Some(Timestamp::from_millis(5));
-    let expected = r#"{"recipient":"county-court","consent":"12121212121212121212121212121212","scope":[1,4],"proposed_at":1795354379198,"recorded_at":5}"#;
+    disclosure.transfer = guarded();
+    let expected = format!(
+        r#"{{"recipient":"county-court","consent":"12121212121212121212121212121212","scope":[1,4],"transfer":{GUARDED},"proposed_at":1795354379198,"recorded_at":5}}"#
+    );
     let written = DisclosureRecord::seal_as(&disclosure).unwrap();
     assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
     assert_eq!(DisclosureRecord::read(id, &written).unwrap(), disclosure);
@@ -599,6 +632,11 @@ fn disclosures_are_fixed() {
         expected.replace("[1,4]", "[1,1]"),
         expected.replace("[1,4]", "[1,9]"),
         expected.replace("county-court", "County Court"),
+        expected.replace(r#""country":"US""#, r#""country":"EU""#),
+        expected.replace(r#""safeguard":2,"#, ""),
+        expected.replace(r#""safeguard":2,"#, r#""safeguard":7,"#),
+        expected.replace(r#","reference":"scc-1""#, ""),
+        expected.replace(&format!(r#""transfer":{GUARDED},"#), ""),
         expected.replace(r#""scope""#, r#""order":"x","scope""#),
     ] {
         assert!(DisclosureRecord::read(id, wrong.as_bytes()).is_err(), "{wrong}");

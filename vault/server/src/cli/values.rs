@@ -16,7 +16,7 @@ use lethe_proto::v1::{
     Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion,
     NotificationOccasion, NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis, Requester,
     RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome,
-    RightsRequestState, Role, RootStoreState, SubjectState, UsagePeriod, VerificationState,
+    RightsRequestState, Role, RootStoreState, Safeguard, SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -80,6 +80,7 @@ coded! {
     ConsentGiver: "CONSENT_GIVER_",
     ConsentState: "CONSENT_STATE_",
     DisclosureScope: "DISCLOSURE_SCOPE_",
+    Safeguard: "SAFEGUARD_",
     ProposalState: "PROPOSAL_STATE_",
     BackupState: "BACKUP_STATE_",
     VerificationState: "VERIFICATION_STATE_",
@@ -175,6 +176,15 @@ const BREACH_MEASURES: [&str; 10] = [
 const PERIODS: [&str; 2] = ["day", "month"];
 
 const SCOPES: [&str; 6] = ["existence", "template_facts", "consents", "results", "log_entries", "client_records"];
+
+const SAFEGUARDS: [&str; 6] = [
+    "adequacy_decision",
+    "standard_contractual_clauses",
+    "binding_corporate_rules",
+    "explicit_consent",
+    "legal_claims",
+    "international_agreement",
+];
 
 const KINDS: [&str; 3] = ["selfie", "document_portrait", "authentication_capture"];
 
@@ -328,6 +338,11 @@ pub(super) fn disclosure_scope() -> impl TypedValueParser<Value = DisclosureScop
     one_of(&SCOPES)
 }
 
+/// Reads a safeguard.
+pub(super) fn safeguard() -> impl TypedValueParser<Value = Safeguard> {
+    one_of(&SAFEGUARDS)
+}
+
 fn one_of<T: Coded>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T> {
     let values = words.iter().map(|word| PossibleValue::new(*word));
     PossibleValuesParser::new(values).try_map(|word| T::parse(&word))
@@ -385,6 +400,15 @@ pub(super) struct Said<T>(pub(super) Option<T>);
 /// Reads a time, or `none`.
 pub(super) fn time_or_none(text: &str) -> Result<Said<Timestamp>, String> {
     if text == "none" { Ok(Said(None)) } else { Ok(Said(Some(time(text)?))) }
+}
+
+/// Reads a country's code, which the server checks, or `none`.
+pub(super) fn country_or_none(text: &str) -> Result<Said<String>, String> {
+    match text {
+        "none" => Ok(Said(None)),
+        code if !code.is_empty() => Ok(Said(Some(code.to_owned()))),
+        _ => Err("write a country's code, such as DE, or none".to_owned()),
+    }
 }
 
 /// Reads a period, which the server checks, or `none`.
@@ -455,6 +479,7 @@ mod tests {
         listed(&REQUEST_OUTCOMES, &|n| Some(RightsRequestOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&NOTIFICATION_OUTCOMES, &|n| Some(NotificationOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
+        listed(&SAFEGUARDS, &|n| Some(Safeguard::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
         listed(&OUTCOMES, &|n| Some(EntryOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&BREACH_REASONS, &|n| Some(BreachReason::try_from(n).ok()?.code().to_lowercase()));

@@ -5,7 +5,7 @@ use lethe_proto::v1::{
     Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, Disclosure, DuplicatePair,
     Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Notification, Objection, Offboarding, Proposal,
     PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject,
-    SweepDuplicatesResponse, Template, Tenant, VerifyResponse,
+    SweepDuplicatesResponse, Template, Tenant, Transfer, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -56,6 +56,7 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         "memory_bytes": tenant.memory_bytes,
         "environment": tenant.environment().code(),
         "region": tenant.region,
+        "country": receipt(&tenant.country),
         "retention": tenant.retention.as_ref().map(|retention| {
             json!({
                 "keep": retention.keep,
@@ -76,6 +77,7 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         .maybe("age", tenant.age_required.then_some("must be known"))
         .row("people", tenant.environment().words())
         .maybe("region", receipt(&tenant.region))
+        .maybe("country", receipt(&tenant.country))
         .maybe("kept", tenant.retention.as_ref().map(keeping))
         .row("policy", format!("version {}", tenant.policy_version))
         .maybe("created", time(tenant.create_time.as_ref()))
@@ -290,6 +292,10 @@ fn receipt(name: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
+fn some(words: String) -> Option<String> {
+    (!words.is_empty()).then_some(words)
+}
+
 fn objected(subject: &Subject) -> Option<String> {
     let one = |objection: &Objection| match objection.overruling_grounds.as_str() {
         "" => objection.for_purpose().words(),
@@ -307,6 +313,8 @@ pub(super) fn consent(consent: &Consent) -> (Value, Card) {
         "notice_sha256": hex::encode(&consent.notice_sha256),
         "manner": consent.manner().code(),
         "giver": consent.giver().code(),
+        "recipients": consent.recipients,
+        "countries": consent.countries,
         "give_time": time(consent.give_time.as_ref()),
         "expire_time": time(consent.expire_time.as_ref()),
         "withdraw_time": time(consent.withdraw_time.as_ref()),
@@ -316,6 +324,8 @@ pub(super) fn consent(consent: &Consent) -> (Value, Card) {
         .row("state", consent.state().words())
         .row("notice", &consent.notice_version)
         .row("given", format!("{}, by the {}", consent.manner().words(), consent.giver().words()))
+        .maybe("recipients", some(consent.recipients.join(", ")))
+        .maybe("countries", some(consent.countries.join(", ")))
         .maybe("at", time(consent.give_time.as_ref()))
         .maybe("until", time(consent.expire_time.as_ref()))
         .maybe("withdrawn", time(consent.withdraw_time.as_ref()));
@@ -443,6 +453,24 @@ pub(super) fn request_statistics(statistics: &RequestStatistics) -> (Value, Card
     (json, card)
 }
 
+/// Where something goes, and what makes that lawful, as JSON and in words.
+fn transfer(transfer: Option<&Transfer>) -> (Value, Option<String>) {
+    let Some(transfer) = transfer else { return (Value::Null, None) };
+    let safeguard = (transfer.safeguard != 0).then(|| transfer.safeguard());
+    let json = json!({
+        "country": transfer.country,
+        "safeguard": safeguard.map(Coded::code),
+        "safeguard_reference": receipt(&transfer.safeguard_reference),
+        "contract_reference": receipt(&transfer.contract_reference),
+    });
+    let parts = [
+        Some(transfer.country.clone()),
+        safeguard.map(|safeguard| format!("{} {}", safeguard.words(), transfer.safeguard_reference)),
+        receipt(&transfer.contract_reference).map(|contract| format!("contract {contract}")),
+    ];
+    (json, Some(joined(parts.into_iter().flatten())))
+}
+
 pub(super) fn disclosure(disclosure: &Disclosure) -> (Value, Card) {
     use lethe_proto::v1::disclosure::Ground::{Consent, LegalOrderReference};
     let (consent, order) = match &disclosure.ground {
@@ -450,17 +478,20 @@ pub(super) fn disclosure(disclosure: &Disclosure) -> (Value, Card) {
         Some(LegalOrderReference(order)) => (None, Some(order.as_str())),
         None => (None, None),
     };
+    let (way, in_words) = transfer(disclosure.transfer.as_ref());
     let json = json!({
         "name": disclosure.name,
         "recipient": disclosure.recipient,
         "consent": consent,
         "legal_order_reference": order,
         "scope": disclosure.scope().map(Coded::code).collect::<Vec<_>>(),
+        "transfer": way,
         "propose_time": time(disclosure.propose_time.as_ref()),
         "record_time": time(disclosure.record_time.as_ref()),
     });
     let card = Card::new(&disclosure.name)
         .row("to", &disclosure.recipient)
+        .maybe("in", in_words)
         .maybe("by consent", consent)
         .maybe("by order", order)
         .row("told", joined(disclosure.scope().map(Coded::words)))
@@ -468,11 +499,13 @@ pub(super) fn disclosure(disclosure: &Disclosure) -> (Value, Card) {
     (json, card)
 }
 
-fn offboarding(leaving: &Offboarding) -> (Value, String) {
+fn offboarding(leaving: &Offboarding) -> (Value, String, Option<String>) {
     let waived = leaving.archive_recipient.is_empty();
+    let (way, in_words) = transfer(leaving.transfer.as_ref());
     let json = json!({
         "handover": if waived { "WAIVED" } else { "ARCHIVE" },
         "archive_recipient": receipt(&leaving.archive_recipient),
+        "transfer": way,
         "subjects": leaving.subjects,
         "templates": leaving.templates,
         "handover_time": time(leaving.handover_time.as_ref()),
@@ -484,7 +517,7 @@ fn offboarding(leaving: &Offboarding) -> (Value, String) {
         (false, Some(_), None) => format!("to {}, not yet confirmed", leaving.archive_recipient),
         (false, Some(_), Some(_)) => format!("to {}, confirmed", leaving.archive_recipient),
     };
-    (json, words)
+    (json, words, in_words)
 }
 
 pub(super) fn proposal(proposal: &Proposal) -> (Value, Card) {
@@ -503,13 +536,16 @@ pub(super) fn proposal(proposal: &Proposal) -> (Value, Card) {
     let card = Card::new(&proposal.name).row("state", proposal.state().words());
     let card = match &proposal.content {
         Some(Content::Offboarding(leaving)) => {
-            let (content, words) = offboarding(leaving);
+            let (content, words, way) = offboarding(leaving);
             json["offboarding"] = content;
-            card.row("of", "the tenant's end").row("handing over", words)
+            card.row("of", "the tenant's end").row("handing over", words).maybe("in", way)
         }
         Some(Content::Disclosure(told)) => {
             json["disclosure"] = disclosure(told).0;
-            card.row("of", &told.name).row("to", &told.recipient).row("told", joined(told.scope().map(Coded::words)))
+            card.row("of", &told.name)
+                .row("to", &told.recipient)
+                .maybe("in", transfer(told.transfer.as_ref()).1)
+                .row("told", joined(told.scope().map(Coded::words)))
         }
         Some(Content::LogKeyRotation(rotation)) => {
             json["log_key_rotation"] = json!({ "log": rotation.log, "retired_key": rotation.retired_key });

@@ -1,6 +1,6 @@
 //! Consents as records after ISO/IEC TS 27560:2023. `docs/FORMAT.md` says which fields are there.
 
-use lethe_domain::{Consent, Giver, Manner, SubjectId, TenantId, TenantPolicy, Timestamp};
+use lethe_domain::{Consent, Giver, Label, Manner, SubjectId, TenantId, TenantPolicy, Timestamp};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -39,6 +39,10 @@ pub(crate) fn record(tenant: &TenantId, subject: &SubjectId, policy: &TenantPoli
         // Who withdrew it is not recorded.
         events.push(json!({ "event_time": text(withdrawn), "event_type": "explicit", "event_state": "withdrawn" }));
     }
+    let controller = json!({ "party_id": tenant.as_str(), "party_role": "pii_controller" });
+    let third =
+        consent.recipients.iter().map(|named| json!({ "party_id": named.as_str(), "party_role": "third_party" }));
+    let parties: Vec<_> = std::iter::once(controller).chain(third).collect();
     json!({
         "schema_version": SCHEMA,
         "record_id": consent.id.to_string(),
@@ -53,9 +57,11 @@ pub(crate) fn record(tenant: &TenantId, subject: &SubjectId, policy: &TenantPoli
                 "pii_controllers": [tenant.as_str()],
             }],
             "storage_locations": null,
+            "processing_locations": consent.countries.iter().map(|country| country.as_str()).collect::<Vec<_>>(),
+            "recipient_third_parties": consent.recipients.iter().map(Label::as_str).collect::<Vec<_>>(),
             "retention_period": null,
         },
-        "parties": [{ "party_id": tenant.as_str(), "party_role": "pii_controller" }],
+        "parties": parties,
         "events": events,
         "not_known": NOT_KNOWN,
     })
@@ -69,7 +75,7 @@ pub(crate) fn text(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lethe_domain::{ConsentId, Label, LawfulBasis, Notice, Purpose, PurposeBasis};
+    use lethe_domain::{ConsentId, Country, LawfulBasis, Notice, Purpose, PurposeBasis};
 
     use super::*;
 
@@ -81,6 +87,8 @@ mod tests {
             notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [0xbb; 32] },
             manner: Manner::Written,
             giver: Giver::Guardian,
+            recipients: vec![Label::parse("recipient", "bank-2").unwrap()],
+            countries: vec![Country::parse("country", "KZ").unwrap(), Country::parse("country", "US").unwrap()],
             given_at: Timestamp::from_millis(1_000),
             expires_at: None,
             withdrawn_at: Some(Timestamp::from_millis(1_800_000_000_123)),
@@ -102,9 +110,14 @@ mod tests {
                     "pii_controllers": ["acme"],
                 }],
                 "storage_locations": null,
+                "processing_locations": ["KZ", "US"],
+                "recipient_third_parties": ["bank-2"],
                 "retention_period": null,
             },
-            "parties": [{ "party_id": "acme", "party_role": "pii_controller" }],
+            "parties": [
+                { "party_id": "acme", "party_role": "pii_controller" },
+                { "party_id": "bank-2", "party_role": "third_party" },
+            ],
             "events": [
                 {
                     "event_time": "1970-01-01T00:00:01Z", "event_type": "explicit", "event_state": "given",

@@ -6,6 +6,7 @@ use lethe_crypto::tag::tag;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Disclosure, DisclosureId, Ground, Label, Proposal, ProposalId, Reason, RequestId, SubjectId, Timestamp, Told,
+    Transfer,
 };
 use lethe_policy::operation::{Kind, ListDisclosures, ProposeDisclosure};
 use lethe_policy::{Approved, Authorized, Disclosing};
@@ -19,6 +20,7 @@ use crate::records::{Content, DisclosureRecord, SubjectRecord};
 use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind};
 use crate::subject::unknown;
+use crate::transfer;
 use crate::vault::Vault;
 
 /// What a caller wants to disclose.
@@ -29,12 +31,14 @@ pub struct Wish {
     pub ground: Option<Ground>,
     /// What is told.
     pub scope: Vec<Told>,
+    /// Where who is told is, and what makes that lawful.
+    pub transfer: Transfer,
 }
 
 /// Proposes a disclosure about a subject. Its id derives from the request, so that a repeat finds it.
 ///
 /// # Errors
-/// `Denied` without a ground that holds, which is logged about the subject; `RequestIdReused` for a repeat that says something
+/// `Denied` without a ground that holds, or without the safeguard that a border asks for, which is logged about the subject; `RequestIdReused` for a repeat that says something
 /// else; `RecordsLimited`.
 pub async fn propose(
     vault: &Vault,
@@ -70,23 +74,23 @@ async fn propose_about(
         return Err(Error::RequestIdReused);
     }
     if let Some((stored, (subject, known))) = stored.zip(known) {
-        let same = (&known.recipient, Some(&known.ground), &known.scope)
-            == (&wish.recipient, wish.ground.as_ref(), &wish.scope);
+        let same = (&known.recipient, Some(&known.ground), &known.scope, &known.transfer)
+            == (&wish.recipient, wish.ground.as_ref(), &wish.scope, &wish.transfer);
         if !same {
             return Err(Error::RequestIdReused);
         }
         vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
         return Ok(Facts { stored, about: Some((subject, known)) });
     }
-    let ground = may(vault, silo, call, slot, &owner, wish.ground).await?;
+    let ground = may(vault, silo, call, slot, &owner, &wish).await?;
     let mut change = Change::new();
     let disclosures = of(vault, silo, slot)?;
     if disclosures.len() >= Disclosure::MOST {
         let message = format!("{} disclosures about the subject are kept already", Disclosure::MOST);
         return Err(Error::Precondition(Reason::RecordsLimited, message));
     }
-    let Wish { recipient, scope, .. } = wish;
-    let disclosure = Disclosure { id, recipient, ground, scope, proposed_at: now, recorded_at: None };
+    let Wish { recipient, scope, transfer, .. } = wish;
+    let disclosure = Disclosure { id, recipient, ground, scope, transfer, proposed_at: now, recorded_at: None };
     approval::make_room(vault, silo.tree, now, &mut change)?;
     let content = Content::Disclosure(slot);
     let stored = approval::propose(vault, call, proposal, digest(&owner, slot, &disclosure), content, now);
@@ -105,11 +109,13 @@ async fn may(
     call: &Authorized<ProposeDisclosure>,
     slot: SlotRef,
     owner: &SlotKey,
-    ground: Option<Ground>,
+    wish: &Wish,
 ) -> Result<Ground> {
     let now = vault.clock.now();
     let person = dossiers::of(vault, silo, slot)?;
-    let denial = match lethe_policy::allows_disclosure(&silo.policy(), &person, ground, now) {
+    let (ground, policy) = (wish.ground.clone(), silo.policy());
+    let allowed = lethe_policy::allows_disclosure(&policy, &person, ground, &wish.recipient, &wish.transfer, now);
+    let denial = match allowed {
         Ok(ground) => return Ok(ground),
         Err(denial) => denial,
     };
@@ -121,7 +127,7 @@ async fn may(
 /// holds what was disclosed sealed under the person's key. Gives the proposal, carried out.
 ///
 /// # Errors
-/// `Denied` where the ground holds no more.
+/// `Denied` where the ground holds no more, or what a border asks for is not there any more.
 pub(crate) async fn record<O: Kind>(
     vault: &Vault,
     silo: &Silo,
@@ -134,7 +140,9 @@ pub(crate) async fn record<O: Kind>(
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     let person = dossiers::of(vault, silo, slot)?;
     // It may have been withdrawn since it was proposed.
-    let ground = lethe_policy::allows_disclosure(&silo.policy(), &person, Some(disclosure.ground.clone()), now)?;
+    let Disclosure { ground, recipient, transfer, .. } = &disclosure;
+    let ground =
+        lethe_policy::allows_disclosure(&silo.policy(), &person, Some(ground.clone()), recipient, transfer, now)?;
     let disclosure = Disclosure { recorded_at: Some(now), ..disclosure };
     let proposal = approved.used(now);
     let stored = crate::records::StoredProposal { proposal: proposal.clone(), content: Content::Disclosure(slot) };
@@ -236,6 +244,7 @@ pub(crate) fn digest(owner: &SlotKey, subject: SlotRef, disclosure: &Disclosure)
         .with(disclosure.id.as_bytes())
         .with(disclosure.recipient.as_str().as_bytes())
         .with(&scope);
+    let print = transfer::taken_in(print, &disclosure.transfer);
     match &disclosure.ground {
         Ground::Consent(consent) => print.with(b"consent").with(consent.as_bytes()).digest(),
         Ground::Order(order) => print.with(b"order").with(order.as_str().as_bytes()).digest(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Consent, Disclosure, Dossier, Ground, Hold, Notification, NotificationId, RefusalReason, RightsRequest,
-    RightsRequestId, Timestamp, Verification,
+    RightsRequestId, Timestamp, Transfer, Verification,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -22,7 +22,7 @@ use crate::silo::SiloRef;
 use crate::store::{Key, RowKind};
 use crate::templates::{self, Found};
 use crate::vault::Vault;
-use crate::{disclosure, dossiers, request};
+use crate::{disclosure, dossiers, request, transfer};
 
 /// Version of the archive's form.
 const FORMAT: u32 = 1;
@@ -40,6 +40,8 @@ const ENTRIES: usize = 4096;
 pub(crate) struct Silo {
     pub(crate) vault: Arc<Vault>,
     pub(crate) silo: SiloRef,
+    /// Where it goes.
+    pub(crate) transfer: Transfer,
     /// Of the tenant's log: as far as it goes, the log is handed over, too.
     pub(crate) checkpoint: SignedCheckpoint,
 }
@@ -164,6 +166,7 @@ impl Silo {
                 "age_required": policy.age_required,
                 "environment": policy.environment.name(),
                 "region": policy.region.as_ref().map(ToString::to_string),
+                "country": policy.country.map(lethe_domain::Country::as_str),
                 "keep": policy.retention.keep.map(|period| period.to_string()),
                 "keep_after_end": policy.retention.after_end.map(|period| period.to_string()),
                 "statutory_minimum": policy.retention.minimum.map(|period| period.to_string()),
@@ -196,6 +199,8 @@ impl Silo {
 
     fn person(&self, slot: SlotRef, person: &SubjectRecord, found: &[Found]) -> Result<Value> {
         let known = dossiers::of(&self.vault, &self.silo, slot)?;
+        // The law may be the person's own, and ask for the person's consent.
+        lethe_policy::allows_archive(&self.silo.policy(), &known, &self.transfer, self.vault.clock.now())?;
         let disclosures = disclosure::of(&self.vault, &self.silo, slot)?;
         let requests = request::asked_by(&self.vault, &self.silo, slot)?;
         let templates: Vec<_> = found
@@ -343,6 +348,8 @@ fn consent(consent: &Consent) -> Value {
         "notice_sha256": hex::encode(consent.notice.sha256),
         "manner": consent.manner.name(),
         "giver": consent.giver.name(),
+        "recipients": consent.recipients.iter().map(|named| named.as_str()).collect::<Vec<_>>(),
+        "countries": consent.countries.iter().map(|country| country.as_str()).collect::<Vec<_>>(),
         "given_at": consent.given_at.millis(),
         "expires_at": consent.expires_at.map(Timestamp::millis),
         "withdrawn_at": consent.withdrawn_at.map(Timestamp::millis),
@@ -404,6 +411,7 @@ fn told(disclosure: &Disclosure) -> Value {
         "consent": consent,
         "legal_order": order,
         "scope": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
+        "transfer": transfer::told(&disclosure.transfer),
         "proposed_at": disclosure.proposed_at.millis(),
         "recorded_at": disclosure.recorded_at.map(Timestamp::millis),
     })

@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
 use super::disclosure::to_disclosure;
+use super::transfer::to_transfer;
 use super::{Node, names, page};
 use crate::approval::{self, Facts};
 use crate::records::{Content, Leaving};
@@ -171,10 +172,11 @@ pub(super) fn to_proposal(owner: Option<&TenantId>, facts: &Facts) -> v1::Propos
 fn to_offboarding(leaving: &Leaving) -> v1::Offboarding {
     let delivered = leaving.delivered.as_ref();
     v1::Offboarding {
-        archive_recipient: leaving.recipient.clone().unwrap_or_default(),
+        archive_recipient: leaving.to.as_ref().map(|to| to.recipient.clone()).unwrap_or_default(),
         subjects: delivered.map_or(0, |archive| convert::sequence(archive.subjects)),
         templates: delivered.map_or(0, |archive| convert::sequence(archive.templates)),
         handover_time: delivered.map(|archive| to_timestamp(archive.at)),
         confirm_time: leaving.confirmed.map(|(vote, _)| to_timestamp(vote.at)),
+        transfer: leaving.to.as_ref().map(|to| to_transfer(&to.transfer)),
     }
 }

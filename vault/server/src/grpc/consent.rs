@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use lethe_domain::{
-    Consent, ConsentId, ConsentState, Giver, Invalid, Label, Manner, Notice, Reason, SubjectId, TenantId, Timestamp,
+    Consent, ConsentId, ConsentState, Country, Giver, Invalid, Label, Manner, Notice, Reason, SubjectId, TenantId,
+    Timestamp,
 };
 use lethe_policy::operation as op;
 use lethe_proto::v1;
@@ -108,6 +109,8 @@ fn parse(consent: Option<v1::Consent>) -> Result<Consent> {
     let manner = u8::try_from(consent.manner).ok().and_then(Manner::from_number);
     let giver = u8::try_from(consent.giver).ok().and_then(Giver::from_number);
     let given = consent.give_time.ok_or_else(|| missing("consent.give_time"))?;
+    let recipients = consent.recipients.iter().map(|named| Label::parse("consent.recipients", named));
+    let countries = consent.countries.iter().map(|code| Country::parse("consent.countries", code));
     let expires = consent.expire_time.map(|time| convert::timestamp("consent.expire_time", time));
     Ok(Consent {
         // It derives from the request.
@@ -119,6 +122,8 @@ fn parse(consent: Option<v1::Consent>) -> Result<Consent> {
         },
         manner: manner.ok_or_else(out_of_range("consent.manner", "must be a manner of giving consent"))?,
         giver: giver.ok_or_else(out_of_range("consent.giver", "must be the subject or a guardian"))?,
+        recipients: recipients.collect::<Result<_, _>>()?,
+        countries: countries.collect::<Result<_, _>>()?,
         given_at: convert::timestamp("consent.give_time", given)?,
         expires_at: expires.transpose()?,
         withdrawn_at: None,
@@ -142,6 +147,8 @@ fn to_consent(name: String, consent: &Consent) -> v1::Consent {
         notice_sha256: consent.notice.sha256.to_vec(),
         manner: consent.manner.number().into(),
         giver: consent.giver.number().into(),
+        recipients: consent.recipients.iter().map(ToString::to_string).collect(),
+        countries: consent.countries.iter().map(ToString::to_string).collect(),
         give_time: Some(to_timestamp(consent.given_at)),
         expire_time: consent.expires_at.map(to_timestamp),
         withdraw_time: consent.withdrawn_at.map(to_timestamp),

@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::approval::to_proposal;
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
+use super::transfer::{to_transfer, transfer};
 use super::{Node, names};
 use crate::disclosure::{self, Wish};
 use crate::error::Result;
@@ -67,7 +68,8 @@ fn wish(tenant: &TenantId, subject: &SubjectId, message: Option<v1::Disclosure>)
     let code = |number: &i32| u8::try_from(*number).ok().and_then(Told::from_number);
     let refuse = || Invalid::new("disclosure.scope", Reason::FieldOutOfRange, "has a number that is no code");
     let codes = message.scope.iter().map(code).collect::<Option<Vec<_>>>().ok_or_else(refuse)?;
-    Ok(Wish { recipient, ground, scope: Disclosure::scope("disclosure.scope", codes)? })
+    let scope = Disclosure::scope("disclosure.scope", codes)?;
+    Ok(Wish { recipient, ground, scope, transfer: transfer("disclosure.transfer", message.transfer)? })
 }
 
 pub(super) fn to_disclosure(tenant: &TenantId, subject: &SubjectId, disclosure: &Disclosure) -> v1::Disclosure {
@@ -83,5 +85,6 @@ pub(super) fn to_disclosure(tenant: &TenantId, subject: &SubjectId, disclosure: 
         scope: disclosure.scope.iter().map(|told| told.number().into()).collect(),
         propose_time: Some(to_timestamp(disclosure.proposed_at)),
         record_time: disclosure.recorded_at.map(to_timestamp),
+        transfer: Some(to_transfer(&disclosure.transfer)),
     }
 }

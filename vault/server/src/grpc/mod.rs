@@ -25,6 +25,7 @@ mod root;
 mod status;
 mod subject;
 mod tenant;
+mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;

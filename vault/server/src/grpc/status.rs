@@ -131,7 +131,8 @@ fn denial_code(reason: Reason) -> Code {
         | Reason::ProposalExpired
         | Reason::ProposalClosed
         | Reason::ProposalMismatch
-        | Reason::DisclosureGroundMissing => Code::FailedPrecondition,
+        | Reason::DisclosureGroundMissing
+        | Reason::SafeguardMissing => Code::FailedPrecondition,
         _ => Code::PermissionDenied,
     }
 }

@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
 use super::export::{Pieces, Reader};
+use super::transfer::transfer;
 use super::{Node, names, page};
 use crate::error::{Error, Result};
 use crate::retention;
@@ -198,8 +199,10 @@ impl SubjectService for Node {
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::ExportSubject>(&principal, &tenant, message.purpose).await?;
         let recipient = recipient(&message.recipient)?;
+        let transfer =
+            message.transfer.map(|said| transfer("transfer", Some(said))).transpose().map_err(Error::from)?;
         let vault = Arc::clone(self.vault()?);
-        let export = subject::export::prepare(&vault, &call.witness, &id).await?;
+        let export = subject::export::prepare(&vault, &call.witness, &id, transfer.as_ref()).await?;
         let purpose = convert::purpose(message.purpose);
         let reader = Reader { vault, principal, tenant, purpose, idle: self.deadline, call };
         Ok(Response::new(reader.send(export, recipient)?))

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use futures::{Stream, StreamExt as _};
 
 use lethe_domain::{
-    Environment, Invalid, Jurisdiction, ModelProfile, Period, ProposalId, Reason, Region, RequestId, Retention,
-    Sketching, TenantId, TenantPolicy, Thresholds,
+    Country, Environment, Invalid, Jurisdiction, ModelProfile, Period, ProposalId, Reason, Region, RequestId,
+    Retention, Sketching, TenantId, TenantPolicy, Thresholds,
 };
 use lethe_policy::operation as op;
 use lethe_proto::v1;
@@ -17,6 +17,7 @@ use super::approval::to_proposal;
 use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
 use super::credential::{login, to_issued};
+use super::transfer::transfer;
 use super::{Node, names, page};
 use crate::error::{Error, Result};
 use crate::export::Recipient;
@@ -73,13 +74,14 @@ impl TenantService for Node {
                 "purposes" => wished.purposes = Some(policy.purposes.clone()),
                 "jurisdiction" => wished.jurisdiction = Some(policy.jurisdiction),
                 "minors_consent_alone_from_16" => wished.alone_from_16 = Some(policy.alone_from_16),
+                "country" => wished.country = Some(policy.country),
                 "age_required" => wished.age_required = Some(policy.age_required),
                 "retention.keep" => wished.keep = Some(policy.retention.keep),
                 "retention.after_end" => wished.after_end = Some(policy.retention.after_end),
                 "retention.minimum" => wished.minimum = Some(policy.retention.minimum),
                 "retention.vendor_purposes" => wished.vendor_purposes = Some(policy.retention.vendor_purposes),
                 _ => {
-                    let message = "only purposes, jurisdiction, what is asked of minors and the parts of retention can be changed";
+                    let message = "only purposes, jurisdiction, country, what is asked of minors and the parts of retention can be changed";
                     let refused = Invalid::new("update_mask", Reason::FieldOutOfRange, message);
                     return Err(Error::from(refused).into());
                 }
@@ -188,7 +190,7 @@ impl TenantService for Node {
         let message = request.into_inner();
         let id = names::tenant("name", &message.name)?;
         let call = self.admit::<op::OffboardTenant>(&principal, &id, message.purpose).await?;
-        let handover = handover(message.handover)?;
+        let handover = handover(message.handover, message.transfer)?;
         let request = convert::required_request_id(&message.request_id)?;
         let vault = Arc::clone(self.vault()?);
         let facts = to_the_end(async move {
@@ -273,10 +275,14 @@ impl TenantService for Node {
 }
 
 /// What becomes of a tenant's data.
-fn handover(message: Option<v1::offboard_tenant_request::Handover>) -> Result<Handover> {
+fn handover(message: Option<v1::offboard_tenant_request::Handover>, to: Option<v1::Transfer>) -> Result<Handover> {
     use v1::offboard_tenant_request::Handover::{ArchiveRecipient, WaiveHandover};
     match message {
-        Some(ArchiveRecipient(recipient)) => Ok(Handover::To(Recipient::parse(&recipient)?)),
+        Some(ArchiveRecipient(recipient)) => Ok(Handover::To(Recipient::parse(&recipient)?, transfer("transfer", to)?)),
+        Some(WaiveHandover(true)) if to.is_some() => {
+            let message = "is there although handing over is waived: nothing goes anywhere";
+            Err(Invalid::new("transfer", Reason::FieldOutOfRange, message).into())
+        }
         Some(WaiveHandover(true)) => Ok(Handover::Waived),
         Some(WaiveHandover(false)) | None => {
             let message = "is missing; name a recipient, or waive the handing over";
@@ -355,6 +361,9 @@ fn policy(tenant: &v1::Tenant) -> Result<TenantPolicy> {
     if !tenant.region.is_empty() {
         policy.region = Some(Region::parse("tenant.region", &tenant.region)?);
     }
+    if !tenant.country.is_empty() {
+        policy.country = Some(Country::parse("tenant.country", &tenant.country)?);
+    }
     if let Some(said) = &tenant.retention {
         policy.retention = Retention {
             keep: period("tenant.retention.keep", &said.keep)?,
@@ -393,6 +402,7 @@ fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
         memory_bytes: convert::count(facts.memory),
         environment: policy.environment.number().into(),
         region: policy.region.as_ref().map(ToString::to_string).unwrap_or_default(),
+        country: policy.country.map(|country| country.to_string()).unwrap_or_default(),
         retention: Some(to_retention(&policy.retention)).filter(|_| policy.retention != Retention::default()),
     }
 }

@@ -98,7 +98,10 @@ fn fingerprint(of: Fingerprint, policy: &TenantPolicy) -> String {
         return print.finish();
     }
     let beside = [policy.jurisdiction.number(), policy.alone_from_16.into(), policy.age_required.into()];
-    let print = print.with(&beside);
+    let print = match policy.country {
+        Some(country) => print.with(&beside).with(country.as_str().as_bytes()),
+        None => print.with(&beside),
+    };
     let (environment, region, retention) = (policy.environment, policy.region.as_ref(), &policy.retention);
     if (environment, region, retention) == (Environment::default(), None, &Retention::default()) {
         return print.finish();

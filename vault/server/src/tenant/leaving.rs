@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::tag::tag;
-use lethe_domain::{CredentialId, ProposalId, Reason, RequestId, Standing, TenantId, Timestamp, Vote};
+use lethe_domain::{CredentialId, ProposalId, Reason, RequestId, Standing, TenantId, Timestamp, Transfer, Vote};
 use lethe_policy::operation::{ConfirmHandover, ExportSilo, OffboardTenant};
 use lethe_policy::{Approved, Authorized, Denial, Effect, Offboarding, Operation};
 use tokio::sync::mpsc;
@@ -16,9 +16,10 @@ use crate::audit;
 use crate::error::{Error, Result};
 use crate::export::{Pipe, Recipient, Silo as Archive};
 use crate::idempotency::Fingerprint;
-use crate::records::{Content, Delivery, Leaving, StoredProposal};
+use crate::records::{Addressee, Content, Delivery, Leaving, StoredProposal};
 use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind, StoreError};
+use crate::transfer;
 use crate::vault::Vault;
 
 /// Pieces of an archive that may wait for who receives it.
@@ -27,16 +28,16 @@ const PIECES: usize = 4;
 /// What becomes of a tenant's data before they are destroyed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handover {
-    /// They are handed over, sealed to this recipient.
-    To(Recipient),
+    /// They are handed over, sealed to this recipient, and go where the client keeps them.
+    To(Recipient, Transfer),
     /// Nobody wants them: the two who decide waive it.
     Waived,
 }
 
 impl Handover {
-    fn recipient(&self) -> Option<String> {
+    fn addressee(self) -> Option<Addressee> {
         match self {
-            Self::To(recipient) => Some(recipient.to_string()),
+            Self::To(recipient, transfer) => Some(Addressee { recipient: recipient.to_string(), transfer }),
             Self::Waived => None,
         }
     }
@@ -45,7 +46,8 @@ impl Handover {
 /// Proposes that a tenant's contract ends. Its id derives from the request, so that a repeat finds it.
 ///
 /// # Errors
-/// `RequestIdReused` for a repeat that says something else; `RecordsLimited`.
+/// `RequestIdReused` for a repeat that says something else; `RecordsLimited`; `Denied` where the archive would cross a border
+/// without what the client's law asks for, which is logged.
 pub async fn offboard(
     vault: &Vault,
     call: Authorized<OffboardTenant>,
@@ -57,8 +59,8 @@ pub async fn offboard(
     let _alone = silo.lock_administration().await;
     let own = vault.keys.own(silo.tree)?;
     let id = ProposalId::from_bytes(tag(&own, "offboarding", request.as_bytes()));
-    let recipient = handover.recipient();
-    let digest = digest(&silo, recipient.as_deref());
+    let to = handover.addressee();
+    let digest = digest(&silo, to.as_ref());
     if let Some(stored) = approval::find(vault, silo.tree, id)? {
         if stored.proposal.digest != digest {
             return Err(Error::RequestIdReused);
@@ -66,24 +68,32 @@ pub async fn offboard(
         vault.note(silo.tree, &call).await?;
         return Ok(Facts { stored, about: None });
     }
+    vault.noting_denials(silo.tree, &call, may_go(&silo, to.as_ref())).await?;
     let mut change = Change::new();
     approval::make_room(vault, silo.tree, now, &mut change)?;
-    let handing = if recipient.is_some() { "archive" } else { "waived" };
-    let content = Content::Offboarding(Leaving { recipient, delivered: None, confirmed: None });
+    let mut fields = vec![("proposal", id.to_string()), ("sha256", hex::encode(digest))];
+    fields.push(("handover", if to.is_some() { "archive" } else { "waived" }.to_owned()));
+    fields.extend(to.iter().flat_map(|to| transfer::fields(&to.transfer)));
+    let content = Content::Offboarding(Leaving { to, delivered: None, confirmed: None });
     let stored = approval::propose(vault, &call, id, digest, content, now);
     approval::put(vault, silo.tree, &stored, &mut change)?;
-    let fields = [("proposal", id.to_string()), ("sha256", hex::encode(digest)), ("handover", handing.to_owned())];
     log_in_both(vault, &silo, &call, "OFFBOARDING_PROPOSED", &fields, now, &mut change)?;
     vault.store.commit(change).await?;
     Ok(Facts { stored, about: None })
+}
+
+/// Whether an archive may go where it is to, by the client's own law. For each person in it that is decided when it is written.
+fn may_go(silo: &Silo, to: Option<&Addressee>) -> Result<()> {
+    let Some(to) = to else { return Ok(()) };
+    Ok(lethe_policy::allows_handover(&silo.policy(), &to.transfer)?)
 }
 
 /// Hands a tenant's silo over, as was approved: an archive, sealed to the recipient that was proposed, piece by piece. When the
 /// last piece is taken, its digest is on record. `kept` is let go of then.
 ///
 /// # Errors
-/// `ProposalNotFound`; `Denied` where the proposal is not approved, or its time is over; `HandoverPending` where handing over
-/// was waived.
+/// `ProposalNotFound`; `Denied` where the proposal is not approved, or its time is over, or what a border asks for is not there;
+/// `HandoverPending` where handing over was waived. The archive ends with `Denied` at the first person for whom it is not.
 pub async fn hand_over(
     vault: Arc<Vault>,
     call: Authorized<ExportSilo>,
@@ -92,12 +102,16 @@ pub async fn hand_over(
 ) -> Result<mpsc::Receiver<Result<Vec<u8>>>> {
     let now = vault.clock.now();
     let silo = vault.silo(&call)?;
-    let found = approval::read(&vault, silo.tree, id).and_then(|stored| expect_approved(&stored, now).map(|()| stored));
+    let found = approval::read(&vault, silo.tree, id).and_then(|stored| {
+        expect_approved(&stored, now)?;
+        may_go(&silo, leaving(&stored)?.to.as_ref())?;
+        Ok(stored)
+    });
     let found = vault.noting_misses(silo.tree, &call, found).await;
     let stored = vault.noting_denials(silo.tree, &call, found).await?;
-    let recipient = leaving(&stored)?.recipient.as_deref().map(Recipient::parse).transpose()?;
     let waived = || Error::Precondition(Reason::ProposalMismatch, "handing over was waived".to_owned());
-    let recipient = recipient.ok_or_else(waived)?;
+    let Addressee { recipient, transfer } = leaving(&stored)?.to.clone().ok_or_else(waived)?;
+    let recipient = Recipient::parse(&recipient)?;
     // That somebody reads everything is on record before anybody does.
     let mut change = Change::new();
     log_in_both(&vault, &silo, &call, "HANDOVER_BEGUN", &[("proposal", id.to_string())], now, &mut change)?;
@@ -111,11 +125,12 @@ pub async fn hand_over(
     tokio::spawn(async move {
         let _kept = kept;
         let pipe = Pipe::new(sender.clone(), vault.store.patience() * 6);
-        let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), checkpoint };
+        let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), transfer, checkpoint };
         let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe, may_go_on)).await;
-        let delivered = match written.map_err(|_| Error::TaskLost) {
-            Ok(Ok(delivered)) => deliver(&vault, &silo, &call, id, delivered).await,
-            Ok(Err(fault)) | Err(fault) => Err(fault),
+        let written = written.map_err(|_| Error::TaskLost).flatten();
+        let delivered = match vault.noting_denials(silo.tree, &call, written).await {
+            Ok(delivered) => deliver(&vault, &silo, &call, id, delivered).await,
+            Err(fault) => Err(fault),
         };
         if let Err(fault) = delivered {
             tracing::warn!(%fault, "a tenant's silo was not handed over");
@@ -155,8 +170,8 @@ async fn deliver(
         ("subjects", delivery.subjects.to_string()),
         ("templates", delivery.templates.to_string()),
     ];
-    let recipient = leaving(&stored)?.recipient.clone();
-    stored.content = Content::Offboarding(Leaving { recipient, delivered: Some(delivery), confirmed: None });
+    let to = leaving(&stored)?.to.clone();
+    stored.content = Content::Offboarding(Leaving { to, delivered: Some(delivery), confirmed: None });
     let mut change = Change::new();
     approval::put(vault, silo.tree, &stored, &mut change)?;
     log_in_both(vault, silo, call, "HANDED_OVER", &fields, now, &mut change)?;
@@ -192,7 +207,7 @@ async fn confirm_alone(
     let now = vault.clock.now();
     let mut stored = approval::read(vault, silo.tree, id)?;
     expect_approved(&stored, now)?;
-    let Leaving { recipient, delivered, confirmed } = leaving(&stored)?.clone();
+    let Leaving { to, delivered, confirmed } = leaving(&stored)?.clone();
     let delivered = delivered.ok_or_else(|| pending("nothing was handed over yet"))?;
     if delivered.sha256 != sha256 {
         let message = "the digest is not that of the archive that was handed over last".to_owned();
@@ -205,7 +220,7 @@ async fn confirm_alone(
     let size = audit::log_of(vault, silo.tree)?.size;
     expect_unchanged(vault, silo, delivered.log_size, size)?;
     let confirmed = Some((Vote { by: call.credential(), at: now }, size));
-    stored.content = Content::Offboarding(Leaving { recipient, delivered: Some(delivered), confirmed });
+    stored.content = Content::Offboarding(Leaving { to, delivered: Some(delivered), confirmed });
     let mut change = Change::new();
     approval::put(vault, silo.tree, &stored, &mut change)?;
     let fields = [("proposal", id.to_string()), ("sha256", hex::encode(sha256))];
@@ -236,10 +251,10 @@ pub(super) fn agreed(
         Standing::Open => None,
     };
     let parties = [Some(stored.proposal.proposer), approver].map(|id| id.and_then(|id| approval::party(vault, id)));
-    let digest = digest(silo, leaving.recipient.as_deref());
+    let digest = digest(silo, leaving.to.as_ref());
     let both = [parties[0].as_ref(), parties[1].as_ref()];
     let agreed = lethe_policy::redeem::<Offboarding>(&stored.proposal, &digest, both, now)?;
-    if leaving.recipient.is_some() {
+    if leaving.to.is_some() {
         let (_, size) = leaving.confirmed.ok_or_else(|| pending("that the data were received is not confirmed"))?;
         expect_unchanged(vault, silo, size, audit::log_of(vault, silo.tree)?.size)?;
     }
@@ -297,11 +312,11 @@ fn expect_unchanged(vault: &Vault, silo: &Silo, from: u64, to: u64) -> Result<()
 }
 
 /// SHA-256 of what an offboarding consists of.
-fn digest(silo: &Silo, recipient: Option<&str>) -> [u8; 32] {
+fn digest(silo: &Silo, to: Option<&Addressee>) -> [u8; 32] {
     let id: &TenantId = &silo.id;
     let print = Fingerprint::of("offboarding").with(id.as_str().as_bytes()).with(&silo.tree.encode());
-    match recipient {
-        Some(recipient) => print.with(b"archive").with(recipient.as_bytes()).digest(),
+    match to {
+        Some(to) => transfer::taken_in(print.with(b"archive").with(to.recipient.as_bytes()), &to.transfer).digest(),
         None => print.with(b"waived").digest(),
     }
 }

@@ -1,4 +1,4 @@
-use lethe_domain::{Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
+use lethe_domain::{Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
 use lethe_policy::Authorized;
 use lethe_policy::operation::UpdateTenantPolicy;
 
@@ -16,6 +16,8 @@ pub struct Wished {
     pub purposes: Option<Vec<PurposeBasis>>,
     /// The law that counts where nobody said.
     pub jurisdiction: Option<Jurisdiction>,
+    /// Its country.
+    pub country: Option<Option<Country>>,
     /// Whether minors from 16 on consent for themselves.
     pub alone_from_16: Option<bool>,
     /// Whether nobody of unknown age is processed.
@@ -52,6 +54,7 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
         },
         environment: current.environment,
         region: current.region.clone(),
+        country: wished.country.unwrap_or(current.country),
     };
     if wanted == *current {
         vault.note(silo.tree, &call).await?;

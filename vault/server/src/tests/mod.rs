@@ -24,9 +24,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Consent, ConsentId, DisclosureId, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner,
-    ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester,
-    RestrictionGround, Role, Roles, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
+    AgeBand, CaptureKind, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label, LawfulBasis,
+    Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind,
+    Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId, TenantPolicy,
+    Thresholds, Timestamp, Told, Transfer,
 };
 use lethe_policy::operation::{
     ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OffboardTenant,
@@ -72,6 +73,8 @@ pub(crate) fn agreed() -> Consent {
         notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [7; 32] },
         manner: Manner::Written,
         giver: Giver::Subject,
+        recipients: Vec::new(),
+        countries: Vec::new(),
         given_at: Timestamp::now(),
         expires_at: None,
         withdrawn_at: None,
@@ -185,7 +188,10 @@ impl Open {
         let call = self.call::<ProposeDisclosure>(&officer, tenant).await;
         let ground = Some(Ground::Order(Label::parse("order", "order-1").unwrap()));
         let recipient = Label::parse("recipient", "court").unwrap();
-        let wish = Wish { recipient, ground, scope: vec![Told::Existence] };
+        let (kind, reference) = (SafeguardKind::AdequacyDecision, Label::parse("reference", "d-1").unwrap());
+        let destination = Country::parse("country", "DE").unwrap();
+        let transfer = Transfer { destination, safeguard: Some(Safeguard { kind, reference }), contract: None };
+        let wish = Wish { recipient, ground, scope: vec![Told::Existence], transfer };
         let subject = SubjectId::parse(subject).unwrap();
         disclosure::propose(&self.vault, call, &subject, wish, RequestId::random()).await.unwrap()
     }

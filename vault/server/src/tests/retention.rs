@@ -387,6 +387,8 @@ async fn a_minor_whose_guardians_consent_runs_out_is_erased_by_the_next_sweep() 
         notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [1; 32] },
         manner: Manner::Written,
         giver: Giver::Guardian,
+        recipients: Vec::new(),
+        countries: Vec::new(),
         given_at: noon(2026, 1, 1),
         expires_at: Some(noon(2026, 7, 1)),
         withdrawn_at: None,

@@ -38,6 +38,8 @@ async fn give_consent(open: &Open, tenant: &TenantId) -> ConsentId {
         notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [1; 32] },
         manner: Manner::Electronic,
         giver: Giver::Subject,
+        recipients: Vec::new(),
+        countries: Vec::new(),
         given_at: Timestamp::now(),
         expires_at: None,
         withdrawn_at: None,

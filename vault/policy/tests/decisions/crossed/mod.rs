@@ -7,4 +7,5 @@ mod fates;
 mod gate;
 mod judgements;
 mod mixtures;
+mod transfers;
 mod unasked;

@@ -20,6 +20,8 @@ pub(crate) fn consent(purpose: Purpose, manner: Manner, giver: Giver, stands: St
         notice: Notice { version: Label::parse("notice", "v1").unwrap(), sha256: [7; 32] },
         manner,
         giver,
+        recipients: Vec::new(),
+        countries: Vec::new(),
         given_at,
         expires_at: (stands == Stands::Expired).then_some(from_now(-1)),
         withdrawn_at: (stands == Stands::Withdrawn).then_some(from_now(-1)),

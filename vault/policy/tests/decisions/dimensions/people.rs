@@ -96,6 +96,8 @@ pub(crate) fn drawn_person(dice: &mut Dice, purpose: Purpose) -> Dossier {
             notice: Notice { version: Label::parse("notice", "v2").unwrap(), sha256: [8; 32] },
             manner: dice.one_of(&Manner::ALL),
             giver: dice.one_of(&Giver::ALL),
+            recipients: Vec::new(),
+            countries: Vec::new(),
             given_at: dice.one_of(&[LONG_AGO, LATELY, NOW, from_now(1)]),
             expires_at: dice.one_of(&[None, Some(LATELY), Some(from_now(-1)), Some(NOW), Some(from_now(1))]),
             withdrawn_at: dice.one_of(&[None, None, None, Some(LATELY), Some(NOW), Some(from_now(1))]),

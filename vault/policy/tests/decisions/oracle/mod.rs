@@ -7,6 +7,7 @@ pub(crate) mod contradictions;
 pub(crate) mod gate;
 pub(crate) mod keeping;
 mod known;
+pub(crate) mod transfers;
 mod unasked;
 
 use lethe_domain::{AgeBand, Dossier, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp};

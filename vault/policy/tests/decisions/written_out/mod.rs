@@ -6,6 +6,7 @@ mod gate;
 mod kept;
 mod minors;
 mod retention;
+mod transfers;
 mod unasked;
 
 use lethe_domain::{Consent, Dossier, Giver, LawfulBasis, Manner, Purpose, Reason, Retention, TenantPolicy, Timestamp};

@@ -89,6 +89,14 @@ pub(crate) struct Record {
     #[arg(long, value_parser = values::giver(), default_value = "subject")]
     giver: ConsentGiver,
 
+    /// Whom the notice names as a recipient, by your name; give it several times. A consent to kyc_sharing needs one.
+    #[arg(long, value_name = "RECIPIENT")]
+    recipient: Vec<String>,
+
+    /// A country that the notice says data may go to: a code of ISO 3166-1, such as DE; give it several times.
+    #[arg(long, value_name = "CODE")]
+    country: Vec<String>,
+
     /// When it was given; now, if not given.
     #[arg(long, value_parser = values::time, value_name = "TIME")]
     given: Option<Timestamp>,
@@ -184,6 +192,8 @@ async fn record(context: &Context, command: Record) -> Result<Exit, Failure> {
             notice_sha256: Sha256::digest(&notice).to_vec(),
             manner: command.manner.into(),
             giver: command.giver.into(),
+            recipients: command.recipient,
+            countries: command.country,
             give_time: Some(given),
             expire_time: command.expires,
             ..Consent::default()

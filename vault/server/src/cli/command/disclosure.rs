@@ -9,6 +9,7 @@ use lethe_proto::v1::{Disclosure, DisclosureScope, ListDisclosuresRequest, Propo
 use super::Context;
 use super::issued::check_new;
 use super::proposal::show;
+use super::transfer::Way;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{request_id, values, view};
 
@@ -19,7 +20,7 @@ pub(crate) enum Command {
     /// proposal approve`, and it is recorded then. No template leaves the vault by it.
     ///
     /// Needs role privacy_officer. Purpose by default: data_subject_request.
-    Propose(Propose),
+    Propose(Box<Propose>),
     /// List the disclosures that were made about a subject, oldest first.
     ///
     /// Needs role privacy_officer. Purpose by default: data_subject_request.
@@ -39,7 +40,7 @@ pub(crate) struct Propose {
     #[arg(long, value_name = "RECIPIENT")]
     to: String,
 
-    /// The person's approval: a consent to kyc_sharing or legal_claims, as `lethe consent list` shows it.
+    /// The person's approval: a consent to kyc_sharing or legal_claims that names the recipient, as `lethe consent list` shows it.
     #[arg(long, value_name = "CONSENT", conflicts_with = "order")]
     consent: Option<String>,
 
@@ -50,6 +51,9 @@ pub(crate) struct Propose {
     /// What is told; give it several times.
     #[arg(long, required = true, value_parser = values::disclosure_scope())]
     scope: Vec<DisclosureScope>,
+
+    #[command(flatten)]
+    way: Way,
 
     /// Write the proposal to this new file, for who is to approve it.
     #[arg(long, value_name = "FILE")]
@@ -64,6 +68,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     let purpose = context.connection.purpose(Purpose::DataSubjectRequest);
     match command {
         Command::Propose(command) => {
+            let command = *command;
             if let Some(path) = &command.out {
                 check_new(path)?;
             }
@@ -73,6 +78,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                 // The vault says that there is none, and remembers that somebody tried.
                 (None, None) => None,
             };
+            let unknown = || Failure::usage("say in which country the recipient is: --country DE".to_owned());
+            let transfer = command.way.transfer().ok_or_else(unknown)?;
             let request = ProposeDisclosureRequest {
                 parent: context.connection.subject(&command.subject)?.to_string(),
                 purpose,
@@ -81,6 +88,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                     recipient: command.to,
                     ground,
                     scope: command.scope.into_iter().map(Into::into).collect(),
+                    transfer: Some(transfer),
                     ..Disclosure::default()
                 }),
             };

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::Context;
 use super::issued::check_new;
+use super::transfer::Way;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Card;
 
@@ -24,9 +25,13 @@ pub(crate) struct Command {
     #[arg(long, value_name = "age1…")]
     to: String,
 
-    /// The archive, a new file.
+    /// The archive, a new file. Where somebody else than the person receives it, for the person, say where with --country.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
+
+    // Only where somebody else than the person receives it.
+    #[command(flatten)]
+    way: Way,
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
@@ -35,6 +40,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         name: context.connection.subject(&command.subject)?.to_string(),
         purpose: context.connection.purpose(Purpose::DataSubjectRequest),
         recipient: command.to,
+        transfer: command.way.transfer(),
     };
     let client = context.connection.open().await?;
     let mut pieces = client.exports().export(request).await?.into_inner();

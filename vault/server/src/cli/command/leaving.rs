@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::Context;
 use super::issued::check_new;
 use super::proposal::{named, show};
+use super::transfer::Way;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Card;
 use crate::cli::request_id;
@@ -29,8 +30,11 @@ pub(crate) struct Offboard {
     archive_to: Option<String>,
 
     /// Nobody wants the data: destroy them without handing them over.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "country")]
     waive_handover: bool,
+
+    #[command(flatten)]
+    way: Way,
 
     /// Write the proposal to this new file, for who is to approve it.
     #[arg(long, value_name = "FILE")]
@@ -71,11 +75,16 @@ pub(crate) async fn offboard(context: &Context, command: Offboard) -> Result<Exi
         Some(recipient) => Handover::ArchiveRecipient(recipient),
         None => Handover::WaiveHandover(command.waive_handover),
     };
+    let transfer = command.way.transfer();
+    if matches!(handover, Handover::ArchiveRecipient(_)) && transfer.is_none() {
+        return Err(Failure::usage("say in which country you keep the archive: --country DE".to_owned()));
+    }
     let request = OffboardTenantRequest {
         name: context.connection.tenant()?.to_string(),
         purpose: context.connection.purpose(Purpose::Administration),
         request_id: command.request_id.map_or_else(request_id::random, Ok)?,
         handover: Some(handover),
+        transfer,
     };
     let client = context.connection.open().await?;
     show(context, &client.tenants().offboard(request).await?.into_inner(), command.out.as_deref())

@@ -28,6 +28,7 @@ pub(crate) mod subject;
 pub(crate) mod sweep;
 pub(crate) mod template;
 pub(crate) mod tenant;
+pub(crate) mod transfer;
 pub(crate) mod verify;
 
 use super::connection::Connection;

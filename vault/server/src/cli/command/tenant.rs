@@ -42,6 +42,10 @@ pub(crate) enum Command {
         #[arg(long, value_parser = values::jurisdiction())]
         jurisdiction: Option<Jurisdiction>,
 
+        /// The tenant's country, such as JP: under a law that the vault does not know, what stays in it crosses no border.
+        #[arg(long, value_name = "CODE", default_value = "")]
+        country: String,
+
         /// What the tenant's people are; production, if not given. It cannot be changed.
         #[arg(long, value_parser = values::environment())]
         environment: Option<Environment>,
@@ -110,6 +114,10 @@ pub(crate) struct Policy {
     #[arg(long, value_parser = values::jurisdiction(), group = "changes")]
     jurisdiction: Option<Jurisdiction>,
 
+    /// Your country, such as JP, or none: under a law that the vault does not know, what stays in it crosses no border.
+    #[arg(long, value_parser = values::country_or_none, value_name = "CODE", group = "changes")]
+    country: Option<Said<String>>,
+
     /// Whether the law of your country lets minors from 16 on consent for themselves.
     #[arg(long, value_name = "BOOL", group = "changes")]
     minors_consent_alone_from_16: Option<bool>,
@@ -169,6 +177,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
     let paths = [
         ("purposes", !policy.basis.is_empty()),
         ("jurisdiction", policy.jurisdiction.is_some()),
+        ("country", policy.country.is_some()),
         ("minors_consent_alone_from_16", policy.minors_consent_alone_from_16.is_some()),
         ("age_required", policy.age_required.is_some()),
     ];
@@ -183,6 +192,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
             name: context.connection.tenant()?.to_string(),
             purposes: policy.basis,
             jurisdiction: policy.jurisdiction.map_or(0, Into::into),
+            country: policy.country.and_then(|said| said.0).unwrap_or_default(),
             minors_consent_alone_from_16: policy.minors_consent_alone_from_16.unwrap_or_default(),
             age_required: policy.age_required.unwrap_or_default(),
             retention: Some(policy.keeping.retention()),
@@ -267,7 +277,18 @@ async fn shred(context: &Context, command: Shred) -> Result<Exit, Failure> {
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Create { id, basis, jurisdiction, environment, region, keeping, login, key_out, request_id } => {
+        Command::Create {
+            id,
+            basis,
+            jurisdiction,
+            country,
+            environment,
+            region,
+            keeping,
+            login,
+            key_out,
+            request_id,
+        } => {
             key_out.check()?;
             let request = CreateTenantRequest {
                 purpose: context.connection.purpose(Purpose::Administration),
@@ -276,6 +297,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                 tenant: Some(Tenant {
                     purposes: basis,
                     jurisdiction: jurisdiction.map_or(0, Into::into),
+                    country,
                     environment: environment.map_or(0, Into::into),
                     region,
                     retention: Some(keeping.retention()),

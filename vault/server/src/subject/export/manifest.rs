@@ -10,6 +10,7 @@ use crate::consent::record::{record, text};
 use crate::error::Result;
 use crate::records::{TemplateRecord, encode};
 use crate::request::Filed;
+use crate::transfer;
 
 /// Names the format, and its version.
 const FORMAT: &str = "lethe-subject-export";
@@ -152,6 +153,7 @@ fn told(disclosure: &Disclosure) -> Value {
         "consent": consent,
         "legal_order": order,
         "told": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
+        "transfer": transfer::told(&disclosure.transfer),
         "at": disclosure.recorded_at.map(text),
     })
 }

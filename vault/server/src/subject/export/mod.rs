@@ -11,12 +11,13 @@ use std::iter;
 use std::sync::Arc;
 
 use age::x25519::Recipient;
+use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
-use lethe_domain::{ModelId, Reason, SubjectId, Timestamp};
-use lethe_policy::Authorized;
+use lethe_domain::{ModelId, Reason, SubjectId, Timestamp, Transfer};
 use lethe_policy::operation::ExportSubject;
+use lethe_policy::{Authorized, Denial};
 use zeroize::Zeroizing;
 
 use super::unknown;
@@ -25,11 +26,12 @@ use crate::disclosure;
 use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::export::archive;
-use crate::records::TemplateRecord;
+use crate::records::{TemplateRecord, TransferRecord};
 use crate::request;
 use crate::retention;
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError};
+use crate::transfer;
 use crate::vault::Vault;
 
 /// All that is held about a subject, as it is sealed, and what is said of it.
@@ -64,19 +66,29 @@ pub enum Broken {
     Vault(#[from] Error),
 }
 
-/// Reads what is held about a subject, and logs that it is handed over. Nothing is given yet.
+/// Reads what is held about a subject, and logs that it is handed over, and where, if not to the person itself. Nothing is given
+/// yet.
 ///
 /// # Errors
-/// `SubjectNotFound`.
-pub async fn prepare(vault: &Arc<Vault>, call: &Authorized<ExportSubject>, subject: &SubjectId) -> Result<Export> {
+/// `SubjectNotFound`; `Denied` where it would go to somebody beyond a border without what is needed there, which is logged.
+pub async fn prepare(
+    vault: &Arc<Vault>,
+    call: &Authorized<ExportSubject>,
+    subject: &SubjectId,
+    transfer: Option<&Transfer>,
+) -> Result<Export> {
     let silo = vault.silo(call)?;
     // What is said of it is of one moment.
     let alone = silo.lock_subject(subject).await;
     let now = vault.clock.now();
-    let prepared = held(vault, &silo, subject, now);
+    let prepared = held(vault, &silo, subject, transfer, now);
     drop(alone);
     let (export, entry) = match prepared {
-        Ok((export, owner)) => (Ok(export), Some(audit::about(audit::done(call, now)?, &owner))),
+        Ok((Ok(export), owner)) => (Ok(export), Some(audit::about(sent(call, transfer, now)?, &owner))),
+        Ok((Err(denial), owner)) => {
+            let entry = audit::about(audit::refused(call, denial.reason, now)?, &owner);
+            (Err(denial.into()), Some(entry))
+        }
         Err(fault) => (Err(fault), None),
     };
     if let Some(entry) = entry {
@@ -86,9 +98,32 @@ pub async fn prepare(vault: &Arc<Vault>, call: &Authorized<ExportSubject>, subje
     vault.noting_misses(silo.tree, call, export).await
 }
 
-fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp) -> Result<(Export, SlotKey)> {
+/// The entry of an archive that is given, with its way, if it is not the person that takes it.
+fn sent(call: &Authorized<ExportSubject>, transfer: Option<&Transfer>, now: Timestamp) -> Result<EntryDraft> {
+    let entry = audit::done(call, now)?;
+    let Some(transfer) = transfer else { return Ok(entry) };
+    let fields = transfer::fields(transfer);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Ok(audit::telling(entry, "ARCHIVE_SENT", &fields)?.details(TransferRecord::seal_as(transfer)?))
+}
+
+/// All that is held about a subject, or why it may not go where it is to; and the subject's key.
+fn held(
+    vault: &Arc<Vault>,
+    silo: &SiloRef,
+    subject: &SubjectId,
+    transfer: Option<&Transfer>,
+    now: Timestamp,
+) -> Result<(std::result::Result<Export, Denial>, SlotKey)> {
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
+    let dossier = dossiers::of(vault, silo, slot)?;
+    // To the person itself it is no transfer.
+    if let Some(transfer) = transfer
+        && let Err(denial) = lethe_policy::allows_archive(&silo.policy(), &dossier, transfer, now)
+    {
+        return Ok((Err(denial), owner));
+    }
     let record = dossiers::base(vault, silo, slot)?.ok_or_else(unknown)?;
     let mut templates = Vec::new();
     let prefix = Key::prefix_of_templates(silo.tree, SUBJECTS, slot);
@@ -101,7 +136,6 @@ fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
     for template in &templates {
         facts.push(manifest::Listed::of(&template.open(vault)?));
     }
-    let dossier = dossiers::of(vault, silo, slot)?;
     let fate = retention::fate(vault, silo, slot, &record, &dossier, now)?;
     let mut disclosures = disclosure::of(vault, silo, slot)?;
     disclosures.retain(|disclosure| disclosure.recorded_at.is_some());
@@ -119,7 +153,8 @@ fn held(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, now: Timestamp)
         made_at: now,
     };
     let manifest = held.manifest()?;
-    Ok((Export { vault: Arc::clone(vault), manifest, made_at: now, templates, tree: silo.tree, subject: slot }, owner))
+    let export = Export { vault: Arc::clone(vault), manifest, made_at: now, templates, tree: silo.tree, subject: slot };
+    Ok((Ok(export), owner))
 }
 
 fn model_of(silo: &Silo, key: &Key) -> Result<ModelId> {
