@@ -1,4 +1,4 @@
-use lethe_domain::{DisclosureId, Ground, Label, NotificationOutcome, Told};
+use lethe_domain::{Country, DisclosureId, Ground, Label, NotificationOutcome, Told, Transfer};
 
 use super::*;
 
@@ -10,6 +10,7 @@ fn disclosure(id: u8, recipient: &str, scope: &[Told]) -> Disclosure {
         recipient: Label::parse("recipient", recipient).unwrap(),
         ground: Ground::Order(Label::parse("order", "order-1").unwrap()),
         scope: scope.to_vec(),
+        transfer: Transfer { destination: Country::parse("country", "DE").unwrap(), safeguard: None, contract: None },
         proposed_at: NOW,
         recorded_at: Some(NOW),
     }
