@@ -26,6 +26,7 @@ pub use entries::{EntryPage, Filter, Follows, Lists, Logged, Span, Tail, list, l
 pub(crate) use proof::create_log;
 pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove, prove_growth};
 pub use receipt::{Reads, ReceiptState, get_receipt};
+pub(crate) use scan::has;
 pub use scan::{Looking, Window};
 pub use usage::{Count, Period, Spans, count, count_all};
 

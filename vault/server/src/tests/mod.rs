@@ -6,6 +6,7 @@ mod faces;
 mod founding;
 mod histories;
 mod mirrors;
+mod requests;
 mod restoring;
 mod retention;
 mod rights;
