@@ -110,7 +110,7 @@ pub async fn hand_over(
     };
     tokio::spawn(async move {
         let _kept = kept;
-        let pipe = Pipe::new(sender.clone(), vault.store.patience() * 6);
+        let pipe = Pipe::new(&vault, sender.clone(), vault.store.patience() * 6);
         let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), checkpoint };
         let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe, may_go_on)).await;
         let delivered = match written.map_err(|_| Error::TaskLost) {
