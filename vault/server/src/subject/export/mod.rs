@@ -143,7 +143,7 @@ impl Export {
     ///
     /// # Errors
     /// What was written by then is no archive: it does not authenticate.
-    pub fn write(
+    pub(crate) fn write(
         self,
         to: &Recipient,
         out: Pipe,
