@@ -45,7 +45,7 @@ def main():
     if not order or order[0] != "manifest.json":
         refuse("the manifest does not come first")
     manifest = json.loads(files.pop("manifest.json"))
-    if (manifest.get("format"), manifest.get("version")) != ("lethe-subject-export", 1):
+    if (manifest.get("format"), manifest.get("version")) != ("lethe-subject-export", 2):
         refuse("this is no archive of a version that is known here")
     if set(manifest) != FIELDS:
         refuse(f"fields of the manifest: {sorted(set(manifest) ^ FIELDS)}")

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::binary::lethe;
 use crate::home::Home;
+use crate::running::Running;
 use crate::vault::Vault;
 
 /// A run of the `lethe` command, other than a server: it says JSON, and knows nothing of this process' environment.
@@ -97,6 +98,11 @@ impl Cli {
         let lines = String::from_utf8(output.stdout).unwrap();
         let said = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         Told { status: output.status, said, errors: String::from_utf8_lossy(&output.stderr).into_owned() }
+    }
+
+    /// Runs it beside the test, for one that does not end by itself.
+    pub fn start(self) -> Running {
+        Running::start(self.0)
     }
 
     /// Kills it after a while; whether it had ended by itself.

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod breach;
+mod collecting;
+mod collector;
 mod copies;
 mod entries;
 mod following;

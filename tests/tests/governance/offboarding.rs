@@ -87,7 +87,7 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     );
     let files = opened(&archive, &key);
     let head = json(&files["archive.json"]);
-    assert_eq!((&head["format"], &head["tenant"]), (&1.into(), &"bank".into()), "{head}");
+    assert_eq!((&head["format"], &head["tenant"]), (&2.into(), &"bank".into()), "{head}");
     assert_eq!(head["models"][0]["dimension"], 512);
     let end = json(&files["end.json"]);
     assert_eq!((&end["subjects"], &end["templates"]), (&69.into(), &70.into()), "{end}");
@@ -102,7 +102,8 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     assert_eq!(of_whom, [(&find("person-1").unwrap()["known"]["consents"][0], &serde_json::Value::Null)]);
     let requests = lines(&files, "requests-");
     assert_eq!((requests.len(), &requests[0]["kind"]), (1, &"access".into()));
-    assert_eq!(find("person-3").unwrap()["requests"][0], requests[0]["request"]);
+    assert_eq!(find("person-3").unwrap()["requests"][0], requests[0]["id"]);
+    assert!(requests[0]["received_at"].as_str().unwrap().ends_with('Z'), "{}", requests[0]);
     assert_eq!((&end["requests"], &end["evidence"]), (&1.into(), &1.into()), "{end}");
     for number in [1, 69] {
         let line = find(&format!("person-{number}")).unwrap();

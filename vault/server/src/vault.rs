@@ -48,7 +48,7 @@ pub struct Vault {
     pub passes: Passes,
     /// Places for reading what a scan found, unsealing it and comparing it exactly.
     pub rerankers: Arc<Semaphore>,
-    /// Places for who looks at much of a log.
+    /// Places for who looks at much of a log, or at many rows.
     pub looking: audit::Looking,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,

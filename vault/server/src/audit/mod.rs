@@ -27,6 +27,7 @@ pub use entries::{EntryPage, Filter, Follows, Lists, Logged, Span, Tail, list, l
 pub(crate) use proof::create_log;
 pub use proof::{LogProof, SignedCheckpoint, checkpoint, log_of, prove, prove_growth};
 pub use receipt::{Reads, ReceiptState, get_receipt};
+pub(crate) use scan::has;
 pub use scan::{Looking, Window};
 pub use succession::{Rotates, list_successions, propose_rotation};
 pub(crate) use succession::{rotation_digest, succeed_key, successions_within, verifier_key};

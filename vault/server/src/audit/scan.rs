@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::store::{Key, RowKind, Store, StoreError};
+use crate::vault::Vault;
 
 /// Entries that are looked at in a row.
 pub(super) const STRIDE: u64 = 10_000;
@@ -31,10 +32,14 @@ const FOLLOWERS: usize = 64;
 /// Streams of entries at a time, of one log.
 const FOLLOWERS_OF_ONE: usize = 4;
 
-/// Places for who looks at much of a log.
+/// Who reads many rows at a time, and can wait for a turn.
+const READERS: usize = 4;
+
+/// Places for who looks at much of a log, or at many rows.
 pub struct Looking {
     surveys: Places,
     followers: Places,
+    readers: Arc<Semaphore>,
 }
 
 /// Places of all, of which one log may take a few: no tenant takes them from others.
@@ -49,7 +54,8 @@ pub(super) type Place = [OwnedSemaphorePermit; 2];
 
 impl Default for Looking {
     fn default() -> Self {
-        Self { surveys: Places::new(SURVEYS, 1), followers: Places::new(FOLLOWERS, FOLLOWERS_OF_ONE) }
+        let (surveys, followers) = (Places::new(SURVEYS, 1), Places::new(FOLLOWERS, FOLLOWERS_OF_ONE));
+        Self { surveys, followers, readers: Arc::new(Semaphore::new(READERS)) }
     }
 }
 
@@ -62,6 +68,21 @@ impl Looking {
     /// A place for following a log.
     pub(super) fn follow(&self, tree: TreeId) -> Result<Place> {
         self.followers.take(tree, 30, "as many follow the log, or logs, as may")
+    }
+
+    /// Reads rows on a thread that may wait for the disk, when it is its turn; turns come in the order in which they are asked for.
+    /// For what is over soon: what takes long takes a turn for each part, and others have theirs in between.
+    pub(crate) async fn in_turn<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| Error::TaskLost)?;
+        let task = tokio::task::spawn_blocking(move || {
+            // Whoever asked may be gone; the turn lasts as long as the reading.
+            let _turn = turn;
+            read()
+        });
+        task.await.map_err(|_| Error::TaskLost)?
     }
 }
 
@@ -159,6 +180,39 @@ pub(super) fn look(
         })?;
     }
     if enough { Ok(()) } else { Err(missing(expected).into()) }
+}
+
+/// Whether one of these entries of a log is wanted, however many they are: in strides, each when it is its turn. Between two it can
+/// be dropped.
+pub(crate) async fn has(
+    vault: &Vault,
+    tree: TreeId,
+    entries: Range<u64>,
+    is_wanted: impl Fn(&[u8]) -> Result<bool> + Clone + Send + 'static,
+) -> Result<bool> {
+    let mut at = entries.start;
+    while at < entries.end {
+        let until = entries.end.min(at + STRIDE);
+        let (store, is_wanted) = (Arc::clone(&vault.store), is_wanted.clone());
+        let stride = move || {
+            let (whole, start) =
+                (Key::prefix_of_tree(RowKind::LogEntry, tree), Key::LogEntry { tree, index: at }.encode());
+            let mut found = false;
+            store.scan_from(RowKind::LogEntry, &whole, &start, |key, line| {
+                if !matches!(key, Key::LogEntry { index, .. } if index < until) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                found = is_wanted(line)?;
+                Ok::<_, Error>(if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+            Ok(found)
+        };
+        if vault.looking.in_turn(stride).await? {
+            return Ok(true);
+        }
+        at = until;
+    }
+    Ok(false)
 }
 
 /// Counts over entries of a log, however many, in strides: between two it can be dropped, and others have the thread.

@@ -122,13 +122,39 @@ impl Connection {
     }
 
     fn endpoint(&self) -> Result<Endpoint, Failure> {
-        let refuse = |why: &str| Failure::usage(format!("the endpoint {}: {why}", self.endpoint));
-        let uri: Uri = self.endpoint.parse().map_err(|_| refuse("is no URL"))?;
+        let identity = self.client_cert.as_deref().zip(self.client_key.as_deref());
+        let authorities = ("--ca-cert", self.ca_cert.as_deref());
+        Peer { what: "the endpoint", url: &self.endpoint, authorities, identity, plain: false }.endpoint()
+    }
+}
+
+/// Whom to connect to.
+pub(super) struct Peer<'a> {
+    /// What it is called.
+    pub(super) what: &'a str,
+    /// Where it is.
+    pub(super) url: &'a str,
+    /// The option that names the authorities to trust its certificate by, and what was given, PEM.
+    pub(super) authorities: (&'a str, Option<&'a Path>),
+    /// The certificate that is shown to it, and its private key, PEM.
+    pub(super) identity: Option<(&'a Path, &'a Path)>,
+    /// Whether plain http may cross a network.
+    pub(super) plain: bool,
+}
+
+impl Peer<'_> {
+    /// Where to connect, over TLS but for http.
+    ///
+    /// # Errors
+    /// A URL of no such kind, http to another machine where that may not be, files that cannot be read.
+    pub(super) fn endpoint(&self) -> Result<Endpoint, Failure> {
+        let refuse = |why: &str| Failure::usage(format!("{} {}: {why}", self.what, self.url));
+        let uri: Uri = self.url.parse().map_err(|_| refuse("is no URL"))?;
         let endpoint = Endpoint::from(uri.clone()).connect_timeout(Duration::from_secs(10));
         match uri.scheme_str() {
-            Some("http") if is_loopback(&uri) => Ok(endpoint),
-            // O30: keys and templates do not cross a network in the clear.
-            Some("http") => Err(refuse("http is for loopback alone; use https and --ca-cert")),
+            Some("http") if self.plain || is_loopback(&uri) => Ok(endpoint),
+            // O30: what is told of people does not cross a network in the clear.
+            Some("http") => Err(refuse(&format!("http is for loopback alone; use https and {}", self.authorities.0))),
             Some("https") => {
                 endpoint.tls_config(self.tls()?).map_err(|error| Failure::usage(format!("TLS: {}", causes(&error))))
             }
@@ -137,13 +163,14 @@ impl Connection {
     }
 
     fn tls(&self) -> Result<ClientTlsConfig, Failure> {
-        let Some(authorities) = &self.ca_cert else {
-            return Err(Failure::usage("https needs --ca-cert FILE: which authorities to trust"));
+        let (option, authorities) = self.authorities;
+        let Some(authorities) = authorities else {
+            return Err(Failure::usage(format!("https needs {option} FILE: which authorities to trust")));
         };
         let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem(authorities)?));
-        match (&self.client_cert, &self.client_key) {
-            (Some(cert), Some(key)) => Ok(tls.identity(Identity::from_pem(pem(cert)?, pem(key)?))),
-            (Some(_), None) | (None, Some(_)) | (None, None) => Ok(tls),
+        match self.identity {
+            Some((cert, key)) => Ok(tls.identity(Identity::from_pem(pem(cert)?, pem(key)?))),
+            None => Ok(tls),
         }
     }
 }

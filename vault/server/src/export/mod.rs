@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod pipe;
 mod silo;
+pub(crate) mod telling;
 
 use std::fmt;
 

@@ -6,26 +6,25 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{
-    Consent, Disclosure, Dossier, Ground, Hold, Notification, NotificationId, RefusalReason, RightsRequest,
-    RightsRequestId, Timestamp, Transfer, Verification,
-};
+use lethe_domain::{Consent, Dossier, Hold};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::archive::{Writer, npy};
+use super::telling::{asked, owed, told};
 use super::{Pipe, Recipient};
 use crate::audit::{self, SignedCheckpoint};
+use crate::consent::record::text;
 use crate::error::{Error, Result};
 use crate::records::{Delivery, EvidenceRecord, NotificationRecord, RequestRecord, SubjectRecord};
 use crate::silo::SiloRef;
-use crate::store::{Key, RowKind};
+use crate::store::{Key, RowKind, StoreError};
 use crate::templates::{self, Found};
 use crate::vault::Vault;
 use crate::{disclosure, dossiers, request, transfer};
 
 /// Version of the archive's form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// People that are read at a time, and told of in one file.
 const PEOPLE: usize = 64;
@@ -106,7 +105,7 @@ impl Silo {
         let evidence = self.rows(&mut tar, RowKind::Evidence, "evidence", |_, opened| {
             let evidence = Some(EvidenceRecord::read(opened)?).filter(|evidence| !evidence.is_over(now));
             Ok(evidence.map(|evidence| {
-                json!({ "consent": consent(&evidence.consent), "keep_until": evidence.keep_until.map(Timestamp::millis) })
+                json!({ "consent": consent(&evidence.consent), "keep_until": evidence.keep_until.map(text) })
             }))
         })?;
         self.log(&mut tar)?;
@@ -156,8 +155,8 @@ impl Silo {
             "format": FORMAT,
             "vault": self.vault.id.to_string(),
             "tenant": self.silo.id.as_str(),
-            "created_at": self.silo.created_at.millis(),
-            "made_at": self.vault.clock.now().millis(),
+            "created_at": text(self.silo.created_at),
+            "made_at": text(self.vault.clock.now()),
             "policy": {
                 "version": policy.version,
                 "purposes": purposes,
@@ -214,14 +213,14 @@ impl Silo {
                     "version": facts.model.version(),
                     "kind": facts.kind.name(),
                     "quality": facts.quality.get(),
-                    "captured_at": facts.captured_at.millis(),
-                    "enrolled_at": facts.enrolled_at.millis(),
+                    "captured_at": text(facts.captured_at),
+                    "enrolled_at": text(facts.enrolled_at),
                 })
             })
             .collect();
         Ok(json!({
             "subject": person.id.as_str(),
-            "created_at": person.created_at.millis(),
+            "created_at": text(person.created_at),
             "known": dossier(&known),
             "disclosures": disclosures.iter().map(told).collect::<Vec<_>>(),
             "requests": requests.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -289,7 +288,7 @@ impl Silo {
                 Ok::<_, Error>(ControlFlow::Continue(()))
             })?;
             if count == 0 {
-                return Err(crate::store::StoreError::corrupt("log", format!("entry {from} is missing")).into());
+                return Err(StoreError::corrupt("log", format!("entry {from} is missing")).into());
             }
             from += count as u64;
             part += 1;
@@ -314,7 +313,7 @@ fn dossier(known: &Dossier) -> Value {
         .map(|objection| {
             json!({
                 "purpose": objection.purpose.name(),
-                "since": objection.since.millis(),
+                "since": text(objection.since),
                 "overruled": objection.overruled.as_ref().map(|grounds| grounds.as_str()),
             })
         })
@@ -324,18 +323,18 @@ fn dossier(known: &Dossier) -> Value {
         "age": known.age.name(),
         "consents": consents,
         "restriction": known.restriction.map(|restriction| {
-            json!({ "ground": restriction.ground.name(), "since": restriction.since.millis() })
+            json!({ "ground": restriction.ground.name(), "since": text(restriction.since) })
         }),
         "objections": objections,
         "holds": known.holds.iter().map(hold).collect::<Vec<_>>(),
-        "purpose_ended_at": known.purpose_ended_at.map(Timestamp::millis),
-        "contract_ended_at": known.contract_ended_at.map(Timestamp::millis),
-        "died_at": known.died_at.map(Timestamp::millis),
+        "purpose_ended_at": known.purpose_ended_at.map(text),
+        "contract_ended_at": known.contract_ended_at.map(text),
+        "died_at": known.died_at.map(text),
         "post_mortem": known.post_mortem.as_ref().map(ToString::to_string),
         "deferral": known.deferral.map(|deferral| json!({
             "reason": deferral.reason.name(),
-            "requested_at": deferral.requested_at.millis(),
-            "until": deferral.until.millis(),
+            "requested_at": text(deferral.requested_at),
+            "until": text(deferral.until),
         })),
     })
 }
@@ -350,43 +349,9 @@ fn consent(consent: &Consent) -> Value {
         "giver": consent.giver.name(),
         "recipients": consent.recipients.iter().map(|named| named.as_str()).collect::<Vec<_>>(),
         "countries": consent.countries.iter().map(|country| country.as_str()).collect::<Vec<_>>(),
-        "given_at": consent.given_at.millis(),
-        "expires_at": consent.expires_at.map(Timestamp::millis),
-        "withdrawn_at": consent.withdrawn_at.map(Timestamp::millis),
-    })
-}
-
-fn owed(id: NotificationId, notification: &Notification) -> Value {
-    json!({
-        "notification": id.to_string(),
-        "recipient": notification.recipient.as_str(),
-        "occasion": notification.occasion.name(),
-        "disclosures": notification.disclosures.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "arisen_at": notification.arisen_at.millis(),
-        "outcome": notification.closed.map(|(outcome, _)| outcome.name()),
-        "closed_at": notification.closed.map(|(_, at)| at.millis()),
-    })
-}
-
-fn asked(id: RightsRequestId, request: &RightsRequest) -> Value {
-    let closed = request.closure.map(|closure| {
-        json!({
-            "outcome": closure.outcome.name(),
-            "reason": closure.reason.map(RefusalReason::name),
-            "at": closure.closed_at.millis(),
-        })
-    });
-    json!({
-        "request": id.to_string(),
-        "kind": request.kind.name(),
-        "jurisdiction": request.jurisdiction.name(),
-        "requester": request.requester.name(),
-        "verification": request.verification.map(Verification::name),
-        "received_at": request.received_at.millis(),
-        "opened_at": request.opened_at.millis(),
-        "due_at": request.due_at.millis(),
-        "extended": request.extension.map(|extension| extension.reason.name()),
-        "closed": closed,
+        "given_at": text(consent.given_at),
+        "expires_at": consent.expires_at.map(text),
+        "withdrawn_at": consent.withdrawn_at.map(text),
     })
 }
 
@@ -394,26 +359,9 @@ fn hold(hold: &Hold) -> Value {
     json!({
         "hold": hold.id.to_string(),
         "case": hold.case.as_str(),
-        "placed_at": hold.placed_at.millis(),
-        "review_at": hold.review_at.millis(),
-        "reviewed_at": hold.reviewed_at.map(Timestamp::millis),
-    })
-}
-
-fn told(disclosure: &Disclosure) -> Value {
-    let (consent, order) = match &disclosure.ground {
-        Ground::Consent(consent) => (Some(consent.to_string()), None),
-        Ground::Order(order) => (None, Some(order.as_str())),
-    };
-    json!({
-        "disclosure": disclosure.id.to_string(),
-        "recipient": disclosure.recipient.as_str(),
-        "consent": consent,
-        "legal_order": order,
-        "scope": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
-        "transfer": transfer::told(&disclosure.transfer),
-        "proposed_at": disclosure.proposed_at.millis(),
-        "recorded_at": disclosure.recorded_at.map(Timestamp::millis),
+        "placed_at": text(hold.placed_at),
+        "review_at": text(hold.review_at),
+        "reviewed_at": hold.reviewed_at.map(text),
     })
 }
 
@@ -431,8 +379,13 @@ fn add(tar: &mut Tar, name: &str, bytes: &[u8]) -> Result<()> {
     tar.add(name, bytes).map_err(failed)
 }
 
-/// Whoever was to take the archive is gone, or slow: that is all that can go wrong with a pipe.
+/// Whoever was to take the archive is gone, or slow, or the vault closes: that is all that can go wrong with a pipe.
 fn failed(fault: io::Error) -> Error {
-    let message = format!("the archive was not taken: {fault}");
-    Error::Unavailable(lethe_domain::Reason::DeadlineExceeded, message)
+    match fault.downcast::<StoreError>() {
+        Ok(closed) => closed.into(),
+        Err(fault) => {
+            let message = format!("the archive was not taken: {fault}");
+            Error::Unavailable(lethe_domain::Reason::DeadlineExceeded, message)
+        }
+    }
 }

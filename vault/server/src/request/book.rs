@@ -1,6 +1,7 @@
 //! The rows of requests.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
@@ -11,9 +12,13 @@ use lethe_policy::request as terms;
 use super::{Filed, refuse};
 use crate::error::{Error, Result};
 use crate::records::{AskedRecord, RequestRecord};
-use crate::silo::Silo;
+use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
+
+/// Rows that are read in a row. Requests are in the order of their ids, which are random, so nothing leads to those that are
+/// wanted: a page is made of this many at most, wanted or not.
+const STRIDE: usize = 1000;
 
 /// Which requests are wanted.
 #[derive(Default)]
@@ -118,50 +123,65 @@ fn filed(vault: &Vault, silo: &Silo, ids: &[RightsRequestId]) -> Result<Vec<File
 
 /// A page of requests, by id.
 pub(super) fn page(vault: &Vault, silo: &Silo, filter: &Filter, from: u64, size: usize) -> Result<Page> {
-    let mut page = Page { requests: Vec::new(), next: None };
+    let mut requests = Vec::new();
     let mut first = [0; 16];
     first[..8].copy_from_slice(&from.to_be_bytes());
-    let start = Key::Request { tree: silo.tree, request: RightsRequestId::from_bytes(first) }.encode();
-    each(vault, silo, &start, |id, request| {
+    let next = stride(vault, silo, RightsRequestId::from_bytes(first), |id, request| {
         if !filter.takes(&request) {
             return ControlFlow::Continue(());
         }
-        if page.requests.len() == size {
-            page.next = id.as_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        if requests.len() == size {
             return ControlFlow::Break(());
         }
-        page.requests.push((id, request));
+        requests.push((id, request));
         ControlFlow::Continue(())
     })?;
-    Ok(page)
+    let next = next.and_then(|id| id.as_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes)));
+    Ok(Page { requests, next })
 }
 
-/// All requests of a tenant.
-pub(super) fn all(vault: &Vault, silo: &Silo) -> Result<Vec<RightsRequest>> {
-    let mut all = Vec::new();
-    each(vault, silo, &Key::prefix_of_tree(RowKind::Request, silo.tree), |_, request| {
-        all.push(request);
-        ControlFlow::Continue(())
-    })?;
-    Ok(all)
+/// The requests of a tenant that were received after a time: others have their turns while they are read.
+pub(super) async fn received_after(vault: &Arc<Vault>, silo: &SiloRef, time: Timestamp) -> Result<Vec<RightsRequest>> {
+    let mut received = Vec::new();
+    let mut from = Some(RightsRequestId::from_bytes([0; 16]));
+    while let Some(start) = from {
+        let (reading, of) = (Arc::clone(vault), Arc::clone(silo));
+        let read = move || {
+            let next = stride(&reading, &of, start, |_, request| {
+                received.extend(Some(request).filter(|request| request.received_at > time));
+                ControlFlow::Continue(())
+            })?;
+            Ok((received, next))
+        };
+        (received, from) = vault.looking.in_turn(read).await?;
+    }
+    Ok(received)
 }
 
-fn each(
+/// Takes requests in the order of their ids, until it is enough or [`STRIDE`] rows were read; the first that was not taken, if
+/// there is one.
+fn stride(
     vault: &Vault,
     silo: &Silo,
-    start: &[u8],
+    from: RightsRequestId,
     mut take: impl FnMut(RightsRequestId, RightsRequest) -> ControlFlow<()>,
-) -> Result<()> {
-    let mut keys = vault.keys.opener();
+) -> Result<Option<RightsRequestId>> {
+    let (mut keys, mut read, mut next) = (vault.keys.opener(), 0, None);
     let whole = Key::prefix_of_tree(RowKind::Request, silo.tree);
-    vault.store.scan_from(RowKind::Request, &whole, start, |key, sealed| {
+    let start = Key::Request { tree: silo.tree, request: from }.encode();
+    vault.store.scan_from(RowKind::Request, &whole, &start, |key, sealed| {
         let Key::Request { request: id, .. } = key else { return Ok(ControlFlow::Continue(())) };
-        match keys.open(&key, "", sealed)? {
-            Some(opened) => Ok::<_, Error>(take(id, RequestRecord::read(&opened)?)),
-            None => Ok(ControlFlow::Continue(())),
+        if read == STRIDE {
+            next = Some(id);
+            return Ok(ControlFlow::Break(()));
         }
+        read += 1;
+        let Some(opened) = keys.open(&key, "", sealed)? else { return Ok(ControlFlow::Continue(())) };
+        let more = take(id, RequestRecord::read(&opened)?);
+        next = more.is_break().then_some(id);
+        Ok::<_, Error>(more)
     })?;
-    Ok(())
+    Ok(next)
 }
 
 /// The request that a subject's erasure fulfils, closed.

@@ -6,6 +6,8 @@
 
 mod book;
 
+use std::sync::Arc;
+
 use lethe_crypto::tag::tag;
 use lethe_domain::{
     ExtensionReason, Invalid, Jurisdiction, Reason, RefusalReason, RequestId, RequestKind, RequestOutcome, Requester,
@@ -181,20 +183,22 @@ pub async fn get(vault: &Vault, call: Authorized<GetRequest>, id: RightsRequestI
     Ok((id, found))
 }
 
-/// Lists requests, from an id on whose first bytes are `from`; those of one subject all at once.
+/// Lists requests, from an id on whose first bytes are `from`; those of one subject all at once. A page may have fewer than are
+/// wanted, or none, and there may be another one all the same.
 ///
 /// # Errors
 /// `RoleRequired` for somebody's requests, where the caller is no privacy officer.
 pub async fn list(
-    vault: &Vault,
+    vault: &Arc<Vault>,
     call: Authorized<ListRequests>,
     filter: Filter,
     from: u64,
     size: usize,
 ) -> Result<Page> {
     let silo = vault.silo(&call)?;
+    let (reading, of) = (Arc::clone(vault), Arc::clone(&silo));
     let Some(subject) = &filter.subject else {
-        let page = book::page(vault, &silo, &filter, from, size)?;
+        let page = vault.looking.in_turn(move || book::page(&reading, &of, &filter, from, size)).await?;
         vault.note(silo.tree, &call).await?;
         return Ok(page);
     };
@@ -206,20 +210,21 @@ pub async fn list(
     let slot = vault.noting_misses(silo.tree, &call, silo.subject(subject).ok_or_else(unknown)).await?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
     vault.record(silo.tree, audit::about(audit::done(&call, vault.clock.now())?, &owner)).await?;
-    let requests = book::of_subject(vault, &silo, slot)?.into_iter().filter(|(_, request)| filter.takes(request));
-    Ok(Page { requests: requests.collect(), next: None })
+    let mut requests = vault.looking.in_turn(move || book::of_subject(&reading, &of, slot)).await?;
+    requests.retain(|(_, request)| filter.takes(request));
+    Ok(Page { requests, next: None })
 }
 
 /// Counts requests of twelve months, by kind, and since when.
 pub async fn count(
-    vault: &Vault,
+    vault: &Arc<Vault>,
     call: Authorized<CountRequests>,
 ) -> Result<(Timestamp, Vec<(RequestKind, Statistics)>)> {
     let silo = vault.silo(&call)?;
     let now = vault.clock.now();
-    let all = book::all(vault, &silo)?;
+    let received = book::received_after(vault, &silo, terms::counted_since(now)).await?;
     vault.note(silo.tree, &call).await?;
-    let counts = RequestKind::ALL.iter().map(|kind| (*kind, terms::statistics(*kind, &all, now)));
+    let counts = RequestKind::ALL.iter().map(|kind| (*kind, terms::statistics(*kind, &received, now)));
     Ok((terms::counted_since(now), counts.filter(|(_, counted)| counted.received > 0).collect()))
 }
 

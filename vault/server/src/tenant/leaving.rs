@@ -1,7 +1,7 @@
 //! The end of a contract (O27): proposed by one, approved by another, the silo handed over and that confirmed, and only then
 //! may it be shredded.
 
-use std::ops::ControlFlow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use lethe_crypto::log::entry::{Entry, Event};
@@ -18,7 +18,7 @@ use crate::export::{Pipe, Recipient, Silo as Archive};
 use crate::idempotency::Fingerprint;
 use crate::records::{Addressee, Content, Delivery, Leaving, StoredProposal};
 use crate::silo::Silo;
-use crate::store::{Change, Key, RowKind, StoreError};
+use crate::store::{Change, StoreError};
 use crate::transfer;
 use crate::vault::Vault;
 
@@ -124,7 +124,7 @@ pub async fn hand_over(
     };
     tokio::spawn(async move {
         let _kept = kept;
-        let pipe = Pipe::new(sender.clone(), vault.store.patience() * 6);
+        let pipe = Pipe::new(&vault, sender.clone(), vault.store.patience() * 6);
         let archive = Archive { vault: Arc::clone(&vault), silo: Arc::clone(&silo), transfer, checkpoint };
         let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe, may_go_on)).await;
         let written = written.map_err(|_| Error::TaskLost).flatten();
@@ -191,8 +191,9 @@ pub async fn confirm(
     sha256: [u8; 32],
 ) -> Result<Facts> {
     let silo = vault.silo(&call)?;
+    let looked = look_ahead(vault, &silo, Some(id)).await?;
     let _alone = silo.lock_administration().await;
-    let confirmed = confirm_alone(vault, &silo, &call, id, sha256).await;
+    let confirmed = confirm_alone(vault, &silo, &call, id, sha256, looked).await;
     let confirmed = vault.noting_misses(silo.tree, &call, confirmed).await;
     vault.noting_denials(silo.tree, &call, confirmed).await
 }
@@ -203,6 +204,7 @@ async fn confirm_alone(
     call: &Authorized<ConfirmHandover>,
     id: ProposalId,
     sha256: [u8; 32],
+    looked: Option<Looked>,
 ) -> Result<Facts> {
     let now = vault.clock.now();
     let mut stored = approval::read(vault, silo.tree, id)?;
@@ -218,7 +220,7 @@ async fn confirm_alone(
         return Ok(Facts { stored, about: None });
     }
     let size = audit::log_of(vault, silo.tree)?.size;
-    expect_unchanged(vault, silo, delivered.log_size, size)?;
+    expect_unchanged(vault, silo, delivered.log_size..size, looked).await?;
     let confirmed = Some((Vote { by: call.credential(), at: now }, size));
     stored.content = Content::Offboarding(Leaving { to, delivered: Some(delivered), confirmed });
     let mut change = Change::new();
@@ -229,14 +231,16 @@ async fn confirm_alone(
     Ok(Facts { stored, about: None })
 }
 
-/// That two persons agreed on a tenant's end, and that its data were handed over or nobody wants them.
+/// That two persons agreed on a tenant's end, and that its data were handed over or nobody wants them. To be asked under the
+/// tenant's lock, with what was looked through before.
 ///
 /// # Errors
 /// `Denied` without an approved proposal that holds; `HandoverPending`.
-pub(super) fn agreed(
+pub(super) async fn agreed(
     vault: &Vault,
     silo: &Silo,
     proposal: Option<ProposalId>,
+    looked: Option<Looked>,
     now: Timestamp,
 ) -> Result<Approved<Offboarding>> {
     let Some(id) = proposal else {
@@ -256,7 +260,7 @@ pub(super) fn agreed(
     let agreed = lethe_policy::redeem::<Offboarding>(&stored.proposal, &digest, both, now)?;
     if leaving.to.is_some() {
         let (_, size) = leaving.confirmed.ok_or_else(|| pending("that the data were received is not confirmed"))?;
-        expect_unchanged(vault, silo, size, audit::log_of(vault, silo.tree)?.size)?;
+        expect_unchanged(vault, silo, size..audit::log_of(vault, silo.tree)?.size, looked).await?;
     }
     Ok(agreed)
 }
@@ -275,9 +279,49 @@ fn expect_approved(stored: &StoredProposal, now: Timestamp) -> Result<()> {
     }
 }
 
-/// Whether nothing that an archive would have was added to a tenant's data by log entries `from` … `to`. What was erased
+/// What was looked through of a tenant's log before its lock was taken, which may take a while: under it there is left what was
+/// logged meanwhile.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    entries: Range<u64>,
+    changed: bool,
+}
+
+/// Looks through what was logged since a tenant's data were handed over or that was confirmed, as the proposal has it now; `None`
+/// where it has neither. What is wrong with the proposal is told under the lock.
+pub(super) async fn look_ahead(vault: &Vault, silo: &Silo, proposal: Option<ProposalId>) -> Result<Option<Looked>> {
+    let stored = proposal.and_then(|id| approval::find(vault, silo.tree, id).ok().flatten());
+    let Some(Content::Offboarding(leaving)) = stored.map(|stored| stored.content) else { return Ok(None) };
+    let confirmed = leaving.confirmed.map(|(_, size)| size);
+    let Some(from) = confirmed.or(leaving.delivered.map(|delivered| delivered.log_size)) else { return Ok(None) };
+    let entries = from..audit::log_of(vault, silo.tree)?.size;
+    let changed = audit::has(vault, silo.tree, entries.clone(), changes).await?;
+    Ok(Some(Looked { entries, changed }))
+}
+
+/// That nothing that an archive would have was added to a tenant's data by these entries of its log.
+///
+/// # Errors
+/// `HandoverPending`.
+async fn expect_unchanged(vault: &Vault, silo: &Silo, entries: Range<u64>, looked: Option<Looked>) -> Result<()> {
+    let from = entries.start;
+    let (known, rest) = match looked {
+        Some(looked) if looked.changed && looked.entries.start == from => (true, 0..0),
+        Some(looked) if !looked.changed && looked.entries.start <= from && from <= looked.entries.end => {
+            (false, looked.entries.end..entries.end)
+        }
+        // The data were handed over anew meanwhile.
+        Some(_) | None => (false, entries),
+    };
+    if known || audit::has(vault, silo.tree, rest, changes).await? {
+        return Err(pending("the tenant's data changed since they were handed over: export them again"));
+    }
+    Ok(())
+}
+
+/// Whether an entry of a tenant's log says that something was added to its data that an archive would have. What was erased
 /// meanwhile is no reason to hand all over again.
-fn expect_unchanged(vault: &Vault, silo: &Silo, from: u64, to: u64) -> Result<()> {
+fn changes(line: &[u8]) -> Result<bool> {
     let adding = |name: &str| {
         Operation::table().iter().any(|rule| {
             let adds = matches!(
@@ -291,24 +335,10 @@ fn expect_unchanged(vault: &Vault, silo: &Silo, from: u64, to: u64) -> Result<()
             rule.name == name && (adds || rule.effect == Effect::Records)
         })
     };
-    let whole = Key::prefix_of_tree(RowKind::LogEntry, silo.tree);
-    let start = Key::LogEntry { tree: silo.tree, index: from }.encode();
-    let mut changed = false;
-    vault.store.scan_from(RowKind::LogEntry, &whole, &start, |key, bytes| {
-        if !matches!(key, Key::LogEntry { index, .. } if index < to) {
-            return Ok(ControlFlow::Break(()));
-        }
-        let entry = Entry::decode(bytes).map_err(StoreError::from)?;
-        let is_disclosed =
-            matches!(&entry.event, Some(Event::Other(event)) if event.kind().as_str() == "DISCLOSURE_RECORDED");
-        changed = audit::was_allowed(&entry) && (is_disclosed || adding(&entry.operation.to_string()));
-        Ok::<_, Error>(if changed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    if changed {
-        Err(pending("the tenant's data changed since they were handed over: export them again"))
-    } else {
-        Ok(())
-    }
+    let entry = Entry::decode(line).map_err(StoreError::from)?;
+    let is_disclosed =
+        matches!(&entry.event, Some(Event::Other(event)) if event.kind().as_str() == "DISCLOSURE_RECORDED");
+    Ok(audit::was_allowed(&entry) && (is_disclosed || adding(&entry.operation.to_string())))
 }
 
 /// SHA-256 of what an offboarding consists of.
@@ -336,4 +366,67 @@ fn denied(reason: Reason, message: &str) -> Error {
 
 fn pending(message: &str) -> Error {
     Error::Precondition(Reason::HandoverPending, message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Key;
+    use crate::tests::Open;
+
+    /// A tenant, and how long its log is.
+    async fn bank(open: &Open) -> (Arc<Silo>, u64) {
+        let bank = open.tenant("bank").await;
+        let silo = open.silo(&bank);
+        let size = audit::log_of(&open.vault, silo.tree).unwrap().size;
+        (silo, size)
+    }
+
+    fn size(open: &Open, silo: &Silo) -> u64 {
+        audit::log_of(&open.vault, silo.tree).unwrap().size
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn under_the_lock_only_what_was_logged_meanwhile_is_looked_through() {
+        let open = Open::fresh().await;
+        let (silo, from) = bank(&open).await;
+        open.credential(&silo.id).await;
+        let to = size(&open, &silo);
+        assert!(to > from);
+        let unchanged = |looked: Range<u64>| Some(Looked { entries: looked, changed: false });
+        expect_unchanged(&open.vault, &silo, from..to, None).await.unwrap();
+        // An entry that cannot be read is found by whoever looks at it.
+        let mut change = Change::new();
+        change.put(Key::LogEntry { tree: silo.tree, index: from }, b"nonsense".to_vec());
+        open.vault.store.commit(change).await.unwrap();
+        for looked in [None, unchanged(from + 1..to)] {
+            assert!(expect_unchanged(&open.vault, &silo, from..to, looked).await.is_err());
+        }
+        expect_unchanged(&open.vault, &silo, from..to, unchanged(from..to)).await.unwrap();
+
+        // What is enrolled meanwhile counts.
+        let model = open.model(&silo.id, "face", 64, None).await;
+        let now = size(&open, &silo);
+        let refused = expect_unchanged(&open.vault, &silo, from..now, unchanged(from..to)).await;
+        assert!(matches!(refused, Err(Error::Precondition(Reason::HandoverPending, _))), "{refused:?}");
+        open.enroll(&silo.id, "ada", &model, &[1.0; 64]).await;
+        let then = size(&open, &silo);
+        let refused = expect_unchanged(&open.vault, &silo, now..then, unchanged(from..now)).await;
+        assert!(matches!(refused, Err(Error::Precondition(Reason::HandoverPending, _))), "{refused:?}");
+        // What changed is known, and not looked for again, unless it was handed over anew since.
+        let changed = Some(Looked { entries: from..then, changed: true });
+        assert!(expect_unchanged(&open.vault, &silo, from..then, changed.clone()).await.is_err());
+        expect_unchanged(&open.vault, &silo, then..then, changed).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_has_nothing_handed_over_has_nothing_looked_through() {
+        let open = Open::fresh().await;
+        let (silo, _) = bank(&open).await;
+        assert!(look_ahead(&open.vault, &silo, None).await.unwrap().is_none());
+        let unknown = ProposalId::from_bytes([7; 16]);
+        assert!(look_ahead(&open.vault, &silo, Some(unknown)).await.unwrap().is_none());
+        let waived = open.agree(&silo.id).await;
+        assert!(look_ahead(&open.vault, &silo, Some(waived)).await.unwrap().is_none());
+    }
 }

@@ -42,6 +42,10 @@ pub async fn shred(
     let now = vault.clock.now();
     let what = Fingerprint::of("shred").with(id.as_str().as_bytes());
     let receipt = receipt_of(&vault.keys, TreeId::VAULT, request, what)?;
+    let looked = match vault.silos.find(id) {
+        Some(silo) => leaving::look_ahead(vault, &silo, proposal).await?,
+        None => None,
+    };
     let alone = vault.administration.lock().await;
     let mut gone = None;
     if vault.eraser.state(TreeId::VAULT, receipt)?.is_none() {
@@ -53,7 +57,7 @@ pub async fn shred(
             let message = "somebody of the tenant is under a litigation hold (O42)".to_owned();
             return Err(Error::Precondition(Reason::LegalHold, message));
         }
-        let left = leaving::agreed(vault, &silo, proposal, now);
+        let left = leaving::agreed(vault, &silo, proposal, looked, now).await;
         let agreed = vault.noting_denials(TreeId::VAULT, &call, left).await?;
         let used = agreed.used(now);
         let mut change = Change::new();

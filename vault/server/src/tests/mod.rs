@@ -8,6 +8,7 @@ mod histories;
 mod logins;
 mod mirrors;
 mod notifications;
+mod requests;
 mod restoring;
 mod retention;
 mod rights;

@@ -1,6 +1,5 @@
 use lethe_domain::{
-    Disclosure, Dossier, Ground, Jurisdiction, LawfulBasis, RefusalReason, SubjectId, TemplateFacts, TenantId,
-    TenantPolicy, Timestamp, Verification,
+    Disclosure, Dossier, Jurisdiction, LawfulBasis, SubjectId, TemplateFacts, TenantId, TenantPolicy, Timestamp,
 };
 use lethe_policy::{End, Keeper};
 use serde_json::{Value, json};
@@ -8,13 +7,14 @@ use zeroize::Zeroizing;
 
 use crate::consent::record::{record, text};
 use crate::error::Result;
+use crate::export::telling::{asked, told};
 use crate::records::{TemplateRecord, encode};
 use crate::request::Filed;
 use crate::transfer;
 
 /// Names the format, and its version.
 const FORMAT: &str = "lethe-subject-export";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What is said of a template.
 pub(super) struct Listed {
@@ -120,7 +120,7 @@ impl Held<'_> {
                 "requested_at": text(deferral.requested_at),
                 "until": text(deferral.until),
             })),
-            "requests": self.requests.iter().map(asked).collect::<Vec<_>>(),
+            "requests": self.requests.iter().map(|(id, request)| asked(*id, request)).collect::<Vec<_>>(),
         });
         Ok(encode("manifest", &manifest)?)
     }
@@ -140,40 +140,5 @@ fn listed(number: usize, template: &Listed) -> Value {
         "enrolled_at": text(facts.enrolled_at),
         "dimension": template.dimension,
         "components": "f32 little-endian, of unit length as stored",
-    })
-}
-
-fn told(disclosure: &Disclosure) -> Value {
-    let (consent, order) = match &disclosure.ground {
-        Ground::Consent(consent) => (Some(consent.to_string()), None),
-        Ground::Order(order) => (None, Some(order.as_str())),
-    };
-    json!({
-        "recipient": disclosure.recipient.as_str(),
-        "consent": consent,
-        "legal_order": order,
-        "told": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
-        "transfer": transfer::told(&disclosure.transfer),
-        "at": disclosure.recorded_at.map(text),
-    })
-}
-
-fn asked((id, request): &Filed) -> Value {
-    let closed = request.closure.map(|closure| {
-        json!({
-            "outcome": closure.outcome.name(),
-            "reason": closure.reason.map(RefusalReason::name),
-            "at": text(closure.closed_at),
-        })
-    });
-    json!({
-        "id": id.to_string(),
-        "kind": request.kind.name(),
-        "requester": request.requester.name(),
-        "verification": request.verification.map(Verification::name),
-        "received_at": text(request.received_at),
-        "due_at": text(request.due_at),
-        "extended": request.extension.map(|extension| extension.reason.name()),
-        "closed": closed,
     })
 }

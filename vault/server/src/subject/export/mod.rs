@@ -6,7 +6,6 @@
 mod history;
 mod manifest;
 
-use std::io::Write;
 use std::iter;
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ use crate::audit;
 use crate::disclosure;
 use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::export::archive;
+use crate::export::{Pipe, archive};
 use crate::records::{TemplateRecord, TransferRecord};
 use crate::request;
 use crate::retention;
@@ -179,10 +178,10 @@ impl Export {
     ///
     /// # Errors
     /// What was written by then is no archive: it does not authenticate.
-    pub fn write(
+    pub(crate) fn write(
         self,
         to: &Recipient,
-        out: impl Write,
+        out: Pipe,
         may_go_on: impl Fn() -> Result<()>,
     ) -> std::result::Result<(), Broken> {
         // The thread waits for its reader in between, and for nobody else's work.
@@ -198,7 +197,7 @@ impl Export {
             }
             may_go_on()?;
             archive.add("history.json", &history::of(&self.vault, self.tree, self.subject)?)?;
-            archive.end()?.finish()?.flush()?;
+            archive.end()?.finish()?.finish()?;
             Ok(())
         })
     }

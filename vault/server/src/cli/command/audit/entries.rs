@@ -1,8 +1,8 @@
-//! Entries, by what is asked for and as they come.
+//! Entries, by what is asked for.
 
 use clap::Args;
 use lethe_crypto::log::entry::Glance;
-use lethe_proto::v1::{EntryFilter, EntryOutcome, ListEntriesRequest, LogEntry, Purpose, WatchRequest};
+use lethe_proto::v1::{EntryFilter, EntryOutcome, ListEntriesRequest, LogEntry, Purpose};
 use prost_types::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -83,20 +83,6 @@ impl Filter {
     }
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Follow {
-    #[command(flatten)]
-    log: Which,
-
-    /// Index of the first entry wanted.
-    #[arg(long, value_name = "INDEX", default_value_t = 0)]
-    from: i64,
-
-    /// End with the newest entry that there is, instead of waiting for others.
-    #[arg(long)]
-    once: bool,
-}
-
 pub(super) async fn list(context: &Context, list: List) -> Result<Exit, Failure> {
     let log = list.log.name(context)?;
     let mut request = ListEntriesRequest {
@@ -129,39 +115,8 @@ pub(super) async fn list(context: &Context, list: List) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-pub(super) async fn follow(context: &Context, follow: Follow) -> Result<Exit, Failure> {
-    let log = follow.log.name(context)?;
-    let request = WatchRequest {
-        log: log.clone(),
-        purpose: context.connection.purpose(Purpose::Audit),
-        start_index: follow.from,
-        follow: !follow.once,
-    };
-    let client = context.connection.open().await?;
-    let mut next = follow.from;
-    let lines = async {
-        let mut answers = client.audit_stream().watch(request).await?.into_inner();
-        while let Some(answer) = answers.message().await? {
-            for entry in &answer.entries {
-                if entry.leaf_index != next {
-                    return Err(Failure::failed(format!("entry {next} was left out")));
-                }
-                // One object a line, whatever form was asked for: it is for a collector.
-                context.out.line_of_json(&object(&log, entry)?)?;
-                next += 1;
-            }
-        }
-        Ok(Exit::Done)
-    };
-    let ended = tokio::select! {
-        ended = lines => ended,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::NotNow, "interrupted")),
-    };
-    ended.map_err(|failure| failure.detail("next", next.to_string()))
-}
-
 /// An entry as one object: the log, the index, and its own fields.
-fn object(log: &str, entry: &LogEntry) -> Result<Value, Failure> {
+pub(super) fn object(log: &str, entry: &LogEntry) -> Result<Value, Failure> {
     let fields: Map<String, Value> = serde_json::from_slice(&entry.entry).map_err(|_| no_entry(entry))?;
     let mut object = json!({ "log": log, "index": entry.leaf_index });
     if let Some(object) = object.as_object_mut() {
@@ -188,6 +143,6 @@ fn line(entry: &LogEntry) -> Result<String, Failure> {
     Ok(line)
 }
 
-fn no_entry(entry: &LogEntry) -> Failure {
+pub(super) fn no_entry(entry: &LogEntry) -> Failure {
     Failure::failed(format!("entry {} is none that this version reads", entry.leaf_index))
 }

@@ -71,13 +71,17 @@ impl Folder {
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.path);
         fs::create_dir_all(folder)?;
-        let new = self.path.join(".new");
-        let mut file = File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_folder(folder)
+        replace(path, &self.path.join(".new"), folder, bytes)
     }
+}
+
+/// Puts `bytes` in the place of a file in `folder`, by way of the file `new`.
+pub(super) fn replace(path: &Path, new: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(new, path)?;
+    sync_folder(folder)
 }
 
 impl Files for Folder {

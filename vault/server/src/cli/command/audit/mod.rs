@@ -4,6 +4,7 @@ mod breach;
 mod copy;
 mod entries;
 mod folder;
+mod follow;
 mod keys;
 mod proof;
 mod usage;
@@ -80,11 +81,13 @@ pub(crate) enum Ask {
     /// privacy_officer or auditor of the tenant; for the vault's log, the operator's key. Purpose by default: audit. Exit
     /// code 5 if the log is not what its checkpoint says, or was cut or forked since.
     Export(copy::Export),
-    /// Print entries as JSON, one a line, and go on with those to come: for a collector.
+    /// Print entries as JSON, one a line, and go on with those to come: for a collector. With --otlp send them to one.
     ///
     /// Each line is an object of the log, the index, and the entry's fields. To go on after the end, give --from the index
-    /// after the last that came. Needs the roles of `list`.
-    Follow(entries::Follow),
+    /// after the last that came. With --otlp and --position, that is remembered as the collector acknowledges entries: none
+    /// is left out, and after a crash some may come twice, with the same log.record.uid. A collector that takes none now is
+    /// asked again until it does; one that refuses some ends the command. Needs the roles of `list`.
+    Follow(follow::Follow),
     /// Compile what was touched within a time: by credential, operation, purpose and outcome.
     ///
     /// One canonical JSON document, which names credentials and no person. That it was made, why, and its SHA-256 are in
@@ -105,7 +108,7 @@ pub(crate) async fn run(context: &Context, command: Ask) -> Result<Exit, Failure
         Ask::Keys(keys) => keys::list(context, &keys).await,
         Ask::List(list) => entries::list(context, list).await,
         Ask::Export(export) => copy::export(context, &export).await,
-        Ask::Follow(follow) => entries::follow(context, follow).await,
+        Ask::Follow(follow) => follow::follow(context, follow).await,
         Ask::BreachReport(report) => breach::report(context, report).await,
         Ask::Usage(usage) => usage::usage(context, &usage).await,
     }

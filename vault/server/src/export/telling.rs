@@ -1,0 +1,63 @@
+//! How archives tell of what people asked, and of what others were told about them. Times are RFC 3339, in UTC.
+
+use lethe_domain::{
+    Disclosure, Ground, Notification, NotificationId, RefusalReason, RightsRequest, RightsRequestId, Verification,
+};
+use serde_json::{Value, json};
+
+use crate::consent::record::text;
+use crate::transfer;
+
+/// A request of a data subject.
+pub(crate) fn asked(id: RightsRequestId, request: &RightsRequest) -> Value {
+    let closed = request.closure.map(|closure| {
+        json!({
+            "outcome": closure.outcome.name(),
+            "reason": closure.reason.map(RefusalReason::name),
+            "at": text(closure.closed_at),
+        })
+    });
+    json!({
+        "id": id.to_string(),
+        "kind": request.kind.name(),
+        "jurisdiction": request.jurisdiction.name(),
+        "requester": request.requester.name(),
+        "verification": request.verification.map(Verification::name),
+        "received_at": text(request.received_at),
+        "opened_at": text(request.opened_at),
+        "due_at": text(request.due_at),
+        "extended": request.extension.map(|extension| extension.reason.name()),
+        "closed": closed,
+    })
+}
+
+/// A disclosure about a data subject, proposed or made.
+pub(crate) fn told(disclosure: &Disclosure) -> Value {
+    let (consent, order) = match &disclosure.ground {
+        Ground::Consent(consent) => (Some(consent.to_string()), None),
+        Ground::Order(order) => (None, Some(order.as_str())),
+    };
+    json!({
+        "id": disclosure.id.to_string(),
+        "recipient": disclosure.recipient.as_str(),
+        "consent": consent,
+        "legal_order": order,
+        "told": disclosure.scope.iter().map(|told| told.name()).collect::<Vec<_>>(),
+        "transfer": transfer::told(&disclosure.transfer),
+        "proposed_at": text(disclosure.proposed_at),
+        "recorded_at": disclosure.recorded_at.map(text),
+    })
+}
+
+/// Somebody who has to be told what became of a data subject's data.
+pub(crate) fn owed(id: NotificationId, notification: &Notification) -> Value {
+    json!({
+        "id": id.to_string(),
+        "recipient": notification.recipient.as_str(),
+        "occasion": notification.occasion.name(),
+        "disclosures": notification.disclosures.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "arisen_at": text(notification.arisen_at),
+        "outcome": notification.closed.map(|(outcome, _)| outcome.name()),
+        "closed_at": notification.closed.map(|(_, at)| text(at)),
+    })
+}
