@@ -8,7 +8,7 @@ pub enum Occasion {
     Rectified = 1,
     /// Processing was restricted.
     Restricted = 2,
-    /// A template was erased, because the person asked.
+    /// A template was erased, because the person asked, or its time was over.
     ErasedInPart = 3,
     /// Everything was erased, whoever wanted it.
     Erased = 4,

@@ -64,7 +64,9 @@ const fn when(occasion: Occasion) -> &'static str {
     match occasion {
         Occasion::Rectified => "a template is replaced, for the purpose `data_subject_request`",
         Occasion::Restricted => "processing is restricted",
-        Occasion::ErasedInPart => "a template is erased, for the purpose `data_subject_request`",
+        Occasion::ErasedInPart => {
+            "a template is erased, for the purpose `data_subject_request`, or because its time was over"
+        }
         Occasion::Erased => "the person is erased, whoever wanted it, or because the time was over",
     }
 }

@@ -7,9 +7,13 @@ use lethe_domain::{Disclosure, Notification, Occasion, Timestamp};
 use crate::evidence::LIMITATION_MONTHS;
 use crate::request::months_after;
 
+const DAY: i64 = 86_400_000;
+
 /// Whom to tell, of disclosures about a person: one notification for each who received what the occasion is about, by name. What was
-/// only proposed reached nobody.
+/// only proposed reached nobody. Of an erasure it has the end of the day, so that it does not tell which entry of the log it goes with.
 pub fn owed(occasion: Occasion, disclosures: &[Disclosure], now: Timestamp) -> Vec<Notification> {
+    let end_of_day = Timestamp::from_millis(now.millis().div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
+    let arisen_at = if occasion == Occasion::Erased { end_of_day } else { now };
     let mut owed = BTreeMap::new();
     for disclosure in disclosures {
         if disclosure.recorded_at.is_some() && disclosure.scope.iter().any(|told| occasion.is_about(*told)) {
@@ -21,7 +25,7 @@ pub fn owed(occasion: Occasion, disclosures: &[Disclosure], now: Timestamp) -> V
         let recipient = received.first()?.recipient.clone();
         let mut disclosures: Vec<_> = received.iter().map(|disclosure| disclosure.id).collect();
         disclosures.sort_unstable();
-        Some(Notification { recipient, occasion, disclosures, arisen_at: now, closed: None })
+        Some(Notification { recipient, occasion, disclosures, arisen_at, closed: None })
     };
     owed.into_values().filter_map(notification).collect()
 }

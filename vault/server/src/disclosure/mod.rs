@@ -208,7 +208,7 @@ pub(crate) fn readable(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<V
         match read.map(|opened| opened.and_then(|opened| Ok(DisclosureRecord::read(disclosure, &opened)?))) {
             Some(Ok(known)) => found.push(known),
             Some(Err(fault)) => {
-                tracing::error!(%disclosure, %fault, "a disclosure cannot be read, nor who received it")
+                tracing::error!(%fault, "a disclosure cannot be read, nor who received it")
             }
             None => {}
         }

@@ -70,11 +70,13 @@ impl Silo {
             let mut lines = Zeroizing::new(Vec::new());
             for (slot, person) in &people {
                 let found = templates::of_subject(&self.vault.store, &self.vault.keys, &self.silo, *slot, None)?;
-                // Who is erased while the archive is taken is not in it from there on.
-                let told = line(&self.person(*slot, person, &found)?);
-                if self.vault.keys.slot(self.silo.tree, *slot)?.is_none() {
+                let told = self.person(*slot, person, &found);
+                // Who is erased meanwhile is not in it. An erasure takes all rows at once, so that where the first is there, what was
+                // read before was whole; where it is gone, no verdict on what was left is one on the person.
+                if dossiers::base(&self.vault, &self.silo, *slot)?.is_none() {
                     continue;
                 }
+                let told = line(&told?);
                 lines.extend_from_slice(&told);
                 for template in &found {
                     let components = npy(template.record.embedding.components());
@@ -157,6 +159,7 @@ impl Silo {
             "tenant": self.silo.id.as_str(),
             "created_at": text(self.silo.created_at),
             "made_at": text(self.vault.clock.now()),
+            "transfer": transfer::told(&self.transfer),
             "policy": {
                 "version": policy.version,
                 "purposes": purposes,

@@ -384,7 +384,8 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
             "what was asked for, and until when, is not known here, and no figure counts it. `lethe restore` takes a mirror's row"
         }
         RowKind::Notification => {
-            "whom to tell what became of somebody's data is not known here. `lethe restore` takes a mirror's row"
+            "whom to tell what became of somebody's data is not known here, and no list has it. `lethe restore` takes a mirror's \
+             row"
         }
         RowKind::Asked => "which requests this subject made is not known. `lethe restore` takes a mirror's row",
         RowKind::Proposal => {

@@ -57,7 +57,7 @@ pub(super) fn expect(vault: &Vault, silo: &Silo, id: NotificationId) -> Result<N
     Ok(NotificationRecord::read(&opened)?)
 }
 
-/// A page of notifications, by id. Of many that are not wanted a page has fewer than it might.
+/// A page of notifications, by id, without those that cannot be read. Of many that are not wanted a page has fewer than it might.
 pub(super) fn page(vault: &Vault, silo: &Silo, pending: bool, from: u64, size: usize) -> Result<Page> {
     let mut page = Page::default();
     let mut first = [0; 16];
@@ -70,7 +70,7 @@ pub(super) fn page(vault: &Vault, silo: &Silo, pending: bool, from: u64, size: u
             return Ok(ControlFlow::Break(()));
         }
         looked_at += 1;
-        let notification = notification?;
+        let Some(notification) = readable(notification) else { return Ok(ControlFlow::Continue(())) };
         if !pending || notification.closed.is_none() {
             page.notifications.push((id, notification));
         }
@@ -95,6 +95,11 @@ fn each(
         }
     })?;
     Ok(())
+}
+
+/// What can be read; of what cannot, the operator is told, and the others do not wait for it.
+fn readable(notification: Result<Notification>) -> Option<Notification> {
+    notification.inspect_err(|fault| tracing::error!(%fault, "a notification cannot be read")).ok()
 }
 
 /// Deletes a tenant's notifications whose time is over at `now`, and gives how many there were.
@@ -138,12 +143,7 @@ fn look(vault: &Vault, silo: &Silo, from: &[u8], now: Timestamp) -> Result<(Vec<
             return Ok(ControlFlow::Break(()));
         }
         seen += 1;
-        match notification {
-            Ok(notification) if is_over(&notification, now) => over.push(id),
-            Ok(_) => {}
-            // The others must not wait for it.
-            Err(fault) => tracing::error!(%fault, "a notification cannot be read"),
-        }
+        over.extend(readable(notification).filter(|notification| is_over(notification, now)).map(|_| id));
         Ok(ControlFlow::Continue(()))
     })?;
     Ok((over, next))

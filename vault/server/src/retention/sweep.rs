@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, SubjectId, Timestamp};
+use lethe_domain::{Dossier, Occasion, SubjectId, Timestamp};
 use lethe_policy::{Cause, Limits, end_of_person, keeper};
 use tokio::task::{JoinError, JoinSet};
 
@@ -12,6 +12,7 @@ use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Request, Task};
 use crate::error::{Error, Result};
+use crate::notification;
 use crate::records::SubjectRecord;
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
@@ -234,6 +235,7 @@ async fn erase_template(
     let Some(owner) = vault.keys.slot(silo.tree, slot)? else { return Ok(()) };
     let mut change = Change::new();
     templates::delete(silo, template.at, template.profile, &mut change);
+    notification::owe(vault, silo, slot, Occasion::ErasedInPart, now, &mut change)?;
     let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(silo.policy().version));
     let entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
     change.log(silo.tree, audit::about(entry, &owner));

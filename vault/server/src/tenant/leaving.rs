@@ -346,7 +346,14 @@ fn digest(silo: &Silo, to: Option<&Addressee>) -> [u8; 32] {
     let id: &TenantId = &silo.id;
     let print = Fingerprint::of("offboarding").with(id.as_str().as_bytes()).with(&silo.tree.encode());
     match to {
-        Some(to) => transfer::taken_in(print.with(b"archive").with(to.recipient.as_bytes()), &to.transfer).digest(),
+        // And the law that it was judged by: a client that changes it meanwhile proposes again.
+        Some(to) => {
+            let policy = silo.policy();
+            let country = policy.country.map_or_else(String::new, |country| country.to_string());
+            let print = print.with(b"archive").with(to.recipient.as_bytes());
+            let print = print.with(&[policy.jurisdiction.number()]).with(country.as_bytes());
+            transfer::taken_in(print, &to.transfer).digest()
+        }
         None => print.with(b"waived").digest(),
     }
 }

@@ -10,7 +10,6 @@ use crate::error::Result;
 use crate::export::telling::{asked, told};
 use crate::records::{TemplateRecord, encode};
 use crate::request::Filed;
-use crate::transfer;
 
 /// Names the format, and its version.
 const FORMAT: &str = "lethe-subject-export";

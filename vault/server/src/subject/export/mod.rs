@@ -97,12 +97,13 @@ pub async fn prepare(
     vault.noting_misses(silo.tree, call, export).await
 }
 
-/// The entry of an archive that is given, with its way, if it is not the person that takes it.
+/// The entry of an archive that is given: who takes it, as the caller says, and its way, if that is not the person.
 fn sent(call: &Authorized<ExportSubject>, transfer: Option<&Transfer>, now: Timestamp) -> Result<EntryDraft> {
     let entry = audit::done(call, now)?;
-    let Some(transfer) = transfer else { return Ok(entry) };
+    let Some(transfer) = transfer else { return audit::naming(entry, "ARCHIVE_SENT", "to", "person") };
     let fields = transfer::fields(transfer);
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+    let fields: Vec<_> = std::iter::once(("to", "other")).chain(fields).collect();
     Ok(audit::telling(entry, "ARCHIVE_SENT", &fields)?.details(TransferRecord::seal_as(transfer)?))
 }
 
