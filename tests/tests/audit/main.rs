@@ -8,6 +8,7 @@ mod breach;
 mod copies;
 mod entries;
 mod following;
+mod forged;
 mod growth;
 mod succession;
 mod usage;
