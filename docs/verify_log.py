@@ -8,14 +8,13 @@ form (name+id+base64), EARLIER the folder of a copy that was kept before. Exit s
 copy is what the key signed and begins with EARLIER; 1 if not, with the first entry that is wrong.
 Needs Python 3.9 and the package `cryptography`.
 """
-import hashlib, json, pathlib, sys
+import hashlib, pathlib, sys
 from cryptography.exceptions import InvalidSignature
 sys.dont_write_bytecode = True  # beside it lies what it shares with the other verifier
-from verify_receipt import CODE, HASH, ID, NUMBER, canonical, follow, lines_of, open_checkpoint, require, shape
+from verify_receipt import (MOST_BYTES, PREDECESSOR, Unsigned, entry_shape, follow, is_before, lines_of, open_checkpoint,
+                            read_at_most, read_document, require)
 
-ENTRY = {"version": range(1, 2), "time": NUMBER, "operation": CODE, "credential?": CODE, "purpose?": CODE,
-         "basis?": CODE, "outcome": "allowed|denied|failed", "reason?": CODE, "pseudonym?": HASH,
-         "sealed?": "[A-Za-z0-9+/]+={0,2}", "blind": ID, "event?": dict}
+MOST_OF_ENTRY = 16384  # bytes
 
 
 def place(index, width):
@@ -45,6 +44,32 @@ def root_of(hashes):
     return node(root_of(hashes[:split]), root_of(hashes[split:]))
 
 
+class Beginning:
+    """The root over all leaves so far, as they are added."""
+
+    def __init__(self):
+        self.size, self.roots = 0, []
+
+    def add(self, leaf):
+        size = self.size
+        while size % 2 == 1:
+            leaf, size = node(self.roots.pop(), leaf), size // 2
+        self.roots.append(leaf)
+        self.size += 1
+
+    def root(self):
+        found = self.roots[-1]
+        for left in reversed(self.roots[:-1]):
+            found = node(left, found)
+        return found
+
+
+def read_entry(line, what):
+    entry = read_document(line, what, MOST_OF_ENTRY)
+    entry_shape(entry, what)
+    return entry
+
+
 def entries(folder, size):
     lines = []
     for index, width in tiles(size):
@@ -58,9 +83,18 @@ def entries(folder, size):
     return lines
 
 
-def verify(folder, key, chain):
-    keys, successions = follow(chain, key)
-    origin, size, root = open_checkpoint((folder / "checkpoint").read_text(), keys)
+def chain_of(folder):
+    path = folder / "successions"
+    return lines_of(read_at_most(path, MOST_BYTES)) if path.exists() else []
+
+
+def note_of(folder):
+    return read_at_most(folder / "checkpoint", 65536).decode()
+
+
+def verify(folder, key):
+    keys, successions = follow(chain_of(folder), key)
+    origin, size, root, signer = open_checkpoint(note_of(folder), keys)
     lines = entries(folder, size)
     hashes = [hashlib.sha256(b"\0" + line).digest() for line in lines]
     signed = root_of(hashes) == root
@@ -77,29 +111,48 @@ def verify(folder, key, chain):
             require(len(tile) == 32 * width, "a tile has another length")
         level, number = [root_of(level[at:at + 256]) for at in range(0, len(level) - 255, 256)], number + 1
     require(signed, "the entries do not lead to the signed root hash; an earlier copy tells which is wrong")
-    told = []
+    told, beginning = [], Beginning()
     for index, line in enumerate(lines):
-        entry = json.loads(line)
-        require(canonical(entry) == line, f"entry {index} is not canonical")
-        shape(entry, ENTRY, f"entry {index}")
+        entry = read_entry(line, f"entry {index}")
+        beginning.add(hashes[index])
         if entry.get("event", {}).get("type") == "LOG_KEY_ROTATED" and entry["outcome"] == "allowed":
-            told.append((entry, index + 1, root_of(hashes[:index + 1])))
+            told.append((entry, index + 1, beginning.root()))
     require(told == [each for each in successions if each[1] <= size], "entries and successions of the key disagree")
-    return origin, root, lines
+    return origin, root, lines, PREDECESSOR if is_before(signer, key, keys) else None
+
+
+def verify_earlier(earlier, key, keys, chain):
+    """The entries of an earlier copy, genuine by itself, and by a key whose time it was as later successions have it."""
+    refusal = None
+    # It may be of a time when the key that is kept today was not there yet.
+    for kept in [key] + [other for other, _ in keys if other != key]:
+        try:
+            lines = verify(earlier, kept)[2]
+            break
+        except (InvalidSignature, ValueError) as error:
+            refusal = refusal or error
+    else:
+        raise refusal
+    agree = all(one == other for one, other in zip(chain_of(earlier), chain))
+    require(agree, "the earlier copy leads from a key to another one than the copy: one of them is forged, or the log was forked")
+    try:
+        open_checkpoint(note_of(earlier), keys)
+    except Unsigned:
+        pass  # of a time after the copy: its tail was cut
+    return lines
 
 
 def check(folder, key, earlier=None):
-    chain = folder / "successions"
-    chain = lines_of(chain.read_bytes()) if chain.exists() else []
-    origin, root, lines = verify(folder, key, chain)
+    origin, root, lines, caveat = verify(folder, key)
     said = f"log {origin}: {len(lines)} entries as they were signed, root {root.hex()}"
     if earlier:
-        before = verify(earlier, key, chain)[2]
+        chain = chain_of(folder)
+        before = verify_earlier(earlier, key, follow(chain, key)[0], chain)
         for index, (one, other) in enumerate(zip(before, lines)):
             require(one == other, f"entry {index} is not what it was: the log was forked")
         require(len(before) <= len(lines), f"entry {len(lines)} and all after are gone: the tail was cut")
         said += f"\nit goes on from entry {len(before)}"
-    return said
+    return f"{said}\n{caveat}" if caveat else said
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 //! pseudonym that is different in every entry, and what else concerns the subject is sealed; both
 //! need `K_audit(S)`, which dies with the subject's slot.
 //!
-//! A reader refuses a version it does not know. Within version 1 the fields are fixed; what may grow is
+//! A reader refuses a version it does not know. Within version 1 the fields are fixed, from the first release on; what may grow is
 //! the set of operations, codes and event types: see [`Event`] for types that a reader does not know.
 
 use std::fmt;

@@ -128,7 +128,7 @@ impl Succession {
             return Ok(Vec::new());
         }
         let lines = bytes.strip_suffix(b"\n").ok_or(SuccessionError::File)?;
-        let lines: Vec<_> = lines.split(|byte| *byte == b'\n').collect();
+        let lines: Vec<_> = lines.split(|byte| *byte == b'\n').take(MOST + 1).collect();
         if lines.len() > MOST {
             return Err(SuccessionError::File);
         }

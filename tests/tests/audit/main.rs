@@ -10,6 +10,7 @@ mod collector;
 mod copies;
 mod entries;
 mod following;
+mod forged;
 mod growth;
 mod succession;
 mod usage;

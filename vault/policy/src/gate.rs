@@ -94,7 +94,8 @@ impl<O: Kind> Authorized<O> {
         self.grant.basis
     }
 
-    /// The version of the tenant's policy that judged (O1); `None` for the vault itself.
+    /// The version of the tenant's policy that let it pass here (O1); `None` for the vault itself. What judges a person afterwards
+    /// may have a later one.
     pub const fn policy_version(&self) -> Option<u32> {
         self.grant.policy
     }

@@ -36,18 +36,24 @@ pub struct Judged {
 ///
 /// ```compile_fail
 /// use lethe_policy::Cleared;
-/// let forged = Cleared { limits: unreachable!(), now: unreachable!() };
+/// let forged = Cleared { limits: unreachable!(), now: unreachable!(), policy_version: 1 };
 /// ```
 #[derive(Debug)]
 pub struct Cleared {
     limits: Limits,
     now: Timestamp,
+    policy_version: u32,
 }
 
 impl Cleared {
     /// Whether a template that was provided at some moment may still be processed (O17).
     pub fn keeps(&self, provided_at: Timestamp) -> bool {
         self.limits.keep(provided_at, self.now)
+    }
+
+    /// The version of the client's policy that judged, which may be a later one than the gate's.
+    pub const fn policy_version(&self) -> u32 {
+        self.policy_version
     }
 }
 
@@ -64,8 +70,8 @@ impl Licence {
     /// # Errors
     /// What [`judge`] refuses.
     pub fn clear(self, policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Result<Cleared, Denial> {
-        judge(self.operation, self.purpose, policy, person, now)?;
-        Ok(Cleared { limits: Limits::of(policy, person), now })
+        let Judged { policy_version, .. } = judge(self.operation, self.purpose, policy, person, now)?;
+        Ok(Cleared { limits: Limits::of(policy, person), now, policy_version })
     }
 }
 

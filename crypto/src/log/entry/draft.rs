@@ -71,6 +71,13 @@ impl EntryDraft {
         self
     }
 
+    /// Says no such version, as in a log that is not the tenant's.
+    #[must_use]
+    pub fn without_policy(mut self) -> Self {
+        self.entry.policy = None;
+        self
+    }
+
     /// Says why it was denied or failed.
     #[must_use]
     pub fn reason(mut self, reason: Token) -> Self {

@@ -19,7 +19,8 @@ use crate::vault::Vault;
 /// finds the first answer.
 ///
 /// # Errors
-/// `Denied`, with the reason, which is logged; `ProposalNotFound`.
+/// `Denied`, with the reason, which is logged; `ProposalNotFound`; `Mirror` where a log's key was succeeded, and not every mirror has
+/// that yet.
 pub async fn approve<O: Approves>(
     vault: &Vault,
     call: Authorized<O>,
@@ -35,6 +36,8 @@ pub async fn approve<O: Approves>(
         && stored.proposal.digest == digest
     {
         vault.note(whose.tree, &call).await?;
+        drop(alone);
+        outlive_this_disk(vault, &stored).await?;
         return facts(vault, &whose, stored);
     }
     let approved = match stored.content {
@@ -46,7 +49,23 @@ pub async fn approve<O: Approves>(
         }
     };
     drop(alone);
-    facts(vault, &whose, vault.noting_denials(whose.tree, &call, approved).await?)
+    let stored = vault.noting_denials(whose.tree, &call, approved).await?;
+    outlive_this_disk(vault, &stored).await?;
+    facts(vault, &whose, stored)
+}
+
+/// A log's key is told to be succeeded when no lost disk undoes that any more, like whatever is signed.
+///
+/// # Errors
+/// `Mirror` if one cannot be written now: a repeat of the approval is answered when it can.
+async fn outlive_this_disk(vault: &Vault, stored: &StoredProposal) -> Result<()> {
+    match stored.content {
+        Content::Offboarding(_) | Content::Disclosure(_) => Ok(()),
+        Content::LogKey(_) | Content::VaultLogKey(_) => {
+            let sequence = vault.store.barrier().await?;
+            Ok(vault.store.mirrored(sequence).await?)
+        }
+    }
 }
 
 /// Rejects a proposal, or takes one's own back; also one that is approved and not carried out yet.

@@ -152,7 +152,7 @@ pub(crate) fn put(vault: &Vault, tree: TreeId, stored: &StoredProposal, change: 
 }
 
 /// All proposals of a tenant, oldest first.
-fn all(vault: &Vault, tree: TreeId) -> Result<Vec<StoredProposal>> {
+pub(crate) fn all(vault: &Vault, tree: TreeId) -> Result<Vec<StoredProposal>> {
     let mut found = Vec::new();
     vault.store.scan(RowKind::Proposal, &Key::prefix_of_tree(RowKind::Proposal, tree), |key, sealed| {
         if let Key::Proposal { proposal, .. } = key

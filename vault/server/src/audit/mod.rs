@@ -17,7 +17,7 @@ use lethe_crypto::log::text::Token;
 use lethe_crypto::secret::{AuditKey, SlotKey};
 use lethe_domain::{CredentialId, Reason, Timestamp};
 use lethe_policy::operation::Kind;
-use lethe_policy::{Authorized, Denial, Operation, Principal};
+use lethe_policy::{Authorized, Cleared, Denial, Operation, Principal};
 
 use crate::error::Result;
 use crate::store::StoreError;
@@ -48,6 +48,11 @@ pub(crate) fn done<O: Kind>(call: &Authorized<O>, now: Timestamp) -> Result<Entr
         entry = entry.basis(token(basis.name())?);
     }
     Ok(judged_by(entry, call.policy_version()))
+}
+
+/// The same of what was judged for a person: by the policy that judged, which may be a later one than the gate's.
+pub(crate) fn done_to<O: Kind>(call: &Authorized<O>, cleared: &Cleared, now: Timestamp) -> Result<EntryDraft> {
+    Ok(judged_by(done(call, now)?, Some(cleared.policy_version())))
 }
 
 /// The entry of an operation that the gate let pass and a limit refused.

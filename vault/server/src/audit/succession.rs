@@ -1,6 +1,8 @@
 //! How the key of a log is succeeded by another one (O31): proposed by one person, done when another approves, in one change
 //! with the entry that says so and the checkpoint that both keys sign.
 
+use std::sync::Arc;
+
 use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::entry::{Event, LogKeyRotated};
 use lethe_crypto::log::merkle::prove_inclusion;
@@ -9,7 +11,7 @@ use lethe_crypto::log::succession::{self, Succession};
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::tag::tag;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{ProposalId, Reason, RequestId, Timestamp};
+use lethe_domain::{ProposalId, Reason, RequestId, Standing, Timestamp};
 use lethe_policy::operation::{Kind, ListKeySuccessions, ProposeKeyRotation, ProposeVaultKeyRotation};
 use lethe_policy::{Approved, Authorized, Deed};
 
@@ -27,7 +29,8 @@ pub trait Rotates: Kind {}
 impl Rotates for ProposeKeyRotation {}
 impl Rotates for ProposeVaultKeyRotation {}
 
-/// Proposes that the key of a log is succeeded by another one. Its id derives from the request, so that a repeat finds it.
+/// Proposes that the key of a log is succeeded by another one. Its id derives from the request, so that a repeat finds it. Where a
+/// proposal about the same key is open, that one is given: nobody fills a log's proposals with one wish.
 ///
 /// # Errors
 /// `RecordsLimited`; `Corrupt` if the log's key is not there.
@@ -48,6 +51,14 @@ pub async fn propose_rotation<O: Rotates>(vault: &Vault, call: Authorized<O>, re
     }
     let retires = verifier_key(vault, tree)?;
     let digest = rotation_digest(tree, &retires);
+    let is_open = |stored: &StoredProposal| {
+        let proposal = &stored.proposal;
+        proposal.digest == digest && proposal.standing == Standing::Open && !proposal.is_expired(now)
+    };
+    if let Some(stored) = approval::all(vault, tree)?.into_iter().find(is_open) {
+        vault.note(tree, &call).await?;
+        return Ok(Facts { stored, about: None });
+    }
     let mut change = Change::new();
     approval::make_room(vault, tree, now, &mut change)?;
     let content = match whose.silo {
@@ -73,7 +84,7 @@ pub(crate) fn verifier_key(vault: &Vault, tree: TreeId) -> Result<VerifierKey> {
 
 /// Puts a new key in the place of a log's, as two persons agreed. All of it is one change: the new seed over the old one, the
 /// entry that names both keys, the checkpoint of the tree that ends with it, signed by both while the change takes its place,
-/// and the proposal, carried out. Gives the proposal.
+/// and the proposal, carried out. Gives the proposal, which may be told once every mirror has it.
 ///
 /// # Errors
 /// `Corrupt` if the key is not there; then nothing is changed.
@@ -106,8 +117,7 @@ pub(crate) async fn succeed_key<O: Kind, D: Deed>(
         let note = note.map_err(|fault| StoreError::corrupt("log key", fault.to_string()))?;
         Ok(Row::Put(Key::LogSuccession { tree, size: end.size }, note.into_bytes()))
     });
-    let sequence = vault.store.commit(change).await?.sequence;
-    vault.store.mirrored_if_soon(sequence).await;
+    vault.store.commit(change).await?;
     Ok(stored)
 }
 
@@ -141,17 +151,20 @@ fn put_new_key(
 /// # Errors
 /// `Mirror` if one cannot be written now.
 pub async fn list_successions(
-    vault: &Vault,
+    vault: &Arc<Vault>,
     call: &Authorized<ListKeySuccessions>,
     tree: TreeId,
     from: u64,
     size: usize,
 ) -> Result<(Vec<Succession>, Option<u64>)> {
-    let all = read_all(vault, tree)?;
+    let (notes, next) = crate::tenant::page(notes(vault, tree)?, from, size);
+    let reader = Arc::clone(vault);
+    let read = tokio::task::spawn_blocking(move || read(&reader, tree, notes));
+    let page = read.await.map_err(|_| Error::TaskLost)??;
     let sequence = vault.store.barrier().await?;
     vault.store.mirrored(sequence).await?;
     vault.note(tree, call).await?;
-    Ok(crate::tenant::page(all, from, size))
+    Ok((page, next))
 }
 
 /// All successions of a log's key that its tree of `size` entries has, the oldest first.
@@ -162,6 +175,11 @@ pub(crate) fn successions_within(vault: &Vault, tree: TreeId, size: u64) -> Resu
 }
 
 fn read_all(vault: &Vault, tree: TreeId) -> Result<Vec<Succession>> {
+    read(vault, tree, notes(vault, tree)?)
+}
+
+/// The successions of these checkpoints, each verified.
+fn read(vault: &Vault, tree: TreeId, notes: Vec<(u64, String)>) -> Result<Vec<Succession>> {
     let nodes = vault.store.nodes(tree);
     let read = |(size, note): (u64, String)| {
         let corrupt = |why: String| StoreError::corrupt("log succession", format!("of {tree} at {size}: {why}"));
@@ -172,7 +190,7 @@ fn read_all(vault: &Vault, tree: TreeId) -> Result<Vec<Succession>> {
         let read = Succession::compose(&entry, proof, note).map_err(|fault| corrupt(fault.to_string()))?;
         if read.checkpoint().size == size { Ok(read) } else { Err(corrupt("it is of another size".to_owned()).into()) }
     };
-    notes(vault, tree)?.into_iter().map(read).collect()
+    notes.into_iter().map(read).collect()
 }
 
 /// The checkpoints by which a log's key was succeeded, by the size of their trees.

@@ -23,6 +23,8 @@ pub(super) struct Comparison<'a> {
     slot: Option<SlotRef>,
     /// Whether the policy lets it be compared.
     cleared: Result<Cleared, Denial>,
+    /// The version of the policy that says so.
+    pub(super) policy_version: u32,
     /// Slots that are looked up where a template is missing.
     stand_ins: Vec<SlotRef>,
 }
@@ -56,8 +58,9 @@ impl<'a> Comparison<'a> {
                 Dossier::default()
             }
         };
-        let cleared = licence.clear(&silo.policy(), &dossier, vault.clock.now());
-        Ok(Self { vault, silo, model, slot, cleared, stand_ins })
+        let policy = silo.policy();
+        let cleared = licence.clear(&policy, &dossier, vault.clock.now());
+        Ok(Self { vault, silo, model, slot, cleared, policy_version: policy.version, stand_ins })
     }
 
     /// Why the policy does not let the subject be compared, if it does not.

@@ -150,7 +150,7 @@ impl Attempt<'_> {
             None => audit::done(self.call, now)?,
             Some(denial) => audit::refused(self.call, denial.reason, now)?,
         };
-        let entry = audit::about(entry, &owner);
+        let entry = audit::about(audit::judged_by(entry, Some(comparison.policy_version)), &owner);
         let mut entry = entry.details(encode("attempt", &details)?);
         let reason = match (known, denial, score) {
             (false, ..) => Some(Reason::SubjectNotFound),
@@ -169,6 +169,7 @@ impl Attempt<'_> {
         if refused.first {
             let (owner, _) = comparison.owner()?;
             let entry = audit::refused(self.call, Reason::AttemptsLimited, self.vault.clock.now())?;
+            let entry = audit::judged_by(entry, Some(comparison.policy_version));
             self.vault.record(self.silo.tree, audit::about(entry, &owner)).await?;
         }
         let message = "too many attempts on this subject".to_owned();

@@ -82,7 +82,7 @@ async fn propose_about(
         vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
         return Ok(Facts { stored, about: Some((subject, known)) });
     }
-    let ground = may(vault, silo, call, slot, &owner, &wish).await?;
+    let (ground, policy) = may(vault, silo, call, slot, &owner, &wish).await?;
     let mut change = Change::new();
     let disclosures = of(vault, silo, slot)?;
     if disclosures.len() >= Disclosure::MOST {
@@ -96,13 +96,14 @@ async fn propose_about(
     let stored = approval::propose(vault, call, proposal, digest(&owner, slot, &disclosure), content, now);
     put(vault, silo, slot, &disclosure, &mut change)?;
     approval::put(vault, silo.tree, &stored, &mut change)?;
-    let entry = audit::naming(audit::done(call, now)?, "DISCLOSURE_PROPOSED", "proposal", &proposal.to_string())?;
+    let entry = audit::judged_by(audit::done(call, now)?, Some(policy));
+    let entry = audit::naming(entry, "DISCLOSURE_PROPOSED", "proposal", &proposal.to_string())?;
     change.log(silo.tree, audit::about(entry, &owner).details(DisclosureRecord::seal_as(&disclosure)?));
     vault.store.commit(change).await?;
     Ok(Facts { stored, about: Some((subject.clone(), disclosure)) })
 }
 
-/// The ground, if it allows a disclosure about a subject now. A refusal is logged, about the subject.
+/// The ground, if it allows a disclosure about a subject now, and the version of the policy that judged. A refusal is logged, about the subject.
 async fn may(
     vault: &Vault,
     silo: &Silo,
@@ -110,16 +111,17 @@ async fn may(
     slot: SlotRef,
     owner: &SlotKey,
     wish: &Wish,
-) -> Result<Ground> {
+) -> Result<(Ground, u32)> {
     let now = vault.clock.now();
-    let person = dossiers::of(vault, silo, slot)?;
+    let (policy, person) = (silo.policy(), dossiers::of(vault, silo, slot)?);
     let (ground, policy) = (wish.ground.clone(), silo.policy());
     let allowed = lethe_policy::allows_disclosure(&policy, &person, ground, &wish.recipient, &wish.transfer, now);
     let denial = match allowed {
-        Ok(ground) => return Ok(ground),
+        Ok(ground) => return Ok((ground, policy.version)),
         Err(denial) => denial,
     };
-    vault.record(silo.tree, audit::about(audit::refused(call, denial.reason, now)?, owner)).await?;
+    let entry = audit::judged_by(audit::refused(call, denial.reason, now)?, Some(policy.version));
+    vault.record(silo.tree, audit::about(entry, owner)).await?;
     Err(denial.into())
 }
 
@@ -138,11 +140,10 @@ pub(crate) async fn record<O: Kind>(
     now: Timestamp,
 ) -> Result<Proposal> {
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-    let person = dossiers::of(vault, silo, slot)?;
+    let (policy, person) = (silo.policy(), dossiers::of(vault, silo, slot)?);
     // It may have been withdrawn since it was proposed.
     let Disclosure { ground, recipient, transfer, .. } = &disclosure;
-    let ground =
-        lethe_policy::allows_disclosure(&silo.policy(), &person, Some(ground.clone()), recipient, transfer, now)?;
+    let ground = lethe_policy::allows_disclosure(&policy, &person, Some(ground.clone()), recipient, transfer, now)?;
     let disclosure = Disclosure { recorded_at: Some(now), ..disclosure };
     let proposal = approved.used(now);
     let stored = crate::records::StoredProposal { proposal: proposal.clone(), content: Content::Disclosure(slot) };
@@ -155,7 +156,8 @@ pub(crate) async fn record<O: Kind>(
     };
     let fields = [("proposal", proposal.id.to_string()), ("ground", kind.to_owned())];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let entry = audit::telling(audit::done(call, now)?, "DISCLOSURE_RECORDED", &fields)?;
+    let entry = audit::judged_by(audit::done(call, now)?, Some(policy.version));
+    let entry = audit::telling(entry, "DISCLOSURE_RECORDED", &fields)?;
     change.log(silo.tree, audit::about(entry, &owner).details(DisclosureRecord::seal_as(&disclosure)?));
     let sequence = vault.store.commit(change).await?.sequence;
     // The account of who was told must not be lost with a disk.

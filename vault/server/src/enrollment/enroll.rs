@@ -53,7 +53,7 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     let _alone = silo.lock_subject(&enrolment.subject).await;
     let known = silo.subject(&enrolment.subject);
     // Before anything is done with the capture (O16).
-    dossiers::clear(vault, silo, call, known, now).await?;
+    let cleared = dossiers::clear(vault, silo, call, known, now).await?;
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, dimension)?;
     if let (Some(subject), Some(request)) = (known, enrolment.request)
@@ -61,7 +61,7 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     {
         expect_same(&record, capture, &embedding)?;
         let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
-        vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
+        vault.record(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
         return Ok(Enrolled { facts: record.facts, dimension, sequence: silo.sequence() });
     }
 
@@ -87,7 +87,7 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
             let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
             remember(&mut keys, &mut change, key, fingerprint, facts.id.to_string())?;
         }
-        change.log(silo.tree, audit::about(audit::done(call, now)?, &owner));
+        change.log(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner));
         Ok::<_, Error>(facts)
     })?;
     let committed = vault.store.commit(change).await?;

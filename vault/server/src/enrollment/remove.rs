@@ -81,7 +81,7 @@ async fn replace(
     let alone = silo.lock_subject(&target.subject).await;
     let subject = subject_of(silo, &target.subject)?;
     // Before anything is done with the capture (O16).
-    dossiers::clear(vault, silo, call, Some(subject), now).await?;
+    let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
     let received = std::mem::take(&mut capture.embedding);
     let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
@@ -93,7 +93,7 @@ async fn replace(
             let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
             let record = find(vault, silo, subject, id)?.record;
             expect_same(&record, &capture, &embedding)?;
-            vault.record(silo.tree, audit::about(audit::done(call, now)?, &owner)).await?;
+            vault.record(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
             record.facts
         }
         None => {
@@ -113,7 +113,7 @@ async fn replace(
             if is_asked_for(call) {
                 notification::owe(vault, silo, subject, Occasion::Rectified, now, &mut change)?;
             }
-            let entry = audit::about(audit::done(call, now)?, &owner);
+            let entry = audit::about(audit::done_to(call, &cleared, now)?, &owner);
             change.log(silo.tree, entry);
             vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
             facts
@@ -139,7 +139,7 @@ async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef
     let alone = silo.lock_subject(&target.subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let subject = subject_of(silo, &target.subject)?;
-        dossiers::clear(vault, silo, call, Some(subject), now).await?;
+        let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
         let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
         let old = find(vault, silo, subject, target.template)?;
         let mut change = Change::new();
@@ -147,7 +147,7 @@ async fn delete(vault: &Vault, call: &Authorized<DeleteTemplate>, silo: &SiloRef
         if is_asked_for(call) {
             notification::owe(vault, silo, subject, Occasion::ErasedInPart, now, &mut change)?;
         }
-        let entry = audit::about(audit::done(call, now)?, &owner);
+        let entry = audit::about(audit::done_to(call, &cleared, now)?, &owner);
         change.log(silo.tree, entry);
         vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
     } else {

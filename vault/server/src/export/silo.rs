@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Consent, Dossier, Hold};
+use lethe_domain::{Consent, Dossier, Hold, Transfer};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 

@@ -12,8 +12,8 @@ use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId};
 use lethe_index::OperatingPoint;
-use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
+use lethe_policy::{Authorized, Cleared};
 
 use crate::audit;
 use crate::dossiers;
@@ -108,7 +108,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let model = silo.model(&query.probe.model, "probe.model")?;
     let mut before = silo.rights().changes();
     let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
-    dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
+    let cleared = dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
@@ -131,7 +131,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
         }
     };
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
-    let entry = about(vault, &silo, &call, whose)?;
+    let entry = about(vault, &silo, &call, &cleared, whose)?;
     let logged = vault.record(silo.tree, entry);
     let (found, ()) = tokio::try_join!(async { Ok(found.await) }, logged)?;
     waits.answered();
@@ -159,8 +159,14 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
 }
 
 /// The entry of a search: about the person whose face was searched for, if the caller named one.
-fn about(vault: &Vault, silo: &Silo, call: &Authorized<Search>, whose: Option<SlotRef>) -> Result<EntryDraft> {
-    let entry = audit::done(call, vault.clock.now())?;
+fn about(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<Search>,
+    cleared: &Cleared,
+    whose: Option<SlotRef>,
+) -> Result<EntryDraft> {
+    let entry = audit::done_to(call, cleared, vault.clock.now())?;
     let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
     Ok(match owner {
         Some(owner) => audit::about(entry, &owner),

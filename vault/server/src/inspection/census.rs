@@ -414,8 +414,9 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
                             complete. `lethe restore` with a backup brings it back, if that has it"
         }
         RowKind::LogSuccession => {
-            "who keeps an earlier key of this log cannot be led to the one that signs today; if it is the newest one, nothing \
-             is signed. `lethe restore` takes a mirror's row"
+            "who keeps an earlier key of this log cannot be led to the one that signs today. If it is the newest of several, \
+             nothing is signed; if it is the only one, the new key signs as if it were the first, which nobody takes who keeps \
+             the old one. `lethe restore` takes a mirror's row"
         }
         RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode => {
             "this log has a gap: receipts and proofs that need it cannot be made, and nothing is added to it. \

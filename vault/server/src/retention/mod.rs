@@ -41,6 +41,8 @@ pub(crate) struct Fate {
     pub(crate) keeper: Option<Keeper>,
     /// Templates that end before the rest, and when.
     pub(crate) sooner: Vec<(Provided, End)>,
+    /// The version of the policy that judged.
+    pub(crate) policy_version: u32,
 }
 
 impl Fate {
@@ -62,7 +64,8 @@ impl Fate {
         let ends_before = |own: &End| end.is_none_or(|whole| own.at < whole.at);
         let sooner = templates.into_iter().zip(ends);
         let sooner = sooner.filter_map(|(template, own)| own.filter(ends_before).map(|own| (template, own)));
-        Self { end, keeper: keeper(policy, person, now), sooner: sooner.collect() }
+        let policy_version = policy.version;
+        Self { end, keeper: keeper(policy, person, now), sooner: sooner.collect(), policy_version }
     }
 }
 
@@ -76,8 +79,9 @@ pub(crate) fn fate(
     now: Timestamp,
 ) -> Result<Fate> {
     let policy = silo.policy();
-    if let Some(cause) = unwanted(vault, silo, slot, person, now)? {
-        return Ok(Fate { end: Some(End { at: now, cause }), keeper: None, sooner: Vec::new() });
+    if let Some(cause) = unwanted(vault, silo, &policy, slot, person, now)? {
+        let end = Some(End { at: now, cause });
+        return Ok(Fate { end, keeper: None, sooner: Vec::new(), policy_version: policy.version });
     }
     let is_over = end_of_person(&policy, person).is_some_and(|end| end.at <= now);
     let limits = Limits::of(&policy, person);
@@ -100,14 +104,14 @@ pub(crate) fn fate(
 pub(crate) fn unwanted(
     vault: &Vault,
     silo: &Silo,
+    policy: &TenantPolicy,
     slot: SlotRef,
     person: &Dossier,
     now: Timestamp,
 ) -> Result<Option<Cause>> {
-    let policy = silo.policy();
     let cause = match () {
-        () if is_child_alone(&policy, person, now) => Cause::MinorAlone,
-        () if was_left_baseless(&policy, person, now) => Cause::Withdrawn,
+        () if is_child_alone(policy, person, now) => Cause::MinorAlone,
+        () if was_left_baseless(policy, person, now) => Cause::Withdrawn,
         () => return Ok(None),
     };
     let has_templates = !templates::places(&vault.store, silo, slot)?.is_empty();

@@ -160,7 +160,7 @@ fn due(vault: &Vault, silo: &Silo, slot: SlotRef, record: &SubjectRecord, now: T
         if dossiers::is_nobody_known(vault, silo)? { Dossier::default() } else { dossiers::of(vault, silo, slot)? };
     // A guardian's consent may have run out (O15), or something kept whoever withdrew (O23). Who is left without a basis otherwise
     // is refused, and may consent again.
-    if unwanted(vault, silo, slot, &person, now)?.is_some() {
+    if unwanted(vault, silo, &policy, slot, &person, now)?.is_some() {
         return Ok(Due::Erase);
     }
     let is_over = end_of_person(&policy, &person).is_some_and(|end| end.at <= now);
@@ -210,14 +210,15 @@ async fn end_by(
         return Ok(Ended::default());
     }
     if let Some(end) = fate.end.filter(|end| end.at <= now) {
-        let because = baseless::Because { operation: OPERATION, cause: Some(end.cause) };
+        let because =
+            baseless::Because { operation: OPERATION, cause: Some(end.cause), policy_version: fate.policy_version };
         baseless::erase_because(vault, silo, slot, person, None, Change::new(), because).await?;
         return Ok(Ended { whole: true, templates: 0 });
     }
     let mut ended = Ended::default();
     for (template, end) in fate.sooner {
         if end.at <= now {
-            erase_template(vault, silo, slot, &template, end.cause, now).await?;
+            erase_template(vault, silo, slot, &template, (end.cause, fate.policy_version), now).await?;
             ended.templates += 1;
         }
     }
@@ -229,14 +230,14 @@ async fn erase_template(
     silo: &Silo,
     slot: SlotRef,
     template: &Provided,
-    cause: Cause,
+    (cause, policy_version): (Cause, u32),
     now: Timestamp,
 ) -> Result<()> {
     let Some(owner) = vault.keys.slot(silo.tree, slot)? else { return Ok(()) };
     let mut change = Change::new();
     templates::delete(silo, template.at, template.profile, &mut change);
     notification::owe(vault, silo, slot, Occasion::ErasedInPart, now, &mut change)?;
-    let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(silo.policy().version));
+    let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(policy_version));
     let entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
     change.log(silo.tree, audit::about(entry, &owner));
     let receipt = receipt_of_template(&owner, template.at);

@@ -56,6 +56,8 @@ impl Book {
             let new = opened.iter().find(|(of, _)| *of == tree).map(|(_, origin)| (origin, 0));
             let old = self.logs.get(&tree).map(|tail| (&tail.origin, tail.frontier.size()));
             let (origin, size) = new.or(old).ok_or_else(|| no_log(tree))?;
+            // A tenant's policy is its own affair: of what stands in both logs the version is in the tenant's alone.
+            let draft = if tree == TreeId::VAULT { draft.without_policy() } else { draft };
             let index = next.entry(tree).or_insert(size);
             let finished = (tree, *index, draft.finish(*index, origin)?);
             *index += 1;

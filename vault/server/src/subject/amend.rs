@@ -2,7 +2,7 @@
 
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, Occasion, ReceiptId, SubjectId};
+use lethe_domain::{Dossier, Occasion, ReceiptId, SubjectId, TenantPolicy};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, is_child_alone, is_left_baseless};
 
@@ -99,10 +99,11 @@ pub(crate) async fn amend<O: Kind, T>(
     let before = known.map_or_else(|| Ok(Dossier::default()), |slot| dossiers::of(vault, silo, slot))?;
     let mut dossier = before.clone();
     let said = amendment(&mut dossier, &owner)?;
-    let entry = audit::about(audit::done(call, now)?, &owner);
-    if known.is_some() && is_over(vault, silo, &dossier, slot, terms.ends)? {
+    let policy = silo.policy();
+    let entry = audit::about(audit::judged_by(audit::done(call, now)?, Some(policy.version)), &owner);
+    if known.is_some() && is_over(vault, silo, &policy, &dossier, slot, terms.ends)? {
         change.log(silo.tree, entry);
-        let receipt = baseless::erase(vault, silo, slot, &dossier, terms.receipt, change).await?;
+        let receipt = baseless::erase(vault, silo, slot, &dossier, terms.receipt, change, policy.version).await?;
         return Ok(Amended { dossier, said, erased: Some(receipt), sequence: None });
     }
     if known.is_some() && dossier == before {
@@ -130,12 +131,18 @@ pub(crate) async fn amend<O: Kind, T>(
 }
 
 /// Whether a subject has to go, by whatever the time may be. Who has no template is only known of, and may be about to be enrolled.
-fn is_over(vault: &Vault, silo: &Silo, dossier: &Dossier, slot: SlotRef, ends: Ends) -> Result<bool> {
-    let policy = silo.policy();
+fn is_over(
+    vault: &Vault,
+    silo: &Silo,
+    policy: &TenantPolicy,
+    dossier: &Dossier,
+    slot: SlotRef,
+    ends: Ends,
+) -> Result<bool> {
     let over = vault.sweeps.bounds(&vault.clock).into_iter().all(|now| match ends {
         Ends::Nobody => false,
-        Ends::Child => is_child_alone(&policy, dossier, now),
-        Ends::Baseless => is_child_alone(&policy, dossier, now) || is_left_baseless(&policy, dossier, now),
+        Ends::Child => is_child_alone(policy, dossier, now),
+        Ends::Baseless => is_child_alone(policy, dossier, now) || is_left_baseless(policy, dossier, now),
     });
     Ok(over && !templates::places(&vault.store, silo, slot)?.is_empty())
 }

@@ -30,6 +30,8 @@ pub(crate) struct Because {
     pub(crate) operation: &'static str,
     /// Why the data ended, if they did.
     pub(crate) cause: Option<Cause>,
+    /// The version of the policy that judged.
+    pub(crate) policy_version: u32,
 }
 
 /// Accepts the erasure of a subject that nothing allows to keep, with what else is in the change. The caller has the subject's
@@ -41,8 +43,9 @@ pub(crate) async fn erase(
     dossier: &Dossier,
     receipt: Option<ReceiptId>,
     change: Change,
+    policy_version: u32,
 ) -> Result<ReceiptId> {
-    let because = Because { operation: OPERATION, cause: None };
+    let because = Because { operation: OPERATION, cause: None, policy_version };
     erase_because(vault, silo, slot, dossier, receipt, change, because).await
 }
 
@@ -65,7 +68,7 @@ pub(crate) async fn erase_because(
     evidence::outlive(vault, silo, dossier, now, &mut change).await?;
     notification::owe(vault, silo, slot, Occasion::Erased, now, &mut change)?;
     let slots = everything(vault, silo, slot, &mut change)?;
-    let mut entry = audit::judged_by(audit::by_the_vault(because.operation, now)?, Some(silo.policy().version));
+    let mut entry = audit::judged_by(audit::by_the_vault(because.operation, now)?, Some(because.policy_version));
     if let Some(cause) = because.cause {
         entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
     }
@@ -103,7 +106,7 @@ async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<
     let policy = silo.policy();
     let alone_anyhow = vault.sweeps.bounds(&vault.clock).into_iter().all(|now| is_child_alone(&policy, &dossier, now));
     if alone_anyhow && !templates::places(&vault.store, silo, slot)?.is_empty() {
-        erase(vault, silo, slot, &dossier, None, Change::new()).await?;
+        erase(vault, silo, slot, &dossier, None, Change::new(), policy.version).await?;
         drop(alone);
         silo.rights().settled().await;
     }

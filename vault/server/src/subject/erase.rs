@@ -157,10 +157,10 @@ async fn forget(
     let alone = silo.lock_subject(subject).await;
     if vault.eraser.state(silo.tree, receipt)?.is_none() {
         let slot = silo.subject(subject).ok_or_else(unknown)?;
-        dossiers::clear(vault, silo, call, Some(slot), now).await?;
+        let cleared = dossiers::clear(vault, silo, call, Some(slot), now).await?;
         let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
         let mut change = Change::new();
-        let mut entry = audit::about(audit::done(call, now)?, &owner);
+        let mut entry = audit::about(audit::done_to(call, &cleared, now)?, &owner);
         if let Some(id) = fulfils {
             let closed = request::fulfil(vault, silo, slot, id, now)?;
             request::put(vault, silo, id, &closed, &mut change)?;

@@ -5,6 +5,7 @@ mod evidence;
 mod faces;
 mod founding;
 mod histories;
+mod judged;
 mod logins;
 mod mirrors;
 mod notifications;

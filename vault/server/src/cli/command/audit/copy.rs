@@ -6,14 +6,13 @@ use clap::Args;
 use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::copy::{self, CHECKPOINT, CopyError, Relation, SUCCESSIONS, Writer};
 use lethe_crypto::log::merkle::verify_consistency;
-use lethe_crypto::log::note::VerifierKey;
-use lethe_crypto::log::succession::Succession;
+use lethe_crypto::log::note::{NoteError, VerifierKey};
+use lethe_crypto::log::succession::{Keys, Succession};
 use lethe_proto::v1::{GetConsistencyProofRequest, ListEntriesRequest, Purpose};
 use serde_json::{Value, json};
 
 use super::entries::PAGE;
 use super::folder::{Folder, VERIFIER_KEY, cannot};
-use super::keys::successions;
 use super::proof::{Newest, Pin, Which, by, hashes, newest, not_genuine, trust};
 use crate::cli::client::Client;
 use crate::cli::command::Context;
@@ -54,13 +53,10 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
     let kept = kept(&folder, pinned.as_ref())?;
     let client = context.connection.open().await?;
     let key = pinned.as_ref().or(kept.as_ref().map(|kept| &kept.key));
-    let Newest { checkpoint: newest, head, signer } = newest(context, &client, &log, key).await?;
-    let successions = lines_until(&successions(context, &client, &log).await?, head.size);
-    if !successions.as_bytes().starts_with(kept.as_ref().map_or(b"", |kept| kept.successions.as_slice())) {
-        return Err(not_genuine(
-            "a succession of its key that was copied before is gone, or another one: it was cut or forked".into(),
-        ));
-    }
+    let known = kept.as_ref().map_or(&[][..], |kept| &kept.successions);
+    let Newest { checkpoint: newest, head, signer, successions } =
+        newest(context, &client, &log, key, Some(known)).await?;
+    let successions = lines_until(&successions, head.size);
     let had = kept.as_ref().map_or(0, |kept| kept.head.size);
     let mut writer = match &kept {
         None => {
@@ -112,8 +108,8 @@ pub(super) async fn export(context: &Context, export: &Export) -> Result<Exit, F
 struct Kept {
     key: VerifierKey,
     head: Checkpoint,
-    /// The file of the successions that the copy tells of.
-    successions: Vec<u8>,
+    /// The successions that are in it, also those of later entries.
+    successions: Vec<Succession>,
 }
 
 /// What a folder has already; `None` for a new one.
@@ -130,8 +126,7 @@ fn kept(folder: &Folder, pinned: Option<&VerifierKey>) -> Result<Option<Kept>, F
     let fault = |fault| refused("the copy", fault);
     let (head, _) =
         copy::keys(folder, &key).map_err(fault)?.open(note.as_bytes()).map_err(|error| fault(error.into()))?;
-    let all = copy::successions(folder).map_err(fault)?;
-    Ok(Some(Kept { successions: lines_until(&all, head.size).into_bytes(), head, key }))
+    Ok(Some(Kept { successions: copy::successions(folder).map_err(fault)?, head, key }))
 }
 
 /// The file of those successions that a tree of so many entries has.
@@ -288,11 +283,27 @@ fn against(folder: &Folder, key: &VerifierKey, earlier: &PathBuf) -> Result<Rela
         let mut others = keys.all().filter(|other| *other != key).map(|other| copy::verify(&earlier, other));
         let had = copy::verify(&earlier, key).or_else(|fault| others.find(Result::is_ok).unwrap_or(Err(fault)));
         let had = had.map_err(|fault| refused("the earlier copy", fault))?.checkpoint;
+        is_of_one_chain(&earlier, folder, &keys)?;
         copy::compare(&earlier, had.size, folder, has.size).map_err(fault)
     } else {
         let note = std::fs::read(earlier).map_err(|error| cannot("read", earlier, &error))?;
         let (had, _) = keys.open(&note).map_err(|fault| refused("the earlier checkpoint", fault.into()))?;
         copy::begins_with(&had, folder, has.size).map_err(fault)
+    }
+}
+
+/// An earlier copy is genuine by its own successions; what the later one knows of keys is held against it, too: a key that was
+/// retired by then may have signed a history of its own.
+fn is_of_one_chain(earlier: &Folder, later: &Folder, keys: &Keys) -> Result<(), Failure> {
+    let of = |folder| copy::successions(folder).map_err(|fault| refused("the copy", fault));
+    if of(earlier)?.iter().zip(&of(later)?).any(|(one, other)| one != other) {
+        let why = "the earlier copy leads from a key to another one than the copy: one of them is forged, or the log was forked";
+        return Err(Failure::new(Exit::No, why));
+    }
+    match keys.open(earlier.text(CHECKPOINT)?.unwrap_or_default().as_bytes()) {
+        // By a key that the later one does not tell of yet, its tail was cut.
+        Ok(_) | Err(NoteError::Unsigned(_)) => Ok(()),
+        Err(fault) => Err(refused("the earlier copy", fault.into())),
     }
 }
 

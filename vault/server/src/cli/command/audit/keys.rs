@@ -65,8 +65,8 @@ pub(super) async fn list(context: &Context, command: &Keys) -> Result<Exit, Fail
     }
     let (log, pinned) = (command.log.name(context)?, command.pin.key()?);
     let client = context.connection.open().await?;
-    let Newest { checkpoint, signer, .. } = newest(context, &client, &log, pinned.as_ref()).await?;
-    let successions = successions(context, &client, &log).await?;
+    let newest = newest(context, &client, &log, pinned.as_ref(), Some(&[])).await?;
+    let Newest { checkpoint, signer, successions, .. } = newest;
     let genuine = |error: &dyn std::fmt::Display| not_genuine(error.to_string());
     let named = checkpoint.verifier_key.parse().map_err(|error| genuine(&error))?;
     let keys = succession::Keys::follow(pinned.as_ref().unwrap_or(&named), &successions);
@@ -102,11 +102,16 @@ pub(super) async fn successions(context: &Context, client: &Client, log: &str) -
     let mut request = ListKeySuccessionsRequest { log: log.to_owned(), purpose, ..Default::default() };
     loop {
         let page = client.audit().list_key_successions(request.clone()).await?.into_inner();
+        let is_last = page.next_page_token.is_empty();
+        if found.len() + page.successions.len() > succession::MOST || (page.successions.is_empty() && !is_last) {
+            let why = format!("its key was succeeded more than {} times, or pages of that are empty", succession::MOST);
+            return Err(not_genuine(why));
+        }
         for each in &page.successions {
             found.push(Succession::decode(&each.document).map_err(|error| not_genuine(error.to_string()))?);
         }
         request.page_token = page.next_page_token;
-        if request.page_token.is_empty() || found.len() > succession::MOST {
+        if is_last {
             return Ok(found);
         }
     }

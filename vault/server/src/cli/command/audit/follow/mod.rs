@@ -109,8 +109,8 @@ pub(super) async fn follow(context: &Context, follow: Follow) -> Result<Exit, Fa
 
 /// Whose log it is, by the name that its checkpoints have.
 async fn source(context: &Context, client: &Client, log: &str) -> Result<Source, Failure> {
-    let (_, head) = newest(context, client, log, None).await?;
-    Ok(Source::new(log, head.origin))
+    let newest = newest(context, client, log, None, None).await?;
+    Ok(Source::new(log, newest.head.origin))
 }
 
 async fn go(
