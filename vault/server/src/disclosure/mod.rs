@@ -114,7 +114,7 @@ async fn may(
 ) -> Result<(Ground, u32)> {
     let now = vault.clock.now();
     let (policy, person) = (silo.policy(), dossiers::of(vault, silo, slot)?);
-    let (ground, policy) = (wish.ground.clone(), silo.policy());
+    let ground = wish.ground.clone();
     let allowed = lethe_policy::allows_disclosure(&policy, &person, ground, &wish.recipient, &wish.transfer, now);
     let denial = match allowed {
         Ok(ground) => return Ok((ground, policy.version)),

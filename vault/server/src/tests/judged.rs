@@ -2,15 +2,15 @@
 
 use lethe_crypto::log::entry::Entry;
 use lethe_crypto::tree::TreeId;
-use lethe_domain::{Ground, Jurisdiction, Label, Period, Purpose, Reason, RequestId, Role, SubjectId, TenantId, Told};
+use lethe_domain::{Jurisdiction, Period, Purpose, Reason, RequestId, Role, SubjectId, TenantId};
 use lethe_policy::operation::{
     AppointAdministrator, Enroll, EraseSubject, Kind, ProposeDisclosure, Search, UpdateTenantPolicy, Verify,
 };
 use lethe_policy::{Authorized, Owner};
 
-use super::{Open, capture, principal};
+use super::{Open, capture, ordered, principal};
 use crate::authentication::verify;
-use crate::disclosure::{self, Wish};
+use crate::disclosure;
 use crate::enrollment::{Enrolment, enroll};
 use crate::identification::{Query, search};
 use crate::store::{Key, RowKind, StoreError};
@@ -71,9 +71,7 @@ async fn an_entry_has_the_version_that_judged_and_not_the_gates() {
     assert_eq!(last::<Search>(&open, tree).policy, Some(2));
     verify(&open.vault, verifying, &ada(), capture(&model, &face())).await.unwrap();
     assert_eq!(last::<Verify>(&open, tree).policy, Some(2));
-    let ground = Some(Ground::Order(Label::parse("order", "order-1").unwrap()));
-    let wish = Wish { recipient: Label::parse("recipient", "court").unwrap(), ground, scope: vec![Told::Existence] };
-    disclosure::propose(&open.vault, telling, &ada(), wish, RequestId::random()).await.unwrap();
+    disclosure::propose(&open.vault, telling, &ada(), ordered(), RequestId::random()).await.unwrap();
     assert_eq!(last::<ProposeDisclosure>(&open, tree).policy, Some(2));
     // What a law refuses by which the person came after.
     let jurisdiction = Some(Jurisdiction::Illinois);

@@ -67,6 +67,15 @@ async fn outlasting(vault: &Arc<Vault>, tenant: &TenantId, subject: &str) -> (Co
     (consent, request::open(vault, call, wanted, RequestId::random()).await.unwrap())
 }
 
+/// A disclosure to a court, by its order.
+pub(crate) fn ordered() -> Wish {
+    let label = |text| Label::parse("label", text).unwrap();
+    let safeguard = Some(Safeguard { kind: SafeguardKind::AdequacyDecision, reference: label("d-1") });
+    let transfer = Transfer { destination: Country::parse("country", "DE").unwrap(), safeguard, contract: None };
+    let ground = Some(Ground::Order(label("order-1")));
+    Wish { recipient: label("court"), ground, scope: vec![Told::Existence], transfer }
+}
+
 /// A consent that is given now.
 pub(crate) fn agreed() -> Consent {
     Consent {
@@ -188,14 +197,8 @@ impl Open {
     pub(crate) async fn disclose(&self, tenant: &TenantId, subject: &str) -> Facts {
         let officer = self.person(tenant, Role::PrivacyOfficer).await;
         let call = self.call::<ProposeDisclosure>(&officer, tenant).await;
-        let ground = Some(Ground::Order(Label::parse("order", "order-1").unwrap()));
-        let recipient = Label::parse("recipient", "court").unwrap();
-        let (kind, reference) = (SafeguardKind::AdequacyDecision, Label::parse("reference", "d-1").unwrap());
-        let destination = Country::parse("country", "DE").unwrap();
-        let transfer = Transfer { destination, safeguard: Some(Safeguard { kind, reference }), contract: None };
-        let wish = Wish { recipient, ground, scope: vec![Told::Existence], transfer };
         let subject = SubjectId::parse(subject).unwrap();
-        disclosure::propose(&self.vault, call, &subject, wish, RequestId::random()).await.unwrap()
+        disclosure::propose(&self.vault, call, &subject, ordered(), RequestId::random()).await.unwrap()
     }
 
     /// A disclosure about a subject that is made.
