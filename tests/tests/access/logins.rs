@@ -232,6 +232,9 @@ async fn people_log_in_with_two_factors_and_without_them_may_do_nothing() {
         stage.key.token("00admin", json!({ "aud": "other", "amr": ["otp"] })),
         stage.key.token("00admin", json!({ "iss": "https://login.example.org", "amr": ["otp"] })),
         stage.key.token("00admin", json!({ "exp": now().seconds + 7200, "amr": ["otp"] })),
+        stage.key.token("00admin", json!({ "cnf": { "jkt": "x" }, "amr": ["otp"] })),
+        stage.key.token("00admin", json!({ "act": { "sub": "00officer" }, "amr": ["otp"] })),
+        stage.key.token("00admin", json!({ "events": {}, "amr": ["otp"] })),
         format!("{message}."),
         "x.y.z".to_owned(),
         stage.key.token("00admin", json!({ "pad": "x".repeat(8000) })),
@@ -310,6 +313,14 @@ async fn keys_of_a_provider_change_while_the_server_serves() {
     get(&new).await.unwrap();
     describe(&stage.folder, "[\"shop\"]");
     is_unknown(&stage.until(&new, |answer| answer.as_ref().err().cloned()).await);
+
+    // A start waits for no set: who has only a bad one has no keys.
+    describe(&stage.folder, "[\"bank\"]");
+    std::fs::write(stage.folder.join("keys.json"), "{\"keys\":").unwrap();
+    stage.vault.restart().await;
+    is_unknown(&get(&new).await.refused());
+    publish(&stage.folder, &[&next]);
+    stage.until(&new, |answer| answer.is_ok().then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -376,7 +387,10 @@ async fn the_command_line_makes_logins_and_sends_tokens() {
 async fn a_server_does_not_start_with_providers_that_it_cannot_read() {
     for (text, why) in [
         ("[[provider]]\nissuers = \"x\"\n", "unknown field `issuers`"),
-        ("[[provider]]\nissuer = \"http://a\"\naudiences = [\"x\"]\njwks_file = \"k\"\n", "k: cannot be read"),
+        (
+            "[[provider]]\nissuer = \"http://a\"\naudiences = [\"x\"]\njwks_file = \"k\"\n",
+            "`issuer` must be an https URL",
+        ),
         ("", "missing field `provider`"),
     ] {
         let home = Home::new();

@@ -98,8 +98,8 @@ pub struct Party {
     pub created_at: Timestamp,
     /// By whose call it was made; `None` of a vault's first operator, and where nobody wrote it down.
     pub made_by: Option<CredentialId>,
-    /// Whether it was revoked.
-    pub is_revoked: bool,
+    /// Whether nobody can call by it any more: it was revoked, or whoever could show it is not believed.
+    pub is_shut: bool,
 }
 
 impl Party {
@@ -113,7 +113,7 @@ impl Party {
 
     /// Whether the credential is refused by now.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        self.is_revoked || self.principal.expires.is_some_and(|end| end <= now)
+        self.is_shut || self.principal.expires.is_some_and(|end| end <= now)
     }
 
     fn made(&self, other: &Self) -> bool {

@@ -7,7 +7,7 @@ use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::log::text::Origin;
 use lethe_crypto::root::VaultId;
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{CredentialId, Purpose, Reason, TenantId};
+use lethe_domain::{CredentialId, Login, Purpose, Reason, TenantId, Timestamp};
 use lethe_index::Pool;
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, Denial, Operation, Owner, Principal, SecondFactor, Site, Target, authorize};
@@ -79,6 +79,8 @@ fn disbelieved(why: Disbelief) -> Error {
         Disbelief::TooLong
         | Disbelief::Malformed
         | Disbelief::Type
+        | Disbelief::Bound
+        | Disbelief::Delegated
         | Disbelief::Algorithm
         | Disbelief::Key
         | Disbelief::Signature
@@ -144,15 +146,24 @@ impl Vault {
     /// Who calls by a login, as the providers are known now.
     fn logged_in(&self, known: &Credential, login: LoggedIn) -> Result<Session> {
         let weight = self.logins.weigh(&login.proven, self.clock.now()).map_err(disbelieved)?;
-        let is_known = known.revoked_at.is_none()
-            && known.proof.login().is_some_and(|login| self.logins.may_speak(login.issuer(), &known.principal.owner));
-        if !is_known {
+        if known.proof.login().is_none() || self.is_shut(known) {
             return Err(UNKNOWN_LOGIN);
         }
         let factor = self.factor(weight.two_factors || login.is_certified);
         let expires = known.principal.expires.map_or(weight.until, |end| end.min(weight.until));
         let principal = Principal { factor, expires: Some(expires), ..known.principal.clone() };
         Ok(Session { principal, login: Some(login) })
+    }
+
+    /// Whether nobody can call by a credential any more: it is revoked, or its login is one of which no provider may speak.
+    pub(crate) fn is_shut(&self, known: &Credential) -> bool {
+        let is_spoken_of = |login: &Login| self.logins.may_speak(login.issuer(), &known.principal.owner);
+        known.revoked_at.is_some() || !known.proof.login().is_none_or(is_spoken_of)
+    }
+
+    /// The same, or its time is over.
+    pub(crate) fn is_over(&self, known: &Credential, now: Timestamp) -> bool {
+        self.is_shut(known) || known.principal.expires.is_some_and(|end| end <= now)
     }
 
     fn factor(&self, is_shown: bool) -> SecondFactor {

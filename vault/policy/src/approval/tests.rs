@@ -15,7 +15,7 @@ fn party(number: u8, owner: Owner, roles: &[Role]) -> Party {
         expires: None,
         factor: SecondFactor::Shown,
     };
-    Party { principal, created_at: Timestamp::from_millis(10), made_by: None, is_revoked: false }
+    Party { principal, created_at: Timestamp::from_millis(10), made_by: None, is_shut: false }
 }
 
 fn admin(number: u8) -> Party {
@@ -76,7 +76,7 @@ fn a_role_that_does_not_fit_or_a_revoked_proposer_is_refused() {
     let disclosure = proposal(Act::Disclosure, &officer);
     let refused = approve(&disclosure, Some(&officer), &admin(1), true, NOW).unwrap_err();
     assert_eq!(refused.reason, Reason::RoleRequired);
-    let stolen = Party { is_revoked: true, ..admin(1) };
+    let stolen = Party { is_shut: true, ..admin(1) };
     assert_eq!(verdict(&stolen, &admin(2), true), Err(Reason::ProposalClosed));
     let mut expired = admin(1);
     expired.principal.expires = Some(NOW);
@@ -120,7 +120,7 @@ fn only_what_was_approved_is_done_once_and_in_time() {
     assert_eq!(reason(&open, [9; 32], both, NOW), Reason::ApprovalRequired);
     assert_eq!(reason(&approved, [8; 32], both, NOW), Reason::ProposalMismatch);
     assert_eq!(reason(&approved, [9; 32], both, LATER), Reason::ProposalExpired);
-    let stolen = Party { is_revoked: true, ..who.clone() };
+    let stolen = Party { is_shut: true, ..who.clone() };
     assert_eq!(reason(&approved, [9; 32], [Some(&by), Some(&stolen)], NOW), Reason::ProposalClosed);
     assert_eq!(reason(&approved, [9; 32], [None, Some(&who)], NOW), Reason::ProposalClosed);
     let refused = redeem::<Disclosing>(&approved, &[9; 32], both, NOW).unwrap_err();

@@ -192,17 +192,14 @@ pub(crate) fn party(vault: &Vault, id: CredentialId) -> Option<Party> {
         principal: known.principal.clone(),
         created_at: known.created_at,
         made_by: known.made_by,
-        is_revoked: known.revoked_at.is_some(),
+        is_shut: vault.is_shut(&known),
     })
 }
 
 /// Whether a tenant has an administrator who could still say a word.
 fn has_administrator(vault: &Vault, tree: TreeId, now: Timestamp) -> bool {
-    vault.silos.credentials_of(tree).iter().any(|known| {
-        known.revoked_at.is_none()
-            && known.principal.roles.has(Role::TenantAdmin)
-            && known.principal.expires.is_none_or(|end| end > now)
-    })
+    let known = vault.silos.credentials_of(tree);
+    known.iter().any(|known| known.principal.roles.has(Role::TenantAdmin) && !vault.is_over(known, now))
 }
 
 /// A proposal with what it is about.

@@ -52,7 +52,7 @@ type Tar = Writer<age::stream::StreamWriter<Pipe>>;
 
 impl Silo {
     /// Writes the archive, sealed to the recipient. It waits for who takes it, so not on a thread that others wait for. `may_go_on` is
-    /// asked before each page of people, and before what follows them.
+    /// asked before each page of people, and before each file of what follows them.
     pub(crate) fn write(
         self,
         recipient: &Recipient,
@@ -94,23 +94,23 @@ impl Silo {
                 None => break,
             }
         }
-        may_go_on()?;
-        let requests = self.rows(&mut tar, RowKind::Request, "requests", |key, opened| {
+        let requests = self.rows(&mut tar, &may_go_on, RowKind::Request, "requests", |key, opened| {
             let Key::Request { request, .. } = key else { return Ok(None) };
             Ok(Some(asked(*request, &RequestRecord::read(opened)?)))
         })?;
-        let notifications = self.rows(&mut tar, RowKind::Notification, "notifications", |key, opened| {
-            let Key::Notification { notification, .. } = key else { return Ok(None) };
-            Ok(Some(owed(*notification, &NotificationRecord::read(opened)?)))
-        })?;
+        let notifications =
+            self.rows(&mut tar, &may_go_on, RowKind::Notification, "notifications", |key, opened| {
+                let Key::Notification { notification, .. } = key else { return Ok(None) };
+                Ok(Some(owed(*notification, &NotificationRecord::read(opened)?)))
+            })?;
         let now = self.vault.clock.now();
-        let evidence = self.rows(&mut tar, RowKind::Evidence, "evidence", |_, opened| {
+        let evidence = self.rows(&mut tar, &may_go_on, RowKind::Evidence, "evidence", |_, opened| {
             let evidence = Some(EvidenceRecord::read(opened)?).filter(|evidence| !evidence.is_over(now));
             Ok(evidence.map(|evidence| {
                 json!({ "consent": consent(&evidence.consent), "keep_until": evidence.keep_until.map(text) })
             }))
         })?;
-        self.log(&mut tar)?;
+        self.log(&mut tar, &may_go_on)?;
         let log_size = self.checkpoint.size;
         let end = json!({
             "subjects": subjects,
@@ -236,6 +236,7 @@ impl Silo {
     fn rows(
         &self,
         tar: &mut Tar,
+        may_go_on: &impl Fn() -> Result<()>,
         kind: RowKind,
         name: &str,
         read: impl Fn(&Key, &[u8]) -> Result<Option<Value>>,
@@ -243,6 +244,7 @@ impl Silo {
         let whole = Key::prefix_of_tree(kind, self.silo.tree);
         let (mut from, mut part, mut told) = (Some(whole.clone()), 0_u32, (0, 0));
         while let Some(start) = from.take() {
+            may_go_on()?;
             let (mut lines, mut seen) = (Zeroizing::new(Vec::new()), 0);
             self.vault.store.scan_from(kind, &whole, &start, |key, sealed| {
                 if seen == ROWS {
@@ -274,11 +276,12 @@ impl Silo {
     }
 
     /// The log with its checkpoint: who has them verifies them without the vault.
-    fn log(&self, tar: &mut Tar) -> Result<()> {
+    fn log(&self, tar: &mut Tar, may_go_on: &impl Fn() -> Result<()>) -> Result<()> {
         let (tree, size) = (self.silo.tree, self.checkpoint.size);
         let whole = Key::prefix_of_tree(RowKind::LogEntry, tree);
         let (mut from, mut part) = (0, 0_u32);
         while from < size {
+            may_go_on()?;
             let start = Key::LogEntry { tree, index: from }.encode();
             let (mut lines, mut count) = (Vec::new(), 0);
             self.vault.store.scan_from(RowKind::LogEntry, &whole, &start, |key, entry| {

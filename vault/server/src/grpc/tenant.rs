@@ -213,7 +213,8 @@ impl TenantService for Node {
         let Admitted { witness, place } = self.admit::<op::ExportSilo>(&principal, &tenant, message.purpose).await?;
         let vault = Arc::clone(self.vault()?);
         // It is at work as long as it lasts.
-        let pieces = tenant::hand_over(vault, witness, id, place).await?;
+        let taker = (principal, convert::purpose(message.purpose));
+        let pieces = tenant::hand_over(vault, witness, taker, id, place).await?;
         let answers = ReceiverStream::new(pieces)
             .map(|piece| piece.map(|piece| v1::ExportSiloResponse { piece }).map_err(Status::from));
         Ok(Response::new(Box::pin(answers)))

@@ -79,7 +79,7 @@ fn people(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
 fn providers(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
     let Some(standing) = vault.logins.standing() else { return Ok(()) };
     page.count("identity_providers", "Identity providers whose logins are believed.", standing.providers)?;
-    let stale = "Whether their files cannot be used as they are: what they said before counts.";
+    let stale = "Whether one of their files cannot be used as it is: what it said before counts.";
     page.flag("identity_providers_stale", stale, standing.is_stale)
 }
 

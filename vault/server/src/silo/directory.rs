@@ -61,7 +61,7 @@ pub struct Silos {
 #[derive(Default)]
 struct Credentials {
     by_id: HashMap<CredentialId, Arc<Credential>>,
-    /// Of those that are not revoked.
+    /// The newest of each login, revoked or not: it decides alone.
     by_login: HashMap<Login, CredentialId>,
 }
 
@@ -69,36 +69,32 @@ impl Credentials {
     fn put(&mut self, credential: Arc<Credential>) {
         let id = credential.principal.credential;
         self.by_id.insert(id, Arc::clone(&credential));
+        self.note_login(&credential);
+    }
+
+    /// Who was a login's before is not so again, whatever became of the newer one: a restore may have lost a revocation.
+    fn note_login(&mut self, credential: &Credential) {
         let Some(login) = credential.proof.login() else { return };
-        if credential.revoked_at.is_none() {
-            // There is one at most; unless a restore lost a revocation, which made room for the one that is newer.
-            let other = self.by_login.get(login).and_then(|other| self.by_id.get(other));
-            if other.is_none_or(|other| is_newer(&credential, other)) {
-                self.by_login.insert(login.clone(), id);
-            }
-        } else if self.by_login.get(login) == Some(&id) {
-            self.by_login.remove(login);
-            let others =
-                self.by_id.values().filter(|other| other.revoked_at.is_none() && other.proof.login() == Some(login));
-            if let Some(newest) = others.max_by_key(|other| age(other)) {
-                self.by_login.insert(login.clone(), newest.principal.credential);
-            }
+        if self.newest_of(login).is_none_or(|other| age(credential) > age(other)) {
+            self.by_login.insert(login.clone(), credential.principal.credential);
         }
     }
 
+    fn newest_of(&self, login: &Login) -> Option<&Arc<Credential>> {
+        self.by_login.get(login).and_then(|id| self.by_id.get(id))
+    }
+
+    /// What is left decides then, as it does when the rows are read again.
     fn forget(&mut self, tree: TreeId) {
         self.by_id.retain(|_, credential| credential.tree != tree);
-        let Self { by_id, by_login } = self;
-        by_login.retain(|_, id| by_id.contains_key(id));
+        self.by_login.clear();
+        let left: Vec<_> = self.by_id.values().cloned().collect();
+        left.iter().for_each(|credential| self.note_login(credential));
     }
 }
 
 fn age(credential: &Credential) -> (Timestamp, CredentialId) {
     (credential.created_at, credential.principal.credential)
-}
-
-fn is_newer(credential: &Credential, other: &Credential) -> bool {
-    age(credential) >= age(other)
 }
 
 impl Silos {
@@ -148,8 +144,12 @@ impl Silos {
 
     /// The credential that a login shows, unless it is revoked.
     pub fn credential_of(&self, login: &Login) -> Option<Arc<Credential>> {
-        let all = self.credentials.read();
-        all.by_login.get(login).and_then(|id| all.by_id.get(id)).cloned()
+        self.newest_of(login).filter(|newest| newest.revoked_at.is_none())
+    }
+
+    /// The credential that was made last for a login, revoked or not.
+    pub fn newest_of(&self, login: &Login) -> Option<Arc<Credential>> {
+        self.credentials.read().newest_of(login).cloned()
     }
 
     /// The credentials of a tree, oldest first.
@@ -496,30 +496,38 @@ mod tests {
         })
     }
 
-    /// In whatever order rows come: a login shows the newest credential that is not revoked.
+    /// In whatever order rows come.
     #[test]
-    fn a_login_shows_the_newest_that_is_not_revoked() {
+    fn the_newest_credential_of_a_login_decides_alone() {
         let (vault, tenant) = (TreeId::VAULT, tree_of(SlotRef::first(1)).unwrap());
         let shown = |puts: &[(u8, bool)]| {
             let mut all = Credentials::default();
             puts.iter().for_each(|&(id, revoked)| all.put(credential(id, vault, revoked)));
-            all.by_login.get(&login()).map(|id| id.as_bytes()[0])
+            all.newest_of(&login())
+                .map(|newest| (newest.principal.credential.as_bytes()[0], newest.revoked_at.is_some()))
         };
-        assert_eq!(shown(&[(1, false)]), Some(1));
-        assert_eq!(shown(&[(1, false), (1, true)]), None);
+        assert_eq!(shown(&[(1, false)]), Some((1, false)));
+        assert_eq!(shown(&[(1, false), (1, true)]), Some((1, true)));
         for puts in
             [[(1, true), (2, false)], [(2, false), (1, true)], [(1, false), (2, false)], [(2, false), (1, false)]]
         {
-            assert_eq!(shown(&puts), Some(2), "{puts:?}");
+            assert_eq!(shown(&puts), Some((2, false)), "{puts:?}");
         }
-        assert_eq!(shown(&[(1, false), (2, false), (2, true)]), Some(1), "a revocation was lost, and this one is left");
-        assert_eq!(shown(&[(1, false), (3, false), (2, false), (3, true)]), Some(2));
+        // A restore lost the older one's revocation: it does not come back when the newer one goes.
+        for puts in [[(1, false), (2, true)], [(2, true), (1, false)]] {
+            assert_eq!(shown(&puts), Some((2, true)), "{puts:?}");
+        }
+        assert_eq!(shown(&[(1, false), (3, false), (2, false), (3, true)]), Some((3, true)));
 
         let mut all = Credentials::default();
         all.put(credential(1, tenant, false));
-        all.forget(vault);
-        assert_eq!(all.by_login.len(), 1);
+        all.put(credential(2, vault, true));
         all.forget(tenant);
+        assert!(all.newest_of(&login()).unwrap().revoked_at.is_some() && all.by_id.len() == 1);
+        all.put(credential(3, tenant, false));
+        all.forget(tenant);
+        assert_eq!(all.newest_of(&login()).unwrap().created_at.millis(), 2, "as if the rows were read again");
+        all.forget(vault);
         assert!(all.by_login.is_empty() && all.by_id.is_empty(), "with its tenant a login is free");
     }
 }

@@ -77,7 +77,7 @@ pub async fn create(
     let (credential, proof, api_key) = unclaimed.means();
     let (roles, made_by) = (Roles::only(Role::TenantAdmin), Some(call.credential()));
     let new = NewCredential { id: credential, proof, roles, expires: None, made_by };
-    put_credential(&vault.keys, tree, &new, now, &mut change)?;
+    put_credential(&vault.keys, tree, &new, unclaimed.begin(now), &mut change)?;
     if let Some(key) = remembered {
         remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(credential))?;
     }

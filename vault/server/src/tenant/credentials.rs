@@ -19,6 +19,8 @@ use crate::vault::Vault;
 
 /// The event of a credential's creation.
 const CREATED: &str = "CREDENTIAL_CREATED";
+/// And of its end.
+const REVOKED: &str = "CREDENTIAL_REVOKED";
 
 /// A credential that was created.
 pub struct Issued {
@@ -78,11 +80,8 @@ impl<'a> Owner<'a> {
 
     /// Whether nobody could make a credential any more without this one.
     fn lives_by(&self, credential: &Credential, now: Timestamp) -> bool {
-        let active = |other: &Credential| {
-            other.revoked_at.is_none()
-                && other.principal.expires.is_none_or(|end| end > now)
-                && other.principal.roles.has(self.administrator())
-        };
+        let active =
+            |other: &Credential| other.principal.roles.has(self.administrator()) && !self.vault.is_over(other, now);
         let others = self.vault.silos.credentials_of(self.tree());
         let mut others = others.iter().filter(|other| other.principal.credential != credential.principal.credential);
         active(credential) && !others.any(|other| active(other))
@@ -137,7 +136,7 @@ pub async fn create_credential<O: Makes>(
     let (credential, proof, api_key) = unclaimed.means();
     let mut change = Change::new();
     let new = NewCredential { id: credential, proof, roles, expires, made_by: Some(call.credential()) };
-    put_credential(&vault.keys, tree, &new, now, &mut change)?;
+    put_credential(&vault.keys, tree, &new, unclaimed.begin(now), &mut change)?;
     if let Some(key) = remembered {
         remember(&mut vault.keys.opener(), &mut change, key, fingerprint, CredentialRef::from(credential))?;
     }
@@ -163,6 +162,8 @@ pub(super) fn with_login(print: Fingerprint, login: Option<&Login>) -> Fingerpri
 /// A login that is nobody's, for as long as this is held, and that some provider may speak of; or none.
 pub(crate) struct Unclaimed<'a> {
     login: Option<Login>,
+    /// When the last credential of it was made, if there was one.
+    before: Option<Timestamp>,
     _alone: Option<MutexGuard<'a, ()>>,
 }
 
@@ -170,17 +171,26 @@ impl<'a> Unclaimed<'a> {
     /// # Errors
     /// `LoginTaken`, `IdentityProviderUnknown`.
     pub(crate) async fn of(vault: &'a Vault, login: Option<Login>, owner: &Whose) -> Result<Self> {
-        let Some(wanted) = &login else { return Ok(Self { login, _alone: None }) };
+        let Some(wanted) = &login else { return Ok(Self { login, before: None, _alone: None }) };
         if !vault.logins.may_speak(wanted.issuer(), owner) {
             let message = "no identity provider of this issuer may speak for it (access.identity_providers)";
             return Err(Error::Precondition(Reason::IdentityProviderUnknown, message.to_owned()));
         }
         let alone = vault.logins.alone().await;
-        if vault.silos.credential_of(wanted).is_some() {
+        let (newest, now) = (vault.silos.newest_of(wanted), vault.clock.now());
+        let is_over =
+            |known: &Credential| known.revoked_at.is_some() || known.principal.expires.is_some_and(|end| end <= now);
+        if newest.as_ref().is_some_and(|known| !is_over(known)) {
             let message = "the login is another credential's: revoke that first";
             return Err(Error::Exists(Reason::LoginTaken, message.to_owned()));
         }
-        Ok(Self { login, _alone: Some(alone) })
+        Ok(Self { login, before: newest.map(|known| known.created_at), _alone: Some(alone) })
+    }
+
+    /// When a credential of it begins that is made now: after any other of it, since the newest decides, whatever the clock did.
+    pub(crate) fn begin(&self, now: Timestamp) -> Timestamp {
+        let after = |before: Timestamp| Timestamp::from_millis(before.millis().saturating_add(1));
+        self.before.map_or(now, |before| now.max(after(before)))
     }
 
     /// A new credential's id, what shows it, and its key, if that is what does.
@@ -195,20 +205,25 @@ impl<'a> Unclaimed<'a> {
     }
 }
 
-/// Gives the vault another operator, by who holds data and root, with no credential to ask: a lost key is replaced so.
+/// Gives the vault another operator, by who holds data and root, with no credential to ask: a lost key is replaced so. The
+/// credential that it is in place of, of a key that nobody was shown, is revoked with that.
 ///
 /// # Errors
 /// As [`create_credential`].
-pub async fn new_operator(vault: &Vault, login: Option<Login>) -> Result<Issued> {
+pub async fn new_operator(vault: &Vault, login: Option<Login>, instead: Option<CredentialId>) -> Result<Issued> {
     let (tree, now) = (TreeId::VAULT, vault.clock.now());
     let _alone = vault.administration.lock().await;
     let unclaimed = Unclaimed::of(vault, login, &Whose::Vault).await?;
     let (id, proof, api_key) = unclaimed.means();
     let mut change = Change::new();
     let new = NewCredential { id, proof, roles: Roles::only(Role::Operator), expires: None, made_by: None };
-    put_credential(&vault.keys, tree, &new, now, &mut change)?;
-    let entry = audit::by_the_vault("vault.new_operator", now)?;
-    change.log(tree, audit::concerning(entry, CREATED, id)?);
+    put_credential(&vault.keys, tree, &new, unclaimed.begin(now), &mut change)?;
+    let entry = || audit::by_the_vault("vault.new_operator", now);
+    change.log(tree, audit::concerning(entry()?, CREATED, id)?);
+    if let Some(unseen) = instead.and_then(|unseen| vault.silos.credential(unseen)) {
+        put_revoked(&vault.keys, &unseen, now, &mut change)?;
+        change.log(tree, audit::concerning(entry()?, REVOKED, unseen.principal.credential)?);
+    }
     vault.store.commit(change).await?;
     drop(unclaimed);
     issued(vault, id, api_key)
@@ -246,16 +261,9 @@ pub async fn revoke_credential<O: Revokes>(vault: &Vault, call: Authorized<O>, i
     }
     let mut change = Change::new();
     if known.revoked_at.is_none() {
-        let key = Key::Credential { tree, credential: id };
-        let principal = &known.principal;
-        let proof = known.proof.stored();
-        let mut record = CredentialRecord::new(principal.roles, &proof, known.created_at, principal.expires);
-        record.revoked_at = Some(now.millis());
-        record.made_by = known.made_by.map(CredentialRef::from);
-        let sealed = vault.keys.seal(&key, "", &encode("credential record", &record)?)?;
-        change.put(key, sealed);
+        put_revoked(&vault.keys, &known, now, &mut change)?;
     }
-    change.log(tree, audit::concerning(audit::done(&call, now)?, "CREDENTIAL_REVOKED", id)?);
+    change.log(tree, audit::concerning(audit::done(&call, now)?, REVOKED, id)?);
     let sequence = vault.store.commit(change).await?.sequence;
     // A key that was stolen must not be let in again by a restore.
     vault.store.mirrored_if_soon(sequence).await;
@@ -288,6 +296,18 @@ pub(crate) fn put_credential(
     let mut record = CredentialRecord::new(new.roles, &new.proof.stored(), now, new.expires);
     record.made_by = new.made_by.map(CredentialRef::from);
     let key = Key::Credential { tree, credential: new.id };
+    let sealed = keys.seal(&key, "", &encode("credential record", &record)?)?;
+    change.put(key, sealed);
+    Ok(())
+}
+
+/// Seals a credential's row into `change`, as revoked.
+fn put_revoked(keys: &Keyring, known: &Credential, now: Timestamp, change: &mut Change) -> Result<()> {
+    let principal = &known.principal;
+    let mut record = CredentialRecord::new(principal.roles, &known.proof.stored(), known.created_at, principal.expires);
+    record.revoked_at = Some(now.millis());
+    record.made_by = known.made_by.map(CredentialRef::from);
+    let key = Key::Credential { tree: known.tree, credential: principal.credential };
     let sealed = keys.seal(&key, "", &encode("credential record", &record)?)?;
     change.put(key, sealed);
     Ok(())

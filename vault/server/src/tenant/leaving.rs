@@ -6,21 +6,23 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::tag::tag;
-use lethe_domain::{CredentialId, ProposalId, Reason, RequestId, Standing, TenantId, Timestamp, Transfer, Vote};
+use lethe_domain::{ProposalId, Purpose, Reason, RequestId, Standing, TenantId, Timestamp, Transfer, Vote};
 use lethe_policy::operation::{ConfirmHandover, ExportSilo, OffboardTenant};
 use lethe_policy::{Approved, Authorized, Denial, Effect, Offboarding, Operation};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use crate::access::Session;
 use crate::approval::{self, Facts, log_in_both};
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::export::{Pipe, Recipient, Silo as Archive};
 use crate::idempotency::Fingerprint;
 use crate::records::{Addressee, Content, Delivery, Leaving, StoredProposal};
-use crate::silo::Silo;
+use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, StoreError};
 use crate::transfer;
-use crate::vault::Vault;
+use crate::vault::{Aim, Vault};
 
 /// Pieces of an archive that may wait for who receives it.
 const PIECES: usize = 4;
@@ -89,7 +91,8 @@ fn may_go(silo: &Silo, to: Option<&Addressee>) -> Result<()> {
 }
 
 /// Hands a tenant's silo over, as was approved: an archive, sealed to the recipient that was proposed, piece by piece. When the
-/// last piece is taken, its digest is on record. `kept` is let go of then.
+/// last piece is taken, its digest is on record. `kept` is let go of then. It ends where who takes it may not do so any more, by
+/// `purpose`: the credential is over, the login is, or whoever it is believed of.
 ///
 /// # Errors
 /// `ProposalNotFound`; `Denied` where the proposal is not approved, or its time is over, or what a border asks for is not there;
@@ -97,6 +100,7 @@ fn may_go(silo: &Silo, to: Option<&Addressee>) -> Result<()> {
 pub async fn hand_over(
     vault: Arc<Vault>,
     call: Authorized<ExportSilo>,
+    (session, purpose): (Session, Option<Purpose>),
     id: ProposalId,
     kept: impl Send + 'static,
 ) -> Result<mpsc::Receiver<Result<Vec<u8>>>> {
@@ -118,9 +122,10 @@ pub async fn hand_over(
     vault.store.commit(change).await?;
     let checkpoint = audit::checkpoint(&vault, silo.tree).await?;
     let (sender, receiver) = mpsc::channel(PIECES);
+    let taking = Arc::new(Taking { vault: Arc::clone(&vault), silo: Arc::clone(&silo), session, purpose, id });
     let may_go_on = {
-        let (vault, silo, taker) = (Arc::clone(&vault), Arc::clone(&silo), call.credential());
-        move || still_allowed(&vault, &silo, id, taker)
+        let (taking, runtime) = (Arc::clone(&taking), Handle::current());
+        move || runtime.block_on(taking.may_go_on())
     };
     tokio::spawn(async move {
         let _kept = kept;
@@ -129,7 +134,7 @@ pub async fn hand_over(
         let written = tokio::task::spawn_blocking(move || archive.write(&recipient, pipe, may_go_on)).await;
         let written = written.map_err(|_| Error::TaskLost).flatten();
         let delivered = match vault.noting_denials(silo.tree, &call, written).await {
-            Ok(delivered) => deliver(&vault, &silo, &call, id, delivered).await,
+            Ok(delivered) => deliver(&taking, &call, delivered).await,
             Err(fault) => Err(fault),
         };
         if let Err(fault) = delivered {
@@ -141,28 +146,32 @@ pub async fn hand_over(
     Ok(receiver)
 }
 
-/// Whether a silo may still be handed over: nobody rejected it meanwhile, nor revoked the credential that takes it.
-fn still_allowed(vault: &Vault, silo: &Silo, id: ProposalId, taker: CredentialId) -> Result<()> {
-    let now = vault.clock.now();
-    expect_approved(&approval::read(vault, silo.tree, id)?, now)?;
-    if approval::party(vault, taker).is_none_or(|taker| taker.is_over(now)) {
-        return Err(denied(Reason::ProposalClosed, "the credential that takes the archive was revoked or expired"));
+/// A silo on its way to who takes it.
+struct Taking {
+    vault: Arc<Vault>,
+    silo: SiloRef,
+    session: Session,
+    purpose: Option<Purpose>,
+    id: ProposalId,
+}
+
+impl Taking {
+    /// Whether it may still be handed over: who takes it may still, and nobody rejected it meanwhile.
+    async fn may_go_on(&self) -> Result<()> {
+        let session = self.vault.still(&self.session)?;
+        self.vault.admit::<ExportSilo>(&session, Aim::Tenant(&self.silo.id), self.purpose).await.map(drop)?;
+        expect_approved(&approval::read(&self.vault, self.silo.tree, self.id)?, self.vault.clock.now())
     }
-    Ok(())
 }
 
 /// Puts on record what was handed over.
-async fn deliver(
-    vault: &Vault,
-    silo: &Silo,
-    call: &Authorized<ExportSilo>,
-    id: ProposalId,
-    delivery: Delivery,
-) -> Result<()> {
+async fn deliver(taking: &Taking, call: &Authorized<ExportSilo>, delivery: Delivery) -> Result<()> {
+    let Taking { vault, silo, id, .. } = taking;
+    let id = *id;
     let _alone = silo.lock_administration().await;
+    // What was refused in the end was not handed over.
+    taking.may_go_on().await?;
     let mut stored = approval::read(vault, silo.tree, id)?;
-    // It may have been rejected meanwhile.
-    expect_approved(&stored, delivery.at)?;
     let now = delivery.at;
     let fields = [
         ("proposal", id.to_string()),

@@ -12,18 +12,19 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jsonwebtoken::{Header, decode_header};
 use lethe_domain::{Login, Timestamp};
 use lethe_policy::Owner;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use tokio::sync::MutexGuard;
 
 pub use file::ProvidersError;
-use file::Texts;
-use provider::Provider;
+use file::State;
 pub use provider::{Disbelief, Proven, Weight};
+use provider::{Provider, said_issuer};
 
 /// The longest token, in bytes.
 const LONGEST: usize = 8192;
@@ -36,19 +37,11 @@ const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 #[derive(Default)]
 pub struct Logins {
     path: Option<PathBuf>,
-    providers: RwLock<Arc<Vec<Provider>>>,
-    read: Mutex<Read>,
+    /// What was read of the files. It is locked for as long as it takes to compare and replace it, and never to read a file.
+    state: RwLock<Arc<State>>,
+    is_stale: AtomicBool,
     /// Held by who makes a credential of a login: of two at once, both would find that there is none.
     alone: tokio::sync::Mutex<()>,
-}
-
-/// What was read of the files.
-#[derive(Default)]
-struct Read {
-    /// What counts.
-    texts: Option<Texts>,
-    /// Why what is there now does not.
-    fault: Option<ProvidersError>,
 }
 
 /// How the identity providers stand.
@@ -56,20 +49,23 @@ struct Read {
 pub struct Standing {
     /// How many are believed.
     pub providers: usize,
-    /// Whether the files, as they are now, cannot be used: what they said before counts.
+    /// Whether one of the files, as it is now, cannot be used: what it said before counts.
     pub is_stale: bool,
 }
 
 impl Logins {
-    /// Reads the file of providers; without one, nobody is believed.
+    /// Reads the file of providers; without one, nobody is believed. A provider whose set of keys is wrong has none.
     ///
     /// # Errors
     /// Names the file, and in it the key that is wrong.
     pub fn open(path: Option<&Path>) -> Result<Self, ProvidersError> {
         signature::install();
-        let logins = Self { path: path.map(Path::to_owned), ..Self::default() };
-        logins.take_in()?;
-        Ok(logins)
+        let Some(path) = path else { return Ok(Self::default()) };
+        let state = file::read(path, &State::default())?;
+        tell(&State::default(), &state);
+        let is_stale = AtomicBool::new(state.faults().next().is_some());
+        let state = RwLock::new(Arc::new(state));
+        Ok(Self { path: Some(path.to_owned()), state, is_stale, ..Self::default() })
     }
 
     /// Holds off whoever else would make a credential of a login.
@@ -80,7 +76,7 @@ impl Logins {
     /// How they stand; `None` where the configuration names none.
     pub fn standing(&self) -> Option<Standing> {
         self.path.as_ref()?;
-        Some(Standing { providers: self.providers.read().len(), is_stale: self.read.lock().fault.is_some() })
+        Some(Standing { providers: self.providers().len(), is_stale: self.is_stale.load(Ordering::Relaxed) })
     }
 
     /// Whether there is a provider of this issuer that may say who somebody of these is.
@@ -98,22 +94,14 @@ impl Logins {
         }
         let header = decode_header(token).map_err(|_| Disbelief::Malformed)?;
         let id = checked(&header)?;
-        let providers = Arc::clone(&self.providers.read());
-        // Whose key it names is found out by the key: nothing that a token says counts before it is verified. Names of keys
-        // may be the same at two providers.
-        let mut failed = Disbelief::Key;
-        for provider in providers.iter() {
-            let Some(key) = provider.key(id, header.alg) else { continue };
-            match provider.verify(token, &header, key) {
-                Ok(proven) => {
-                    let weight = provider.weigh(&proven, now)?;
-                    let login = Login::parse("login", proven.issuer(), proven.subject());
-                    return Ok((login.map_err(|_| Disbelief::Malformed)?, proven, weight));
-                }
-                Err(disbelief) => failed = disbelief,
-            }
-        }
-        Err(failed)
+        // One provider is tried at most. That it is the token's is known once the signature is verified, and `iss` with it.
+        let (providers, issuer) = (self.providers(), said_issuer(token)?);
+        let provider = providers.iter().find(|provider| provider.issuer == issuer).ok_or(Disbelief::Issuer)?;
+        let key = provider.key(id, header.alg).ok_or(Disbelief::Key)?;
+        let proven = provider.verify(token, &header, key)?;
+        let weight = provider.weigh(&proven, now)?;
+        let login = Login::parse("login", proven.issuer(), proven.subject()).map_err(|_| Disbelief::Malformed)?;
+        Ok((login, proven, weight))
     }
 
     /// What of a token that was verified counts by now: it may be over, and its provider, or its key, may be gone.
@@ -126,14 +114,21 @@ impl Logins {
 
     /// Looks whether the files changed. What is wrong does not count, and is told once.
     pub fn look(&self) {
-        let before = self.read.lock().fault.clone();
-        match self.take_in() {
-            Ok(true) => tracing::info!(providers = self.providers.read().len(), "identity providers were read again"),
-            Ok(false) if before.is_some() => tracing::info!("identity providers are as they were before"),
-            Ok(false) => {}
-            Err(fault) if before.as_ref() == Some(&fault) => {}
-            Err(fault) => tracing::warn!(%fault, "identity providers are not read; what they were before counts"),
+        let Some(path) = &self.path else { return };
+        let before = Arc::clone(&self.state.read());
+        // What was read before is there to fall back on.
+        let Ok(after) = file::read(path, &before) else { return };
+        let after = Arc::new(after);
+        {
+            let mut state = self.state.write();
+            if !Arc::ptr_eq(&state, &before) {
+                // Somebody else looked meanwhile.
+                return;
+            }
+            *state = Arc::clone(&after);
+            self.is_stale.store(after.faults().next().is_some(), Ordering::Relaxed);
         }
+        tell(&before, &after);
     }
 
     /// Looks again and again, for as long as the task lasts.
@@ -143,34 +138,47 @@ impl Logins {
         }
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let logins = Arc::clone(&self);
-            if tokio::task::spawn_blocking(move || logins.look()).await.is_err() {
+            if !self.look_apart(Self::look).await {
                 return;
             }
         }
     }
 
-    fn take_in(&self) -> Result<bool, ProvidersError> {
-        let Some(path) = &self.path else { return Ok(false) };
-        let mut read = self.read.lock();
-        match file::read(path, read.texts.as_ref()) {
-            Ok(changed) => {
-                read.fault = None;
-                let Some((texts, providers)) = changed else { return Ok(false) };
-                read.texts = Some(texts);
-                *self.providers.write() = Arc::new(providers);
-                Ok(true)
+    /// Looks on a thread that may wait. A look that is lost is no reason not to look again; only a runtime's end is.
+    async fn look_apart(self: &Arc<Self>, look: impl FnOnce(&Self) + Send + 'static) -> bool {
+        let logins = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || look(&logins)).await {
+            Ok(()) => true,
+            Err(lost) if lost.is_panic() => {
+                self.is_stale.store(true, Ordering::Relaxed);
+                tracing::warn!(%lost, "identity providers could not be looked at; what they were before counts");
+                true
             }
-            Err(fault) => {
-                read.fault = Some(fault.clone());
-                Err(fault)
-            }
+            Err(_) => false,
         }
     }
 
+    fn providers(&self) -> Arc<Vec<Provider>> {
+        Arc::clone(&self.state.read().providers)
+    }
+
     fn with<T>(&self, issuer: &str, use_it: impl FnOnce(&Provider) -> T) -> Option<T> {
-        let providers = Arc::clone(&self.providers.read());
-        providers.iter().find(|provider| provider.issuer == issuer).map(use_it)
+        self.providers().iter().find(|provider| provider.issuer == issuer).map(use_it)
+    }
+}
+
+/// Tells what is new.
+fn tell(before: &State, after: &State) {
+    for fault in after.faults().filter(|fault| before.faults().all(|other| other != *fault)) {
+        tracing::warn!(%fault, "identity providers are not read whole; what counts of it is what was there before");
+    }
+    for open in after.open.iter().filter(|open| !before.open.contains(open)) {
+        tracing::warn!(%open, "whoever writes there decides whose logins are believed");
+    }
+    if !Arc::ptr_eq(&before.providers, &after.providers) {
+        tracing::info!(providers = after.providers.len(), "identity providers were read");
+    } else if before.faults().next().is_some() && after.faults().next().is_none() {
+        tracing::info!("identity providers are as they were before");
     }
 }
 

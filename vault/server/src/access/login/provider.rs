@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode};
 use lethe_domain::{TenantId, Timestamp};
 use lethe_policy::Owner;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::jwks::Key;
 
@@ -24,15 +27,19 @@ pub enum Disbelief {
     TooLong,
     /// It is no JWS in the compact form, or its header or its claims are not what they must be.
     Malformed,
-    /// Its header has extensions, or says that it is no token of a login.
+    /// Its header has extensions; or that, or a claim (`events`), says that it is no token of a login.
     Type,
+    /// It is good only for who holds a key beside it (`cnf`), which nobody here asks for.
+    Bound,
+    /// Somebody else than whom it is about sends it (`act`).
+    Delegated,
     /// It is signed by an algorithm that is not used here.
     Algorithm,
-    /// No provider has the key that it names, for this algorithm.
+    /// Its provider has no key of the name that it says, for this algorithm.
     Key,
     /// The signature is not its provider's.
     Signature,
-    /// It is of another issuer than the key is.
+    /// It is of no provider that is known.
     Issuer,
     /// It is for another, or for others as well.
     Audience,
@@ -44,11 +51,14 @@ pub enum Disbelief {
     Lifetime,
 }
 
+/// Keys of a provider.
+pub(super) type Keys = Arc<[Key]>;
+
 /// An identity provider.
 pub(super) struct Provider {
     pub(super) issuer: String,
     pub(super) audiences: Vec<String>,
-    pub(super) keys: Vec<Key>,
+    pub(super) keys: Keys,
     pub(super) amr: Vec<String>,
     pub(super) acr: Vec<String>,
     pub(super) tenants: HashSet<TenantId>,
@@ -72,6 +82,33 @@ struct Claims {
     amr: Option<Vec<String>>,
     #[serde(default)]
     acr: Option<String>,
+    /// A key that its sender would have to prove (RFC 7800, RFC 8705, RFC 9449).
+    #[serde(default, deserialize_with = "is_there")]
+    cnf: bool,
+    /// Who acts for whom it is about (RFC 8693).
+    #[serde(default, deserialize_with = "is_there")]
+    act: bool,
+    /// What happened: it tells of a logout, or another event of security (RFC 8417).
+    #[serde(default, deserialize_with = "is_there")]
+    events: bool,
+}
+
+/// Of a claim that is there, whatever it says.
+fn is_there<'de, D: Deserializer<'de>>(claim: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(claim).map(|_| true)
+}
+
+/// What a token says whose it is, before anybody verified that.
+#[derive(Deserialize)]
+struct Said {
+    iss: String,
+}
+
+/// The issuer that a token says, by which its provider is found; [`Provider::verify`] holds the token to it.
+pub(super) fn said_issuer(token: &str) -> Result<String, Disbelief> {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let said = claims.and_then(|claims| serde_json::from_slice::<Said>(&claims).ok());
+    said.map(|said| said.iss).ok_or(Disbelief::Malformed)
 }
 
 #[derive(Deserialize)]
@@ -175,7 +212,17 @@ impl Provider {
             ErrorKind::InvalidAudience => Disbelief::Audience,
             _ => Disbelief::Malformed,
         })?;
-        Ok(Proven { claims: Arc::new(decoded.claims), algorithm: header.alg, key: key.digest })
+        let claims = decoded.claims;
+        if claims.events {
+            return Err(Disbelief::Type);
+        }
+        if claims.cnf {
+            return Err(Disbelief::Bound);
+        }
+        if claims.act {
+            return Err(Disbelief::Delegated);
+        }
+        Ok(Proven { claims: Arc::new(claims), algorithm: header.alg, key: key.digest })
     }
 
     /// What of a token counts now, as the provider is known now.

@@ -115,7 +115,10 @@ fn whatever_is_wrong_with_a_token_it_is_not_believed() {
         (claims["iat"], claims["exp"]) = (json!(iat), json!(exp));
         signer.token(&claims)
     };
-    use Disbelief::{Algorithm, Audience, Expired, Issuer, Key, Lifetime, Malformed, NotYet, Signature, TooLong, Type};
+    use Disbelief::{
+        Algorithm, Audience, Bound, Delegated, Expired, Issuer, Key, Lifetime, Malformed, NotYet, Signature, TooLong,
+        Type,
+    };
     for (name, token, why) in [
         ("alg none", format!("{}.", message(r#"{"alg":"none","kid":"k1"}"#, &good)), Malformed),
         ("alg None with a signature", header(r#"{"alg":"None","kid":"k1"}"#), Malformed),
@@ -131,6 +134,11 @@ fn whatever_is_wrong_with_a_token_it_is_not_believed() {
         ("no signature", format!("{}.{}.", parts[0], parts[1]), Signature),
         ("another issuer", claim("iss", json!("https://other.example.org")), Issuer),
         ("an issuer with a slash more", claim("iss", json!(format!("{ISSUER}/"))), Issuer),
+        ("iss twice", twice("iss", "\"https://other.example.org\""), Malformed),
+        ("bound to a key", claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })), Bound),
+        ("bound to nothing", signer.sign(eddsa, &good.replacen('{', "{\"cnf\":null,", 1)), Bound),
+        ("of an actor", claim("act", json!({ "sub": "00uother" })), Delegated),
+        ("of a logout", claim("events", json!({ "http://schemas.openid.net/event/backchannel-logout": {} })), Type),
         ("several issuers", claim("iss", json!([ISSUER])), Malformed),
         ("no issuer", claim("iss", Value::Null), Malformed),
         ("for another", claim("aud", json!("other")), Audience),
@@ -298,8 +306,9 @@ fn a_file_that_is_wrong_is_refused_with_the_key_that_is() {
         (replaced("audiences = [\"x\"]\n", ""), "missing field `audiences`"),
         (replaced("true", "true\nsecond_factor_amr = [\"\"]"), "`second_factor_amr` has an empty value"),
         (replaced("true", "true\nsecond_factor_acr = [\"\"]"), "`second_factor_acr` has an empty value"),
-        (replaced("jwks.json", "none.json"), "none.json: cannot be read"),
-        (replaced("jwks.json", "other.toml"), "other.toml: is no JSON"),
+        (replaced("true", "true\nsecond_factor_amr = [\"mfa\", \"pwd\"]"), "`second_factor_amr` \"pwd\" says"),
+        (replaced("true", "true\nsecond_factor_amr = [\"PIN\"]"), "`second_factor_amr` \"PIN\" says"),
+        (replaced("true", "true\nsecond_factor_amr = [\"kba\"]"), "`second_factor_amr` \"kba\" says"),
         ("[".to_owned(), "line 1"),
     ] {
         std::fs::write(&path, &text).unwrap();
@@ -365,6 +374,125 @@ fn what_changes_in_the_files_counts_and_what_turns_bad_does_not() {
     std::fs::write(folder.path().join("providers.toml"), "provider = []").unwrap();
     logins.look();
     assert_eq!(logins.weigh(&proven, now()), Err(Disbelief::Issuer));
+}
+
+/// Writes a file of two providers, each with a set of its own: `a.json`, `b.json`.
+fn describe_two(folder: &std::path::Path, tenants: &str) -> PathBuf {
+    let one = |name: &str| {
+        format!(
+            "[[provider]]\nissuer = \"https://{name}.example.org\"\naudiences = [\"lethe\"]\njwks_file = \"{name}.json\"\n\
+             second_factor_amr = [\"otp\"]\ntenants = {tenants}\n"
+        )
+    };
+    let path = folder.join("providers.toml");
+    std::fs::write(&path, one("a") + &one("b")).unwrap();
+    path
+}
+
+#[test]
+fn a_bad_set_is_its_own_providers_alone() {
+    let (first, second) = (Signer::seeded(1), Signer::seeded(2));
+    let folder = tempfile::tempdir().unwrap();
+    let set = |name: &str, keys: &[Value]| {
+        std::fs::write(folder.path().join(name), json!({ "keys": keys }).to_string()).unwrap();
+    };
+    let token =
+        |signer: &Signer, name: &str| signer.token(&with(NOW, "iss", json!(format!("https://{name}.example.org"))));
+    let (of_a, of_b) = (token(&first, "a"), token(&second, "b"));
+    // Names of keys may be the same at two providers: each verifies its own tokens alone.
+    set("a.json", &[first.jwk("k1")]);
+    std::fs::write(folder.path().join("b.json"), "{\"keys\":").unwrap();
+    let path = describe_two(folder.path(), "[\"bank\"]");
+    let logins = Logins::open(Some(&path)).unwrap();
+    let verdict = |token: &str| logins.verify(token, now()).map(drop);
+    let stale = |is_stale| assert_eq!(logins.standing(), Some(Standing { providers: 2, is_stale }));
+    stale(true);
+    assert_eq!((verdict(&of_a), verdict(&of_b)), (Ok(()), Err(Disbelief::Key)), "a start goes on without its keys");
+    set("b.json", &[second.jwk("k1")]);
+    logins.look();
+    stale(false);
+    assert_eq!((verdict(&of_a), verdict(&of_b)), (Ok(()), Ok(())));
+    assert_eq!(verdict(&token(&second, "a")), Err(Disbelief::Signature));
+    assert_eq!(verdict(&token(&first, "c")), Err(Disbelief::Issuer));
+
+    // One set turns bad, in whatever way: the other's key goes, and what the file says changes, all the same.
+    for bad in ["", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}"] {
+        set("a.json", &[first.jwk("k1")]);
+        logins.look();
+        std::fs::write(folder.path().join("b.json"), bad).unwrap();
+        set("a.json", &[]);
+        logins.look();
+        stale(true);
+        assert_eq!((verdict(&of_a), verdict(&of_b)), (Err(Disbelief::Key), Ok(())));
+    }
+    let b = "https://b.example.org";
+    assert!(logins.may_speak(b, &bank()));
+    describe_two(folder.path(), "[\"shop\"]");
+    logins.look();
+    assert!(!logins.may_speak(b, &bank()) && verdict(&of_b).is_ok());
+    // A file that is wrong keeps what it said; keys come and go.
+    std::fs::write(&path, "[[provider]]\nissuer = 7\n").unwrap();
+    set("a.json", &[first.jwk("k1")]);
+    set("b.json", &[]);
+    logins.look();
+    stale(true);
+    assert_eq!((verdict(&of_a), verdict(&of_b)), (Ok(()), Err(Disbelief::Key)));
+    describe_two(folder.path(), "[\"shop\"]");
+    logins.look();
+    stale(false);
+}
+
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = describe(folder.path(), "[\"bank\"]", "");
+    let set = folder.path().join("jwks.json");
+    assert!(std::process::Command::new("mkfifo").arg(&set).status().unwrap().success());
+    let state = file::read(&path, &State::default()).unwrap();
+    let faults: Vec<_> = state.faults().map(ToString::to_string).collect();
+    assert!(faults.len() == 1 && faults[0].ends_with("jwks.json: is no regular file"), "{faults:?}");
+    assert!(Logins::open(Some(&set)).is_err() && Logins::open(Some(folder.path())).is_err());
+}
+
+#[test]
+fn who_else_could_write_the_files_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    publish(folder.path(), &[Signer::seeded(1).jwk("k1")]);
+    let path = describe(folder.path(), "[\"bank\"]", "");
+    let set = folder.path().join("jwks.json");
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let told = || {
+        let state = file::read(&path, &State::default()).unwrap();
+        assert_eq!(state.faults().count(), 0, "it is told, and read");
+        state.open.iter().map(|open| (open.path.clone(), open.reason.clone())).collect::<Vec<_>>()
+    };
+    for path in [&path, &set] {
+        mode(path, 0o644);
+    }
+    mode(folder.path(), 0o755);
+    assert!(told().is_empty());
+    for (wrong, right, bits) in
+        [(path.as_path(), 0o644, 0o664), (set.as_path(), 0o644, 0o646), (folder.path(), 0o755, 0o777)]
+    {
+        mode(wrong, bits);
+        let told = told();
+        assert!(told.len() == 1 && told[0].0 == wrong && told[0].1.contains(&format!("{bits:04o}")), "{told:?}");
+        mode(wrong, right);
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_is_lost_is_told_and_the_next_one_counts() {
+    let signer = Signer::seeded(1);
+    let (_folder, logins) = provider(&signer);
+    let logins = Arc::new(logins);
+    let is_stale = || logins.standing().unwrap().is_stale;
+    assert!(logins.look_apart(|_| panic!("a test's panic")).await, "it is no reason to stop");
+    assert!(is_stale());
+    assert_eq!(judged(&logins, &signer.token(&claims(NOW))), Ok(true));
+    assert!(logins.look_apart(Logins::look).await);
+    assert!(!is_stale());
 }
 
 #[test]

@@ -5,9 +5,11 @@ use lethe_domain::Login;
 use serde_json::json;
 
 use super::issued::{KeyOut, LoginOf};
+use crate::access::ApiKey;
 use crate::cli::configuration::Configuration;
 use crate::cli::exit::{Exit, Failure, causes};
 use crate::cli::output::{Card, Output};
+use crate::error::Error;
 use crate::{opening, tenant};
 
 /// Whose, and where it goes.
@@ -35,16 +37,26 @@ pub(crate) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
     }
     let opened = opening::open(&config).await;
     let opened = opened.map_err(|error| Failure::failed(format!("cannot open the vault: {}", causes(&error))))?;
-    let made = match (opened.operator_key, &login) {
+    let mut refused = None;
+    let made = match (opened.operator_key, login) {
         // An earlier first start was cut short: the vault got its first operator just now.
         (Some(first), None) => Ok((first.credential(), Some(first))),
-        (_, _) => {
-            let made = tenant::new_operator(&opened.vault, login.clone()).await;
-            made.map(|issued| (issued.credential.principal.credential, issued.api_key))
+        // The same, and a login takes the place of that key, which nobody is shown.
+        (first, login) => {
+            let unseen = first.as_ref().map(ApiKey::credential);
+            match (tenant::new_operator(&opened.vault, login, unseen).await, first) {
+                (Ok(issued), _) => Ok((issued.credential.principal.credential, issued.api_key)),
+                (Err(error), Some(first)) => {
+                    refused = Some(error);
+                    Ok((first.credential(), Some(first)))
+                }
+                (Err(error), None) => Err(error),
+            }
         }
     };
     opened.vault.close().await;
-    let (id, key) = made.map_err(|error| Failure::failed(format!("cannot make the operator: {}", causes(&error))))?;
+    let failed = |error: Error| Failure::failed(format!("cannot make the operator: {}", causes(&error)));
+    let (id, key) = made.map_err(failed)?;
     let name = format!("vault/credentials/{id}");
     let card = Card::new("a new operator").row("name", &name);
     let json = json!({ "name": name });
@@ -52,5 +64,6 @@ pub(crate) async fn run(out: Output, command: Command) -> Result<Exit, Failure> 
         Some(key) => key_out.show_key(out, &key.reveal(), (json, card))?,
         None => out.result(&json, &card)?,
     }
-    Ok(Exit::Done)
+    // The key that was made all the same has been shown by now.
+    refused.map_or(Ok(Exit::Done), |error| Err(failed(error)))
 }
