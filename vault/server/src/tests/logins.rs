@@ -12,7 +12,7 @@ use lethe_policy::operation::{
 use lethe_policy::{Owner, Principal, SecondFactor};
 use serde_json::json;
 
-use super::{Open, PATIENCE, config, may, principal};
+use super::{Open, PATIENCE, config, may, ordered, principal};
 use crate::access::login::testing::{ISSUER, SUBJECT, Signer, claims, describe, publish, with};
 use crate::access::{ApiKey, Session};
 use crate::approval;
@@ -95,7 +95,7 @@ impl Scene {
     async fn leave(&self, director: &Session) -> Proposal {
         self.hands.pass(Duration::from_secs(1));
         let key = age::x25519::Identity::generate().to_public().to_string();
-        let handover = Handover::To(Recipient::parse(&key).unwrap());
+        let handover = Handover::To(Recipient::parse(&key).unwrap(), ordered().transfer);
         let call = self.open.call::<OffboardTenant>(director, &bank()).await;
         let proposed = tenant::offboard(self.vault(), call, handover, RequestId::random()).await.unwrap();
         proposed.stored.proposal
