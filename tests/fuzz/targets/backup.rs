@@ -9,8 +9,9 @@ use lethe_crypto::log::entry::Entry;
 use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
-    self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord, NotificationRecord, ProfileRecord,
-    ReceiptRecord, Remembered, RequestRecord, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord,
+    self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord,
+    NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredProposal, SubjectRecord,
+    TemplateRecord, TenantRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
 use lethe_sketch::Sketch;
