@@ -9,7 +9,7 @@ use crate::table::{Row, TABLE};
 #[tokio::test(flavor = "multi_thread")]
 async fn each_role_of_a_method_is_answered_for_each_purpose_of_it() {
     let stage = Stage::set().await;
-    for row in TABLE {
+    for row in TABLE.iter() {
         for &role in row.roles {
             answered(&stage, row, &stage.bank.who_is(role), Some(role)).await;
         }

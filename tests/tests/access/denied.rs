@@ -56,7 +56,7 @@ async fn every_method_refuses_whoever_may_not_and_never_tells_of_what() {
     let existing = stage.existing().await;
     let nowhere = stage.nowhere();
     let strangers = Strangers::meet(&stage).await;
-    for row in TABLE {
+    for row in TABLE.iter() {
         for case in strangers.cases(&stage, row).await {
             let what = format!("{}, {}", row.method, case.what);
             let told = |refusal: Refusal| {
