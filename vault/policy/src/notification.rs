@@ -13,7 +13,10 @@ const DAY: i64 = 86_400_000;
 /// only proposed reached nobody. Of an erasure it has the end of the day, so that it does not tell which entry of the log it goes with.
 pub fn owed(occasion: Occasion, disclosures: &[Disclosure], now: Timestamp) -> Vec<Notification> {
     let end_of_day = Timestamp::from_millis(now.millis().div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
-    let arisen_at = if occasion == Occasion::Erased { end_of_day } else { now };
+    let arisen_at = match occasion {
+        Occasion::Erased | Occasion::ErasedInPart => end_of_day,
+        Occasion::Rectified | Occasion::Restricted => now,
+    };
     let mut owed = BTreeMap::new();
     for disclosure in disclosures {
         if disclosure.recorded_at.is_some() && disclosure.scope.iter().any(|told| occasion.is_about(*told)) {

@@ -19,7 +19,8 @@ fn disclosure(id: u8, recipient: &str, scope: &[Told]) -> Disclosure {
 fn told(occasion: Occasion, disclosures: &[Disclosure]) -> Vec<(String, Vec<u8>)> {
     let owed = owed(occasion, disclosures, NOW);
     // The end of an erasure's day.
-    let arisen = if occasion == Occasion::Erased { Timestamp::from_millis(1_800_057_600_000) } else { NOW };
+    let erased = matches!(occasion, Occasion::Erased | Occasion::ErasedInPart);
+    let arisen = if erased { Timestamp::from_millis(1_800_057_600_000) } else { NOW };
     assert!(owed.iter().all(|owed| owed.occasion == occasion && owed.arisen_at == arisen && owed.closed.is_none()));
     let ids = |owed: &Notification| owed.disclosures.iter().map(|id| id.as_bytes()[0]).collect();
     owed.iter().map(|owed| (owed.recipient.to_string(), ids(owed))).collect()

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::records::{Content, StoredProposal};
 use crate::silo::Silo;
 use crate::store::Change;
+use crate::tenant;
 use crate::vault::Vault;
 
 /// Approves a proposal, as the second person, after reading that it is what `digest` says. A disclosure is done with that, and
@@ -116,6 +117,7 @@ async fn approve_offboarding<O: Kind>(
     digest: [u8; 32],
 ) -> Result<StoredProposal> {
     let now = vault.clock.now();
+    tenant::expect_same_law(silo, &stored)?;
     stored.proposal.standing = decided(vault, &stored, who, has_administrator(vault, silo.tree, now), digest, now)?;
     stored.proposal.expires_at = later(now, vault);
     let mut change = Change::new();

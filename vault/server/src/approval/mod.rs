@@ -197,7 +197,7 @@ pub(crate) fn party(vault: &Vault, id: CredentialId) -> Option<Party> {
 }
 
 /// Whether a tenant has an administrator who could still say a word.
-fn has_administrator(vault: &Vault, tree: TreeId, now: Timestamp) -> bool {
+pub(crate) fn has_administrator(vault: &Vault, tree: TreeId, now: Timestamp) -> bool {
     let known = vault.silos.credentials_of(tree);
     known.iter().any(|known| known.principal.roles.has(Role::TenantAdmin) && !vault.is_over(known, now))
 }

@@ -53,7 +53,9 @@ pub async fn propose_rotation<O: Rotates>(vault: &Vault, call: Authorized<O>, re
     let digest = rotation_digest(tree, &retires);
     let is_open = |stored: &StoredProposal| {
         let proposal = &stored.proposal;
-        proposal.digest == digest && proposal.standing == Standing::Open && !proposal.is_expired(now)
+        // One whose proposer is gone cannot be approved any more.
+        let is_alive = approval::party(vault, proposal.proposer).is_some_and(|proposer| !proposer.is_over(now));
+        proposal.digest == digest && proposal.standing == Standing::Open && !proposal.is_expired(now) && is_alive
     };
     if let Some(stored) = approval::all(vault, tree)?.into_iter().find(is_open) {
         vault.note(tree, &call).await?;

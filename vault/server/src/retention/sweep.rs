@@ -218,7 +218,12 @@ async fn end_by(
     let mut ended = Ended::default();
     for (template, end) in fate.sooner {
         if end.at <= now {
-            erase_template(vault, silo, slot, &template, (end.cause, fate.policy_version), now).await?;
+            let mut change = Change::new();
+            // Of all that goes recipients are told once.
+            if ended.templates == 0 {
+                notification::owe(vault, silo, slot, Occasion::ErasedInPart, now, &mut change)?;
+            }
+            erase_template(vault, silo, slot, &template, (end.cause, fate.policy_version), now, change).await?;
             ended.templates += 1;
         }
     }
@@ -232,11 +237,10 @@ async fn erase_template(
     template: &Provided,
     (cause, policy_version): (Cause, u32),
     now: Timestamp,
+    mut change: Change,
 ) -> Result<()> {
     let Some(owner) = vault.keys.slot(silo.tree, slot)? else { return Ok(()) };
-    let mut change = Change::new();
     templates::delete(silo, template.at, template.profile, &mut change);
-    notification::owe(vault, silo, slot, Occasion::ErasedInPart, now, &mut change)?;
     let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(policy_version));
     let entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;
     change.log(silo.tree, audit::about(entry, &owner));

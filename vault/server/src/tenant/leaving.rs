@@ -8,7 +8,7 @@ use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::tag::tag;
 use lethe_domain::{ProposalId, Purpose, Reason, RequestId, Standing, TenantId, Timestamp, Transfer, Vote};
 use lethe_policy::operation::{ConfirmHandover, ExportSilo, OffboardTenant};
-use lethe_policy::{Approved, Authorized, Denial, Effect, Offboarding, Operation};
+use lethe_policy::{Approved, Authorized, Denial, Effect, Offboarding, Operation, Owner};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -108,6 +108,7 @@ pub async fn hand_over(
     let silo = vault.silo(&call)?;
     let found = approval::read(&vault, silo.tree, id).and_then(|stored| {
         expect_approved(&stored, now)?;
+        expect_same_law(&silo, &stored)?;
         may_go(&silo, leaving(&stored)?.to.as_ref())?;
         Ok(stored)
     });
@@ -160,7 +161,10 @@ impl Taking {
     async fn may_go_on(&self) -> Result<()> {
         let session = self.vault.still(&self.session)?;
         self.vault.admit::<ExportSilo>(&session, Aim::Tenant(&self.silo.id), self.purpose).await.map(drop)?;
-        expect_approved(&approval::read(&self.vault, self.silo.tree, self.id)?, self.vault.clock.now())
+        let stored = approval::read(&self.vault, self.silo.tree, self.id)?;
+        expect_approved(&stored, self.vault.clock.now())?;
+        // People of whom nobody said another law are judged by the tenant's.
+        expect_same_law(&self.silo, &stored)
     }
 }
 
@@ -267,11 +271,29 @@ pub(super) async fn agreed(
     let digest = digest(silo, leaving.to.as_ref());
     let both = [parties[0].as_ref(), parties[1].as_ref()];
     let agreed = lethe_policy::redeem::<Offboarding>(&stored.proposal, &digest, both, now)?;
+    // Two operators agree on a tenant that has nobody of its own to ask, and for as long as that is so.
+    let of_the_vault = both.into_iter().flatten().all(|party| party.principal.owner == Owner::Vault);
+    if of_the_vault && approval::has_administrator(vault, silo.tree, now) {
+        let message = "two operators agreed on a tenant that has an administrator again: ask one";
+        return Err(denied(Reason::ApproverNotIndependent, message));
+    }
     if leaving.to.is_some() {
         let (_, size) = leaving.confirmed.ok_or_else(|| pending("that the data were received is not confirmed"))?;
         expect_unchanged(vault, silo, size..audit::log_of(vault, silo.tree)?.size, looked).await?;
     }
     Ok(agreed)
+}
+
+/// That the law and the country by which both persons saw a handover judged are the tenant's still (O32).
+///
+/// # Errors
+/// `Denied`, as a proposal that does not match.
+pub(crate) fn expect_same_law(silo: &Silo, stored: &StoredProposal) -> Result<()> {
+    if digest(silo, leaving(stored)?.to.as_ref()) == stored.proposal.digest {
+        return Ok(());
+    }
+    let message = "the tenant's law or country is not what it was when this was proposed: propose it again";
+    Err(denied(Reason::ProposalMismatch, message))
 }
 
 /// Whether a proposal is approved and not carried out, and its time not over.

@@ -23,6 +23,7 @@ pub use credentials::{
     Asked, Issued, Lists, Makes, Revokes, create_credential, list_credentials, new_operator, revoke_credential,
 };
 pub(crate) use credentials::{NewCredential, put_credential};
+pub(crate) use leaving::expect_same_law;
 pub use leaving::{Handover, confirm, hand_over, offboard};
 pub use policy::{Wished, update_policy};
 pub use profiles::{ProfileFacts, create_profile, get_profile, list_profiles, update_profile};

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
@@ -96,7 +96,7 @@ impl Collector {
     /// The collector refuses them, or some of them, for good.
     pub(super) async fn deliver(&mut self, records: &ExportLogsServiceRequest) -> Result<bool, Failure> {
         let mut wait = Wait(FIRST_WAIT);
-        let mut waited = false;
+        let (mut waited, began) = (false, Instant::now());
         loop {
             let mut request = Request::new(records.clone());
             request.set_timeout(CALL);
@@ -106,7 +106,8 @@ impl Collector {
                     if waited {
                         remark(&format!("the collector {} takes entries again", self.url));
                     }
-                    return Ok(waited);
+                    // A slow answer keeps the server waiting, too.
+                    return Ok(waited || began.elapsed() > FIRST_WAIT);
                 }
                 Err(failed) => failed,
             };
