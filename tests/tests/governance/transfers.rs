@@ -344,6 +344,38 @@ async fn a_silo_is_handed_over_where_the_tenants_law_and_its_peoples_let_it_go()
     assert_eq!(ada["known"]["consents"][0]["countries"], json!(["US"]));
 }
 
+/// One person changes the law, and two approved the way: what they saw is what counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silo_is_handed_over_under_the_law_that_two_approved() {
+    let vault = Vault::fresh().await;
+    let bank = bank(&vault, Jurisdiction::EuropeanUnion).await;
+    let operator = vault.operator();
+    let director = bank.with_roles(&[Role::TenantAdmin]).await;
+    let key = Identity::generate().to_public().to_string();
+    let approved = director.ask(director.offboarding(Some(&key))).await.unwrap();
+    let open = director.ask(director.offboarding(Some(&key))).await.unwrap();
+    operator.approve(&approved).await.unwrap();
+    let under = async |law: Jurisdiction| {
+        let tenant = v1::Tenant { name: bank.name(), jurisdiction: law.into(), ..v1::Tenant::default() };
+        let request = v1::UpdatePolicyRequest {
+            tenant: Some(tenant),
+            purpose: Purpose::Administration.into(),
+            request_id: String::new(),
+            update_mask: Some(prost_types::FieldMask { paths: vec!["jurisdiction".to_owned()] }),
+        };
+        director.ask(request).await.unwrap();
+    };
+    under(Jurisdiction::California).await;
+    let mismatch = |refusal: lethe_tests::Refusal| {
+        refusal.assert_is(Code::FailedPrecondition, ErrorReason::ProposalMismatch);
+    };
+    mismatch(director.export_silo(&approved.name).await.refused());
+    mismatch(operator.approve(&open).await.refused());
+    under(Jurisdiction::EuropeanUnion).await;
+    director.export_silo(&approved.name).await.unwrap();
+    operator.approve(&open).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn where_no_law_is_known_the_tenants_country_is_the_one_that_is_not_abroad() {
     let vault = Vault::fresh().await;
