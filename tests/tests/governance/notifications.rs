@@ -86,7 +86,8 @@ async fn whoever_received_a_persons_data_is_told_what_becomes_of_them() {
     assert_eq!(pending(&officer).await, [court(Occasion::Erased), insurer(Occasion::Erased)]);
     let all = officer.notifications(false).await.unwrap();
     assert_eq!(all.len(), 6);
-    assert!(!format!("{all:?}").contains("ada"), "{all:?}");
+    // Ids are digits and letters of any kind; a subject would stand under its collection.
+    assert!(!format!("{all:?}").contains("subjects/"), "{all:?}");
     assert!(!vault.log().contains("ERROR"), "{}", vault.log());
 }
 
