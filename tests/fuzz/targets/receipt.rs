@@ -102,6 +102,7 @@ fn entry(time: u64, outcome: Outcome, event: Option<Event>) -> Entry {
         credential: None,
         purpose: None,
         basis: None,
+        policy: None,
         outcome,
         reason: None,
         pseudonym: None,
