@@ -1,6 +1,6 @@
 //! How the key of a log is followed by another one, so that whoever keeps the old one comes to know the new one offline.
 //!
-//! A succession is a canonical [`json`](super::json) document: the log's entry that names both keys, the proof that it is the
+//! A succession is a canonical [`json`] document: the log's entry that names both keys, the proof that it is the
 //! last of a tree, and the checkpoint of that tree, signed by both, the old key first. Nothing in it is believed but what is
 //! signed: who keeps the old key knows by its signature which key the log goes on with, and who keeps the new one by its own
 //! which it went on from. From that tree on, itself included, checkpoints of the new key count and those of the old do not.
