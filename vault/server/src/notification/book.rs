@@ -17,7 +17,9 @@ use crate::vault::Vault;
 /// What the log calls it: nobody asked.
 const OPERATION: &str = "vault.expire_notifications";
 
-/// Most that is looked at in one go.
+/// Most rows that a page reads: then others have their turn.
+const STRIDE: usize = 1000;
+/// Most that a sweep looks at in one go.
 const LOOKED_AT: usize = 16_384;
 /// Most that is deleted with one change.
 const AT_ONCE: usize = 1024;
@@ -65,7 +67,7 @@ pub(super) fn page(vault: &Vault, silo: &Silo, pending: bool, from: u64, size: u
     let start = Key::Notification { tree: silo.tree, notification: NotificationId::from_bytes(first) }.encode();
     let mut looked_at = 0;
     each(vault, silo, &start, |id, notification| {
-        if page.notifications.len() == size || looked_at == LOOKED_AT {
+        if page.notifications.len() == size || looked_at == STRIDE {
             page.next = id.as_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
             return Ok(ControlFlow::Break(()));
         }

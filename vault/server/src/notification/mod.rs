@@ -67,8 +67,7 @@ pub async fn list(
 ) -> Result<Page> {
     let silo = vault.silo(&call)?;
     let (reader, of) = (Arc::clone(vault), Arc::clone(&silo));
-    let page = tokio::task::spawn_blocking(move || book::page(&reader, &of, pending, from, size)).await;
-    let page = page.map_err(|_| Error::TaskLost)??;
+    let page = vault.looking.in_turn(move || book::page(&reader, &of, pending, from, size)).await?;
     vault.note(silo.tree, &call).await?;
     Ok(page)
 }
