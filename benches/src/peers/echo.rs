@@ -2,7 +2,7 @@
 //! what the protocol alone costs.
 
 use lethe_proto::v1::authentication_service_server::{AuthenticationService, AuthenticationServiceServer};
-use lethe_proto::v1::{DecisionBand, DecisionReason, VerifyRequest, VerifyResponse};
+use lethe_proto::v1::{Decider, DecisionBand, DecisionReason, RiskLevel, VerifyRequest, VerifyResponse};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
@@ -37,6 +37,8 @@ impl AuthenticationService for Echo {
             reasons: vec![DecisionReason::ScoreAboveMatch.into()],
             policy_version: 1,
             score: None,
+            risk: RiskLevel::Low.into(),
+            decider: Decider::Person.into(),
         }))
     }
 }

@@ -65,3 +65,35 @@ impl DecisionReason {
         }
     }
 }
+
+/// How much what was found speaks for a fraud (O11). It follows from the band and from what was asked, and from nothing else: not
+/// from who the person is, nor from what it asked for (O37).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Risk {
+    /// Nothing speaks for one.
+    Low,
+    /// It is unclear.
+    Elevated,
+    /// What a fraud would look like.
+    High,
+}
+
+impl Risk {
+    /// Of a person who claims to be the one enrolled.
+    pub const fn of_claim(band: Band) -> Self {
+        match band {
+            Band::Match => Self::Low,
+            Band::Review => Self::Elevated,
+            Band::NoMatch => Self::High,
+        }
+    }
+
+    /// Of a face that is there under another id, or on a list.
+    pub const fn of_encounter(band: Band) -> Self {
+        match band {
+            Band::Match => Self::High,
+            Band::Review => Self::Elevated,
+            Band::NoMatch => Self::Low,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod automation;
 mod consent;
 mod country;
 mod decision;
@@ -30,9 +31,10 @@ mod tenant_policy;
 mod time;
 mod transfer;
 
+pub use automation::{Automation, AutomationGround, Decider};
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use country::Country;
-pub use decision::{Band, DecisionReason};
+pub use decision::{Band, DecisionReason, Risk};
 pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
 pub use evidence::Evidence;

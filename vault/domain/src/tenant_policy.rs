@@ -1,4 +1,4 @@
-use crate::{Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
+use crate::{Automation, Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
 
 /// What a client allows the vault to do for it (O1). Versioned: each decision records the version that judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct TenantPolicy {
     pub country: Option<Country>,
     /// How long it keeps people (O17).
     pub retention: Retention,
+    /// The purposes for which its systems decide where the answer is clear; one of each at most (O11).
+    pub automation: Vec<Automation>,
 }
 
 impl TenantPolicy {
@@ -36,6 +38,7 @@ impl TenantPolicy {
             region: None,
             country: None,
             retention: Retention::default(),
+            automation: Vec::new(),
         }
     }
 

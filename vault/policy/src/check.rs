@@ -2,6 +2,7 @@
 
 use lethe_domain::{Environment, Invalid, Period, Purpose, Reason, TenantPolicy, Timestamp};
 
+use crate::automation;
 use crate::law::Law;
 use crate::retention::{IMPROVEMENT, VENDOR};
 
@@ -42,7 +43,7 @@ pub fn check(policy: &TenantPolicy) -> Result<(), Invalid> {
     {
         return refuse("tenant.retention.after_end", format!("is longer than {cap}, the cap of {} (O17)", law.title));
     }
-    Ok(())
+    automation::check(policy)
 }
 
 /// By the calendar that begins on 1 March 2000, which has each length of year.

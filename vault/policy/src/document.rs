@@ -1,8 +1,9 @@
 use std::fmt::Write as _;
 
-use lethe_domain::{Occasion, Role, Told};
+use lethe_domain::{Band, Occasion, Risk, Role, Told};
 
 use crate::approval::ActRule;
+use crate::automation::GroundRule;
 use crate::law::Law;
 use crate::request::{Span, Terms};
 use crate::retention::Cause;
@@ -39,6 +40,7 @@ pub fn document() -> String {
         let caps = if caps.is_empty() { "—" } else { &caps };
         line(&mut text, &[law.jurisdiction.name(), law.title, written, development, caps, law.source]);
     }
+    deciders(&mut text);
     borders(&mut text);
     let _ = writeln!(text, "\n{KEEPING}");
     for (cause, rule) in ENDS {
@@ -68,6 +70,25 @@ const fn when(occasion: Occasion) -> &'static str {
             "a template is erased, for the purpose `data_subject_request`, or because its time was over"
         }
         Occasion::Erased => "the person is erased, whoever wanted it, or because the time was over",
+    }
+}
+
+fn deciders(text: &mut String) {
+    text.push_str(DECIDING);
+    for rule in GroundRule::table() {
+        let bases = rule.bases.iter().map(|basis| format!("`{}`", basis.name())).collect::<Vec<_>>().join(", ");
+        line(text, &[&format!("`{}`", rule.ground.name()), &bases, rule.source]);
+    }
+    text.push_str(RISKS);
+    for band in [Band::Match, Band::Review, Band::NoMatch] {
+        let risk = |risk| match risk {
+            Risk::Low => "low",
+            Risk::Elevated => "elevated",
+            Risk::High => "high",
+        };
+        let decides = if band == Band::Review { "a person" } else { "the client's system, on a ground; else a person" };
+        let (claim, encounter) = (risk(Risk::of_claim(band)), risk(Risk::of_encounter(band)));
+        line(text, &[&format!("`{}`", band.name()), claim, encounter, decides]);
     }
 }
 
@@ -206,6 +227,26 @@ The law that counts is that of the person's jurisdiction, or the tenant's own wh
 
 | jurisdiction | | written consent (O16) | service development (O3) | kept at most (O17) | source |
 |---|---|---|---|---|---|
+";
+
+const DECIDING: &str = "
+## Who decides
+
+The vault never does: it says what it found, why, at which risk, and who may decide on it (O11). A person does, unless the client
+recorded for the purpose a ground to let its systems decide, with the notice that explains to people how, and with who looks again
+when one of them contests a decision. Nobody but a person decides where an answer is unclear, and where a search does not have all that
+there is to review, as its caller cut it. Templates are a special category of data, so a ground takes a purpose of one of these bases,
+whatever law counts, or is refused as `POLICY_CONTRADICTION`: an answer that depended on a person's law would tell of it.
+
+| ground | takes a purpose that rests on | source |
+|---|---|---|
+";
+
+const RISKS: &str = "
+The risk follows from the band and from what was asked, never from who the person is or what it asked for (O37):
+
+| band | of who claims to be enrolled | of who is there under another id | who may decide |
+|---|---|---|---|
 ";
 
 const BORDERS: &str = "

@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod approval;
+mod automation;
 mod check;
 mod disclosure;
 mod document;
@@ -31,6 +32,7 @@ pub use approval::{
     ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, RotatingLogKey, RotatingVaultLogKey, approve,
     redeem, reject,
 };
+pub use automation::{GroundRule, decider};
 pub use check::check;
 pub use disclosure::allows_disclosure;
 pub use document::document;

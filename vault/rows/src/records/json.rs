@@ -1,7 +1,8 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Country, CredentialId, Environment, Jurisdiction, LawfulBasis, Login, ModelId, ModelProfile, Period, Purpose,
-    PurposeBasis, ReceiptId, Region, Retention, Roles, Sketching, TenantId, TenantPolicy, Thresholds, Timestamp,
+    Automation, AutomationGround, Country, CredentialId, Environment, Jurisdiction, Label, LawfulBasis, Login, ModelId,
+    ModelProfile, Notice, Period, Purpose, PurposeBasis, ReceiptId, Region, Retention, Roles, Sketching, TenantId,
+    TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -50,6 +51,44 @@ struct PolicyRecord {
     country: Option<String>,
     #[serde(default, skip_serializing_if = "RetentionRecord::is_empty")]
     retention: RetentionRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    automation: Vec<AutomationRecord>,
+}
+
+/// A purpose for which a tenant's systems decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AutomationRecord {
+    /// By number.
+    purpose: u8,
+    /// By number.
+    ground: u8,
+    notice: String,
+    notice_sha256: String,
+    reviewer: String,
+}
+
+impl AutomationRecord {
+    fn of(automation: &Automation) -> Self {
+        Self {
+            purpose: automation.purpose.number(),
+            ground: automation.ground.number(),
+            notice: automation.explanation.version.as_str().to_owned(),
+            notice_sha256: hex::encode(automation.explanation.sha256),
+            reviewer: automation.reviewer.as_str().to_owned(),
+        }
+    }
+
+    fn parse(&self) -> Option<Automation> {
+        let label = |text: &str| Label::parse("label", text).ok();
+        let sha256 = hex::decode(&self.notice_sha256).ok()?.try_into().ok()?;
+        Some(Automation {
+            purpose: Purpose::from_number(self.purpose)?,
+            ground: AutomationGround::from_number(self.ground)?,
+            explanation: Notice { version: label(&self.notice)?, sha256 },
+            reviewer: label(&self.reviewer)?,
+        })
+    }
 }
 
 /// How long a tenant keeps people; periods as in ISO 8601.
@@ -106,6 +145,7 @@ impl PolicyRecord {
             region: policy.region.as_ref().map(|region| region.as_str().to_owned()),
             country: policy.country.map(|country| country.to_string()),
             retention: RetentionRecord::of(&policy.retention),
+            automation: policy.automation.iter().map(AutomationRecord::of).collect(),
         }
     }
 }
@@ -141,6 +181,8 @@ impl TenantRecord {
             let country = said.country.as_deref().map(|code| Country::parse("country", code)).transpose();
             policy.country = country.map_err(|_| wrong())?;
             policy.retention = said.retention.parse()?;
+            let automation = said.automation.iter().map(AutomationRecord::parse).collect::<Option<_>>();
+            policy.automation = automation.ok_or_else(wrong)?;
         }
         Ok((id, policy, Timestamp::from_millis(self.created_at)))
     }

@@ -2,13 +2,14 @@
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Act, AgeBand, CaptureKind, Closure, Consent, ConsentId, Country, CredentialId, Deferral, DeferralReason,
-    Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
-    Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
-    Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, ReceiptId,
-    RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
-    RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Sketching, Standing, SubjectId,
-    TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, Verification, Vote,
+    Act, AgeBand, Automation, AutomationGround, CaptureKind, Closure, Consent, ConsentId, Country, CredentialId,
+    Deferral, DeferralReason, Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason,
+    Giver, Ground, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice,
+    Notification, NotificationOutcome, Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose,
+    PurposeBasis, Quality, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction,
+    RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Sketching,
+    Standing, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer,
+    Verification, Vote,
 };
 use lethe_rows::records::{
     Addressee, AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord,
@@ -125,6 +126,21 @@ fn a_tenant_is_fixed() {
         r#""region":"eu-central","country":"JP","retention":{"keep":"P1Y6M","after_end":"P30D","minimum":"P5Y","vendor_purposes":true}}"#
     );
     let expected = format!(r#"{{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198,{beside}}}"#);
+    assert_eq!(fixed(&record, &expected).parse().unwrap(), (id.clone(), policy.clone(), CREATED));
+
+    let label = |text| Label::parse("label", text).unwrap();
+    policy.automation = vec![Automation {
+        purpose: Purpose::Authentication,
+        ground: AutomationGround::Contract,
+        explanation: Notice { version: label("automatic-1"), sha256: [0x1b; 32] },
+        reviewer: label("desk-2"),
+    }];
+    let record = TenantRecord::new(&id, &policy, CREATED);
+    let notice = "1b".repeat(32);
+    let automation = format!(
+        r#","automation":[{{"purpose":1,"ground":1,"notice":"automatic-1","notice_sha256":"{notice}","reviewer":"desk-2"}}]}}}}"#
+    );
+    let expected = format!("{}{automation}", expected.strip_suffix("}}").unwrap());
     assert_eq!(fixed(&record, &expected).parse().unwrap(), (id, policy, CREATED));
 }
 

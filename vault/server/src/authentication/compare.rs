@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Dossier, Embedding, SubjectId};
+use lethe_domain::{Dossier, Embedding, SubjectId, TenantPolicy};
 use lethe_index::cosine;
 use lethe_policy::{Cleared, Denial, Licence};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -23,8 +25,8 @@ pub(super) struct Comparison<'a> {
     slot: Option<SlotRef>,
     /// Whether the policy lets it be compared.
     cleared: Result<Cleared, Denial>,
-    /// The version of the policy that says so.
-    pub(super) policy_version: u32,
+    /// The policy that says so.
+    pub(super) policy: Arc<TenantPolicy>,
     /// Slots that are looked up where a template is missing.
     stand_ins: Vec<SlotRef>,
 }
@@ -60,7 +62,7 @@ impl<'a> Comparison<'a> {
         };
         let policy = silo.policy();
         let cleared = licence.clear(&policy, &dossier, vault.clock.now());
-        Ok(Self { vault, silo, model, slot, cleared, policy_version: policy.version, stand_ins })
+        Ok(Self { vault, silo, model, slot, cleared, policy, stand_ins })
     }
 
     /// Why the policy does not let the subject be compared, if it does not.

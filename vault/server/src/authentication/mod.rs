@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_domain::{Band, DecisionReason, Embedding, Reason, SubjectId};
+use lethe_domain::{Band, Decider, DecisionReason, Embedding, Reason, SubjectId};
 use lethe_policy::operation::Verify;
 use lethe_policy::{Authorized, Denial, sees_scores};
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub struct Verification {
     pub band: Band,
     /// Why it came out so.
     pub reason: DecisionReason,
+    /// Who may decide on it, by the client's policy.
+    pub decider: Decider,
     /// The version of the thresholds that judged.
     pub policy_version: u32,
     /// The highest cosine; only for roles that see scores.
@@ -48,6 +50,7 @@ struct Details {
     band: &'static str,
     score: Option<f32>,
     quality: f32,
+    decider: &'static str,
 }
 
 /// Compares a probe with a subject's templates of the same model.
@@ -110,7 +113,8 @@ impl Attempt<'_> {
         let denial = comparison.denial().cloned().or_else(|| over.then(lethe_policy::past_its_time));
         let thresholds = self.model.profile.thresholds();
         let band = score.map_or(Band::NoMatch, |score| Band::of(score, thresholds));
-        self.record(&comparison, denial.as_ref(), score, band).await?;
+        let decider = lethe_policy::decider(&comparison.policy, self.call.purpose(), [band]);
+        self.record(&comparison, denial.as_ref(), score, (band, decider)).await?;
         if denial.as_ref().is_some_and(|denial| denial.duty.is_some()) {
             baseless::follow_up_later(self.vault, self.silo, self.subject);
         }
@@ -128,6 +132,7 @@ impl Attempt<'_> {
         Ok(Verification {
             band,
             reason: DecisionReason::of(band),
+            decider,
             policy_version: self.model.profile.policy_version(),
             score: score.filter(|_| self.is_scored()),
             answering: Some(answering),
@@ -141,16 +146,16 @@ impl Attempt<'_> {
         comparison: &Comparison<'_>,
         denial: Option<&Denial>,
         score: Option<f32>,
-        band: Band,
+        (band, decider): (Band, Decider),
     ) -> Result<()> {
         let (owner, known) = comparison.owner()?;
-        let details = Details { band: band.name(), score, quality: self.quality };
+        let details = Details { band: band.name(), score, quality: self.quality, decider: decider.name() };
         let now = self.vault.clock.now();
         let entry = match denial.filter(|_| known) {
             None => audit::done(self.call, now)?,
             Some(denial) => audit::refused(self.call, denial.reason, now)?,
         };
-        let entry = audit::about(audit::judged_by(entry, Some(comparison.policy_version)), &owner);
+        let entry = audit::about(audit::judged_by(entry, Some(comparison.policy.version)), &owner);
         let mut entry = entry.details(encode("attempt", &details)?);
         let reason = match (known, denial, score) {
             (false, ..) => Some(Reason::SubjectNotFound),
@@ -169,7 +174,7 @@ impl Attempt<'_> {
         if refused.first {
             let (owner, _) = comparison.owner()?;
             let entry = audit::refused(self.call, Reason::AttemptsLimited, self.vault.clock.now())?;
-            let entry = audit::judged_by(entry, Some(comparison.policy_version));
+            let entry = audit::judged_by(entry, Some(comparison.policy.version));
             self.vault.record(self.silo.tree, audit::about(entry, &owner)).await?;
         }
         let message = "too many attempts on this subject".to_owned();

@@ -11,12 +11,12 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner, ConsentState,
-    CredentialState, DecisionBand, DecisionReason, DeferralReason, DisclosureScope, EndCause, EntryOutcome,
-    Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion,
-    NotificationOccasion, NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis, Requester,
-    RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome,
-    RightsRequestState, Role, RootStoreState, Safeguard, SubjectState, UsagePeriod, VerificationState,
+    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner,
+    ConsentState, CredentialState, Decider, DecisionBand, DecisionReason, DeferralReason, DisclosureScope, EndCause,
+    EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState,
+    ModelVersion, NotificationOccasion, NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis,
+    Requester, RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome,
+    RightsRequestState, RiskLevel, Role, RootStoreState, Safeguard, SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -70,6 +70,9 @@ coded! {
     CaptureKind: "CAPTURE_KIND_",
     DecisionBand: "DECISION_BAND_",
     DecisionReason: "DECISION_REASON_",
+    RiskLevel: "RISK_LEVEL_",
+    Decider: "DECIDER_",
+    AutomationGround: "AUTOMATION_GROUND_",
     ErasureState: "ERASURE_STATE_",
     SubjectState: "SUBJECT_STATE_",
     CredentialState: "CREDENTIAL_STATE_",
@@ -397,6 +400,15 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Said<T>(pub(super) Option<T>);
 
+/// Reads a purpose and the ground to automate its decisions, or `none`.
+pub(super) fn automation_or_none(text: &str) -> Result<Said<(Purpose, AutomationGround)>, String> {
+    if text == "none" {
+        return Ok(Said(None));
+    }
+    let (purpose, ground) = text.split_once('=').ok_or("write PURPOSE=GROUND, or none")?;
+    Ok(Said(Some((Purpose::parse(purpose)?, AutomationGround::parse(ground)?))))
+}
+
 /// Reads a time, or `none`.
 pub(super) fn time_or_none(text: &str) -> Result<Said<Timestamp>, String> {
     if text == "none" { Ok(Said(None)) } else { Ok(Said(Some(time(text)?))) }
@@ -505,6 +517,16 @@ mod tests {
         assert_eq!(read.lawful_basis(), LawfulBasis::ExplicitConsent);
         for text in ["authentication", "x=explicit_consent", "authentication=because"] {
             assert!(purpose_basis(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn purposes_are_automated_on_a_ground() {
+        let read = automation_or_none("authentication=explicit_consent").unwrap();
+        assert_eq!(read, Said(Some((Purpose::Authentication, AutomationGround::ExplicitConsent))));
+        assert_eq!(automation_or_none("none").unwrap(), Said(None));
+        for text in ["authentication", "authentication=because", "x=law", "none=law"] {
+            assert!(automation_or_none(text).is_err(), "{text}");
         }
     }
 

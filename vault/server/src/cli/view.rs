@@ -2,10 +2,10 @@
 
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, Disclosure, DuplicatePair,
-    Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Notification, Objection, Offboarding, Proposal,
-    PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch, SearchResponse, Subject,
-    SweepDuplicatesResponse, Template, Tenant, Transfer, VerifyResponse,
+    Automation, Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, Decider, Disclosure,
+    DuplicatePair, Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Notification, Objection,
+    Offboarding, Proposal, PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch,
+    SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant, Transfer, VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -57,6 +57,7 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         "environment": tenant.environment().code(),
         "region": tenant.region,
         "country": receipt(&tenant.country),
+        "automation": tenant.automation.iter().map(automation).collect::<Vec<_>>(),
         "retention": tenant.retention.as_ref().map(|retention| {
             json!({
                 "keep": retention.keep,
@@ -70,6 +71,10 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         let (purpose, basis) = basis(entry);
         format!("{purpose}={basis}").to_lowercase()
     }));
+    let automated = joined(tenant.automation.iter().map(|automation| {
+        let (purpose, ground) = (automation.purpose().code(), automation.ground().code());
+        format!("{} (review: {})", format!("{purpose}={ground}").to_lowercase(), automation.reviewer)
+    }));
     let card = Card::new(&tenant.name)
         .row("purposes", words)
         .row("law", tenant.jurisdiction().words())
@@ -79,10 +84,21 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
         .maybe("region", receipt(&tenant.region))
         .maybe("country", receipt(&tenant.country))
         .maybe("kept", tenant.retention.as_ref().map(keeping))
+        .maybe("automated", Some(automated).filter(|automated| !automated.is_empty()))
         .row("policy", format!("version {}", tenant.policy_version))
         .maybe("created", time(tenant.create_time.as_ref()))
         .maybe("memory", (tenant.memory_bytes > 0).then(|| format!("{} KiB", tenant.memory_bytes.div_euclid(1024))));
     (json, card)
+}
+
+fn automation(automation: &Automation) -> Value {
+    json!({
+        "purpose": automation.purpose().code(),
+        "ground": automation.ground().code(),
+        "explanation_version": automation.explanation_version,
+        "explanation_sha256": hex::encode(&automation.explanation_sha256),
+        "reviewer": automation.reviewer,
+    })
 }
 
 fn keeping(retention: &Retention) -> String {
@@ -566,14 +582,26 @@ pub(super) fn verdict(verdict: &VerifyResponse) -> (Value, Card) {
     let json = json!({
         "band": verdict.band().code(),
         "reasons": reasons,
+        "risk": verdict.risk().code(),
+        "decider": verdict.decider().code(),
         "score": verdict.score.map(score),
         "policy_version": verdict.policy_version,
     });
     let card = Card::new(verdict.band().words())
         .row("because", joined(verdict.reasons().map(Coded::words)))
+        .row("risk", verdict.risk().words())
+        .row("decided by", decided(verdict.decider()))
         .maybe("score", verdict.score)
         .row("policy version", verdict.policy_version);
     (json, card)
+}
+
+fn decided(decider: Decider) -> &'static str {
+    match decider {
+        Decider::System => "your system may decide, or a person",
+        Decider::Person => "a person",
+        Decider::Unspecified => "the server did not say",
+    }
 }
 
 pub(super) fn backup(backup: &Backup) -> (Value, Card) {
@@ -702,6 +730,8 @@ fn found(found: &SearchMatch) -> Value {
         "template": found.template,
         "score": score(found.score),
         "band": found.band().code(),
+        "reasons": found.reasons().map(Coded::code).collect::<Vec<_>>(),
+        "risk": found.risk().code(),
     })
 }
 
@@ -723,6 +753,8 @@ pub(super) fn search(search: &SearchResponse) -> (Value, Card) {
             "sequence": completeness.sequence,
         },
         "policy_version": search.policy_version,
+        "risk": search.risk().code(),
+        "decider": search.decider().code(),
     });
     let title = match search.matches.len() {
         0 => "nothing found".to_owned(),
@@ -734,6 +766,7 @@ pub(super) fn search(search: &SearchResponse) -> (Value, Card) {
         let place = format!("{:<9} {}", found.band().words(), found.subject);
         card = card.row(&format!("{:.4}", found.score), place);
     }
+    let card = card.row("risk", search.risk().words()).row("decided by", decided(search.decider()));
     (json, card.row("searched", statement(&completeness)))
 }
 
@@ -746,6 +779,8 @@ pub(super) fn pair(pair: &DuplicatePair) -> (Value, String) {
         "other_template": pair.other_template,
         "score": score(pair.score),
         "band": pair.band().code(),
+        "reasons": pair.reasons().map(Coded::code).collect::<Vec<_>>(),
+        "risk": pair.risk().code(),
     });
     let line = format!("{:.4}  {:<9} {}  {}", pair.score, pair.band().words(), pair.subject, pair.other_subject);
     (json, printable(&line))
@@ -789,7 +824,7 @@ pub(super) fn statement(of: &Completeness) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lethe_proto::v1::{DecisionBand, DecisionReason, Role};
+    use lethe_proto::v1::{DecisionBand, DecisionReason, RiskLevel, Role};
 
     use super::*;
 
@@ -806,11 +841,14 @@ mod tests {
             reasons: vec![DecisionReason::NoScoreAboveReview.into()],
             policy_version: 3,
             score: None,
+            risk: RiskLevel::High.into(),
+            decider: Decider::Person.into(),
         };
         let (json, _) = verdict(&answer);
         assert_eq!(json["band"], "NO_MATCH");
         assert_eq!(json["reasons"], json!(["NO_SCORE_ABOVE_REVIEW"]));
         assert_eq!(json["score"], Value::Null);
+        assert_eq!((&json["risk"], &json["decider"]), (&json!("HIGH"), &json!("PERSON")));
     }
 
     #[test]

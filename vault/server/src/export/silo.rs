@@ -153,6 +153,19 @@ impl Silo {
                 })
             })
             .collect();
+        let automation: Vec<Value> = policy
+            .automation
+            .iter()
+            .map(|automation| {
+                json!({
+                    "purpose": automation.purpose.name(),
+                    "ground": automation.ground.name(),
+                    "explanation": automation.explanation.version.as_str(),
+                    "explanation_sha256": hex::encode(automation.explanation.sha256),
+                    "reviewer": automation.reviewer.as_str(),
+                })
+            })
+            .collect();
         json!({
             "format": FORMAT,
             "vault": self.vault.id.to_string(),
@@ -173,6 +186,7 @@ impl Silo {
                 "keep_after_end": policy.retention.after_end.map(|period| period.to_string()),
                 "statutory_minimum": policy.retention.minimum.map(|period| period.to_string()),
                 "vendor_purposes": policy.retention.vendor_purposes,
+                "automation": automation,
             },
             "models": models,
         })

@@ -1,9 +1,10 @@
+use lethe_domain::Risk;
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::authentication_service_server::AuthenticationService;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Node, convert, names};
+use super::{Node, automation, convert, names};
 use crate::authentication;
 use crate::error::Result;
 
@@ -22,6 +23,8 @@ impl AuthenticationService for Node {
             reasons: vec![convert::to_decision_reason(said.reason)],
             policy_version: said.policy_version.into(),
             score: said.score,
+            risk: automation::to_risk(Risk::of_claim(said.band)),
+            decider: automation::to_decider(said.decider),
         }))
     }
 }

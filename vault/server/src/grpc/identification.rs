@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
-use lethe_domain::{Invalid, Purpose, Reason, TenantId};
+use lethe_domain::{Band, DecisionReason, Invalid, Purpose, Reason, Risk, TenantId};
 use lethe_policy::operation as op;
 use lethe_proto::v1;
 use lethe_proto::v1::identification_service_server::IdentificationService;
@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::call::Admitted;
 use super::page::Pages;
 use super::status::too_long;
-use super::{Node, convert, names};
+use super::{Node, automation, convert, names};
 use crate::access::Session;
 use crate::error::{Error, Result};
 use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
@@ -61,12 +61,15 @@ impl IdentificationService for Node {
         let matches = found.matches.iter().map(|hit| {
             let subject = convert::subject_name(&tenant, &hit.subject);
             let template = format!("{subject}/templates/{}", hit.template);
-            v1::SearchMatch { subject, template, score: hit.score, band: convert::to_band(hit.band) }
+            let (band, reasons) = told(hit.band);
+            v1::SearchMatch { subject, template, score: hit.score, band, reasons, risk: automation::to_risk(hit.risk) }
         });
         Ok(Response::new(v1::SearchResponse {
             matches: matches.collect(),
             completeness: Some(completeness),
             policy_version: found.policy_version.into(),
+            risk: automation::to_risk(found.risk()),
+            decider: automation::to_decider(found.decider),
         }))
     }
 
@@ -183,9 +186,15 @@ impl Caller {
     }
 }
 
+/// A band, and why it is so.
+fn told(band: Band) -> (i32, Vec<i32>) {
+    (convert::to_band(band), vec![convert::to_decision_reason(DecisionReason::of(band))])
+}
+
 fn to_answer(tenant: &TenantId, pages: &Pages, step: Step) -> v1::SweepDuplicatesResponse {
     let pair = |pair: &Pair| {
         let [one, other] = &pair.parties;
+        let (band, reasons) = told(pair.band);
         let (subject, other_subject) =
             (convert::subject_name(tenant, &one.subject), convert::subject_name(tenant, &other.subject));
         v1::DuplicatePair {
@@ -194,7 +203,9 @@ fn to_answer(tenant: &TenantId, pages: &Pages, step: Step) -> v1::SweepDuplicate
             other_template: format!("{other_subject}/templates/{}", other.template),
             other_subject,
             score: pair.score,
-            band: convert::to_band(pair.band),
+            band,
+            reasons,
+            risk: automation::to_risk(Risk::of_encounter(pair.band)),
         }
     };
     v1::SweepDuplicatesResponse {

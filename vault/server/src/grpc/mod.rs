@@ -3,6 +3,7 @@
 mod approval;
 mod audit;
 mod authentication;
+mod automation;
 mod backup;
 mod batch;
 mod breach;

@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::approval::to_proposal;
+use super::automation;
 use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
 use super::credential::{login, to_issued};
@@ -72,6 +73,7 @@ impl TenantService for Node {
         for path in &mask.paths {
             match path.as_str() {
                 "purposes" => wished.purposes = Some(policy.purposes.clone()),
+                "automation" => wished.automation = Some(policy.automation.clone()),
                 "jurisdiction" => wished.jurisdiction = Some(policy.jurisdiction),
                 "minors_consent_alone_from_16" => wished.alone_from_16 = Some(policy.alone_from_16),
                 "country" => wished.country = Some(policy.country),
@@ -81,7 +83,7 @@ impl TenantService for Node {
                 "retention.minimum" => wished.minimum = Some(policy.retention.minimum),
                 "retention.vendor_purposes" => wished.vendor_purposes = Some(policy.retention.vendor_purposes),
                 _ => {
-                    let message = "only purposes, jurisdiction, country, what is asked of minors and the parts of retention can be changed";
+                    let message = "only purposes, automation, jurisdiction, country, what is asked of minors and the parts of retention can be changed";
                     let refused = Invalid::new("update_mask", Reason::FieldOutOfRange, message);
                     return Err(Error::from(refused).into());
                 }
@@ -352,6 +354,7 @@ fn policy(tenant: &v1::Tenant) -> Result<TenantPolicy> {
         let refuse = || Invalid::new("tenant.jurisdiction", Reason::FieldOutOfRange, "must be a jurisdiction");
         policy.jurisdiction = known.ok_or_else(refuse)?;
     }
+    policy.automation = automation::read("tenant.automation", &tenant.automation)?;
     policy.alone_from_16 = tenant.minors_consent_alone_from_16;
     policy.age_required = tenant.age_required;
     if tenant.environment != 0 {
@@ -404,6 +407,7 @@ fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
         environment: policy.environment.number().into(),
         region: policy.region.as_ref().map(ToString::to_string).unwrap_or_default(),
         country: policy.country.map(|country| country.to_string()).unwrap_or_default(),
+        automation: policy.automation.iter().map(automation::tell).collect(),
         retention: Some(to_retention(&policy.retention)).filter(|_| policy.retention != Retention::default()),
     }
 }

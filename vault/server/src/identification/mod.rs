@@ -10,14 +10,18 @@ use std::sync::Arc;
 use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Embedding, Invalid, Reason, SubjectId, TemplateId};
+use lethe_domain::{
+    Band, Decider, Embedding, Invalid, Purpose, Reason, Risk, SubjectId, TemplateId, TenantPolicy, Thresholds,
+};
 use lethe_index::OperatingPoint;
 use lethe_policy::operation::Search;
 use lethe_policy::{Authorized, Cleared};
+use serde::Serialize;
 
 use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
+use crate::records::encode;
 use crate::silo::{Answering, Model, Silo};
 use crate::store::TemplateAt;
 use crate::templates::Capture;
@@ -58,6 +62,8 @@ pub struct Match {
     pub score: f32,
     /// The band, by the tenant's thresholds.
     pub band: Band,
+    /// What it speaks for: of who is found under another id, or of the very person whose face was searched for.
+    pub risk: Risk,
     /// Where it is.
     pub(crate) at: TemplateAt,
 }
@@ -93,8 +99,34 @@ pub struct Found {
     pub completeness: Completeness,
     /// The version of the thresholds that judged.
     pub policy_version: u32,
+    /// Who may decide on it, by the client's policy.
+    pub decider: Decider,
     /// Until it is given, nobody is told that their withdrawal has taken effect who is in it.
     pub(crate) answering: Option<Answering>,
+}
+
+impl Found {
+    /// The highest of its matches; low where nobody was found.
+    pub fn risk(&self) -> Risk {
+        self.matches.iter().map(|hit| hit.risk).max().unwrap_or(Risk::Low)
+    }
+
+    /// Says who may decide on it. An answer that does not have all there is to review leaves it to a person.
+    fn judged_by(&mut self, policy: &TenantPolicy, purpose: Purpose, thresholds: Thresholds) {
+        let covered = self.completeness;
+        let has_all = covered.matched == self.matches.len() && covered.threshold <= thresholds.review();
+        let bands = self.matches.iter().map(|hit| hit.band);
+        self.decider = if has_all { lethe_policy::decider(policy, purpose, bands) } else { Decider::Person };
+    }
+}
+
+/// What the log keeps of a search for somebody's face, sealed under that person's key (O12, O29).
+#[derive(Serialize)]
+struct Details {
+    band: &'static str,
+    score: Option<f32>,
+    quality: f32,
+    matched: usize,
 }
 
 /// Searches the tenant's own gallery, and no other (O4, O8): every template at or above the threshold, best
@@ -109,6 +141,8 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let mut before = silo.rights().changes();
     let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
     let cleared = dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
+    let claimed = query.subject.take();
+    let quality = query.probe.quality.get();
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
@@ -124,16 +158,28 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let gone = waits.gone();
     let (own, asked, last) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
-    let found = async {
+    let found = async move {
         match outcome.await.map_err(|_| Error::TaskLost)?? {
             Outcome::Found(found) => Ok(found),
             Outcome::Many(scanned) => searcher.judge(probe, limit, scanned, gone).await,
         }
     };
-    // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
-    let entry = about(vault, &silo, &call, &cleared, whose)?;
-    let logged = vault.record(silo.tree, entry);
-    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, logged)?;
+    // The log has the search before the answer is given, also one that comes to nothing.
+    let (entry, is_about_somebody) = about(vault, &silo, &call, &cleared, whose)?;
+    let found = if is_about_somebody {
+        // What came of it goes with it: to its end, though nobody waits for the answer any more.
+        let (vault, tree) = (Arc::clone(vault), silo.tree);
+        let recorded = tokio::spawn(async move {
+            let found = found.await;
+            vault.record(tree, with_details(entry, found.as_ref().ok(), quality)?).await?;
+            found
+        });
+        recorded.await.map_err(|_| Error::TaskLost)?
+    } else {
+        // It is written meanwhile.
+        let logged = vault.record(silo.tree, entry);
+        tokio::try_join!(async { Ok(found.await) }, logged)?.0
+    };
     waits.answered();
     let mut found = found?;
     // From the moment that it has a place nobody's withdrawal is answered before this is.
@@ -155,23 +201,40 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
         found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
         found.answering = answering;
     }
+    for hit in found.matches.iter_mut().filter(|hit| Some(&hit.subject) == claimed.as_ref()) {
+        hit.risk = Risk::of_claim(hit.band);
+    }
+    found.judged_by(&silo.policy(), call.purpose(), model.profile.thresholds());
     Ok(found)
 }
 
-/// The entry of a search: about the person whose face was searched for, if the caller named one.
+/// The entry of a search, and whether it is about somebody: the person whose face was searched for, if the caller named one.
 fn about(
     vault: &Vault,
     silo: &Silo,
     call: &Authorized<Search>,
     cleared: &Cleared,
     whose: Option<SlotRef>,
-) -> Result<EntryDraft> {
+) -> Result<(EntryDraft, bool)> {
     let entry = audit::done_to(call, cleared, vault.clock.now())?;
     let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
     Ok(match owner {
-        Some(owner) => audit::about(entry, &owner),
-        None => entry,
+        Some(owner) => (audit::about(entry, &owner), true),
+        None => (entry, false),
     })
+}
+
+/// Adds what came of a search, if anything did (O12).
+fn with_details(entry: EntryDraft, found: Option<&Found>, quality: f32) -> Result<EntryDraft> {
+    let Some(found) = found else { return Ok(entry) };
+    let best = found.matches.first();
+    let details = Details {
+        band: best.map_or(Band::NoMatch, |best| best.band).name(),
+        score: best.map(|best| best.score),
+        quality,
+        matched: found.completeness.matched,
+    };
+    Ok(entry.details(encode("search", &details)?))
 }
 
 /// What a caller wants found, or what the model's profile says where it does not say.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Embedding, Reason, SubjectId};
+use lethe_domain::{Band, Decider, Embedding, Reason, Risk, SubjectId};
 use lethe_index::{Candidate, Candidates, Gallery, cosine};
 use rayon::prelude::*;
 use tokio::task::JoinSet;
@@ -181,7 +181,7 @@ impl Searcher {
         let matches = hits.into_iter().map(|hit| self.name(hit)).collect::<Result<Vec<_>>>()?;
         let matches = matches.into_iter().flatten().collect();
         let policy_version = self.model.profile.policy_version();
-        Ok(Found { matches, completeness, policy_version, answering: None })
+        Ok(Found { matches, completeness, policy_version, decider: Decider::Person, answering: None })
     }
 
     /// Opens candidates and keeps those at or above the threshold. What is opened is wiped with the batch at the latest.
@@ -315,7 +315,14 @@ impl Searcher {
     fn name(&self, hit: Hit) -> Result<Option<Match>> {
         let subject = self.subject_of(hit.at)?;
         let band = Band::of(hit.score, self.model.profile.thresholds());
-        Ok(subject.map(|subject| Match { subject, template: hit.template, score: hit.score, band, at: hit.at }))
+        Ok(subject.map(|subject| Match {
+            subject,
+            template: hit.template,
+            score: hit.score,
+            band,
+            risk: Risk::of_encounter(band),
+            at: hit.at,
+        }))
     }
 
     /// Says whose a template is; `None` if the subject was erased meanwhile.

@@ -98,6 +98,14 @@ fn fingerprint(of: Fingerprint, policy: &TenantPolicy) -> String {
         return print.finish();
     }
     let beside = [policy.jurisdiction.number(), policy.alone_from_16.into(), policy.age_required.into()];
+    let print = policy.automation.iter().fold(print, |print, automation| {
+        let notice = &automation.explanation;
+        print
+            .with(&[automation.purpose.number(), automation.ground.number()])
+            .with(&notice.sha256)
+            .with(notice.version.as_str().as_bytes())
+            .with(automation.reviewer.as_str().as_bytes())
+    });
     let print = match policy.country {
         Some(country) => print.with(&beside).with(country.as_str().as_bytes()),
         None => print.with(&beside),

@@ -1,4 +1,4 @@
-use lethe_domain::{Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
+use lethe_domain::{Automation, Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
 use lethe_policy::Authorized;
 use lethe_policy::operation::UpdateTenantPolicy;
 
@@ -14,6 +14,8 @@ use crate::vault::Vault;
 pub struct Wished {
     /// All its purposes, each with its basis.
     pub purposes: Option<Vec<PurposeBasis>>,
+    /// All purposes for which its systems decide.
+    pub automation: Option<Vec<Automation>>,
     /// The law that counts where nobody said.
     pub jurisdiction: Option<Jurisdiction>,
     /// Its country.
@@ -55,6 +57,7 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
         environment: current.environment,
         region: current.region.clone(),
         country: wished.country.unwrap_or(current.country),
+        automation: wished.automation.unwrap_or_else(|| current.automation.clone()),
     };
     if wanted == *current {
         vault.note(silo.tree, &call).await?;

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lethe_proto::names::TenantName;
 use lethe_proto::v1::{
-    CreateTenantRequest, Environment, ErasureState, GetTenantRequest, Jurisdiction, Purpose, PurposeBasis, Retention,
-    ShredTenantRequest, Tenant, UpdatePolicyRequest,
+    Automation, AutomationGround, CreateTenantRequest, Environment, ErasureState, GetTenantRequest, Jurisdiction,
+    Purpose, PurposeBasis, Retention, ShredTenantRequest, Tenant, UpdatePolicyRequest,
 };
 use prost_types::FieldMask;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::Context;
 use super::erase::{answer, keep_receipt, tell};
@@ -127,7 +128,57 @@ pub(crate) struct Policy {
     age_required: Option<bool>,
 
     #[command(flatten)]
+    automation: Automated,
+
+    #[command(flatten)]
     keeping: Keeping,
+}
+
+/// Where systems decide.
+#[derive(Debug, Args)]
+#[group(id = "changes", multiple = true)]
+struct Automated {
+    /// All purposes for which your systems decide where an answer is clear, each with the ground that allows it: contract, law or
+    /// explicit_consent; give it several times. none: for all of them a person decides.
+    #[arg(long, value_parser = values::automation_or_none, value_name = "PURPOSE=GROUND", group = "changes")]
+    automate: Vec<Said<(Purpose, AutomationGround)>>,
+
+    /// Which version of your notice explains to people how it is decided: 1 to 64 of [A-Za-z0-9._~-].
+    #[arg(long, requires_all = ["automate", "explanation"], value_name = "VERSION", default_value = "")]
+    explanation_version: String,
+
+    /// That notice, as it is shown: its SHA-256 is recorded, not its text.
+    #[arg(long, requires_all = ["automate", "explanation_version"], value_name = "FILE")]
+    explanation: Option<PathBuf>,
+
+    /// Your name of whoever looks again when a person contests a decision, such as a desk.
+    #[arg(long, requires = "automate", value_name = "REVIEWER", default_value = "")]
+    reviewer: String,
+}
+
+impl Automated {
+    fn read(self) -> Result<Vec<Automation>, Failure> {
+        let purposes: Vec<_> = self.automate.into_iter().filter_map(|said| said.0).collect();
+        if purposes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = self.explanation.ok_or_else(|| {
+            Failure::usage(
+                "say with --explanation and --explanation-version which notice explains to people how it is decided",
+            )
+        })?;
+        let notice =
+            std::fs::read(&path).map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        let explanation_sha256 = Sha256::digest(&notice).to_vec();
+        let automation = purposes.into_iter().map(|(purpose, ground)| Automation {
+            purpose: purpose.into(),
+            ground: ground.into(),
+            explanation_version: self.explanation_version.clone(),
+            explanation_sha256: explanation_sha256.clone(),
+            reviewer: self.reviewer.clone(),
+        });
+        Ok(automation.collect())
+    }
 }
 
 /// How long people are kept, by the calendar: P3Y, P18M, P90D.
@@ -180,6 +231,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
         ("country", policy.country.is_some()),
         ("minors_consent_alone_from_16", policy.minors_consent_alone_from_16.is_some()),
         ("age_required", policy.age_required.is_some()),
+        ("automation", !policy.automation.automate.is_empty()),
     ];
     let paths = paths
         .into_iter()
@@ -195,6 +247,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
             country: policy.country.and_then(|said| said.0).unwrap_or_default(),
             minors_consent_alone_from_16: policy.minors_consent_alone_from_16.unwrap_or_default(),
             age_required: policy.age_required.unwrap_or_default(),
+            automation: policy.automation.read()?,
             retention: Some(policy.keeping.retention()),
             ..Tenant::default()
         }),
