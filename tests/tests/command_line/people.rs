@@ -53,9 +53,16 @@ async fn what_is_asked_of_a_face_is_answered_by_the_exit_code() {
     assert_eq!(found.code(), 0, "{found:?}");
     let search = &found.said[0];
     assert_eq!(search["matches"].as_array().unwrap().len(), 1, "{search}");
-    let hit =
-        json!({ "subject": "tenants/bank/subjects/p-1", "template": template["name"], "score": 0.5, "band": "REVIEW" });
+    let hit = json!({
+        "subject": "tenants/bank/subjects/p-1",
+        "template": template["name"],
+        "score": 0.5,
+        "band": "REVIEW",
+        "reasons": ["SCORE_BETWEEN_THRESHOLDS"],
+        "risk": "ELEVATED",
+    });
     assert_eq!(search["matches"][0], hit);
+    assert_eq!((&search["risk"], &search["decider"]), (&json!("ELEVATED"), &json!("PERSON")), "{search}");
     let completeness = &search["completeness"];
     assert_eq!((&completeness["gallery_size"], &completeness["searched"]), (&json!(2), &json!(2)), "{completeness}");
     assert_eq!((&completeness["complete"], &completeness["threshold"]), (&json!(true), &json!(0.4)), "{completeness}");

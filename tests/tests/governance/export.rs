@@ -51,6 +51,13 @@ fn kept(face: &[f32]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
+/// What the log has of somebody, as an archive of what is held tells it.
+pub(crate) async fn history_of(vault: &Vault, officer: &Caller, subject: &str) -> Vec<Value> {
+    let key = Identity::generate();
+    let clear = opened(&archive(officer, subject, &key).await, &key).unwrap();
+    read(vault, &clear).unwrap()["history"].as_array().unwrap().clone()
+}
+
 async fn bank(vault: &Vault) -> Tenant {
     let purposes = [Purpose::Authentication, Purpose::DuplicateDetection, Purpose::LegalClaims];
     vault.tenant("bank").declaring(&purposes).await
@@ -112,6 +119,7 @@ async fn an_archive_has_all_that_is_held_and_is_read_by_others() {
     }
     let attempt = history.iter().find(|entry| entry["operation"] == "authentication.verify").unwrap();
     assert_eq!(attempt["details"]["band"], "match");
+    assert_eq!(attempt["details"]["decider"], "person");
 
     // Every template, byte for byte, and nobody else's.
     let listed = manifest["templates"].as_array().unwrap();

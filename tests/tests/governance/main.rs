@@ -6,6 +6,7 @@
 
 mod approvals;
 mod consents;
+mod deciders;
 mod disclosure;
 mod evidence;
 mod export;

@@ -7,7 +7,7 @@ use tonic::Code;
 
 use crate::disclosure::{entries, said};
 
-fn change(tenant: Tenant, paths: &[&str]) -> UpdatePolicyRequest {
+pub(crate) fn change(tenant: Tenant, paths: &[&str]) -> UpdatePolicyRequest {
     UpdatePolicyRequest {
         tenant: Some(tenant),
         purpose: Purpose::Administration.into(),
