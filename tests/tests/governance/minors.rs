@@ -108,6 +108,39 @@ async fn a_child_that_is_found_without_a_guardians_consent_is_erased_without_del
     while officer.subject("eve").await.is_ok() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+
+    // And a search or a sweep that comes upon children, and names none.
+    let until = prost_types::Timestamp { seconds: lethe_tests::now().seconds + 4, nanos: 0 };
+    let consent = officer.consent(Purpose::DuplicateDetection, ConsentManner::Written, ConsentGiver::Guardian);
+    let consent = lethe_proto::v1::Consent { expire_time: Some(until), ..consent };
+    let other = Faces::seeded(342).person(1).selfie();
+    for (child, face) in [("fay", &face), ("gil", &other), ("hal", &other)] {
+        bank.enroller().describe(child, HERE, AgeBand::Under16).await.unwrap();
+        officer.record(child, consent.clone()).await.unwrap();
+        bank.enroller().enroll_for(Purpose::DuplicateDetection, child, face).await.unwrap();
+    }
+    assert_eq!(bank.analyst().found(&face).await, ["fay"]);
+    while lethe_tests::now().seconds <= until.seconds {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(bank.analyst().found(&face).await.is_empty());
+    while officer.subject("fay").await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(officer.subject("gil").await.is_ok(), "nobody came upon this one");
+    let mut steps = bank.analyst().sweep("").await.unwrap();
+    while let Some(step) = steps.message().await.unwrap() {
+        assert!(step.pairs.is_empty());
+    }
+    while officer.subject("gil").await.is_ok() || officer.subject("hal").await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+
+    // Who says that the face is a child's whom nobody consented for has the child erased before the answer.
+    bank.enroller().enroll_for(Purpose::Authentication, "ivy", &other).await.unwrap();
+    officer.restrict("ivy", lethe_proto::v1::RestrictionGround::ClientReason).await.unwrap();
+    let told = bank.enroller().describe("ivy", HERE, AgeBand::Under16).await.unwrap();
+    assert!(!told.erasure_receipt.is_empty(), "the client's own reason keeps no child");
 }
 
 /// Erasing cannot be undone: nobody is erased for want of a consent that may still come.

@@ -42,14 +42,28 @@ pub enum RestrictionGround {
     NeededForClaim = 3,
     /// The person objected, and it is being looked into whose grounds weigh more.
     ObjectionPending = 4,
-    /// The client's own reason, or another law's.
+    /// Another law gives the person the right to it.
     Other = 5,
+    /// The client's own reason.
+    ClientReason = 6,
 }
 
 impl RestrictionGround {
     /// Every ground there is.
-    pub const ALL: [Self; 5] =
-        [Self::AccuracyContested, Self::UnlawfulProcessing, Self::NeededForClaim, Self::ObjectionPending, Self::Other];
+    pub const ALL: [Self; 6] = [
+        Self::AccuracyContested,
+        Self::UnlawfulProcessing,
+        Self::NeededForClaim,
+        Self::ObjectionPending,
+        Self::Other,
+        Self::ClientReason,
+    ];
+
+    /// Whether it keeps the data whatever ends them: it is a right of the person. A client's own reason stops processing, and is none
+    /// to keep somebody beyond a law's cap, or after a withdrawal.
+    pub const fn keeps(self) -> bool {
+        !matches!(self, Self::ClientReason)
+    }
 
     /// The number it is stored under.
     pub const fn number(self) -> u8 {
@@ -69,6 +83,7 @@ impl RestrictionGround {
             Self::NeededForClaim => "needed_for_claim",
             Self::ObjectionPending => "objection_pending",
             Self::Other => "other",
+            Self::ClientReason => "client_reason",
         }
     }
 }

@@ -14,6 +14,20 @@ pub struct Retention {
     pub minimum: Option<Period>,
     /// Whether the vendor of the service sets the purposes itself, which has a cap of its own.
     pub vendor_purposes: bool,
+    /// For how long after its end what claims can rest on is kept: evidence of consents, requests, notifications (O29). See
+    /// [`Retention::limitation`].
+    pub limitation: Option<Period>,
+}
+
+impl Retention {
+    /// The limitation period where nobody says otherwise: five years, which covers that of most civil claims that rest on a
+    /// consent (BIPA's is five years).
+    pub const LIMITATION: Period = Period::months(60);
+
+    /// The limitation period of claims.
+    pub fn limitation(&self) -> Period {
+        self.limitation.unwrap_or(Self::LIMITATION)
+    }
 }
 
 /// Why an erasure that was asked for is put off (O21).

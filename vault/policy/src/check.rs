@@ -6,6 +6,9 @@ use crate::automation;
 use crate::law::Law;
 use crate::retention::{IMPROVEMENT, VENDOR};
 
+/// For how long records of requests are kept at least (Cal. Code Regs. tit. 11, § 7101).
+const REQUESTS: Period = Period::months(24);
+
 /// Checks that a policy contradicts neither itself nor the law that it names.
 ///
 /// # Errors
@@ -43,6 +46,13 @@ pub fn check(policy: &TenantPolicy) -> Result<(), Invalid> {
     {
         return refuse("tenant.retention.after_end", format!("is longer than {cap}, the cap of {} (O17)", law.title));
     }
+    if let Some(limitation) = retention.limitation
+        && is_longer(REQUESTS, limitation)
+    {
+        let message =
+            format!("is shorter than {REQUESTS}, for which requests are kept (Cal. Code Regs. tit. 11, § 7101)");
+        return refuse("tenant.retention.limitation", message);
+    }
     automation::check(policy)
 }
 
@@ -54,7 +64,7 @@ fn is_longer(period: Period, cap: Period) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use lethe_domain::{Jurisdiction, LawfulBasis, PurposeBasis};
+    use lethe_domain::{Jurisdiction, LawfulBasis, PurposeBasis, Retention};
 
     use super::*;
 
@@ -95,5 +105,9 @@ mod tests {
         policy.retention.keep = Some(Period::months(61));
         policy.retention.vendor_purposes = true;
         assert_eq!(field(&policy).as_deref(), Some("tenant.retention.keep"));
+        policy.retention = Retention { limitation: Some(Period::months(24)), ..Retention::default() };
+        assert_eq!(field(&policy), None);
+        policy.retention.limitation = Some(Period::days(729));
+        assert_eq!(field(&policy).as_deref(), Some("tenant.retention.limitation"));
     }
 }

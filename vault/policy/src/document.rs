@@ -341,7 +341,7 @@ const RECIPIENTS: &str = "
 
 Whoever received a person's data by a disclosure is told of what becomes of them (O41; GDPR Art. 19): with the change itself the vault
 records whom to tell, one notification for each recipient who was told what it is about. Telling is the client's; what came of it is
-recorded, as `told`, `impossible` or `disproportionate`, and kept for five years. A tenant that goes takes its disclosures along, and
+recorded, as `told`, `impossible` or `disproportionate`, and kept for the limitation period. A tenant that goes takes its disclosures along, and
 tells of its own end itself.
 
 | occasion | when | who was told |

@@ -1,12 +1,6 @@
 //! How long the evidence of a consent is kept (O29). Pure functions.
 
-use lethe_domain::{Consent, Timestamp};
-
-use crate::request::months_after;
-
-/// Months for which evidence is kept after its consent ended, where nobody says otherwise: five years, which covers the
-/// limitation period of most civil claims that rest on a consent (BIPA's is five years).
-pub const LIMITATION_MONTHS: i32 = 60;
+use lethe_domain::{Consent, Period, Timestamp};
 
 const DAY: i64 = 86_400_000;
 
@@ -18,22 +12,22 @@ pub fn end_of(consent: &Consent) -> Option<Timestamp> {
     }
 }
 
-/// Until when the evidence of a consent is kept, for a limitation period of so many months; `None` while no end is in sight.
-pub fn keep_until(consent: &Consent, months: i32) -> Option<Timestamp> {
-    end_of(consent).map(|end| months_after(end, months))
+/// Until when the evidence of a consent is kept, for the limitation period of claims; `None` while no end is in sight.
+pub fn keep_until(consent: &Consent, limitation: Period) -> Option<Timestamp> {
+    end_of(consent).map(|end| limitation.after(end))
 }
 
 /// The same, of a person who is forgotten at `now`: what was consented to ends with that at the latest, or when it was given if that
 /// was later by some clock. The end of a day, so that it does not tell the moment.
-pub fn keep_until_forgotten(consent: &Consent, now: Timestamp, months: i32) -> Timestamp {
-    let end = months_after(now.max(consent.given_at), months).millis();
+pub fn keep_until_forgotten(consent: &Consent, now: Timestamp, limitation: Period) -> Timestamp {
+    let end = limitation.after(now.max(consent.given_at)).millis();
     let forgotten = Timestamp::from_millis(end.div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
-    keep_until(consent, months).map_or(forgotten, |until| until.min(forgotten))
+    keep_until(consent, limitation).map_or(forgotten, |until| until.min(forgotten))
 }
 
 #[cfg(test)]
 mod tests {
-    use lethe_domain::{ConsentId, Giver, Label, Manner, Notice, Purpose};
+    use lethe_domain::{ConsentId, Giver, Label, Manner, Notice, Purpose, Retention};
     use time::OffsetDateTime;
     use time::macros::datetime;
 
@@ -68,15 +62,15 @@ mod tests {
             (late, soon, Some(datetime!(2029-06-30 8:00 UTC))),
             (soon, late, Some(datetime!(2029-06-30 8:00 UTC))),
         ] {
-            assert_eq!(keep_until(&consent(expires, withdrawn), LIMITATION_MONTHS), expected.map(at));
+            assert_eq!(keep_until(&consent(expires, withdrawn), Retention::LIMITATION), expected.map(at));
         }
-        assert_eq!(keep_until(&consent(None, soon), 12), Some(at(datetime!(2025-06-30 8:00 UTC))));
+        assert_eq!(keep_until(&consent(None, soon), Period::months(12)), Some(at(datetime!(2025-06-30 8:00 UTC))));
     }
 
     #[test]
     fn a_person_who_is_forgotten_ends_it_to_the_day() {
         let forgotten = at(datetime!(2026-03-10 17:23:11 UTC));
-        let until = |consent| keep_until_forgotten(&consent, forgotten, LIMITATION_MONTHS);
+        let until = |consent| keep_until_forgotten(&consent, forgotten, Retention::LIMITATION);
         assert_eq!(until(consent(None, None)), at(datetime!(2031-03-11 0:00 UTC)));
         assert_eq!(until(consent(Some(datetime!(2040-01-01 0:00 UTC)), None)), at(datetime!(2031-03-11 0:00 UTC)));
         let withdrawn = consent(None, Some(datetime!(2025-01-02 3:04 UTC)));

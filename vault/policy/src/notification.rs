@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lethe_domain::{Disclosure, Notification, Occasion, Timestamp};
-
-use crate::evidence::LIMITATION_MONTHS;
-use crate::request::months_after;
+use lethe_domain::{Disclosure, Notification, Occasion, Period, Timestamp};
 
 const DAY: i64 = 86_400_000;
 
@@ -34,8 +31,8 @@ pub fn owed(occasion: Occasion, disclosures: &[Disclosure], now: Timestamp) -> V
 }
 
 /// Whether a notification need not be kept any more: what came of it is as old as claims that rest on it can be.
-pub fn is_over(notification: &Notification, now: Timestamp) -> bool {
-    notification.closed.is_some_and(|(_, at)| months_after(at, LIMITATION_MONTHS) <= now)
+pub fn is_over(notification: &Notification, limitation: Period, now: Timestamp) -> bool {
+    notification.closed.is_some_and(|(_, at)| limitation.after(at) <= now)
 }
 
 #[cfg(test)]

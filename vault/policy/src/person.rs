@@ -137,8 +137,8 @@ pub(crate) fn may_consent(policy: &TenantPolicy, person: &Dossier, consent: &Con
 }
 
 /// Whether a person's data must stay whatever a client's statute says.
-const fn is_kept(person: &Dossier) -> bool {
-    !person.holds.is_empty() || person.restriction.is_some()
+fn is_kept(person: &Dossier) -> bool {
+    !person.holds.is_empty() || retention::is_kept_by_restriction(person)
 }
 
 /// Whether a purpose has no place in the tenant's environment, or under the person's law (O3): it keeps nobody.

@@ -3,8 +3,8 @@
 //! Nothing here is an input of [`judge`](crate::judge): exercising a right changes no answer (O37).
 
 use lethe_domain::{
-    Closure, Extension, ExtensionReason, Jurisdiction, RefusalReason, RequestKind, RequestOutcome, RequestState,
-    Requester, RightsRequest, Timestamp, Verification,
+    Closure, Extension, ExtensionReason, Jurisdiction, Period, RefusalReason, RequestKind, RequestOutcome,
+    RequestState, Requester, RightsRequest, Timestamp, Verification,
 };
 use time::{Date, Duration, Month, OffsetDateTime};
 
@@ -227,6 +227,11 @@ pub fn is_exhausted(
     let since = months_after(received, -YEAR);
     let counts = |&(of, at): &(RequestKind, Timestamp)| of == RequestKind::Portability && at > since && at <= received;
     earlier.into_iter().filter(counts).count() >= most
+}
+
+/// Whether a request need not be kept any more: its answer is as old as claims that rest on it can be.
+pub fn is_over(request: &RightsRequest, limitation: Period, now: Timestamp) -> bool {
+    request.closure.is_some_and(|closure| limitation.after(closure.closed_at) <= now)
 }
 
 /// How a request stands at some time.

@@ -142,7 +142,7 @@ fn end_by_death(person: &Dossier) -> Option<End> {
 pub enum Keeper {
     /// A litigation hold (O42).
     Hold,
-    /// A restriction (O22).
+    /// A restriction that is a right of the person (O22).
     Restriction,
     /// A statute (O17): until then, or until the contract is over and its time with it.
     Statute(Option<Timestamp>),
@@ -164,10 +164,15 @@ pub fn keeper(policy: &TenantPolicy, person: &Dossier, now: Timestamp) -> Option
     if !person.holds.is_empty() {
         return Some(Keeper::Hold);
     }
-    if person.restriction.is_some() {
+    if is_kept_by_restriction(person) {
         return Some(Keeper::Restriction);
     }
     kept_by_statute(policy, person, now)
+}
+
+/// Whether a restriction keeps a person's data: one that is a right of the person (O22).
+pub(crate) fn is_kept_by_restriction(person: &Dossier) -> bool {
+    person.restriction.as_ref().is_some_and(|restriction| restriction.ground.keeps())
 }
 
 /// Whether a statute keeps a person's data now, and until when (O17).

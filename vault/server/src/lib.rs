@@ -28,6 +28,7 @@ mod idempotency;
 pub mod identification;
 pub mod inspection;
 pub mod keyring;
+mod limitation;
 pub mod memory;
 mod metrics;
 mod mirrors;

@@ -1,4 +1,4 @@
-use lethe_domain::{Country, DisclosureId, Ground, Label, NotificationOutcome, Told, Transfer};
+use lethe_domain::{Country, DisclosureId, Ground, Label, NotificationOutcome, Retention, Told, Transfer};
 
 use super::*;
 
@@ -60,9 +60,9 @@ fn what_was_only_proposed_reached_nobody() {
 fn what_came_of_it_is_kept_for_five_years_and_what_is_owed_for_ever() {
     let mut owed = owed(Occasion::Erased, &[disclosure(1, "police", &[Told::Existence])], NOW).remove(0);
     let far = Timestamp::from_millis(i64::MAX / 2);
-    assert!(!is_over(&owed, far));
+    assert!(!is_over(&owed, Retention::LIMITATION, far));
     owed.closed = Some((NotificationOutcome::Told, NOW));
-    let end = months_after(NOW, 60);
-    assert!(!is_over(&owed, Timestamp::from_millis(end.millis() - 1)));
-    assert!(is_over(&owed, end));
+    let end = Retention::LIMITATION.after(NOW);
+    assert!(!is_over(&owed, Retention::LIMITATION, Timestamp::from_millis(end.millis() - 1)));
+    assert!(is_over(&owed, Retention::LIMITATION, end));
 }

@@ -103,6 +103,8 @@ struct RetentionRecord {
     minimum: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     vendor_purposes: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limitation: Option<String>,
 }
 
 impl RetentionRecord {
@@ -117,6 +119,7 @@ impl RetentionRecord {
             after_end: text(retention.after_end),
             minimum: text(retention.minimum),
             vendor_purposes: retention.vendor_purposes,
+            limitation: text(retention.limitation),
         }
     }
 
@@ -130,6 +133,7 @@ impl RetentionRecord {
             after_end: period(&self.after_end)?,
             minimum: period(&self.minimum)?,
             vendor_purposes: self.vendor_purposes,
+            limitation: period(&self.limitation)?,
         })
     }
 }

@@ -119,11 +119,13 @@ fn a_tenant_is_fixed() {
     policy.region = Some(Region::parse("region", "eu-central").unwrap());
     policy.country = Some(country("JP"));
     let (keep, minimum) = (Some(Period::months(18)), Some(Period::months(60)));
-    policy.retention = Retention { keep, after_end: Some(Period::days(30)), minimum, vendor_purposes: true };
+    let (after_end, limitation) = (Some(Period::days(30)), Some(Period::months(72)));
+    policy.retention = Retention { keep, after_end, minimum, vendor_purposes: true, limitation };
     let record = TenantRecord::new(&id, &policy, CREATED);
     let beside = concat!(
         r#""policy":{"version":2,"jurisdiction":3,"alone_from_16":false,"age_required":true,"environment":2,"#,
-        r#""region":"eu-central","country":"JP","retention":{"keep":"P1Y6M","after_end":"P30D","minimum":"P5Y","vendor_purposes":true}}"#
+        r#""region":"eu-central","country":"JP","retention":{"keep":"P1Y6M","after_end":"P30D","minimum":"P5Y","vendor_purposes":true,"#,
+        r#""limitation":"P6Y"}}"#
     );
     let expected = format!(r#"{{"id":"acme","purposes":[[1,1],[3,6]],"created_at":1795354379198,{beside}}}"#);
     assert_eq!(fixed(&record, &expected).parse().unwrap(), (id.clone(), policy.clone(), CREATED));
@@ -382,7 +384,14 @@ fn numbers_of_a_dossier_are_fixed() {
     assert_eq!(names(AgeBand::from_number, AgeBand::name), expected(0, &ages));
     assert_eq!(names(Manner::from_number, Manner::name), expected(1, &["written", "electronic", "spoken"]));
     assert_eq!(names(Giver::from_number, Giver::name), expected(1, &["subject", "guardian"]));
-    let grounds = ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other"];
+    let grounds = [
+        "accuracy_contested",
+        "unlawful_processing",
+        "needed_for_claim",
+        "objection_pending",
+        "other",
+        "client_reason",
+    ];
     assert_eq!(names(RestrictionGround::from_number, RestrictionGround::name), expected(1, &grounds));
     let reasons =
         ["legal_obligation", "legal_process", "legal_claims", "illegal_activity", "terms_violation", "physical_safety"];

@@ -139,8 +139,8 @@ const JURISDICTIONS: [&str; 8] =
 
 const AGES: [&str; 3] = ["under_16", "minor_from_16", "adult"];
 
-const GROUNDS: [&str; 5] =
-    ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other"];
+const GROUNDS: [&str; 6] =
+    ["accuracy_contested", "unlawful_processing", "needed_for_claim", "objection_pending", "other", "client_reason"];
 
 const DEFERRALS: [&str; 6] =
     ["legal_obligation", "legal_process", "legal_claims", "illegal_activity", "terms_violation", "physical_safety"];

@@ -64,6 +64,7 @@ pub(super) fn tenant(tenant: &Tenant) -> (Value, Card) {
                 "after_end": retention.after_end,
                 "minimum": retention.minimum,
                 "vendor_purposes": retention.vendor_purposes,
+                "limitation": retention.limitation,
             })
         }),
     });
@@ -106,6 +107,7 @@ fn keeping(retention: &Retention) -> String {
         (!retention.keep.is_empty()).then(|| format!("{} from enrolment", retention.keep)),
         (!retention.after_end.is_empty()).then(|| format!("{} after the end", retention.after_end)),
         (!retention.minimum.is_empty()).then(|| format!("at least {} after the contract", retention.minimum)),
+        (!retention.limitation.is_empty()).then(|| format!("{} for claims", retention.limitation)),
         retention.vendor_purposes.then(|| "for the vendor's own purposes".to_owned()),
     ];
     joined(parts.into_iter().flatten())

@@ -11,7 +11,7 @@ use lethe_crypto::tag::tag;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Consent, ConsentId, Dossier, Evidence, Reason, RequestId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::evidence::{LIMITATION_MONTHS, keep_until, keep_until_forgotten};
+use lethe_policy::evidence::{keep_until, keep_until_forgotten};
 use lethe_policy::operation::GetEvidence;
 
 use crate::audit;
@@ -55,7 +55,8 @@ pub(crate) async fn record<'a>(
     consents: impl IntoIterator<Item = &'a Consent>,
     change: &mut Change,
 ) -> Result<()> {
-    let until = |consent: &Consent| keep_until(consent, LIMITATION_MONTHS);
+    let limitation = silo.policy().retention.limitation();
+    let until = |consent: &Consent| keep_until(consent, limitation);
     let evidence =
         consents.into_iter().map(|consent| Evidence { consent: consent.clone(), keep_until: until(consent) });
     put(vault, silo, evidence.collect(), change).await
@@ -69,9 +70,10 @@ pub(crate) async fn outlive(
     now: Timestamp,
     change: &mut Change,
 ) -> Result<()> {
+    let limitation = silo.policy().retention.limitation();
     let evidence = dossier.consents.iter().map(|consent| Evidence {
         consent: consent.clone(),
-        keep_until: Some(keep_until_forgotten(consent, now, LIMITATION_MONTHS)),
+        keep_until: Some(keep_until_forgotten(consent, now, limitation)),
     });
     put(vault, silo, evidence.collect(), change).await
 }

@@ -185,6 +185,7 @@ impl Silo {
                 "keep": policy.retention.keep.map(|period| period.to_string()),
                 "keep_after_end": policy.retention.after_end.map(|period| period.to_string()),
                 "statutory_minimum": policy.retention.minimum.map(|period| period.to_string()),
+                "limitation": policy.retention.limitation().to_string(),
                 "vendor_purposes": policy.retention.vendor_purposes,
                 "automation": automation,
             },

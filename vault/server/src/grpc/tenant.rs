@@ -81,6 +81,7 @@ impl TenantService for Node {
                 "retention.keep" => wished.keep = Some(policy.retention.keep),
                 "retention.after_end" => wished.after_end = Some(policy.retention.after_end),
                 "retention.minimum" => wished.minimum = Some(policy.retention.minimum),
+                "retention.limitation" => wished.limitation = Some(policy.retention.limitation),
                 "retention.vendor_purposes" => wished.vendor_purposes = Some(policy.retention.vendor_purposes),
                 _ => {
                     let message = "only purposes, automation, jurisdiction, country, what is asked of minors and the parts of retention can be changed";
@@ -374,6 +375,7 @@ fn policy(tenant: &v1::Tenant) -> Result<TenantPolicy> {
             after_end: period("tenant.retention.after_end", &said.after_end)?,
             minimum: period("tenant.retention.minimum", &said.minimum)?,
             vendor_purposes: said.vendor_purposes,
+            limitation: period("tenant.retention.limitation", &said.limitation)?,
         };
     }
     Ok(policy)
@@ -390,6 +392,7 @@ fn to_retention(retention: &Retention) -> v1::Retention {
         after_end: text(retention.after_end),
         minimum: text(retention.minimum),
         vendor_purposes: retention.vendor_purposes,
+        limitation: text(retention.limitation),
     }
 }
 

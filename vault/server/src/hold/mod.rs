@@ -157,6 +157,40 @@ pub async fn list(vault: &Vault, call: Authorized<ListHolds>, from: u64, size: u
     Ok(Page { holds, next })
 }
 
+/// Litigation holds of a vault, and those of them that somebody has to look at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reviews {
+    /// All there are.
+    pub(crate) all: u64,
+    /// Those whose review is overdue.
+    pub(crate) overdue: u64,
+}
+
+/// Counts the holds of all tenants. A dossier that cannot be read is told to the operator and not counted.
+pub(crate) fn reviews(vault: &Vault, now: Timestamp) -> Result<Reviews> {
+    let mut reviews = Reviews::default();
+    for silo in vault.silos.all() {
+        let whole = Key::prefix_of_tree(RowKind::Held, silo.tree);
+        let mut held = Vec::new();
+        vault.store.scan_from(RowKind::Held, &whole, &whole, |key, _| {
+            if let Key::Held { subject, .. } = key {
+                held.push(subject);
+            }
+            Ok::<_, Error>(ControlFlow::Continue(()))
+        })?;
+        for subject in held {
+            match dossiers::of(vault, &silo, subject) {
+                Ok(dossier) => {
+                    reviews.all += dossier.holds.len() as u64;
+                    reviews.overdue += dossier.holds.iter().filter(|hold| hold.review_at <= now).count() as u64;
+                }
+                Err(fault) => tracing::error!(%fault, "what is known of somebody under a hold cannot be read"),
+            }
+        }
+    }
+    Ok(reviews)
+}
+
 /// Whether anybody of a tenant is under a hold.
 pub(crate) fn has_any(vault: &Vault, silo: &Silo) -> Result<bool> {
     let whole = Key::prefix_of_tree(RowKind::Held, silo.tree);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Dossier, SubjectId};
 use lethe_policy::{Cleared, Licence};
+use parking_lot::Mutex;
 
 use crate::dossiers;
 use crate::error::Result;
@@ -11,6 +12,7 @@ use crate::keyring::Opener;
 use crate::records::DossierRecord;
 use crate::silo::SiloRef;
 use crate::store::{Key, RowKind};
+use crate::subject::baseless;
 use crate::vault::Vault;
 
 /// Judges whom a search or a sweep finds, one by one, for as long as it lasts.
@@ -19,10 +21,25 @@ pub(super) struct Judge {
     pub(super) vault: Arc<Vault>,
     pub(super) silo: SiloRef,
     /// What it is for.
-    pub(super) licence: Licence,
+    licence: Licence,
+    /// Minors whom nobody consented for, come upon so far.
+    alone: Arc<Mutex<BTreeSet<SlotRef>>>,
 }
 
 impl Judge {
+    /// For a search or a sweep.
+    pub(super) fn new(vault: &Arc<Vault>, silo: &SiloRef, licence: Licence) -> Self {
+        Self { vault: Arc::clone(vault), silo: Arc::clone(silo), licence, alone: Arc::default() }
+    }
+
+    /// Does what comes with having come upon somebody who must not be here: erases those minors, after the call (O15).
+    pub(super) fn follow_up(&self) {
+        let alone = std::mem::take(&mut *self.alone.lock());
+        if !alone.is_empty() {
+            baseless::follow_up_all_later(&self.vault, &self.silo, alone);
+        }
+    }
+
     /// Of some subjects those whom the policy lets be compared and found.
     ///
     /// Each comes with the proof of it, which knows what of its templates is past its time.
@@ -31,10 +48,16 @@ impl Judge {
             return Ok(BTreeMap::new());
         }
         let (policy, now) = (self.silo.policy(), self.vault.clock.now());
-        let clear = |dossier: &Dossier| self.licence.clear(&policy, dossier, now).ok();
+        let clear = |subject: SlotRef, dossier: &Dossier| {
+            let cleared = self.licence.clear(&policy, dossier, now);
+            if cleared.as_ref().is_err_and(|denial| denial.duty.is_some()) {
+                self.alone.lock().insert(subject);
+            }
+            cleared.ok()
+        };
         if dossiers::is_nobody_known(&self.vault, &self.silo)? {
             let nobody = Dossier::default();
-            return Ok(subjects.into_iter().filter_map(|subject| Some((subject, clear(&nobody)?))).collect());
+            return Ok(subjects.into_iter().filter_map(|subject| Some((subject, clear(subject, &nobody)?))).collect());
         }
         let keys: Vec<Key> = subjects.iter().map(|&subject| Key::Dossier { tree: self.silo.tree, subject }).collect();
         let rows = self.vault.store.multi_get(RowKind::Dossier, &keys)?;
@@ -49,7 +72,7 @@ impl Judge {
                     None => continue,
                 },
             };
-            if let Some(cleared) = clear(&dossier) {
+            if let Some(cleared) = clear(subject, &dossier) {
                 allowed.insert(subject, cleared);
             }
         }

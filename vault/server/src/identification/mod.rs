@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::records::encode;
 use crate::silo::{Answering, Model, Silo};
 use crate::store::TemplateAt;
+use crate::subject::baseless;
 use crate::templates::Capture;
 use crate::vault::Vault;
 
@@ -140,14 +141,18 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let model = silo.model(&query.probe.model, "probe.model")?;
     let mut before = silo.rights().changes();
     let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
-    let cleared = dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
+    let cleared = dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await;
+    let cleared = match &query.subject {
+        Some(subject) => baseless::follow_up(vault, &silo, subject, cleared).await?,
+        None => cleared?,
+    };
     let claimed = query.subject.take();
     let quality = query.probe.quality.get();
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
-    let judge = Judge { vault: Arc::clone(vault), silo: Arc::clone(&silo), licence: call.licence() };
+    let judge = Judge::new(vault, &silo, call.licence());
     let searcher = Arc::new(rerank::Searcher::of(&model, judge).await?);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
@@ -201,6 +206,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
         found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
         found.answering = answering;
     }
+    last.judge.follow_up();
     for hit in found.matches.iter_mut().filter(|hit| Some(&hit.subject) == claimed.as_ref()) {
         hit.risk = Risk::of_claim(hit.band);
     }

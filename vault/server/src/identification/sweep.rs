@@ -121,6 +121,7 @@ impl Step {
     /// If a dossier cannot be read.
     pub(crate) async fn last_look(&mut self) -> Result<Answering> {
         let silo = Arc::clone(&self.judge.silo);
+        self.judge.follow_up();
         let mut looks = 0;
         loop {
             // It does not queue: a caller that reads no more leaves this unpolled, and all others would wait for it.
@@ -215,7 +216,7 @@ impl Plan {
         let silo = vault.silo(call)?;
         let model = silo.model(&wanted.model, "model")?;
         let point = operating_point(&model, wanted.threshold, wanted.miss_probability)?;
-        let judge = Judge { vault: Arc::clone(vault), silo: Arc::clone(&silo), licence: call.licence() };
+        let judge = Judge::new(vault, &silo, call.licence());
         Ok(Self { vault: Arc::clone(vault), silo, model, point, judge })
     }
 

@@ -1,28 +1,29 @@
 //! The rows of notifications.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use lethe_domain::{Notification, NotificationId, Reason, Timestamp};
+use lethe_domain::{Notification, NotificationId, Reason};
 use lethe_policy::notification::is_over;
 
 use super::Filed;
-use crate::audit;
 use crate::error::{Error, Result};
+use crate::limitation::Ledger;
 use crate::records::NotificationRecord;
-use crate::silo::{Silo, SiloRef};
+use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
-/// What the log calls it: nobody asked.
-const OPERATION: &str = "vault.expire_notifications";
+/// Those of which something came are kept for the limitation period: that is recorded once, and nobody changes them.
+pub(crate) const LEDGER: Ledger = Ledger {
+    kind: RowKind::Notification,
+    operation: "vault.expire_notifications",
+    event: "NOTIFICATIONS_EXPIRED",
+    counted: "notifications",
+    is_over: |opened, limitation, now| Ok(is_over(&NotificationRecord::read(opened)?, limitation, now)),
+};
 
 /// Most rows that a page reads: then others have their turn.
 const STRIDE: usize = 1000;
-/// Most that a sweep looks at in one go.
-const LOOKED_AT: usize = 16_384;
-/// Most that is deleted with one change.
-const AT_ONCE: usize = 1024;
 
 /// A page of notifications.
 #[derive(Default)]
@@ -102,51 +103,4 @@ fn each(
 /// What can be read; of what cannot, the operator is told, and the others do not wait for it.
 fn readable(notification: Result<Notification>) -> Option<Notification> {
     notification.inspect_err(|fault| tracing::error!(%fault, "a notification cannot be read")).ok()
-}
-
-/// Deletes a tenant's notifications whose time is over at `now`, and gives how many there were.
-///
-/// # Errors
-/// What the store says; what was deleted before is.
-pub(crate) async fn expire(vault: &Arc<Vault>, silo: &SiloRef, now: Timestamp) -> Result<usize> {
-    let (tree, mut deleted) = (silo.tree, 0);
-    let mut from = Some(Key::prefix_of_tree(RowKind::Notification, tree));
-    while let Some(start) = from {
-        if vault.silos.is_closing() || silo.rights().is_over() {
-            break;
-        }
-        let (reader, of) = (Arc::clone(vault), Arc::clone(silo));
-        let looked = tokio::task::spawn_blocking(move || look(&reader, &of, &start, now)).await;
-        let (over, next) = looked.map_err(|_| Error::TaskLost)??;
-        from = next;
-        if over.is_empty() {
-            continue;
-        }
-        // What came of a notification is recorded once: nobody changes these.
-        let mut change = Change::new();
-        let count = over.len();
-        for notification in over {
-            change.delete(Key::Notification { tree, notification });
-        }
-        let entry = audit::by_the_vault(OPERATION, now)?;
-        change.log(tree, audit::counting(entry, "NOTIFICATIONS_EXPIRED", &[("notifications", count as u64)])?);
-        vault.store.commit(change).await?;
-        deleted += count;
-    }
-    Ok(deleted)
-}
-
-/// Which notifications are over, of some from a key on, and where the next begin.
-fn look(vault: &Vault, silo: &Silo, from: &[u8], now: Timestamp) -> Result<(Vec<NotificationId>, Option<Vec<u8>>)> {
-    let (mut over, mut next, mut seen) = (Vec::new(), None, 0);
-    each(vault, silo, from, |id, notification| {
-        if seen == LOOKED_AT || over.len() == AT_ONCE {
-            next = Some(Key::Notification { tree: silo.tree, notification: id }.encode());
-            return Ok(ControlFlow::Break(()));
-        }
-        seen += 1;
-        over.extend(readable(notification).filter(|notification| is_over(notification, now)).map(|_| id));
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok((over, next))
 }

@@ -21,8 +21,8 @@ use crate::silo::Silo;
 use crate::store::Change;
 use crate::vault::Vault;
 
+pub(crate) use book::LEDGER;
 pub use book::Page;
-pub(crate) use book::expire;
 
 /// A notification, under its id.
 pub type Filed = (NotificationId, Notification);

@@ -11,6 +11,7 @@ use lethe_policy::request as terms;
 
 use super::{Filed, refuse};
 use crate::error::{Error, Result};
+use crate::limitation::Ledger;
 use crate::records::{AskedRecord, RequestRecord};
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
@@ -19,6 +20,15 @@ use crate::vault::Vault;
 /// Rows that are read in a row. Requests are in the order of their ids, which are random, so nothing leads to those that are
 /// wanted: a page is made of this many at most, wanted or not.
 const STRIDE: usize = 1000;
+
+/// Those that are answered are kept for the limitation period: an answer is final.
+pub(crate) const LEDGER: Ledger = Ledger {
+    kind: RowKind::Request,
+    operation: "vault.expire_requests",
+    event: "REQUESTS_EXPIRED",
+    counted: "requests",
+    is_over: |opened, limitation, now| Ok(terms::is_over(&RequestRecord::read(opened)?, limitation, now)),
+};
 
 /// Which requests are wanted.
 #[derive(Default)]

@@ -15,9 +15,12 @@ use super::trust::{Believed, Trust};
 use crate::audit;
 use crate::clock::Clock;
 use crate::config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evidence;
+use crate::hold;
+use crate::limitation;
 use crate::notification;
+use crate::request;
 use crate::store::{Key, RowKind, StoreError};
 use crate::vault::Vault;
 
@@ -42,6 +45,8 @@ pub(crate) struct Standing {
     pub(crate) swept_at: Option<Timestamp>,
     /// What it did.
     pub(crate) last: Swept,
+    /// Litigation holds then, and of them those whose review was overdue.
+    pub(crate) holds: hold::Reviews,
     /// Whether the clock is not believed: what is due is erased late, or not at all.
     pub(crate) doubts: bool,
 }
@@ -164,14 +169,25 @@ impl Rounds {
             }
         };
         let swept = sweep(&self.vault, now).await?;
+        let reader = Arc::clone(&self.vault);
+        let holds = tokio::task::spawn_blocking(move || hold::reviews(&reader, now)).await;
+        let holds = holds.map_err(|_| Error::TaskLost)??;
+        if holds.overdue > 0 {
+            tracing::warn!(
+                overdue = holds.overdue,
+                "litigation holds whose review is overdue: `lethe hold list --overdue`"
+            );
+        }
         for silo in self.vault.silos.all() {
             // Evidence of consents has an end of its own (O29).
             if let Err(error) = evidence::expire(&self.vault, &silo, now).await {
                 tracing::error!(%error, "evidence that is over could not be shredded; the next sweep tries again");
             }
-            // And what came of telling recipients (O41).
-            if let Err(error) = notification::expire(&self.vault, &silo, now).await {
-                tracing::error!(%error, "notifications that are over could not be deleted; the next sweep tries again");
+            // And what people asked for (O26), and what came of telling recipients (O41).
+            for ledger in [&request::LEDGER, &notification::LEDGER] {
+                if let Err(error) = limitation::expire(&self.vault, &silo, ledger, now).await {
+                    tracing::error!(%error, operation = ledger.operation, "rows that are over could not be deleted; the next sweep tries again");
+                }
             }
         }
         let is_news = swept.erased + swept.templates + swept.failed > 0;
@@ -191,7 +207,7 @@ impl Rounds {
             self.logged_at = Some(now);
         }
         let mut standing = sweeps.standing.lock();
-        (standing.swept_at, standing.last) = (Some(now), swept);
+        (standing.swept_at, standing.last, standing.holds) = (Some(now), swept, holds);
         Ok(())
     }
 }

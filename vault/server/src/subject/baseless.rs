@@ -1,5 +1,6 @@
 //! Erasing somebody whom nothing allows to keep any more, though nobody asked for it (O15, O23).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
@@ -94,6 +95,22 @@ pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &Subj
     tokio::spawn(async move {
         if let Err(error) = erase_child(&vault, &silo, &subject).await {
             tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next call tries again");
+        }
+    });
+}
+
+/// The same of some whom a search or a sweep came upon.
+pub(crate) fn follow_up_all_later(vault: &Arc<Vault>, silo: &SiloRef, alone: BTreeSet<SlotRef>) {
+    let (vault, silo) = (Arc::clone(vault), Arc::clone(silo));
+    tokio::spawn(async move {
+        for slot in alone {
+            let erased = async {
+                let Some(base) = dossiers::base(&vault, &silo, slot)? else { return Ok(()) };
+                erase_child(&vault, &silo, &base.id).await
+            };
+            if let Err(error) = erased.await {
+                tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next sweep tries again");
+            }
         }
     });
 }

@@ -115,11 +115,14 @@ fn fingerprint(of: Fingerprint, policy: &TenantPolicy) -> String {
         return print.finish();
     }
     let period = |period: Option<Period>| period.map_or_else(String::new, |period| period.to_string());
-    print
+    let print = print
         .with(&[environment.number(), retention.vendor_purposes.into()])
         .with(region.map_or("", Region::as_str).as_bytes())
         .with(period(retention.keep).as_bytes())
         .with(period(retention.after_end).as_bytes())
-        .with(period(retention.minimum).as_bytes())
-        .finish()
+        .with(period(retention.minimum).as_bytes());
+    match retention.limitation {
+        Some(limitation) => print.with(limitation.to_string().as_bytes()).finish(),
+        None => print.finish(),
+    }
 }

@@ -30,6 +30,8 @@ pub struct Wished {
     pub after_end: Option<Option<Period>>,
     /// How long a statute wants people kept.
     pub minimum: Option<Option<Period>>,
+    /// For how long after its end what claims can rest on is kept.
+    pub limitation: Option<Option<Period>>,
     /// Whether the vendor sets the purposes.
     pub vendor_purposes: Option<bool>,
 }
@@ -52,6 +54,7 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
             keep: wished.keep.unwrap_or(current.retention.keep),
             after_end: wished.after_end.unwrap_or(current.retention.after_end),
             minimum: wished.minimum.unwrap_or(current.retention.minimum),
+            limitation: wished.limitation.unwrap_or(current.retention.limitation),
             vendor_purposes: wished.vendor_purposes.unwrap_or(current.retention.vendor_purposes),
         },
         environment: current.environment,

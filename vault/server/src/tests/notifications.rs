@@ -6,6 +6,7 @@ use lethe_policy::operation::{CloseNotification, EraseSubject, ListNotifications
 use super::{Open, soon};
 use crate::erasure::ErasureState;
 use crate::error::Error;
+use crate::limitation::expire;
 use crate::notification::{self, Filed};
 use crate::store::{Change, Key, RowKind};
 use crate::subject;
@@ -35,10 +36,10 @@ async fn what_came_of_a_notification_goes_five_years_later_and_what_is_owed_neve
     notification::close(&open.vault, call, told.0, NotificationOutcome::Told).await.unwrap();
     let silo = open.silo(&bank);
     let after = |years: i64| Timestamp::from_millis(Timestamp::now().millis() + years * 366 * 86_400_000);
-    assert_eq!(notification::expire(&open.vault, &silo, after(4)).await.unwrap(), 0);
+    assert_eq!(expire(&open.vault, &silo, &notification::LEDGER, after(4)).await.unwrap(), 0);
     assert_eq!(listed(&open, &bank).await.len(), 2);
-    assert_eq!(notification::expire(&open.vault, &silo, after(6)).await.unwrap(), 1);
-    assert_eq!(notification::expire(&open.vault, &silo, after(60)).await.unwrap(), 0);
+    assert_eq!(expire(&open.vault, &silo, &notification::LEDGER, after(6)).await.unwrap(), 1);
+    assert_eq!(expire(&open.vault, &silo, &notification::LEDGER, after(60)).await.unwrap(), 0);
     assert_eq!(listed(&open, &bank).await, [owed]);
 }
 

@@ -1,16 +1,18 @@
 //! Lists of requests, by what is read for them.
 
 use lethe_domain::{
-    Jurisdiction, Purpose, RequestKind, RequestOutcome, Requester, RightsRequest, RightsRequestId, Role, TenantId,
-    Timestamp,
+    Jurisdiction, Period, Purpose, RequestKind, RequestOutcome, Requester, RightsRequest, RightsRequestId, Role,
+    TenantId, Timestamp,
 };
-use lethe_policy::operation::{CountRequests, ListRequests};
+use lethe_policy::operation::{CountRequests, ListRequests, UpdateTenantPolicy};
 use lethe_policy::request as terms;
 
 use super::Open;
 use crate::error::Result;
+use crate::limitation;
 use crate::request::{self, Filter, Page};
 use crate::store::{Change, Key};
+use crate::tenant::{self, Wished};
 
 fn id(number: u16) -> RightsRequestId {
     let mut bytes = [0; 16];
@@ -45,6 +47,31 @@ async fn damage(open: &Open, tenant: &TenantId, number: u16) {
 async fn list(open: &Open, tenant: &TenantId, unanswered: bool, from: u64, size: usize) -> Result<Page> {
     let call = open.may::<ListRequests>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
     request::list(&open.vault, call, Filter { unanswered, ..Filter::default() }, from, size).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answered_request_is_kept_for_the_limitation_period_and_one_that_is_not_for_ever() {
+    let open = Open::fresh().await;
+    let bank = open.tenant("bank").await;
+    file(&open, &bank, 0..2, true).await;
+    file(&open, &bank, 2..4, false).await;
+    damage(&open, &bank, 1).await;
+    let silo = open.silo(&bank);
+    let after = |days: i64| Timestamp::from_millis(Timestamp::now().millis() + days * 86_400_000);
+    let expire = async |days| limitation::expire(&open.vault, &silo, &request::LEDGER, after(days)).await.unwrap();
+    assert_eq!(expire(5 * 365).await, 0);
+    // The client's own period counts from the moment it is said.
+    let call = open.may::<UpdateTenantPolicy>(&bank, Role::TenantAdmin, Purpose::Administration).await;
+    let limitation = Some(Some(Period::months(24)));
+    tenant::update_policy(&open.vault, call, Wished { limitation, ..Wished::default() }).await.unwrap();
+    assert_eq!(expire(729).await, 0);
+    // What cannot be read keeps nothing else here.
+    assert_eq!(expire(732).await, 1);
+    assert_eq!(expire(36_500).await, 0);
+    let left = list(&open, &bank, true, 2, 100).await.unwrap();
+    assert_eq!(left.requests.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [id(2), id(3)]);
+    assert!(open.vault.store.get(&Key::Request { tree: silo.tree, request: id(0) }).unwrap().is_none());
+    open.vault.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -265,6 +265,10 @@ async fn what_has_ended_is_kept_by_holds_restrictions_and_statutes_as_storage_on
     assert_eq!(aged.sweep().await.kept, 1);
     let call = aged.open.may::<LiftRestriction>(&aged.tenant, Role::PrivacyOfficer, Purpose::LegalClaims).await;
     subject::lift_restriction(&aged.open.vault, call, &id("ada")).await.unwrap();
+    // The client's own reason is no right of the person's: it keeps nobody.
+    let call = aged.open.may::<RestrictSubject>(&aged.tenant, Role::PrivacyOfficer, Purpose::LegalClaims).await;
+    subject::restrict(&aged.open.vault, call, &id("ada"), RestrictionGround::ClientReason).await.unwrap();
+    assert_eq!(aged.facts("ada").await.unwrap().keeper, None);
     assert_eq!(aged.sweep().await.erased, 1);
     assert_eq!(aged.templates("ada").await, None);
     aged.open.vault.close().await;

@@ -62,7 +62,8 @@ fn the_engine_and_the_oracle_agree_on_every_contradiction() {
                     for &after_end in &after_ends {
                         for &minimum in &minima {
                             for vendor_purposes in [false, true] {
-                                let retention = Retention { keep, after_end, minimum, vendor_purposes };
+                                let retention =
+                                    Retention { keep, after_end, minimum, vendor_purposes, limitation: None };
                                 let policy = TenantPolicy { jurisdiction, environment, retention, ..policy.clone() };
                                 let field = contradiction(&mut caps, &policy);
                                 *found.entry(field).or_default() += 1;

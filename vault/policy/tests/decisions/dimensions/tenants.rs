@@ -114,6 +114,7 @@ pub(crate) fn drawn_tenant(dice: &mut Dice, purpose: Purpose) -> TenantPolicy {
             after_end: dice.one_of(&[None, Some(period("P1D")), Some(period("P2Y"))]),
             minimum: dice.one_of(&[None, None, None, Some(period("P1D")), Some(period("P5Y"))]),
             vendor_purposes: dice.coin(),
+            limitation: None,
         },
         ..TenantPolicy::of(purposes)
     }

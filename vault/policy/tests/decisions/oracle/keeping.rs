@@ -4,7 +4,7 @@ use lethe_domain::{Dossier, Jurisdiction, Period, PostMortem, Purpose, TenantPol
 use lethe_policy::{Cause, End, Keeper};
 
 use super::calendar::later;
-use super::known::{declared_basis, is_held, is_restricted, law};
+use super::known::{declared_basis, is_blocked_for_the_person, is_held, law};
 
 // O17, O21: the caps.
 
@@ -84,7 +84,7 @@ pub(crate) fn keeper(policy: &TenantPolicy, person: &Dossier, now: Timestamp) ->
     if is_held(person) {
         return Some(Keeper::Hold);
     }
-    if is_restricted(person) {
+    if is_blocked_for_the_person(person) {
         return Some(Keeper::Restriction);
     }
     is_kept_by_statute(policy, person, now).then(|| Keeper::Statute(end_of_statute(policy, person)))

@@ -66,6 +66,20 @@ pub(crate) fn is_restricted(person: &Dossier) -> bool {
     person.restriction.is_some()
 }
 
+/// O22: what a person may ask for keeps what it is about. What a client does for reasons of its own keeps nothing that O17 or O23 ends.
+pub(crate) fn is_blocked_for_the_person(person: &Dossier) -> bool {
+    match person.restriction.as_ref().map(|restriction| restriction.ground) {
+        None | Some(RestrictionGround::ClientReason) => false,
+        Some(
+            RestrictionGround::AccuracyContested
+            | RestrictionGround::UnlawfulProcessing
+            | RestrictionGround::NeededForClaim
+            | RestrictionGround::ObjectionPending
+            | RestrictionGround::Other,
+        ) => true,
+    }
+}
+
 pub(crate) fn is_put_off(person: &Dossier) -> bool {
     person.deferral.is_some()
 }

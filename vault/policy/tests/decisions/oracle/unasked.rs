@@ -14,7 +14,7 @@ pub(crate) fn is_child_alone(policy: &TenantPolicy, person: &Dossier, now: Times
     } else {
         person.consents.iter().any(|consent| is_valid(consent, now))
     };
-    is_a_minor(person) && !somebody_agrees && !is_held(person) && !is_restricted(person)
+    is_a_minor(person) && !somebody_agrees && !is_held(person) && !is_blocked_for_the_person(person)
 }
 
 /// Why nobody may say of a person that a withdrawal left no basis.
@@ -39,7 +39,7 @@ pub(crate) fn left_baseless(policy: &TenantPolicy, person: &Dossier, now: Timest
     if is_held(person) {
         return Err(Kept::Held);
     }
-    if is_restricted(person) {
+    if is_blocked_for_the_person(person) {
         return Err(Kept::Restricted);
     }
     if is_kept_by_statute(policy, person, now) {

@@ -53,7 +53,11 @@ pub(crate) enum Command {
     /// List the tenant's holds, by subject.
     ///
     /// Needs role privacy_officer. Purpose by default: legal_claims.
-    List,
+    List {
+        /// Only those whose review is overdue: renew or release them.
+        #[arg(long)]
+        overdue: bool,
+    },
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
@@ -88,18 +92,20 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             let (json, card) = view::hold(&client.holds().release(request).await?.into_inner());
             context.out.result(&json, &card.row("state", "released"))?;
         }
-        Command::List => {
+        Command::List { overdue } => {
+            let now = values::time("now").map_err(Failure::usage)?;
+            let is_due = |hold: &&Hold| hold.review_time.is_none_or(|review| review.seconds <= now.seconds);
             let parent = context.connection.tenant()?.to_string();
             let client = context.connection.open().await?;
             let (mut none, mut page_token) = (true, String::new());
             loop {
                 let request = ListHoldsRequest { parent: parent.clone(), purpose, page_size: 0, page_token };
                 let page = client.holds().list(request).await?.into_inner();
-                for hold in &page.holds {
+                for hold in page.holds.iter().filter(|hold| !overdue || is_due(hold)) {
+                    none = false;
                     let (json, card) = view::hold(hold);
                     context.out.result(&json, &card)?;
                 }
-                none &= page.holds.is_empty();
                 page_token = page.next_page_token;
                 if page_token.is_empty() {
                     break;

@@ -198,17 +198,23 @@ pub(crate) struct Keeping {
     #[arg(long, value_parser = values::period_or_none, value_name = "PERIOD", group = "changes")]
     statutory_minimum: Option<Said<String>>,
 
+    /// For how long after its end what claims can rest on is kept (evidence of consents, requests, notifications); none: five
+    /// years. Not less than two.
+    #[arg(long, value_parser = values::period_or_none, value_name = "PERIOD", group = "changes")]
+    limitation: Option<Said<String>>,
+
     /// Whether the vendor of the service sets the purposes itself: then five years are the most.
     #[arg(long, value_name = "BOOL", group = "changes")]
     vendor_purposes: Option<bool>,
 }
 
 impl Keeping {
-    fn paths(&self) -> [(&'static str, bool); 4] {
+    fn paths(&self) -> [(&'static str, bool); 5] {
         [
             ("retention.keep", self.keep.is_some()),
             ("retention.after_end", self.keep_after_end.is_some()),
             ("retention.minimum", self.statutory_minimum.is_some()),
+            ("retention.limitation", self.limitation.is_some()),
             ("retention.vendor_purposes", self.vendor_purposes.is_some()),
         ]
     }
@@ -219,6 +225,7 @@ impl Keeping {
             keep: said(self.keep),
             after_end: said(self.keep_after_end),
             minimum: said(self.statutory_minimum),
+            limitation: said(self.limitation),
             vendor_purposes: self.vendor_purposes.unwrap_or_default(),
         }
     }
