@@ -173,8 +173,17 @@ impl Caller {
             name: self.subject_name(subject),
             purpose: Purpose::DataSubjectRequest.into(),
             recipient: recipient.to_owned(),
+            receiver: transfer.as_ref().map(|_| "insurer-4".to_owned()).unwrap_or_default(),
             transfer,
         };
+        self.export_as(request).await
+    }
+
+    /// The same, in the caller's own words.
+    ///
+    /// # Errors
+    /// The refusal of the archive as such.
+    pub async fn export_as(&self, request: v1::ExportSubjectRequest) -> Answer<Streaming<v1::ExportSubjectResponse>> {
         let mut client = SubjectServiceClient::new(self.wire.channel());
         Ok(client.export(self.sign(Request::new(request))).await?.into_inner())
     }

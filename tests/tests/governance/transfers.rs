@@ -279,12 +279,82 @@ async fn an_archive_goes_to_the_person_freely_and_abroad_to_somebody_else_under_
     assert_eq!(given, expected);
     let history: Vec<Value> = serde_json::from_slice(&files["history.json"]).unwrap();
     let last = history.iter().rev().find(|entry| entry["operation"] == "subject.export").unwrap();
-    assert_eq!(last["details"], json!({ "country": "US", "safeguard": 2, "reference": "scc-1" }));
+    assert_eq!(last["details"]["transfer"], json!({ "country": "US", "safeguard": 2, "reference": "scc-1" }));
+    assert_eq!(last["details"]["recipient"], "insurer-4");
     // Of somebody of another law, that one's border counts, too.
     officer.describe("ada", Jurisdiction::Kazakhstan, AgeBand::Adult).await.unwrap();
     assert_unguarded(&officer.export_to("ada", &recipient, Some(guarded("US"))).await.refused());
     assert_unguarded(&officer.export_to("ada", &recipient, Some(to("FR"))).await.refused());
     archive(&officer, &key, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_receives_an_archive_for_somebody_is_on_record_and_told_what_becomes_of_it() {
+    let vault = Vault::fresh().await;
+    let bank = bank(&vault, Jurisdiction::EuropeanUnion).await;
+    let (officer, key) = (bank.privacy_officer(), Identity::generate());
+    let recipient = key.to_public().to_string();
+    archive(&officer, &key, None).await;
+    assert!(officer.disclosures("ada").await.unwrap().is_empty(), "the person is no recipient");
+    // Each way is on record once, as often as it is gone.
+    for transfer in [to("FR"), guarded("US"), to("FR")] {
+        archive(&officer, &key, Some(transfer)).await;
+    }
+    let received = officer.disclosures("ada").await.unwrap();
+    let way = |made: &v1::Disclosure| (made.recipient.clone(), made.transfer.clone().unwrap().country);
+    let ways: Vec<_> = received.iter().map(way).collect();
+    assert_eq!(ways, [("insurer-4".to_owned(), "FR".to_owned()), ("insurer-4".to_owned(), "US".to_owned())]);
+    for made in &received {
+        assert!(made.ground.is_none() && made.record_time.is_some(), "{made:?}");
+        assert_eq!(made.scope.len(), 6);
+    }
+    assert!(received[0].record_time.unwrap().seconds >= received[1].record_time.unwrap().seconds);
+    // The person is told of it, and a crash forgets none.
+    vault.crash().await;
+    let files = opened(&archive(&officer, &key, None).await, &key);
+    let manifest: Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let told = manifest["recipients"].as_array().unwrap();
+    assert_eq!(told.len(), 2, "{manifest}");
+    assert!(told.iter().all(|one| one["consent"].is_null() && one["legal_order"].is_null()), "{told:?}");
+
+    // Who received it is told what is put right, by one notification, and not what was only completed.
+    let owed = async || officer.notifications(true).await.unwrap();
+    let corrects = |age: AgeBand| v1::UpdateSubjectRequest {
+        subject: Some(v1::Subject {
+            name: officer.subject_name("ada"),
+            jurisdiction: Jurisdiction::EuropeanUnion.into(),
+            age_band: age.into(),
+            ..v1::Subject::default()
+        }),
+        purpose: Purpose::DataSubjectRequest.into(),
+        request_id: String::new(),
+        update_mask: None,
+    };
+    officer.ask(corrects(AgeBand::Adult)).await.unwrap();
+    assert!(owed().await.is_empty(), "her age was not known");
+    officer.describe("ada", Jurisdiction::UnitedKingdom, AgeBand::Adult).await.unwrap();
+    assert!(owed().await.is_empty(), "nobody asked for it");
+    officer.ask(corrects(AgeBand::Adult)).await.unwrap();
+    let [corrected] = &owed().await[..] else { panic!("one was to be told") };
+    assert_eq!(corrected.occasion(), v1::NotificationOccasion::Corrected);
+    assert_eq!((corrected.recipient.as_str(), corrected.disclosures.len()), ("insurer-4", 2));
+    officer.erase("ada").await.unwrap();
+    let last: Vec<_> = owed().await.iter().map(|owed| owed.occasion()).filter(|one| *one as i32 == 4).collect();
+    assert_eq!(last, [v1::NotificationOccasion::Erased]);
+
+    // Who receives it is named, and opaque; a name alone goes nowhere.
+    let request = |receiver: &str, transfer| v1::ExportSubjectRequest {
+        name: officer.subject_name("bea"),
+        purpose: Purpose::DataSubjectRequest.into(),
+        recipient: recipient.clone(),
+        transfer,
+        receiver: receiver.to_owned(),
+    };
+    for (receiver, transfer) in [("", Some(to("FR"))), ("ann@example.org", Some(to("FR"))), ("insurer-4", None)] {
+        let refusal = officer.export_as(request(receiver, transfer)).await.refused();
+        assert_eq!(refusal.code(), Code::InvalidArgument, "{receiver}");
+        refusal.assert_field("receiver");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

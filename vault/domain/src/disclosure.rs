@@ -1,6 +1,6 @@
 use crate::{ConsentId, DisclosureId, Invalid, Label, Reason, Timestamp, Transfer};
 
-/// What may be told of a person (O33). No code stands for a template: none leaves by a disclosure.
+/// What may be told of a person (O33). No code stands for a template: none leaves by a disclosure that is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Told {
@@ -16,12 +16,25 @@ pub enum Told {
     LogEntries = 5,
     /// What the client keeps elsewhere of the person, and gives beside.
     ClientRecords = 6,
+    /// How old the person is, as far as the vault knows, and whose law counts.
+    Facts = 7,
 }
 
 impl Told {
     /// Every code there is.
-    pub const ALL: [Self; 6] =
-        [Self::Existence, Self::TemplateFacts, Self::Consents, Self::Results, Self::LogEntries, Self::ClientRecords];
+    pub const ALL: [Self; 7] = [
+        Self::Existence,
+        Self::TemplateFacts,
+        Self::Consents,
+        Self::Results,
+        Self::LogEntries,
+        Self::ClientRecords,
+        Self::Facts,
+    ];
+
+    /// What an archive of a person tells whoever receives it; its templates, too, which no disclosure does.
+    pub const OF_ARCHIVES: [Self; 6] =
+        [Self::Existence, Self::TemplateFacts, Self::Consents, Self::Results, Self::LogEntries, Self::Facts];
 
     /// The number it is stored under.
     pub const fn number(self) -> u8 {
@@ -42,6 +55,7 @@ impl Told {
             Self::Results => "results",
             Self::LogEntries => "log_entries",
             Self::ClientRecords => "client_records",
+            Self::Facts => "facts",
         }
     }
 }
@@ -53,6 +67,8 @@ pub enum Ground {
     Consent(ConsentId),
     /// A legal order, by the client's reference.
     Order(Label),
+    /// The person's own request to hand over all that is held to somebody else (O25): an archive, which nobody proposes.
+    Request,
 }
 
 /// A disclosure about one person.

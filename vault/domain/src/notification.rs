@@ -12,11 +12,13 @@ pub enum Occasion {
     ErasedInPart = 3,
     /// Everything was erased, whoever wanted it.
     Erased = 4,
+    /// The person's age or law, as it was recorded, was put right, because the person asked.
+    Corrected = 5,
 }
 
 impl Occasion {
     /// Every occasion there is.
-    pub const ALL: [Self; 4] = [Self::Rectified, Self::Restricted, Self::ErasedInPart, Self::Erased];
+    pub const ALL: [Self; 5] = [Self::Rectified, Self::Restricted, Self::ErasedInPart, Self::Erased, Self::Corrected];
 
     /// The number it is stored under.
     pub const fn number(self) -> u8 {
@@ -35,18 +37,20 @@ impl Occasion {
             Self::Restricted => "restricted",
             Self::ErasedInPart => "erased_in_part",
             Self::Erased => "erased",
+            Self::Corrected => "corrected",
         }
     }
 
     /// Whether it is about what a recipient was told. Restriction and erasure are about all of it; a template is in what depends on
-    /// templates.
+    /// templates; age and law in what says them.
     pub const fn is_about(self, told: Told) -> bool {
         match self {
             Self::Restricted | Self::Erased => true,
             Self::Rectified | Self::ErasedInPart => match told {
                 Told::TemplateFacts | Told::Results | Told::ClientRecords => true,
-                Told::Existence | Told::Consents | Told::LogEntries => false,
+                Told::Existence | Told::Consents | Told::LogEntries | Told::Facts => false,
             },
+            Self::Corrected => matches!(told, Told::Facts | Told::ClientRecords),
         }
     }
 }

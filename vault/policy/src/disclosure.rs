@@ -41,7 +41,14 @@ fn holds(
         let message = "a disclosure needs the person's approval or a legal order";
         return deny(Reason::DisclosureGroundMissing, message);
     };
-    let Ground::Consent(id) = ground else { return Ok(ground) };
+    let id = match ground {
+        Ground::Consent(id) => id,
+        Ground::Order(_) => return Ok(ground),
+        Ground::Request => {
+            let message = "what a person has handed over to somebody is an archive, and no disclosure";
+            return deny(Reason::DisclosureGroundMissing, message);
+        }
+    };
     let Some(consent) = person.consents.iter().find(|consent| consent.id == id) else {
         return deny(Reason::DisclosureGroundMissing, "the person gave no such consent");
     };

@@ -69,6 +69,7 @@ const fn when(occasion: Occasion) -> &'static str {
         Occasion::ErasedInPart => {
             "a template is erased, for the purpose `data_subject_request`, or because its time was over"
         }
+        Occasion::Corrected => "a recorded age or law is changed, for the purpose `data_subject_request`",
         Occasion::Erased => "the person is erased, whoever wanted it, or because the time was over",
     }
 }

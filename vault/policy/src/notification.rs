@@ -12,7 +12,7 @@ pub fn owed(occasion: Occasion, disclosures: &[Disclosure], now: Timestamp) -> V
     let end_of_day = Timestamp::from_millis(now.millis().div_euclid(DAY).saturating_add(1).saturating_mul(DAY));
     let arisen_at = match occasion {
         Occasion::Erased | Occasion::ErasedInPart => end_of_day,
-        Occasion::Rectified | Occasion::Restricted => now,
+        Occasion::Rectified | Occasion::Restricted | Occasion::Corrected => now,
     };
     let mut owed = BTreeMap::new();
     for disclosure in disclosures {

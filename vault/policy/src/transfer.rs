@@ -155,6 +155,7 @@ pub(crate) fn allows_telling(
     let crossing = match ground {
         Ground::Consent(id) => Crossing::Disclosure(*id),
         Ground::Order(_) => Crossing::Order,
+        Ground::Request => Crossing::Archive,
     };
     Case { policy, crossing, transfer }.judge(Some((person, now)))
 }

@@ -49,6 +49,17 @@ fn of_a_template_only_who_was_told_what_depends_on_templates() {
 }
 
 #[test]
+fn of_age_and_law_only_who_was_told_them() {
+    let made = Told::ALL.map(|code| disclosure(code.number(), code.name(), &[code]));
+    let told: Vec<_> = told(Occasion::Corrected, &made).into_iter().map(|(recipient, _)| recipient).collect();
+    assert_eq!(told, ["client_records", "facts"]);
+    // Who received an archive received what any occasion is about.
+    for occasion in Occasion::ALL {
+        assert!(Told::OF_ARCHIVES.into_iter().any(|told| occasion.is_about(told)), "{occasion:?}");
+    }
+}
+
+#[test]
 fn what_was_only_proposed_reached_nobody() {
     let proposed = Disclosure { recorded_at: None, ..disclosure(1, "police", &Told::ALL) };
     for occasion in Occasion::ALL {

@@ -298,6 +298,7 @@ impl DisclosureRecord {
         let (consent, order) = match &disclosure.ground {
             Ground::Consent(consent) => (Some(consent.to_string()), None),
             Ground::Order(order) => (None, Some(order.as_str().to_owned())),
+            Ground::Request => (None, None),
         };
         let record = Self {
             recipient: disclosure.recipient.as_str().to_owned(),
@@ -329,7 +330,8 @@ impl DisclosureRecord {
         let ground = match (&self.consent, &self.order) {
             (Some(consent), None) => Ground::Consent(ConsentId::parse(consent)?),
             (None, Some(order)) => Ground::Order(Label::parse("order", order).ok()?),
-            (Some(_), Some(_)) | (None, None) => return None,
+            (None, None) => Ground::Request,
+            (Some(_), Some(_)) => return None,
         };
         let scope = self.scope.iter().map(|&number| Told::from_number(number)).collect::<Option<Vec<_>>>()?;
         Some(Disclosure {

@@ -1,9 +1,7 @@
 use lethe_domain::{Country, Label, Safeguard, SafeguardKind, Transfer};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use super::dossier::{known, padded};
-use crate::Corrupt;
+use super::dossier::known;
 
 /// Where something goes, and what makes that lawful.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,14 +19,6 @@ pub struct TransferRecord {
 }
 
 impl TransferRecord {
-    /// What the log keeps of it, sealed for the person that it is about: JSON, padded as a dossier's.
-    ///
-    /// # Errors
-    /// `Corrupt` if it cannot be written.
-    pub fn seal_as(transfer: &Transfer) -> Result<Zeroizing<Vec<u8>>, Corrupt> {
-        padded("transfer record", &Self::of(transfer))
-    }
-
     pub(super) fn of(transfer: &Transfer) -> Self {
         let safeguard = transfer.safeguard.as_ref();
         Self {

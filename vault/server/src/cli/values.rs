@@ -178,7 +178,8 @@ const BREACH_MEASURES: [&str; 10] = [
 
 const PERIODS: [&str; 2] = ["day", "month"];
 
-const SCOPES: [&str; 6] = ["existence", "template_facts", "consents", "results", "log_entries", "client_records"];
+const SCOPES: [&str; 7] =
+    ["existence", "template_facts", "consents", "results", "log_entries", "client_records", "facts"];
 
 const SAFEGUARDS: [&str; 6] = [
     "adequacy_decision",

@@ -512,6 +512,7 @@ pub(super) fn disclosure(disclosure: &Disclosure) -> (Value, Card) {
         .maybe("in", in_words)
         .maybe("by consent", consent)
         .maybe("by order", order)
+        .maybe("by", disclosure.ground.is_none().then_some("the person's own request: an archive"))
         .row("told", joined(disclosure.scope().map(Coded::words)))
         .maybe("recorded", time(disclosure.record_time.as_ref()));
     (json, card)

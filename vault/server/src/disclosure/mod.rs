@@ -153,6 +153,7 @@ pub(crate) async fn record<O: Kind>(
     let kind = match ground {
         Ground::Consent(_) => "consent",
         Ground::Order(_) => "legal_order",
+        Ground::Request => "request",
     };
     let fields = [("proposal", proposal.id.to_string()), ("ground", kind.to_owned())];
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -163,6 +164,37 @@ pub(crate) async fn record<O: Kind>(
     // The account of who was told must not be lost with a disk.
     vault.store.mirrored_if_soon(sequence).await;
     Ok(proposal)
+}
+
+/// Puts on record that somebody receives an archive of a subject, at the subject's own request (O25), in one change with what else is in
+/// it. The same receiver in the same place is on record once. The caller has the subject's lock.
+///
+/// # Errors
+/// `RecordsLimited`.
+pub(crate) fn handed_over(
+    vault: &Vault,
+    silo: &Silo,
+    slot: SlotRef,
+    recipient: Label,
+    transfer: Transfer,
+    now: Timestamp,
+    change: &mut Change,
+) -> Result<Disclosure> {
+    let made = of(vault, silo, slot)?;
+    let is_same = |known: &&Disclosure| {
+        (&known.ground, &known.recipient, &known.transfer) == (&Ground::Request, &recipient, &transfer)
+    };
+    let known = made.iter().find(is_same).map(|known| (known.id, known.proposed_at));
+    if known.is_none() && made.len() >= Disclosure::MOST {
+        let message = format!("{} disclosures about the subject are kept already", Disclosure::MOST);
+        return Err(Error::Precondition(Reason::RecordsLimited, message));
+    }
+    let (id, proposed_at) = known.unwrap_or_else(|| (DisclosureId::random(), now));
+    let scope = Told::OF_ARCHIVES.to_vec();
+    let disclosure =
+        Disclosure { id, recipient, ground: Ground::Request, scope, transfer, proposed_at, recorded_at: Some(now) };
+    put(vault, silo, slot, &disclosure, change)?;
+    Ok(disclosure)
 }
 
 /// Lists the disclosures that were made about a subject, oldest first.
@@ -250,6 +282,7 @@ pub(crate) fn digest(owner: &SlotKey, subject: SlotRef, disclosure: &Disclosure)
     match &disclosure.ground {
         Ground::Consent(consent) => print.with(b"consent").with(consent.as_bytes()).digest(),
         Ground::Order(order) => print.with(b"order").with(order.as_str().as_bytes()).digest(),
+        Ground::Request => print.with(b"request").digest(),
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn told(disclosure: &Disclosure) -> Value {
     let (consent, order) = match &disclosure.ground {
         Ground::Consent(consent) => (Some(consent.to_string()), None),
         Ground::Order(order) => (None, Some(order.as_str())),
+        Ground::Request => (None, None),
     };
     json!({
         "id": disclosure.id.to_string(),

@@ -75,13 +75,14 @@ fn wish(tenant: &TenantId, subject: &SubjectId, message: Option<v1::Disclosure>)
 pub(super) fn to_disclosure(tenant: &TenantId, subject: &SubjectId, disclosure: &Disclosure) -> v1::Disclosure {
     let person = convert::subject_name(tenant, subject);
     let ground = match &disclosure.ground {
-        Ground::Consent(consent) => v1::disclosure::Ground::Consent(format!("{person}/consents/{consent}")),
-        Ground::Order(order) => v1::disclosure::Ground::LegalOrderReference(order.to_string()),
+        Ground::Consent(consent) => Some(v1::disclosure::Ground::Consent(format!("{person}/consents/{consent}"))),
+        Ground::Order(order) => Some(v1::disclosure::Ground::LegalOrderReference(order.to_string())),
+        Ground::Request => None,
     };
     v1::Disclosure {
         name: format!("{person}/disclosures/{}", disclosure.id),
         recipient: disclosure.recipient.to_string(),
-        ground: Some(ground),
+        ground,
         scope: disclosure.scope.iter().map(|told| told.number().into()).collect(),
         propose_time: Some(to_timestamp(disclosure.proposed_at)),
         record_time: disclosure.recorded_at.map(to_timestamp),

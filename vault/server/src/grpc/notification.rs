@@ -74,6 +74,7 @@ fn to_notification(tenant: &TenantId, (id, notification): &Filed) -> v1::Notific
         Occasion::Rectified => v1::NotificationOccasion::Rectified,
         Occasion::Restricted => v1::NotificationOccasion::Restricted,
         Occasion::ErasedInPart => v1::NotificationOccasion::ErasedInPart,
+        Occasion::Corrected => v1::NotificationOccasion::Corrected,
         Occasion::Erased => v1::NotificationOccasion::Erased,
     };
     v1::Notification {

@@ -18,6 +18,7 @@ use super::transfer::transfer;
 use super::{Node, names, page};
 use crate::error::{Error, Result};
 use crate::retention;
+use crate::subject::export::Other;
 use crate::subject::{self, Deferment, Description, Erased, Recorded};
 
 #[async_trait]
@@ -199,10 +200,19 @@ impl SubjectService for Node {
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::ExportSubject>(&principal, &tenant, message.purpose).await?;
         let recipient = recipient(&message.recipient)?;
-        let transfer =
-            message.transfer.map(|said| transfer("transfer", Some(said))).transpose().map_err(Error::from)?;
+        let other = match message.transfer {
+            Some(said) => Some(Other {
+                transfer: transfer("transfer", Some(said)).map_err(Error::from)?,
+                name: Label::parse("receiver", &message.receiver).map_err(Error::from)?,
+            }),
+            None if message.receiver.is_empty() => None,
+            None => {
+                let message = "says who receives it, and where must be said, too";
+                return Err(Error::from(Invalid::new("receiver", Reason::FieldOutOfRange, message)).into());
+            }
+        };
         let vault = Arc::clone(self.vault()?);
-        let export = subject::export::prepare(&vault, &call.witness, &id, transfer.as_ref()).await?;
+        let export = subject::export::prepare(&vault, &call.witness, &id, other).await?;
         let purpose = convert::purpose(message.purpose);
         let reader = Reader { vault, principal, tenant, purpose, idle: self.deadline, call };
         Ok(Response::new(reader.send(export, recipient)?))

@@ -2,7 +2,7 @@
 
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, Occasion, ReceiptId, SubjectId, TenantPolicy};
+use lethe_domain::{AgeBand, Dossier, Occasion, Purpose, ReceiptId, SubjectId, TenantPolicy};
 use lethe_policy::operation::Kind;
 use lethe_policy::{Authorized, is_child_alone, is_left_baseless};
 
@@ -124,10 +124,19 @@ pub(crate) async fn amend<O: Kind, T>(
     if before.restriction.is_none() && dossier.restriction.is_some() {
         notification::owe(vault, silo, slot, Occasion::Restricted, now, &mut change)?;
     }
+    if call.purpose() == Purpose::DataSubjectRequest && is_corrected(&before, &dossier) {
+        notification::owe(vault, silo, slot, Occasion::Corrected, now, &mut change)?;
+    }
     change.log(silo.tree, entry);
     let committed = vault.store.commit(change).await?;
     let sequence = terms.limits.then_some(committed.sequence);
     Ok(Amended { dossier, said, erased: None, sequence })
+}
+
+/// Whether age or law were recorded, and are something else now.
+fn is_corrected(before: &Dossier, now: &Dossier) -> bool {
+    let age = before.age != AgeBand::Unknown && before.age != now.age;
+    age || before.jurisdiction.is_some() && before.jurisdiction != now.jurisdiction
 }
 
 /// Whether a subject has to go, by whatever the time may be. Who has no template is only known of, and may be about to be enrolled.

@@ -88,8 +88,9 @@ fn lists(to: &str) -> Vec<Vec<Consent>> {
     ]
 }
 
-fn grounds() -> [Option<Ground>; 4] {
-    [None, Some(Ground::Order(label("order-1"))), Some(Ground::Consent(FIRST)), Some(Ground::Consent(SECOND))]
+fn grounds() -> [Option<Ground>; 5] {
+    let order = Ground::Order(label("order-1"));
+    [None, Some(order), Some(Ground::Consent(FIRST)), Some(Ground::Consent(SECOND)), Some(Ground::Request)]
 }
 
 #[derive(Default)]

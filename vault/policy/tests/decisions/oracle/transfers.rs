@@ -23,7 +23,8 @@ pub(crate) fn may_be_told(
 ) -> Result<(), Refusal> {
     // O33: the person's approval, or a recorded legal order.
     match ground {
-        None => return Err(NO_GROUND),
+        // O25: what a person has sent to somebody is its own archive, and nothing that the client tells.
+        None | Some(Ground::Request) => return Err(NO_GROUND),
         Some(Ground::Order(_)) => {}
         Some(Ground::Consent(id)) => {
             let Some(approval) = person.consents.iter().find(|consent| consent.id == *id) else {

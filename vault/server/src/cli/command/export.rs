@@ -32,6 +32,11 @@ pub(crate) struct Command {
     // Only where somebody else than the person receives it.
     #[command(flatten)]
     way: Way,
+
+    /// Your name of who receives it for the person, if somebody else does: it is on record, and you have to tell them what becomes of
+    /// the data.
+    #[arg(long, value_name = "RECEIVER", requires = "country", default_value = "")]
+    receiver: String,
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
@@ -41,6 +46,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         purpose: context.connection.purpose(Purpose::DataSubjectRequest),
         recipient: command.to,
         transfer: command.way.transfer(),
+        receiver: command.receiver,
     };
     let client = context.connection.open().await?;
     let mut pieces = client.exports().export(request).await?.into_inner();

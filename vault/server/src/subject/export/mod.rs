@@ -14,7 +14,7 @@ use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::{SlotRef, TreeId};
 use lethe_crypto::wiping;
-use lethe_domain::{ModelId, Reason, SubjectId, Timestamp, Transfer};
+use lethe_domain::{Disclosure, Label, ModelId, Reason, SubjectId, Timestamp, Transfer};
 use lethe_policy::operation::ExportSubject;
 use lethe_policy::{Authorized, Denial};
 use zeroize::Zeroizing;
@@ -25,11 +25,11 @@ use crate::disclosure;
 use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::export::{Pipe, archive};
-use crate::records::{TemplateRecord, TransferRecord};
+use crate::records::{DisclosureRecord, TemplateRecord};
 use crate::request;
 use crate::retention;
 use crate::silo::{Silo, SiloRef};
-use crate::store::{Key, RowKind, SUBJECTS, StoreError};
+use crate::store::{Change, Key, RowKind, SUBJECTS, StoreError};
 use crate::transfer;
 use crate::vault::Vault;
 
@@ -65,46 +65,74 @@ pub enum Broken {
     Vault(#[from] Error),
 }
 
-/// Reads what is held about a subject, and logs that it is handed over, and where, if not to the person itself. Nothing is given
-/// yet.
+/// Somebody else than the person, who receives its archive for it.
+pub struct Other {
+    /// The client's name of who it is.
+    pub name: Label,
+    /// Where that is, and what makes it lawful to send it there.
+    pub transfer: Transfer,
+}
+
+/// Reads what is held about a subject, and logs that it is handed over. If not to the person itself, who receives it, and where, is
+/// on record as a disclosure, so that they are told what becomes of the data (O41). Nothing is given yet.
 ///
 /// # Errors
-/// `SubjectNotFound`; `Denied` where it would go to somebody beyond a border without what is needed there, which is logged.
+/// `SubjectNotFound`; `RecordsLimited`; `Denied` where it would go to somebody beyond a border without what is needed there, which is
+/// logged.
 pub async fn prepare(
     vault: &Arc<Vault>,
     call: &Authorized<ExportSubject>,
     subject: &SubjectId,
-    transfer: Option<&Transfer>,
+    other: Option<Other>,
 ) -> Result<Export> {
     let silo = vault.silo(call)?;
     // What is said of it is of one moment.
     let alone = silo.lock_subject(subject).await;
-    let now = vault.clock.now();
-    let prepared = held(vault, &silo, subject, transfer, now);
+    let prepared = prepare_for(vault, &silo, call, subject, other).await;
     drop(alone);
-    let (export, entry) = match prepared {
-        Ok((Ok(export), owner)) => (Ok(export), Some(audit::about(sent(call, transfer, now)?, &owner))),
-        Ok((Err(denial), owner)) => {
-            let entry = audit::about(audit::refused(call, denial.reason, now)?, &owner);
-            (Err(denial.into()), Some(entry))
-        }
-        Err(fault) => (Err(fault), None),
-    };
-    if let Some(entry) = entry {
-        // Before the first byte is given.
-        vault.record(silo.tree, entry).await?;
+    let (export, sequence) = vault.noting_misses(silo.tree, call, prepared).await?;
+    if let Some(sequence) = sequence {
+        // The account of who received it must not be lost with a disk.
+        vault.store.mirrored_if_soon(sequence).await;
     }
-    vault.noting_misses(silo.tree, call, export).await
+    Ok(export)
 }
 
-/// The entry of an archive that is given: who takes it, as the caller says, and its way, if that is not the person.
-fn sent(call: &Authorized<ExportSubject>, transfer: Option<&Transfer>, now: Timestamp) -> Result<EntryDraft> {
-    let entry = audit::done(call, now)?;
-    let Some(transfer) = transfer else { return audit::naming(entry, "ARCHIVE_SENT", "to", "person") };
-    let fields = transfer::fields(transfer);
+/// The same, and the place of the change that records who receives it. The caller has the subject's lock.
+async fn prepare_for(
+    vault: &Arc<Vault>,
+    silo: &SiloRef,
+    call: &Authorized<ExportSubject>,
+    subject: &SubjectId,
+    other: Option<Other>,
+) -> Result<(Export, Option<u64>)> {
+    let now = vault.clock.now();
+    let transfer = other.as_ref().map(|other| &other.transfer);
+    let (export, owner) = match held(vault, silo, subject, transfer, now)? {
+        (Ok(export), owner) => (export, owner),
+        (Err(denial), owner) => {
+            vault.record(silo.tree, audit::about(audit::refused(call, denial.reason, now)?, &owner)).await?;
+            return Err(denial.into());
+        }
+    };
+    // Before the first byte is given.
+    let entry = audit::about(audit::done(call, now)?, &owner);
+    let Some(Other { name, transfer }) = other else {
+        vault.record(silo.tree, audit::naming(entry, "ARCHIVE_SENT", "to", "person")?).await?;
+        return Ok((export, None));
+    };
+    let mut change = Change::new();
+    let made = disclosure::handed_over(vault, silo, export.subject, name, transfer, now, &mut change)?;
+    change.log(silo.tree, sent(entry, &made)?);
+    Ok((export, Some(vault.store.commit(change).await?.sequence)))
+}
+
+/// The entry of an archive that is given to somebody else than the person: its way in clear, and who it is sealed.
+fn sent(entry: EntryDraft, made: &Disclosure) -> Result<EntryDraft> {
+    let fields = transfer::fields(&made.transfer);
     let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
     let fields: Vec<_> = std::iter::once(("to", "other")).chain(fields).collect();
-    Ok(audit::telling(entry, "ARCHIVE_SENT", &fields)?.details(TransferRecord::seal_as(transfer)?))
+    Ok(audit::telling(entry, "ARCHIVE_SENT", &fields)?.details(DisclosureRecord::seal_as(made)?))
 }
 
 /// All that is held about a subject, or why it may not go where it is to; and the subject's key.
