@@ -119,7 +119,14 @@ pub(super) const ROWS: &[Row] = &[
         purposes: &[DataSubjectRequest],
         request: |target, purpose| {
             let (name, recipient) = (target.subject.clone(), target.recipient.clone());
-            v1::ExportSubjectRequest { name, purpose: purpose.into(), recipient, transfer: None }.encode_to_vec()
+            v1::ExportSubjectRequest {
+                name,
+                purpose: purpose.into(),
+                recipient,
+                transfer: None,
+                receiver: String::new(),
+            }
+            .encode_to_vec()
         },
     },
     Row {
