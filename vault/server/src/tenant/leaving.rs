@@ -4,7 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use lethe_crypto::log::entry::{Entry, Event};
+use lethe_crypto::log::entry::{Entry, Event, OtherEvent};
+use lethe_crypto::log::json::Value;
 use lethe_crypto::tag::tag;
 use lethe_domain::{ProposalId, Purpose, Reason, RequestId, Standing, TenantId, Timestamp, Transfer, Vote};
 use lethe_policy::operation::{ConfirmHandover, ExportSilo, OffboardTenant};
@@ -367,8 +368,12 @@ fn changes(line: &[u8]) -> Result<bool> {
         })
     };
     let entry = Entry::decode(line).map_err(StoreError::from)?;
-    let is_disclosed =
-        matches!(&entry.event, Some(Event::Other(event)) if event.kind().as_str() == "DISCLOSURE_RECORDED");
+    // Archives that somebody else than the person received are on record as disclosures.
+    let to_others = |event: &OtherEvent| {
+        event.fields().iter().any(|(name, value)| name == "to" && *value == Value::String("other".to_owned()))
+    };
+    let is_disclosed = matches!(&entry.event, Some(Event::Other(event))
+        if event.kind().as_str() == "DISCLOSURE_RECORDED" || event.kind().as_str() == "ARCHIVE_SENT" && to_others(event));
     Ok(audit::was_allowed(&entry) && (is_disclosed || adding(&entry.operation.to_string())))
 }
 
