@@ -47,7 +47,7 @@ pub fn check(policy: &TenantPolicy) -> Result<(), Invalid> {
         return refuse("tenant.retention.after_end", format!("is longer than {cap}, the cap of {} (O17)", law.title));
     }
     if let Some(limitation) = retention.limitation
-        && is_longer(REQUESTS, limitation)
+        && [START, LEAP].into_iter().any(|start| REQUESTS.after(start) > limitation.after(start))
     {
         let message =
             format!("is shorter than {REQUESTS}, for which requests are kept (Cal. Code Regs. tit. 11, § 7101)");
@@ -56,9 +56,13 @@ pub fn check(policy: &TenantPolicy) -> Result<(), Invalid> {
     automation::check(policy)
 }
 
-/// By the calendar that begins on 1 March 2000, which has each length of year.
+/// 1 March 2000: from it on there is each length of year.
+const START: Timestamp = Timestamp::from_millis(951_868_800_000);
+/// 1 March 2002: two years from it have a leap day.
+const LEAP: Timestamp = Timestamp::from_millis(1_014_940_800_000);
+
+/// By the calendar that begins with [`START`].
 fn is_longer(period: Period, cap: Period) -> bool {
-    const START: Timestamp = Timestamp::from_millis(951_868_800_000);
     period.after(START) > cap.after(START)
 }
 
@@ -107,7 +111,7 @@ mod tests {
         assert_eq!(field(&policy).as_deref(), Some("tenant.retention.keep"));
         policy.retention = Retention { limitation: Some(Period::months(24)), ..Retention::default() };
         assert_eq!(field(&policy), None);
-        policy.retention.limitation = Some(Period::days(729));
+        policy.retention.limitation = Some(Period::days(730));
         assert_eq!(field(&policy).as_deref(), Some("tenant.retention.limitation"));
     }
 }

@@ -196,7 +196,7 @@ moment of the act. Of several reasons the first is given:
 |---|---|---|---|
 | 1 | the law that counts asks for a written consent first, and none for the purpose holds: of a guardian, for who needs one | `WRITTEN_CONSENT_REQUIRED`, `CONSENT_WITHDRAWN`, `CONSENT_EXPIRED` | O16 |
 | 2 | there is a litigation hold | `LEGAL_HOLD` | O42 |
-| 3 | processing is restricted; but a template may be replaced for a person who contests that it is accurate | `SUBJECT_RESTRICTED` | O22 |
+| 3 | processing is restricted; but a template may be replaced for a person who contests that it is accurate, or whom the client restricted for its own reason | `SUBJECT_RESTRICTED` | O22 |
 | 4 | an erasure that was asked for is put off | `ERASURE_DEFERRED` | O21 |
 | 5 | the person is dead | `SUBJECT_DECEASED` | O28 |
 | 6 | the person's data, or the template, are past their time: see below | `RETENTION_EXPIRED` | O17 |
@@ -209,14 +209,14 @@ moment of the act. Of several reasons the first is given:
 
 A consent is one to one purpose; for a purpose that is not biometric, such as a rectification that the person asked for,
 one to any will do. Where no consent of the sort that is needed holds, the latest that was given says why. An operation that
-**destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42); under a restriction (`SUBJECT_RESTRICTED`, O22) and while
+**destroys** is refused under a litigation hold (`LEGAL_HOLD`, O42); under a restriction that is a right of the person (`SUBJECT_RESTRICTED`, O22) and while
 an erasure is put off (`ERASURE_DEFERRED`, O21) but for the erasure of all, for the person (`data_subject_request`); and, where
 the tenant says that a statute wants data kept, until its time is over (`STATUTORY_MINIMUM`, O17). What looks, records or hands over is not refused for what
 is known of the person: rights can be exercised by everybody, always.
 
 An adult consents in person; for a minor who needs one a guardian does; where the age is unknown either will do.
 
-Two kinds of people are erased although nobody asked for it, unless there is a hold or a restriction: a minor whom nobody
+Two kinds of people are erased although nobody asked for it, unless there is a hold, or a restriction that is a right of the person: a minor whom nobody
 consented for who may (O15), and whom a withdrawal left without a basis for any purpose that the tenant declares and that
 processing may serve (O23), unless a statute keeps them. Who never consented, whose consent is over, or whose law changed is refused, and not erased.
 
@@ -236,7 +236,7 @@ const DECIDING: &str = "
 The vault never does: it says what it found, why, at which risk, and who may decide on it (O11). A person does, unless the client
 recorded for the purpose a ground to let its systems decide, with the notice that explains to people how, and with who looks again
 when one of them contests a decision. Nobody but a person decides where an answer is unclear, and where a search does not have all that
-there is to review, as its caller cut it. Templates are a special category of data, so a ground takes a purpose of one of these bases,
+there is to review, as its caller cut it. A search says nothing of whether a face is its claimed owner's; a verification does. Templates are a special category of data, so a ground takes a purpose of one of these bases,
 whatever law counts, or is refused as `POLICY_CONTRADICTION`: an answer that depended on a person's law would tell of it.
 
 | ground | takes a purpose that rests on | source |
@@ -316,7 +316,7 @@ const ENDS: [(Cause, &str); 10] = [
 ];
 
 const KEPT: &str = "
-Nothing is erased that a litigation hold (O42), a restriction (O22) or a statute (O17) keeps: it is storage only meanwhile, and
+Nothing is erased that a litigation hold (O42), a restriction that is a right of the person (O22) or a statute (O17) keeps: it is storage only meanwhile, and
 erased by the first sweep after the last of them has ended. A statute keeps from the beginning until the client's `minimum`
 after the contract with the person was over; while nobody said that it is over, there is no end to that.
 An erasure that was put off keeps nobody: a withdrawal that leaves no basis erases all the same.

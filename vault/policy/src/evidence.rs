@@ -12,6 +12,11 @@ pub fn end_of(consent: &Consent) -> Option<Timestamp> {
     }
 }
 
+/// Whether a consent had ended by then.
+pub fn had_ended(consent: &Consent, now: Timestamp) -> bool {
+    end_of(consent).is_some_and(|end| end <= now)
+}
+
 /// Until when the evidence of a consent is kept, for the limitation period of claims; `None` while no end is in sight.
 pub fn keep_until(consent: &Consent, limitation: Period) -> Option<Timestamp> {
     end_of(consent).map(|end| limitation.after(end))

@@ -215,7 +215,7 @@ impl Case<'_> {
         // What is kept for a person is not taken from it by others; the person may have all of it erased.
         let is_asked_for = self.operation == Operation::EraseSubject && self.purpose == Purpose::DataSubjectRequest;
         if !is_asked_for {
-            self.not_restricted()?;
+            self.not_kept_by_restriction()?;
             self.not_deferred()?;
         }
         self.not_kept_by_statute()
@@ -247,14 +247,21 @@ impl Case<'_> {
         refuse(Reason::LegalHold, "O42", "the person's data are under a litigation hold")
     }
 
-    /// O22: kept, and not processed; but what is contested may be put right (O24).
+    /// O22: kept, and not processed; but what is contested may be put right (O24), and a client's own reason is in nobody's way who
+    /// has that done.
     fn not_restricted(&self) -> Result<(), Denial> {
+        use RestrictionGround::{AccuracyContested, ClientReason};
         let rectifies = self.operation == Operation::ReplaceTemplate && self.purpose == Purpose::DataSubjectRequest;
         match self.person.restriction {
             None => Ok(()),
-            Some(Restriction { ground: RestrictionGround::AccuracyContested, .. }) if rectifies => Ok(()),
-            Some(_) => refuse(Reason::SubjectRestricted, "O22", "processing of the person's data is restricted"),
+            Some(Restriction { ground: AccuracyContested | ClientReason, .. }) if rectifies => Ok(()),
+            Some(_) => refuse_restricted(),
         }
+    }
+
+    /// O22: what is kept for the person is not taken from it.
+    fn not_kept_by_restriction(&self) -> Result<(), Denial> {
+        if retention::is_kept_by_restriction(self.person) { refuse_restricted() } else { Ok(()) }
     }
 
     /// O21: an erasure that is put off leaves storage only.
@@ -415,6 +422,10 @@ impl Case<'_> {
         let due = is_child_alone(self.policy, self.person, self.now);
         Denial { duty: due.then_some(Duty::EraseWithoutDelay), ..denial }
     }
+}
+
+fn refuse_restricted() -> Result<(), Denial> {
+    refuse(Reason::SubjectRestricted, "O22", "processing of the person's data is restricted")
 }
 
 /// What is refused of somebody who may be processed, but none of whose templates may be any more (O17).

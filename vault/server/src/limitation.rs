@@ -44,9 +44,15 @@ pub(crate) async fn expire(
         if vault.silos.is_closing() || silo.rights().is_over() {
             break;
         }
-        let (reader, of) = (Arc::clone(vault), Arc::clone(silo));
-        let looked = tokio::task::spawn_blocking(move || look(&reader, &of, ledger, &start, now)).await;
+        let (reader, of, policy) = (Arc::clone(vault), Arc::clone(silo), silo.policy());
+        let (begin, limitation) = (start.clone(), policy.retention.limitation());
+        let looked = tokio::task::spawn_blocking(move || look(&reader, &of, ledger, &begin, (limitation, now))).await;
         let (over, next) = looked.map_err(|_| Error::TaskLost)??;
+        if silo.policy().version != policy.version {
+            // Another period may count by now.
+            from = Some(start);
+            continue;
+        }
         from = next;
         if over.is_empty() {
             continue;
@@ -69,9 +75,8 @@ fn look(
     silo: &Silo,
     ledger: &Ledger,
     from: &[u8],
-    now: Timestamp,
+    (limitation, now): (Period, Timestamp),
 ) -> Result<(Vec<Key>, Option<Vec<u8>>)> {
-    let limitation = silo.policy().retention.limitation();
     let (mut over, mut next, mut seen) = (Vec::new(), None, 0);
     let mut keys = vault.keys.opener();
     let whole = Key::prefix_of_tree(ledger.kind, silo.tree);

@@ -76,6 +76,10 @@ pub async fn verify(
         drop(said.as_mut().ok().and_then(|said| said.answering.take()));
         let ticks = began.elapsed().as_nanos() / TICK.as_nanos() + 1;
         sleep_until(began + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)).await;
+        // The policy may have changed meanwhile.
+        if let Ok(said) = &mut said {
+            said.decider = lethe_policy::decider(&silo.policy(), call.purpose(), [said.band]);
+        }
     }
     said
 }

@@ -11,7 +11,7 @@ use lethe_crypto::tag::tag;
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{Consent, ConsentId, Dossier, Evidence, Reason, RequestId, Timestamp};
 use lethe_policy::Authorized;
-use lethe_policy::evidence::{keep_until, keep_until_forgotten};
+use lethe_policy::evidence::{had_ended, keep_until, keep_until_forgotten};
 use lethe_policy::operation::GetEvidence;
 
 use crate::audit;
@@ -84,6 +84,8 @@ async fn put(vault: &Vault, silo: &Silo, evidence: Vec<Evidence>, change: &mut C
     for evidence in evidence {
         let id = evidence.consent.id;
         match find(vault, tree, id)? {
+            // What ended before keeps the time that it has, whatever the client's period is by now.
+            Some((_, Ok(known))) if had_ended(&known.consent, now) && known.consent == evidence.consent => {}
             Some((_, Ok(known))) if known == evidence => {}
             // What cannot be read holds up nobody's erasure; the dossier knows as much.
             Some((key, _)) => rows.push((key, evidence)),

@@ -170,6 +170,9 @@ pub(crate) struct Reviews {
 pub(crate) fn reviews(vault: &Vault, now: Timestamp) -> Result<Reviews> {
     let mut reviews = Reviews::default();
     for silo in vault.silos.all() {
+        if vault.silos.is_closing() {
+            break;
+        }
         let whole = Key::prefix_of_tree(RowKind::Held, silo.tree);
         let mut held = Vec::new();
         vault.store.scan_from(RowKind::Held, &whole, &whole, |key, _| {

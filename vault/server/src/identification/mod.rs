@@ -4,25 +4,20 @@ mod judge;
 mod passes;
 mod rerank;
 mod sweep;
+mod verdict;
 
 use std::sync::Arc;
 
-use lethe_crypto::log::entry::EntryDraft;
-use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{
-    Band, Decider, Embedding, Invalid, Purpose, Reason, Risk, SubjectId, TemplateId, TenantPolicy, Thresholds,
-};
+use lethe_domain::{Band, Decider, Embedding, Invalid, Reason, Risk, SubjectId, TemplateId};
 use lethe_index::OperatingPoint;
+use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
-use lethe_policy::{Authorized, Cleared};
-use serde::Serialize;
 
 use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
-use crate::records::encode;
-use crate::silo::{Answering, Model, Silo};
+use crate::silo::{Answering, Model, SiloRef};
 use crate::store::TemplateAt;
 use crate::subject::baseless;
 use crate::templates::Capture;
@@ -106,30 +101,6 @@ pub struct Found {
     pub(crate) answering: Option<Answering>,
 }
 
-impl Found {
-    /// The highest of its matches; low where nobody was found.
-    pub fn risk(&self) -> Risk {
-        self.matches.iter().map(|hit| hit.risk).max().unwrap_or(Risk::Low)
-    }
-
-    /// Says who may decide on it. An answer that does not have all there is to review leaves it to a person.
-    fn judged_by(&mut self, policy: &TenantPolicy, purpose: Purpose, thresholds: Thresholds) {
-        let covered = self.completeness;
-        let has_all = covered.matched == self.matches.len() && covered.threshold <= thresholds.review();
-        let bands = self.matches.iter().map(|hit| hit.band);
-        self.decider = if has_all { lethe_policy::decider(policy, purpose, bands) } else { Decider::Person };
-    }
-}
-
-/// What the log keeps of a search for somebody's face, sealed under that person's key (O12, O29).
-#[derive(Serialize)]
-struct Details {
-    band: &'static str,
-    score: Option<f32>,
-    quality: f32,
-    matched: usize,
-}
-
 /// Searches the tenant's own gallery, and no other (O4, O8): every template at or above the threshold, best
 /// first.
 ///
@@ -138,21 +109,34 @@ struct Details {
 /// looked at.
 pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Query) -> Result<Found> {
     let silo = vault.silo(&call)?;
+    let judge = Judge::new(vault, &silo, call.licence());
+    let claimed = query.subject.take();
+    let found = find(vault, &silo, &call, claimed.as_ref(), query, judge.clone()).await;
+    // Whom the search came upon and who must not be here goes, whatever came of it (O15).
+    judge.follow_up();
+    match &claimed {
+        Some(subject) => baseless::follow_up(vault, &silo, subject, found).await,
+        None => found,
+    }
+}
+
+async fn find(
+    vault: &Arc<Vault>,
+    silo: &SiloRef,
+    call: &Authorized<Search>,
+    claimed: Option<&SubjectId>,
+    mut query: Query,
+    judge: Judge,
+) -> Result<Found> {
     let model = silo.model(&query.probe.model, "probe.model")?;
     let mut before = silo.rights().changes();
-    let whose = query.subject.as_ref().and_then(|subject| silo.subject(subject));
-    let cleared = dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await;
-    let cleared = match &query.subject {
-        Some(subject) => baseless::follow_up(vault, &silo, subject, cleared).await?,
-        None => cleared?,
-    };
-    let claimed = query.subject.take();
-    let quality = query.probe.quality.get();
+    let whose = claimed.and_then(|subject| silo.subject(subject));
+    let cleared = dossiers::clear(vault, silo, call, whose, vault.clock.now()).await?;
+    let quality = query.probe.quality;
     let received = std::mem::take(&mut query.probe.embedding);
     let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
-    let judge = Judge::new(vault, &silo, call.licence());
     let searcher = Arc::new(rerank::Searcher::of(&model, judge).await?);
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let query =
@@ -163,28 +147,18 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let gone = waits.gone();
     let (own, asked, last) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
-    let found = async move {
+    let found = async {
         match outcome.await.map_err(|_| Error::TaskLost)?? {
             Outcome::Found(found) => Ok(found),
             Outcome::Many(scanned) => searcher.judge(probe, limit, scanned, gone).await,
         }
     };
-    // The log has the search before the answer is given, also one that comes to nothing.
-    let (entry, is_about_somebody) = about(vault, &silo, &call, &cleared, whose)?;
-    let found = if is_about_somebody {
-        // What came of it goes with it: to its end, though nobody waits for the answer any more.
-        let (vault, tree) = (Arc::clone(vault), silo.tree);
-        let recorded = tokio::spawn(async move {
-            let found = found.await;
-            vault.record(tree, with_details(entry, found.as_ref().ok(), quality)?).await?;
-            found
-        });
-        recorded.await.map_err(|_| Error::TaskLost)?
-    } else {
-        // It is written meanwhile.
-        let logged = vault.record(silo.tree, entry);
-        tokio::try_join!(async { Ok(found.await) }, logged)?.0
-    };
+    // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
+    let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
+    let entry = audit::done_to(call, &cleared, vault.clock.now())?;
+    let entry = if let Some(owner) = &owner { audit::about(entry, owner) } else { entry };
+    let logged = vault.record(silo.tree, entry);
+    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, logged)?;
     waits.answered();
     let mut found = found?;
     // From the moment that it has a place nobody's withdrawal is answered before this is.
@@ -200,47 +174,19 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
         looks += 1;
         // Nobody waits for a judgement that takes long, unless more is recorded than it can follow.
         let answering = (looks > LOOKS).then_some(answering);
-        dossiers::clear(vault, &silo, &call, whose, vault.clock.now()).await?;
+        dossiers::clear(vault, silo, call, whose, vault.clock.now()).await?;
         let last = Arc::clone(&last);
         let again = move || wiping::of_a_task(|| last.judge_again(&mut found).map(|()| found));
         found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;
         found.answering = answering;
     }
-    last.judge.follow_up();
-    for hit in found.matches.iter_mut().filter(|hit| Some(&hit.subject) == claimed.as_ref()) {
-        hit.risk = Risk::of_claim(hit.band);
+    verdict::settle(&mut found, claimed, &silo.policy(), call.purpose(), &model.profile);
+    if let Some(owner) = owner {
+        // What came of it is that person's, and comes when it is judged for the last time.
+        let entry = verdict::outcome(&found, claimed, quality, &owner, vault.clock.now())?;
+        vault.record(silo.tree, entry).await?;
     }
-    found.judged_by(&silo.policy(), call.purpose(), model.profile.thresholds());
     Ok(found)
-}
-
-/// The entry of a search, and whether it is about somebody: the person whose face was searched for, if the caller named one.
-fn about(
-    vault: &Vault,
-    silo: &Silo,
-    call: &Authorized<Search>,
-    cleared: &Cleared,
-    whose: Option<SlotRef>,
-) -> Result<(EntryDraft, bool)> {
-    let entry = audit::done_to(call, cleared, vault.clock.now())?;
-    let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
-    Ok(match owner {
-        Some(owner) => (audit::about(entry, &owner), true),
-        None => (entry, false),
-    })
-}
-
-/// Adds what came of a search, if anything did (O12).
-fn with_details(entry: EntryDraft, found: Option<&Found>, quality: f32) -> Result<EntryDraft> {
-    let Some(found) = found else { return Ok(entry) };
-    let best = found.matches.first();
-    let details = Details {
-        band: best.map_or(Band::NoMatch, |best| best.band).name(),
-        score: best.map(|best| best.score),
-        quality,
-        matched: found.completeness.matched,
-    };
-    Ok(entry.details(encode("search", &details)?))
 }
 
 /// What a caller wants found, or what the model's profile says where it does not say.

@@ -121,7 +121,6 @@ impl Step {
     /// If a dossier cannot be read.
     pub(crate) async fn last_look(&mut self) -> Result<Answering> {
         let silo = Arc::clone(&self.judge.silo);
-        self.judge.follow_up();
         let mut looks = 0;
         loop {
             // It does not queue: a caller that reads no more leaves this unpolled, and all others would wait for it.
@@ -130,6 +129,8 @@ impl Step {
                 continue;
             };
             let now = silo.rights().changes();
+            // Whom it came upon and who must not be here goes (O15).
+            self.judge.follow_up();
             if now == self.judged && self.judged_at.elapsed() < STALE {
                 return Ok(answering);
             }
@@ -140,6 +141,7 @@ impl Step {
             if looks > LOOKS {
                 // It is recorded faster than this is judged: whoever records waits for once.
                 self.pairs = tokio::task::block_in_place(again)?;
+                self.judge.follow_up();
                 return Ok(answering);
             }
             drop(answering);

@@ -112,14 +112,16 @@ fn sweeps(page: &mut Page<'_>, vault: &Vault) -> fmt::Result {
             since(swept_at),
         )?;
     }
-    let (last, last_holds) = (standing.last, standing.holds);
+    let last = standing.last;
     page.count(
         "retention_kept",
         "Subjects past their time that a hold, a restriction or a statute kept, then.",
         last.kept,
     )?;
-    page.count("holds", "Litigation holds, when they were last counted.", last_holds.all)?;
-    page.count("holds_review_overdue", "Of them, those that somebody has to look at again.", last_holds.overdue)?;
+    if let Some(holds) = standing.holds {
+        page.count("holds", "Litigation holds, when they were last counted.", holds.all)?;
+        page.count("holds_review_overdue", "Of them, those that somebody has to look at again.", holds.overdue)?;
+    }
     page.count("retention_failed", "Subjects that could not be read or erased, then.", last.failed)?;
     page.flag("retention_clock_doubted", "Whether the clock is not believed, and nobody erased by it.", standing.doubts)
 }

@@ -15,7 +15,7 @@ use super::trust::{Believed, Trust};
 use crate::audit;
 use crate::clock::Clock;
 use crate::config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evidence;
 use crate::hold;
 use crate::limitation;
@@ -45,8 +45,8 @@ pub(crate) struct Standing {
     pub(crate) swept_at: Option<Timestamp>,
     /// What it did.
     pub(crate) last: Swept,
-    /// Litigation holds then, and of them those whose review was overdue.
-    pub(crate) holds: hold::Reviews,
+    /// Litigation holds when they were last counted, and of them those whose review was overdue.
+    pub(crate) holds: Option<hold::Reviews>,
     /// Whether the clock is not believed: what is due is erased late, or not at all.
     pub(crate) doubts: bool,
 }
@@ -145,8 +145,25 @@ impl Rounds {
         Self { vault: Arc::clone(vault), logged_at: None }
     }
 
+    /// Counts the holds that somebody has to look at, by the clock as it is: nothing is destroyed by it.
+    async fn remind(&self) {
+        let (reader, now) = (Arc::clone(&self.vault), self.vault.clock.now());
+        match tokio::task::spawn_blocking(move || hold::reviews(&reader, now)).await {
+            Ok(Ok(holds)) => {
+                if holds.overdue > 0 {
+                    let overdue = holds.overdue;
+                    tracing::warn!(overdue, "litigation holds whose review is overdue: `lethe hold list --overdue`");
+                }
+                self.vault.sweeps.standing.lock().holds = Some(holds);
+            }
+            Ok(Err(error)) => tracing::error!(%error, "litigation holds could not be counted"),
+            Err(_) => {}
+        }
+    }
+
     /// One sweep, if the clock is believed.
     pub(crate) async fn go(&mut self) -> Result<()> {
+        self.remind().await;
         let sweeps = &self.vault.sweeps;
         let now = match sweeps.believe(&self.vault.clock) {
             Believed::Now(now) => {
@@ -169,15 +186,6 @@ impl Rounds {
             }
         };
         let swept = sweep(&self.vault, now).await?;
-        let reader = Arc::clone(&self.vault);
-        let holds = tokio::task::spawn_blocking(move || hold::reviews(&reader, now)).await;
-        let holds = holds.map_err(|_| Error::TaskLost)??;
-        if holds.overdue > 0 {
-            tracing::warn!(
-                overdue = holds.overdue,
-                "litigation holds whose review is overdue: `lethe hold list --overdue`"
-            );
-        }
         for silo in self.vault.silos.all() {
             // Evidence of consents has an end of its own (O29).
             if let Err(error) = evidence::expire(&self.vault, &silo, now).await {
@@ -207,7 +215,7 @@ impl Rounds {
             self.logged_at = Some(now);
         }
         let mut standing = sweeps.standing.lock();
-        (standing.swept_at, standing.last, standing.holds) = (Some(now), swept, holds);
+        (standing.swept_at, standing.last) = (Some(now), swept);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ mod room;
 mod subjects;
 mod unanswered;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub struct Silo {
     administration: Mutex<()>,
     /// Shared by who writes evidence of consents, alone with who shreds it.
     evidence: tokio::sync::RwLock<()>,
+    /// Minors whom nobody consented for, whom somebody is erasing.
+    pub(crate) alone: parking_lot::Mutex<BTreeSet<SlotRef>>,
     /// Requests of data subjects that are not answered.
     pub unanswered: Unanswered,
     calls: Arc<Semaphore>,
@@ -77,6 +79,7 @@ impl Silo {
             rights: Rights::default(),
             created_at,
             attempts: Attempts::default(),
+            alone: parking_lot::Mutex::default(),
             followed: AtomicU64::new(0),
             models: RwLock::default(),
             subjects: RwLock::default(),

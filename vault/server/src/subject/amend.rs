@@ -121,7 +121,9 @@ pub(crate) async fn amend<O: Kind, T>(
         }
         dossiers::put(&mut keys, silo, slot, &dossier, !before.holds.is_empty(), &mut change)?;
     }
-    if before.restriction.is_none() && dossier.restriction.is_some() {
+    // The client's own reason is no right that anybody has to be told of.
+    let keeps = |dossier: &Dossier| dossier.restriction.is_some_and(|restriction| restriction.ground.keeps());
+    if !keeps(&before) && keeps(&dossier) {
         notification::owe(vault, silo, slot, Occasion::Restricted, now, &mut change)?;
     }
     if call.purpose() == Purpose::DataSubjectRequest && is_corrected(&before, &dossier) {

@@ -99,20 +99,41 @@ pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &Subj
     });
 }
 
-/// The same of some whom a search or a sweep came upon.
+/// The same of some whom a search or a sweep came upon: one after the other, by one task a tenant, however many searches come upon
+/// them.
 pub(crate) fn follow_up_all_later(vault: &Arc<Vault>, silo: &SiloRef, alone: BTreeSet<SlotRef>) {
-    let (vault, silo) = (Arc::clone(vault), Arc::clone(silo));
-    tokio::spawn(async move {
-        for slot in alone {
-            let erased = async {
-                let Some(base) = dossiers::base(&vault, &silo, slot)? else { return Ok(()) };
-                erase_child(&vault, &silo, &base.id).await
-            };
-            if let Err(error) = erased.await {
-                tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next sweep tries again");
-            }
+    let nobody_is_at_it = {
+        let mut waiting = silo.alone.lock();
+        let was_empty = waiting.is_empty();
+        waiting.extend(alone);
+        was_empty && !waiting.is_empty()
+    };
+    if nobody_is_at_it {
+        let (vault, silo) = (Arc::clone(vault), Arc::clone(silo));
+        tokio::spawn(async move { erase_alone(&vault, &silo).await });
+    }
+}
+
+/// Erases those who wait for it, until nobody does, or the vault closes; a sweep of retention finds who is left.
+async fn erase_alone(vault: &Vault, silo: &Silo) {
+    let mut next = silo.alone.lock().first().copied();
+    while let Some(slot) = next {
+        if vault.silos.is_closing() || silo.rights().is_over() {
+            silo.alone.lock().clear();
+            return;
         }
-    });
+        let erased = async {
+            let Some(base) = dossiers::base(vault, silo, slot)? else { return Ok(()) };
+            erase_child(vault, silo, &base.id).await
+        };
+        if let Err(error) = erased.await {
+            tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next sweep tries again");
+        }
+        // Whoever comes upon others from here on finds nobody at it, if nobody waits.
+        let mut waiting = silo.alone.lock();
+        waiting.remove(&slot);
+        next = waiting.first().copied();
+    }
 }
 
 async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<()> {

@@ -59,7 +59,7 @@ pub async fn update(
     .await
 }
 
-/// Stops all processing of a subject's data, which are kept (O22).
+/// Stops all processing of a subject's data, which are kept (O22). A right of the person takes the place of the client's own reason.
 ///
 /// # Errors
 /// `SubjectRestricted` where it is restricted on another ground, which would be forgotten.
@@ -70,12 +70,12 @@ pub async fn restrict(
     ground: RestrictionGround,
 ) -> Result<Recorded> {
     change(vault, call, subject, Terms::KNOWN, |dossier| match dossier.restriction {
-        Some(before) if before.ground != ground => {
+        Some(before) if before.ground != ground && before.ground.keeps() => {
             let message = format!("the subject is restricted already, as {}; lift that first", before.ground.name());
             Err(Error::Precondition(Reason::SubjectRestricted, message))
         }
-        Some(_) => Ok(()),
-        None => {
+        Some(before) if before.ground == ground => Ok(()),
+        Some(_) | None => {
             dossier.restriction = Some(Restriction { ground, since: vault.clock.now() });
             Ok(())
         }

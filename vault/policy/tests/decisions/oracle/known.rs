@@ -94,7 +94,10 @@ pub(crate) fn is_erased_at_its_own_request(operation: Operation, purpose: Purpos
 
 pub(crate) fn puts_right_what_is_contested(operation: Operation, purpose: Purpose, person: &Dossier) -> bool {
     let is_contested = match &person.restriction {
-        Some(restriction) => restriction.ground == RestrictionGround::AccuracyContested,
+        // What a client does for reasons of its own is in nobody's way.
+        Some(restriction) => {
+            matches!(restriction.ground, RestrictionGround::AccuracyContested | RestrictionGround::ClientReason)
+        }
         None => false,
     };
     is_contested && purpose == Purpose::DataSubjectRequest && matches!(operation, Operation::ReplaceTemplate)

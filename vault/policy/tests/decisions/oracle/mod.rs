@@ -99,7 +99,7 @@ fn may_be_destroyed(
     }
 
     // O22: kept, until the person asks to be forgotten as a whole.
-    if is_restricted(person) && !is_erased_at_its_own_request(operation, purpose) {
+    if is_blocked_for_the_person(person) && !is_erased_at_its_own_request(operation, purpose) {
         return Err((Reason::SubjectRestricted, "O22", None));
     }
 
