@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod case;
 mod consent;
 mod country;
 mod decision;
@@ -30,6 +31,7 @@ mod tenant_policy;
 mod time;
 mod transfer;
 
+pub use case::{Case, CaseDecision, CaseKind, CaseReason, CaseState, CaseStep, Question, Seen};
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use country::Country;
 pub use decision::{Band, DecisionReason};
@@ -37,8 +39,8 @@ pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
 pub use evidence::Evidence;
 pub use id::{
-    ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId, RightsRequestId,
-    SubjectId, TemplateId, TenantId,
+    CaseId, ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId,
+    RightsRequestId, SubjectId, TemplateId, TenantId,
 };
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};

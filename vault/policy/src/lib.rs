@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod approval;
+pub mod case;
 mod check;
 mod disclosure;
 mod document;

@@ -367,9 +367,11 @@ fn changes(line: &[u8]) -> Result<bool> {
         })
     };
     let entry = Entry::decode(line).map_err(StoreError::from)?;
-    let is_disclosed =
-        matches!(&entry.event, Some(Event::Other(event)) if event.kind().as_str() == "DISCLOSURE_RECORDED");
-    Ok(audit::was_allowed(&entry) && (is_disclosed || adding(&entry.operation.to_string())))
+    let is_news = matches!(
+        &entry.event,
+        Some(Event::Other(event)) if matches!(event.kind().as_str(), "DISCLOSURE_RECORDED" | "CASE_OPENED")
+    );
+    Ok(audit::was_allowed(&entry) && (is_news || adding(&entry.operation.to_string())))
 }
 
 /// SHA-256 of what an offboarding consists of.
