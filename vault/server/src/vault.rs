@@ -265,6 +265,7 @@ impl Vault {
     pub async fn close(&self) {
         // Who has all places is the last.
         let last = tokio::time::timeout(Duration::from_secs(30), self.unclear.acquire_many(case::PLACES)).await;
+        self.unclear.close();
         if last.is_err() {
             tracing::warn!("attempts that were unclear are not written down as cases; the log has them");
         }

@@ -2,14 +2,14 @@
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Act, AgeBand, Band, CaptureKind, Case, CaseDecision, CaseId, CaseReason, CaseState, CaseStep, Closure, Consent,
-    ConsentId, Country, CredentialId, Deferral, DeferralReason, Disclosure, DisclosureId, Dossier, Environment,
-    Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Login, Manner,
-    ModelId, ModelProfile, Notice, Notification, NotificationOutcome, Objection, Occasion, Period, PostMortem,
-    Proposal, ProposalId, Purpose, PurposeBasis, Quality, Question, ReceiptId, RefusalReason, Region, RequestKind,
-    RequestOutcome, Requester, Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles,
-    Safeguard, SafeguardKind, Seen, Sketching, Standing, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy,
-    Thresholds, Timestamp, Told, Transfer, Verification, Vote,
+    Act, AgeBand, Band, CaptureKind, Case, CaseDecision, CaseId, CaseKind, CaseReason, CaseState, CaseStep, Closure,
+    Consent, ConsentId, Country, CredentialId, Deferral, DeferralReason, Disclosure, DisclosureId, Dossier,
+    Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId, Jurisdiction, Label, LawfulBasis,
+    Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome, Objection, Occasion, Period,
+    PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, Question, ReceiptId, RefusalReason, Region,
+    RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId,
+    Role, Roles, Safeguard, SafeguardKind, Seen, Sketching, Standing, SubjectId, TemplateFacts, TemplateId, TenantId,
+    TenantPolicy, Thresholds, Timestamp, Told, Transfer, Verification, Vote,
 };
 use lethe_rows::records::{
     Addressee, AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord,
@@ -692,4 +692,28 @@ fn cases_are_fixed() {
     ] {
         assert!(StoredCase::read(id, wrong.as_bytes()).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn numbers_of_a_case_are_fixed() {
+    let numbered = |number: u8, name: &'static str| (number, name);
+    let kinds: Vec<_> = CaseKind::ALL.iter().map(|kind| numbered(kind.number(), kind.name())).collect();
+    assert_eq!(kinds, [(1, "verification_unclear"), (2, "possible_duplicate"), (3, "decision_contested")]);
+    let steps: Vec<_> = CaseStep::ALL.iter().map(|step| numbered(step.number(), step.name())).collect();
+    assert_eq!(steps, [(1, "confirmed"), (2, "distinct"), (3, "escalated"), (4, "contested")]);
+    let reasons: Vec<_> = CaseReason::ALL.iter().map(|reason| reason.name()).collect();
+    let names = [
+        "images_compared",
+        "document_checked",
+        "person_heard",
+        "client_records",
+        "capture_poor",
+        "evidence_conflicts",
+        "reviewer_involved",
+        "person_contests",
+    ];
+    assert_eq!(reasons, names);
+    assert!(CaseReason::ALL.iter().zip(1..).all(|(reason, number)| reason.number() == number));
+    let bands = [Band::Match, Band::Review, Band::NoMatch].map(|band| numbered(band.number(), band.name()));
+    assert_eq!(bands, [(1, "match"), (2, "review"), (3, "no_match")]);
 }
