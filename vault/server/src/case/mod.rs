@@ -175,7 +175,8 @@ fn expect_contest(vault: &Vault, silo: &Silo, slot: SlotRef, contest: RightsRequ
 /// Answers a case. The same answer of the same one again changes nothing.
 ///
 /// # Errors
-/// `CaseNotFound`; `CaseClosed`; `ReviewerNotIndependent` for who decided before on what is escalated or contested, or may be that one.
+/// `CaseNotFound`; `CaseClosed`; `ReviewerNotIndependent` for who decided before on what is escalated or contested, or may be that
+/// one.
 pub async fn decide(
     vault: &Vault,
     call: Authorized<DecideCase>,
