@@ -201,7 +201,8 @@ fn name(key: &[u8], put: bool) -> &'static str {
             | RowKind::Dossier
             | RowKind::Held
             | RowKind::Asked
-            | RowKind::Disclosure,
+            | RowKind::Disclosure
+            | RowKind::Case,
         ) => "rows of the person, deleted",
         Ok(_) | Err(_) => "others",
     }

@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 35] = [
+    const WRITES: [&str; 39] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -68,6 +68,10 @@ mod tests {
         "RequestService/Extend",
         "RequestService/Close",
         "NotificationService/Close",
+        "CaseService/CreatePair",
+        "CaseService/CreateContested",
+        "CaseService/Decide",
+        "CaseService/Contest",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -101,7 +105,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 73);
+        assert_eq!(listed.len(), 79);
     }
 
     #[test]

@@ -126,6 +126,13 @@ resource_name! {
 }
 
 resource_name! {
+    /// A question about a subject that people answer.
+    CaseName = "tenants/{tenant}/subjects/{subject}/cases/{case}" {
+        "tenants" / tenant: Tenant, "subjects" / subject: Subject, "cases" / case: Case
+    }
+}
+
+resource_name! {
     /// The evidence of a consent, by the consent's id.
     EvidenceName = "tenants/{tenant}/evidence/{consent}" { "tenants" / tenant: Tenant, "evidence" / consent: Consent }
 }

@@ -70,6 +70,12 @@ calls! {
     GetNotificationRequest -> Notification = "NotificationService/Get";
     ListNotificationsRequest -> ListNotificationsResponse = "NotificationService/List";
     CloseNotificationRequest -> Notification = "NotificationService/Close";
+    CreatePairCaseRequest -> Case = "CaseService/CreatePair";
+    CreateContestedCaseRequest -> Case = "CaseService/CreateContested";
+    GetCaseRequest -> Case = "CaseService/Get";
+    ListCasesRequest -> ListCasesResponse = "CaseService/List";
+    DecideCaseRequest -> Case = "CaseService/Decide";
+    ContestCaseRequest -> Case = "CaseService/Contest";
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";

@@ -53,6 +53,8 @@ pub enum Part {
     Request,
     /// A notification's id: 32 lower-case hexadecimal digits.
     Notification,
+    /// A case's id: 32 lower-case hexadecimal digits.
+    Case,
     /// A proposal's id: 32 lower-case hexadecimal digits.
     Proposal,
     /// A receipt's id: 32 lower-case hexadecimal digits.
@@ -82,6 +84,7 @@ impl Part {
             Self::Hold => "hold",
             Self::Request => "request",
             Self::Notification => "notification",
+            Self::Case => "case",
             Self::Proposal => "proposal",
             Self::Receipt => "receipt",
             Self::Credential => "credential",

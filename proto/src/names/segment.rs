@@ -62,6 +62,7 @@ fn begins_well(part: Part, text: &str) -> bool {
         | Part::Hold
         | Part::Request
         | Part::Notification
+        | Part::Case
         | Part::Proposal
         | Part::Receipt
         | Part::Credential
@@ -81,6 +82,7 @@ const fn lengths(part: Part) -> (usize, usize) {
         | Part::Hold
         | Part::Request
         | Part::Notification
+        | Part::Case
         | Part::Proposal
         | Part::Receipt
         | Part::Credential
@@ -102,6 +104,7 @@ const fn allowed(part: Part, byte: u8) -> bool {
         | Part::Hold
         | Part::Request
         | Part::Notification
+        | Part::Case
         | Part::Proposal
         | Part::Receipt
         | Part::Credential

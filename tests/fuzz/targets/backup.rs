@@ -10,7 +10,7 @@ use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
     self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord,
-    NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredProposal, SubjectRecord,
+    NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredCase, StoredProposal, SubjectRecord,
     TemplateRecord, TenantRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
@@ -143,6 +143,14 @@ fn row(kind: RowKind, value: &[u8]) {
                 let again = DisclosureRecord::seal_as(&disclosure).expect("it was read");
                 let again = DisclosureRecord::read(id, &again).expect("it was written");
                 assert_eq!(again, disclosure, "a disclosure loses something on its way");
+            }
+        }
+        RowKind::Case => {
+            let id = lethe_domain::CaseId::from_bytes([0; 16]);
+            if let Ok(case) = StoredCase::read(id, value) {
+                let again = case.encode().expect("it was read");
+                let again = StoredCase::read(id, &again).expect("it was written");
+                assert_eq!(again, case, "a case loses something on its way");
             }
         }
         RowKind::Credential => {

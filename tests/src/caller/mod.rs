@@ -1,4 +1,5 @@
 mod backups;
+mod cases;
 mod comparing;
 mod enrolling;
 mod proofs;

@@ -87,6 +87,7 @@ pub(super) mod kind {
     pub(in super::super) const REQUEST: u8 = 0x2b;
     pub(in super::super) const ASKED: u8 = 0x2c;
     pub(in super::super) const DISCLOSURE: u8 = 0x29;
+    pub(in super::super) const CASE: u8 = 0x2e;
 }
 
 impl RowKey {
@@ -155,7 +156,7 @@ impl RowKey {
                 let (subject, thing) = (Some(rest.slot()), Some(rest.slot()));
                 Self::Sealed(Home { kind, tree, gallery, subject, thing, profile })
             }
-            kind::REMEMBERED | kind::DISCLOSURE => {
+            kind::REMEMBERED | kind::DISCLOSURE | kind::CASE => {
                 let home = own(rest.slot());
                 let home = Home { subject: Some(rest.slot()), ..home };
                 rest.skip(16);

@@ -10,13 +10,14 @@ use crate::stage::{PURPOSES, Stage};
 use crate::table::{Row, TABLE};
 
 /// Methods that record a right or a hold: they process nothing, and need no basis.
-const RECORDS: [&str; 6] = [
+const RECORDS: [&str; 7] = [
     "SubjectService/Restrict",
     "SubjectService/LiftRestriction",
     "HoldService/Place",
     "HoldService/Renew",
     "HoldService/Release",
     "DisclosureService/Propose",
+    "CaseService/Decide",
 ];
 
 /// Methods that may serve the development of the service: not of a tenant in production (O3).
@@ -176,7 +177,15 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
     let mut target = stage.nowhere();
     target.tenant = strangers.undeclared.tenant_name();
     target.log = format!("{}/log", target.tenant);
-    let names = [&mut target.subject, &mut target.template, &mut target.receipt, &mut target.consent, &mut target.hold];
+    let names = [
+        &mut target.subject,
+        &mut target.template,
+        &mut target.receipt,
+        &mut target.consent,
+        &mut target.hold,
+        &mut target.other,
+        &mut target.case,
+    ];
     for name in names {
         *name = name.replace("tenants/bank", "tenants/undeclared");
     }
@@ -200,5 +209,5 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
             }
         }
     }
-    assert_eq!(asked, 47, "purposes of the table that need a recorded basis");
+    assert_eq!(asked, 59, "purposes of the table that need a recorded basis");
 }

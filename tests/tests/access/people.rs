@@ -25,12 +25,13 @@ enum Does {
 }
 
 /// Written by hand: what is not here does neither.
-const ACTS: [(&str, Does); 8] = [
+const ACTS: [(&str, Does); 9] = [
     ("EnrollmentService/Enroll", Does::Process),
     ("EnrollmentService/BatchEnroll", Does::Process),
     ("EnrollmentService/ReplaceTemplate", Does::Process),
     ("AuthenticationService/Verify", Does::Process),
     ("IdentificationService/Search", Does::Process),
+    ("CaseService/CreatePair", Does::Process),
     ("EnrollmentService/DeleteTemplate", Does::Destroy),
     ("SubjectService/Erase", Does::Erase),
     // It compares everybody with everybody, and passes over who must not be compared.

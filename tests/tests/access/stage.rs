@@ -45,6 +45,10 @@ pub(crate) struct Target {
     pub(crate) hold: String,
     pub(crate) request: String,
     pub(crate) notification: String,
+    /// Somebody else, who does not look like the subject.
+    pub(crate) other: String,
+    /// A case about the subject, which is contested.
+    pub(crate) case: String,
     /// Whom archives are sealed to.
     pub(crate) recipient: String,
     pub(crate) backup: String,
@@ -66,6 +70,7 @@ pub(crate) struct Stage {
     receipt: String,
     backup: String,
     face: Face,
+    stranger: Face,
     used: AtomicU32,
 }
 
@@ -73,11 +78,12 @@ impl Stage {
     pub(crate) async fn set() -> Self {
         let vault = Vault::setup().apart().start().await;
         let bank = vault.tenant("bank").await;
-        let face = Faces::seeded(61).person(0).selfie();
+        let faces = Faces::seeded(61);
+        let [face, stranger] = [faces.person(0).selfie(), faces.person(1).selfie()];
         bank.enroller().enroll("once-here", &face).await.unwrap();
         let receipt = bank.privacy_officer().erase("once-here").await.unwrap().receipt;
         let backup = vault.operator().back_up().await.unwrap().name;
-        Self { vault, bank, receipt, backup, face, used: AtomicU32::new(0) }
+        Self { vault, bank, receipt, backup, face, stranger, used: AtomicU32::new(0) }
     }
 
     /// Things that exist, used by no call before.
@@ -93,6 +99,9 @@ impl Stage {
         self.bank.enroller().consents_to(&held, Purpose::Authentication).await.unwrap();
         let hold = officer.hold(&held).await.unwrap();
         let request = officer.opens(RightsRequestKind::Access, None).await.unwrap();
+        let other = format!("other-{number}");
+        self.bank.enroller().enroll(&other, &self.stranger).await.unwrap();
+        let case = officer.ask(officer.contesting(&subject_id)).await.unwrap();
         let operator = self.vault.operator();
         let spare = operator.ask(operator.creation(&format!("spare-{number}"))).await.unwrap();
         let issued = self.bank.issue(&[Role::Auditor], None).await;
@@ -109,6 +118,8 @@ impl Stage {
             hold: hold.name,
             request: request.name,
             notification: format!("{}/notifications/{}", self.bank.name(), "0".repeat(32)),
+            other: officer.subject_name(&other),
+            case: case.name,
             recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
@@ -187,6 +198,8 @@ impl Stage {
             hold: format!("{tenant}/subjects/nobody/holds/{nothing}"),
             request: format!("{tenant}/requests/{nothing}"),
             notification: format!("{tenant}/notifications/{nothing}"),
+            other: format!("{tenant}/subjects/nobody-else"),
+            case: format!("{tenant}/subjects/nobody/cases/{nothing}"),
             recipient: recipient(),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),

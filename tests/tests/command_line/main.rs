@@ -5,6 +5,7 @@
 
 mod administration;
 mod bank;
+mod cases;
 mod help;
 mod import;
 mod npy;

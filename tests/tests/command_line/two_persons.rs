@@ -21,13 +21,13 @@ fn guarded() -> Value {
 
 impl Bank {
     /// As the holder of a key in a file.
-    async fn by(&self, key_file: &str, arguments: &[&str]) -> lethe_tests::Told {
+    pub(crate) async fn by(&self, key_file: &str, arguments: &[&str]) -> lethe_tests::Told {
         let command = Cli::new(arguments).args(["--tenant", "bank", "--key-file", key_file]);
         command.asking(&self.vault).await.run()
     }
 
     /// Makes a key of a role, in a file.
-    async fn key_file(&self, role: &str, name: &str) -> String {
+    pub(crate) async fn key_file(&self, role: &str, name: &str) -> String {
         let file = self.text(name);
         self.ask("tenant_admin", &["key", "create", "--role", role, "--key-out", &file]).await.one();
         file

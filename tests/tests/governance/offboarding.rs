@@ -61,6 +61,8 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     let officer = bank.privacy_officer();
     officer.consents_to("person-1", Purpose::Authentication).await.unwrap();
     officer.opens(v1::RightsRequestKind::Access, Some("person-3")).await.unwrap();
+    let case = bank.analyst().ask(bank.analyst().pairing("person-3", "person-4")).await.unwrap();
+    bank.reviewer().decide(&case.name, v1::CaseStep::Distinct, v1::CaseReason::ImagesCompared).await.unwrap();
     officer.erase("person-2").await.unwrap();
     let key = age::x25519::Identity::generate();
     let (director, proposal) = agreed(&vault, &bank, &key).await;
@@ -87,7 +89,7 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     );
     let files = opened(&archive, &key);
     let head = json(&files["archive.json"]);
-    assert_eq!((&head["format"], &head["tenant"]), (&2.into(), &"bank".into()), "{head}");
+    assert_eq!((&head["format"], &head["tenant"]), (&3.into(), &"bank".into()), "{head}");
     assert_eq!(head["models"][0]["dimension"], 512);
     let end = json(&files["end.json"]);
     assert_eq!((&end["subjects"], &end["templates"]), (&69.into(), &70.into()), "{end}");
@@ -103,6 +105,11 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     let requests = lines(&files, "requests-");
     assert_eq!((requests.len(), &requests[0]["kind"]), (1, &"access".into()));
     assert_eq!(find("person-3").unwrap()["requests"][0], requests[0]["id"]);
+    let reviewed = &find("person-3").unwrap()["cases"][0];
+    assert_eq!((&reviewed["kind"], &reviewed["state"]), (&"possible_duplicate".into(), &"distinct".into()));
+    assert_eq!((&reviewed["other_subject"], &reviewed["band"]), (&"person-4".into(), &"no_match".into()));
+    assert!(reviewed["decisions"][0]["by"].is_string(), "{reviewed}");
+    assert!(find("person-4").unwrap()["cases"].as_array().unwrap().is_empty());
     assert!(requests[0]["received_at"].as_str().unwrap().ends_with('Z'), "{}", requests[0]);
     assert_eq!((&end["requests"], &end["evidence"]), (&1.into(), &1.into()), "{end}");
     for number in [1, 69] {

@@ -3,13 +3,14 @@ use crate::Thresholds;
 /// What a comparison says, by the tenant's thresholds for the model. It is evidence: the client
 /// decides (O11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Band {
     /// At or above the match threshold.
-    Match,
+    Match = 1,
     /// At or above the review threshold, below the match threshold: a person should look.
-    Review,
+    Review = 2,
     /// Below both.
-    NoMatch,
+    NoMatch = 3,
 }
 
 impl Band {
@@ -22,6 +23,16 @@ impl Band {
         } else {
             Self::NoMatch
         }
+    }
+
+    /// The number it is stored under.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The band stored under a number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::Match, Self::Review, Self::NoMatch].into_iter().find(|band| band.number() == number)
     }
 
     /// The band's name on the command line and in the log.

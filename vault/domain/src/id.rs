@@ -154,6 +154,10 @@ random_id!(
     NotificationId
 );
 random_id!(
+    /// A case about a person; random, or made under the person's key, and says nothing of the person.
+    CaseId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod automation;
+mod case;
 mod consent;
 mod country;
 mod decision;
@@ -32,6 +33,7 @@ mod time;
 mod transfer;
 
 pub use automation::{Automation, AutomationGround, Decider};
+pub use case::{Case, CaseDecision, CaseKind, CaseReason, CaseState, CaseStep, Question, Seen};
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use country::Country;
 pub use decision::{Band, DecisionReason, Risk};
@@ -39,8 +41,8 @@ pub use disclosure::{Disclosure, Ground, Told};
 pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, SubjectState};
 pub use evidence::Evidence;
 pub use id::{
-    ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId, RightsRequestId,
-    SubjectId, TemplateId, TenantId,
+    CaseId, ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId,
+    RightsRequestId, SubjectId, TemplateId, TenantId,
 };
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};

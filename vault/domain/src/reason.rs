@@ -131,6 +131,14 @@ reasons! {
     NotificationNotFound = "NOTIFICATION_NOT_FOUND",
     /// What came of the notification is recorded already, and is something else (O41).
     NotificationClosed = "NOTIFICATION_CLOSED",
+    /// No such case (O11).
+    CaseNotFound = "CASE_NOT_FOUND",
+    /// Somebody decided on the case already (O11).
+    CaseClosed = "CASE_CLOSED",
+    /// Nobody decided on the case yet: there is nothing to contest (O11).
+    CaseUndecided = "CASE_UNDECIDED",
+    /// Who decided on a case before, or may be the same person, does not decide on it again (O11).
+    ReviewerNotIndependent = "REVIEWER_NOT_INDEPENDENT",
     /// No such evidence of a consent, or its time is over (O29).
     EvidenceNotFound = "EVIDENCE_NOT_FOUND",
     /// The call carries no credential.

@@ -31,6 +31,8 @@ macro_rules! codes {
     };
 }
 
+pub(crate) use codes;
+
 codes! {
     /// What is asked for.
     RequestKind {

@@ -116,7 +116,7 @@ impl Party {
         self.is_shut || self.principal.expires.is_some_and(|end| end <= now)
     }
 
-    fn made(&self, other: &Self) -> bool {
+    pub(crate) fn made(&self, other: &Self) -> bool {
         other.made_by == Some(self.id())
     }
 

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use lethe_domain::{Band, Occasion, Risk, Role, Told};
+use lethe_domain::{Band, CaseKind, Occasion, Risk, Role, Told};
 
 use crate::approval::ActRule;
 use crate::automation::GroundRule;
@@ -59,6 +59,11 @@ pub fn document() -> String {
         let told = if told.len() == Told::ALL.len() { "anything".to_owned() } else { told.join(", ") };
         line(&mut text, &[&format!("`{}`", occasion.name()), when(occasion), &told]);
     }
+    text.push_str(CASES);
+    for kind in CaseKind::ALL {
+        let (question, opened) = asked(*kind);
+        line(&mut text, &[&format!("`{}`", kind.name()), question, opened]);
+    }
     text
 }
 
@@ -90,6 +95,23 @@ fn deciders(text: &mut String) {
         let decides = if band == Band::Review { "a person" } else { "the client's system, on a ground; else a person" };
         let (claim, encounter) = (risk(Risk::of_claim(band)), risk(Risk::of_encounter(band)));
         line(text, &[&format!("`{}`", band.name()), claim, encounter, decides]);
+    }
+}
+
+const fn asked(kind: CaseKind) -> (&'static str, &'static str) {
+    match kind {
+        CaseKind::VerificationUnclear => (
+            "whether who was verified is the person enrolled",
+            "by the vault, when a verification's score lies between the thresholds; what follows counts up",
+        ),
+        CaseKind::PossibleDuplicate => (
+            "whether two persons are one",
+            "by a fraud analyst; the vault compares the two, and the policy judges both as for a search",
+        ),
+        CaseKind::DecisionContested => (
+            "whether what was decided automatically about a person is right",
+            "by a privacy officer, for the person who contests it",
+        ),
     }
 }
 
@@ -346,5 +368,20 @@ recorded, as `told`, `impossible` or `disproportionate`, and kept for the limita
 tells of its own end itself.
 
 | occasion | when | who was told |
+|---|---|---|
+";
+
+const CASES: &str = "
+## Cases
+
+A case is a question about one person that a person of the client answers (O11): confirmed, distinct, or escalated to another.
+It is evidence and nothing else: the client acts, and nothing above depends on it (O37). An answer is given once (`CASE_CLOSED`); what
+is decided can be contested for the person, and is open again. Of a case that was escalated or is contested somebody else
+decides than decided before: another credential, that none of those made, and that made none of those
+(`REVIEWER_NOT_INDEPENDENT`). A case dies with its person; a decided one goes, unless a hold, a restriction or a statute keeps its
+person, the client's `keep` after it was opened, or two years where there is none; of 64 about one person the oldest decided
+gives way to another.
+
+| case | asks | opened |
 |---|---|---|
 ";

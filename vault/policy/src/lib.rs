@@ -13,6 +13,7 @@
 
 mod approval;
 mod automation;
+pub mod case;
 mod check;
 mod disclosure;
 mod document;

@@ -133,6 +133,18 @@ kinds! {
     ListNotifications,
     /// Records what came of it.
     CloseNotification,
+    /// Asks whether two persons are one, which the vault compares (O8, O11).
+    CreatePairCase,
+    /// Asks whether what was decided automatically about a person is right, for a person who contests it (O11).
+    CreateContestedCase,
+    /// Reads a case.
+    GetCase,
+    /// Lists cases.
+    ListCases,
+    /// Answers a case (O11).
+    DecideCase,
+    /// Opens a case again that was decided, for a person who contests it (O11).
+    ContestCase,
     /// Reads a proposal.
     GetProposal,
     /// Lists a tenant's proposals.

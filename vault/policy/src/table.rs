@@ -63,6 +63,12 @@ pub enum Operation {
     GetNotification,
     ListNotifications,
     CloseNotification,
+    CreatePairCase,
+    CreateContestedCase,
+    GetCase,
+    ListCases,
+    DecideCase,
+    ContestCase,
     GetProposal,
     ListProposals,
     ApproveProposal,
@@ -145,6 +151,8 @@ pub struct Rule {
 
 const ENROLLING: &[Purpose] = &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, ServiceDevelopment];
 const SEARCHING: &[Purpose] = &[DuplicateDetection, FraudPrevention, ServiceDevelopment];
+const PAIRING: &[Purpose] = &[DuplicateDetection, FraudPrevention];
+const REVIEWING: &[Purpose] = &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest];
 const RECTIFYING: &[Purpose] =
     &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, DataSubjectRequest];
 const LOOKING: &[Purpose] =
@@ -160,11 +168,12 @@ const ACCOUNTING: &[Purpose] = &[DataSubjectRequest, Audit];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const COUNTING: &[Purpose] = &[Administration, Audit];
 const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
+const READING_CASES: &[Role] = &[Reviewer, FraudAnalyst, PrivacyOfficer];
 const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Auditor];
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 88] = [
+const RULES: [Rule; 94] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -221,6 +230,12 @@ const RULES: [Rule; 88] = [
     rule(Operation::GetNotification,         "notification.get",                 Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
     rule(Operation::ListNotifications,       "notification.list",                Effect::None,      Scope::Tenant, &[PrivacyOfficer, Auditor],                          ACCOUNTING),
     rule(Operation::CloseNotification,       "notification.close",               Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
+    rule(Operation::CreatePairCase,          "case.create_pair",                 Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     PAIRING),
+    rule(Operation::CreateContestedCase,     "case.create_contested",            Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
+    rule(Operation::GetCase,                 "case.get",                         Effect::Looks,     Scope::Tenant, READING_CASES,                                       LOOKING),
+    rule(Operation::ListCases,               "case.list",                        Effect::Looks,     Scope::Tenant, READING_CASES,                                       LOOKING),
+    rule(Operation::DecideCase,              "case.decide",                      Effect::Records,   Scope::Tenant, &[Reviewer],                                         REVIEWING),
+    rule(Operation::ContestCase,             "case.contest",                     Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   ANSWERING),
     rule(Operation::GetProposal,             "approval.get",                    Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
     rule(Operation::ListProposals,           "approval.list",                   Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),
     rule(Operation::ApproveProposal,         "approval.approve",                Effect::None,      Scope::Either, READING_PROPOSALS,                                   DECIDING),

@@ -2,7 +2,7 @@
 //! Every key has a fixed length, checked when it is read.
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
+use lethe_domain::{CaseId, CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
 
 use crate::{Corrupt, MirrorId};
 
@@ -76,6 +76,8 @@ pub enum RowKind {
     Asked = 0x2C,
     /// Somebody who has to be told what became of a person's data, sealed: it outlives the person, and does not name it.
     Notification = 0x2D,
+    /// A question about a subject that people answer, sealed under the subject's key.
+    Case = 0x2E,
     /// A log's size.
     LogHead = 0x30,
     /// A log entry.
@@ -90,7 +92,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -124,6 +126,7 @@ impl RowKind {
         Self::Request,
         Self::Asked,
         Self::Notification,
+        Self::Case,
         Self::LogHead,
         Self::LogEntry,
         Self::LogNode,
@@ -133,7 +136,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 19] = [
+    pub const OF_TENANT: [Self; 20] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -153,6 +156,7 @@ impl RowKind {
         Self::Request,
         Self::Asked,
         Self::Notification,
+        Self::Case,
     ];
 
     fn of(byte: u8) -> Option<Self> {
@@ -215,6 +219,7 @@ pub enum Key {
     Request { tree: TreeId, request: RightsRequestId },
     Asked { tree: TreeId, subject: SlotRef },
     Notification { tree: TreeId, notification: NotificationId },
+    Case { tree: TreeId, subject: SlotRef, case: CaseId },
     LogHead { tree: TreeId },
     LogEntry { tree: TreeId, index: u64 },
     LogNode { tree: TreeId, level: u8, index: u64 },
@@ -265,6 +270,7 @@ impl Key {
             Self::Request { .. } => RowKind::Request,
             Self::Asked { .. } => RowKind::Asked,
             Self::Notification { .. } => RowKind::Notification,
+            Self::Case { .. } => RowKind::Case,
             Self::LogHead { .. } => RowKind::LogHead,
             Self::LogEntry { .. } => RowKind::LogEntry,
             Self::LogNode { .. } => RowKind::LogNode,
@@ -309,6 +315,7 @@ impl Key {
             | Self::Request { tree, .. }
             | Self::Asked { tree, .. }
             | Self::Notification { tree, .. }
+            | Self::Case { tree, .. }
             | Self::LogHead { tree }
             | Self::LogEntry { tree, .. }
             | Self::LogNode { tree, .. }
@@ -355,6 +362,7 @@ impl Key {
             Self::Disclosure { tree, subject, disclosure } => {
                 key.tree(*tree).slot(*subject).bytes(disclosure.as_bytes())
             }
+            Self::Case { tree, subject, case } => key.tree(*tree).slot(*subject).bytes(case.as_bytes()),
             Self::SubjectRequest { tree, subject, tag } => key.tree(*tree).slot(*subject).bytes(tag),
             Self::LogEntry { tree, index: number } | Self::LogSuccession { tree, size: number } => {
                 key.tree(*tree).bytes(&number.to_be_bytes())
@@ -417,6 +425,11 @@ impl Key {
     /// All disclosures about a subject.
     pub fn prefix_of_disclosures(tree: TreeId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::Disclosure).tree(tree).slot(subject).0
+    }
+
+    /// All cases about a subject.
+    pub fn prefix_of_cases(tree: TreeId, subject: SlotRef) -> Vec<u8> {
+        Writer::new(RowKind::Case).tree(tree).slot(subject).0
     }
 }
 
@@ -501,6 +514,10 @@ impl Reader<'_> {
             RowKind::Notification => {
                 Key::Notification { tree: self.tree()?, notification: NotificationId::from_bytes(self.array()?) }
             }
+            RowKind::Case => {
+                let (tree, subject) = (self.tree()?, self.slot()?);
+                Key::Case { tree, subject, case: CaseId::from_bytes(self.array()?) }
+            }
             RowKind::LogHead => Key::LogHead { tree: self.tree()? },
             RowKind::LogEntry => Key::LogEntry { tree: self.tree()?, index: u64::from_be_bytes(self.array()?) },
             RowKind::LogNode => {
@@ -549,7 +566,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..21_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..22_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -569,6 +586,7 @@ mod tests {
                 16 => Key::Request { tree, request: RightsRequestId::from_bytes(id) },
                 17 => Key::Asked { tree, subject: at.subject },
                 18 => Key::Notification { tree, notification: NotificationId::from_bytes(id) },
+                20 => Key::Case { tree, subject: at.subject, case: CaseId::from_bytes(id) },
                 19 => Key::LogSuccession { tree, size: index },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },

@@ -83,7 +83,7 @@ pub(crate) fn put_subject(
     Ok(())
 }
 
-/// Removes what is known of a subject, what leads to its requests, and disclosures about it, if there is any of that.
+/// Removes what is known of a subject, what leads to its requests, and disclosures and cases about it, if there is any of that.
 pub(crate) fn delete(vault: &Vault, silo: &Silo, subject: SlotRef, change: &mut Change) -> Result<()> {
     let tree = silo.tree;
     for key in [Key::Dossier { tree, subject }, Key::Held { tree, subject }, Key::Asked { tree, subject }] {
@@ -91,10 +91,17 @@ pub(crate) fn delete(vault: &Vault, silo: &Silo, subject: SlotRef, change: &mut 
             change.delete(key);
         }
     }
-    vault.store.few(RowKind::Disclosure, &Key::prefix_of_disclosures(silo.tree, subject), |key, _| {
-        change.delete(key);
-        Ok::<_, Error>(())
-    })
+    let records = [
+        (RowKind::Disclosure, Key::prefix_of_disclosures(tree, subject)),
+        (RowKind::Case, Key::prefix_of_cases(tree, subject)),
+    ];
+    for (kind, prefix) in records {
+        vault.store.few(kind, &prefix, |key, _| {
+            change.delete(key);
+            Ok::<_, Error>(())
+        })?;
+    }
+    Ok(())
 }
 
 /// Judges a call for one person, or for somebody of whom nothing is known. A refusal is logged, about the person.

@@ -239,6 +239,7 @@ impl Home {
             | Key::Dossier { tree, subject }
             | Key::Asked { tree, subject }
             | Key::Disclosure { tree, subject, .. }
+            | Key::Case { tree, subject, .. }
             // It has a slot of its own, where others have their subject's.
             | Key::Evidence { tree, slot: subject, .. } => {
                 Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })

@@ -11,6 +11,7 @@ pub mod approval;
 pub mod audit;
 pub mod authentication;
 pub mod backup;
+pub mod case;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::access::{ApiKey, Logins, Proof, ProvidersError};
 use crate::audit;
 use crate::backup::Keeper;
+use crate::case;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::erasure::{self, Asked, Board, Eraser, Pace, Statements, StoreJournal, Watched};
@@ -159,6 +160,7 @@ pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> s
         passes: Passes::default(),
         rerankers: Arc::new(Semaphore::new(identification::RERANKERS)),
         looking: audit::Looking::default(),
+        unclear: Arc::new(Semaphore::new(case::PLACES as usize)),
         backups,
         root_stores: (config.root.store, config.root.from),
         asks_second_factor: config.asks_second_factor(),

@@ -142,6 +142,7 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         .add_service(service!(v1::request_service_server::RequestServiceServer<Node>))
         .add_service(service!(v1::disclosure_service_server::DisclosureServiceServer<Node>))
         .add_service(service!(v1::notification_service_server::NotificationServiceServer<Node>))
+        .add_service(service!(v1::case_service_server::CaseServiceServer<Node>))
         .add_service(service!(v1::approval_service_server::ApprovalServiceServer<Node>))
         .add_service(service!(v1::audit_service_server::AuditServiceServer<Node>))
         .add_service(service!(v1::backup_service_server::BackupServiceServer<Node>))

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::access::{ApiKey, Disbelief, LoggedIn, Logins, Session};
 use crate::audit;
 use crate::backup::Keeper;
+use crate::case;
 use crate::clock::Clock;
 use crate::config::StoreKind;
 use crate::erasure::Eraser;
@@ -50,6 +51,8 @@ pub struct Vault {
     pub rerankers: Arc<Semaphore>,
     /// Places for who looks at much of a log, or at many rows.
     pub looking: audit::Looking,
+    /// Places for attempts that are unclear, and of which a case is written.
+    pub(crate) unclear: Arc<Semaphore>,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,
     /// Which kind of store has the roots, and which one the vault moves from, if it does.
@@ -260,6 +263,12 @@ impl Vault {
 
     /// Finishes what was accepted, syncs, and stops. Erasures that are pending go on at the next start.
     pub async fn close(&self) {
+        // Who has all places is the last.
+        let last = tokio::time::timeout(Duration::from_secs(30), self.unclear.acquire_many(case::PLACES)).await;
+        self.unclear.close();
+        if last.is_err() {
+            tracing::warn!("attempts that were unclear are not written down as cases; the log has them");
+        }
         if !self.eraser.stop(Duration::from_secs(30)).await {
             tracing::warn!("erasures are still pending; they go on at the next start");
         }

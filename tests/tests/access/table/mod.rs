@@ -2,6 +2,7 @@
 //! is answered. Written by hand, from the `.proto` files: it must not follow from what the server does.
 
 mod audit;
+mod cases;
 mod decisions;
 mod requests;
 mod subjects;
@@ -37,7 +38,17 @@ const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
 
 /// Every method of the API.
 pub(crate) static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    [tenants::ROWS, templates::ROWS, subjects::ROWS, requests::ROWS, decisions::ROWS, audit::ROWS, vault::ROWS].concat()
+    [
+        tenants::ROWS,
+        templates::ROWS,
+        subjects::ROWS,
+        requests::ROWS,
+        cases::ROWS,
+        decisions::ROWS,
+        audit::ROWS,
+        vault::ROWS,
+    ]
+    .concat()
 });
 
 impl Row {

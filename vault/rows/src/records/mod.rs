@@ -4,6 +4,7 @@
 //! a template are fixed binary, so that their lengths tell nothing, or JSON that is padded.
 
 mod binary;
+mod case;
 mod dossier;
 mod json;
 mod notification;
@@ -12,6 +13,7 @@ mod rights;
 mod transfer;
 
 pub use binary::{SubjectRecord, TemplateRecord};
+pub use case::StoredCase;
 pub use dossier::DossierRecord;
 pub use json::{
     CommittedErasure, CredentialProof, CredentialRecord, CredentialRef, IntentRecord, ProfileRecord, ReceiptRecord,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
+use lethe_domain::{CaseId, CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
 use lethe_rows::MirrorId;
 use lethe_rows::keys::{Key, RowKind, TemplateAt};
 
@@ -87,6 +87,10 @@ fn fixed() -> Vec<(Key, &'static str)> {
             Key::Notification { tree, notification: NotificationId::from_bytes(id) },
             "2d 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
         ),
+        (
+            Key::Case { tree, subject, case: CaseId::from_bytes(id) },
+            "2e 0102030405060708090a0b0c 1112131415161718191a1b1c 5152535455565758595a5b5c5d5e5f60",
+        ),
         (Key::LogHead { tree }, "30 0102030405060708090a0b0c"),
         (Key::LogEntry { tree, index: number }, "31 0102030405060708090a0b0c 6162636465666768"),
         (Key::LogNode { tree, level: 0x71, index: number }, "32 0102030405060708090a0b0c 71 6162636465666768"),
@@ -135,6 +139,8 @@ fn prefixes_are_fixed() {
         (Key::prefix_of_templates(tree, 7, subject), "21 000000000000000200000001 00000007 000000000000000300000000"),
         (Key::prefix_of_evidence(tree, &[7; 16]), "2a 000000000000000200000001 07070707070707070707070707070707"),
         (Key::prefix_of_requests(tree, subject), "23 000000000000000200000001 000000000000000300000000"),
+        (Key::prefix_of_disclosures(tree, subject), "29 000000000000000200000001 000000000000000300000000"),
+        (Key::prefix_of_cases(tree, subject), "2e 000000000000000200000001 000000000000000300000000"),
     ] {
         assert_eq!(hex::encode(prefix), expected.replace(' ', ""));
     }

@@ -2,19 +2,19 @@
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Act, AgeBand, Automation, AutomationGround, CaptureKind, Closure, Consent, ConsentId, Country, CredentialId,
-    Deferral, DeferralReason, Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason,
-    Giver, Ground, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice,
-    Notification, NotificationOutcome, Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose,
-    PurposeBasis, Quality, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction,
-    RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Sketching,
-    Standing, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer,
-    Verification, Vote,
+    Act, AgeBand, Automation, AutomationGround, Band, CaptureKind, Case, CaseDecision, CaseId, CaseKind, CaseReason,
+    CaseState, CaseStep, Closure, Consent, ConsentId, Country, CredentialId, Deferral, DeferralReason, Disclosure,
+    DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
+    Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
+    Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, Question, ReceiptId,
+    RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
+    RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Seen, Sketching, Standing, SubjectId,
+    TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, Verification, Vote,
 };
 use lethe_rows::records::{
     Addressee, AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord,
     DossierRecord, EvidenceRecord, Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord,
-    ShreddedRecord, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
+    ShreddedRecord, StoredCase, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -660,4 +660,77 @@ fn disclosures_are_fixed() {
     ] {
         assert!(DisclosureRecord::read(id, wrong.as_bytes()).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn cases_are_fixed() {
+    let id = CaseId::from_bytes([0x56; 16]);
+    let seen = Seen { band: Band::Review, score: 0.4375, policy_version: 3 };
+    let model = ModelId::parse("edgeface-xs", "1").unwrap();
+    let mut case = Case::opened(id, Question::Unclear { model: model.clone(), seen }, CREATED);
+    let heard =
+        r#""seen":{"model":"edgeface-xs","version":"1","band":2,"score":0.4375,"policy_version":3},"attempts":1"#;
+    let times = r#""opened_at":1795354379198,"last_seen_at":1795354379198"#;
+    let fixed = |stored: &StoredCase, expected: &str| {
+        let written = stored.encode().unwrap();
+        assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+        assert_eq!(StoredCase::read(id, &written).unwrap(), *stored);
+    };
+    let expected = format!(r#"{{"kind":1,{heard},{times},"decisions":[]}}"#);
+    fixed(&StoredCase { case: case.clone(), other: None }, &expected);
+
+    case.question = Question::Duplicate { other: None, model, seen };
+    let by = CredentialId::from_bytes([0x12; 16]);
+    let decided =
+        CaseDecision { by, at: Timestamp::from_millis(5), step: CaseStep::Distinct, reason: CaseReason::PersonHeard };
+    case.decisions.push(decided);
+    let pair = StoredCase { case: case.clone(), other: Some(SlotRef { slot: 7, generation: 1 }) };
+    let step = r#"{"by":"12121212121212121212121212121212","at":5,"step":2,"reason":3}"#;
+    let expected = format!(r#"{{"kind":2,"other":[7,1],{heard},{times},"decisions":[{step}]}}"#);
+    fixed(&pair, &expected);
+    assert_eq!(case.state(), CaseState::Distinct);
+
+    case.question = Question::Contested { request: Some(RightsRequestId::from_bytes([0x34; 16])) };
+    case.decisions.clear();
+    let contested =
+        format!(r#"{{"kind":3,"request":"34343434343434343434343434343434","attempts":1,{times},"decisions":[]}}"#);
+    fixed(&StoredCase { case, other: None }, &contested);
+    for wrong in [
+        expected.replace(r#""kind":2"#, r#""kind":1"#),
+        expected.replace(r#""kind":2"#, r#""kind":3"#),
+        expected.replace(r#""kind":2"#, r#""kind":9"#),
+        expected.replace(r#""other":[7,1],"#, ""),
+        expected.replace(r#""band":2"#, r#""band":4"#),
+        expected.replace("0.4375", "1e60"),
+        expected.replace(r#""step":2"#, r#""step":5"#),
+        expected.replace(r#""reason":3"#, r#""reason":9"#),
+        contested.replace("3434", "34"),
+        contested.replace(r#""kind":3"#, r#""kind":3,"more":0"#),
+    ] {
+        assert!(StoredCase::read(id, wrong.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn numbers_of_a_case_are_fixed() {
+    let numbered = |number: u8, name: &'static str| (number, name);
+    let kinds: Vec<_> = CaseKind::ALL.iter().map(|kind| numbered(kind.number(), kind.name())).collect();
+    assert_eq!(kinds, [(1, "verification_unclear"), (2, "possible_duplicate"), (3, "decision_contested")]);
+    let steps: Vec<_> = CaseStep::ALL.iter().map(|step| numbered(step.number(), step.name())).collect();
+    assert_eq!(steps, [(1, "confirmed"), (2, "distinct"), (3, "escalated"), (4, "contested")]);
+    let reasons: Vec<_> = CaseReason::ALL.iter().map(|reason| reason.name()).collect();
+    let names = [
+        "images_compared",
+        "document_checked",
+        "person_heard",
+        "client_records",
+        "capture_poor",
+        "evidence_conflicts",
+        "reviewer_involved",
+        "person_contests",
+    ];
+    assert_eq!(reasons, names);
+    assert!(CaseReason::ALL.iter().zip(1..).all(|(reason, number)| reason.number() == number));
+    let bands = [Band::Match, Band::Review, Band::NoMatch].map(|band| numbered(band.number(), band.name()));
+    assert_eq!(bands, [(1, "match"), (2, "review"), (3, "no_match")]);
 }

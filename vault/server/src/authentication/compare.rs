@@ -70,6 +70,11 @@ impl<'a> Comparison<'a> {
         self.cleared.as_ref().err()
     }
 
+    /// Where the subject is, if it is.
+    pub(super) const fn slot(&self) -> Option<SlotRef> {
+        self.slot
+    }
+
     pub(super) fn is_known(&self) -> bool {
         self.slot.is_some()
     }

@@ -7,7 +7,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe_domain::{Band, Decider, DecisionReason, Embedding, Reason, SubjectId};
+use lethe_crypto::tree::SlotRef;
+use lethe_domain::{Band, Decider, DecisionReason, Embedding, Reason, Seen, SubjectId};
 use lethe_policy::operation::Verify;
 use lethe_policy::{Authorized, Denial, sees_scores};
 use serde::Serialize;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use self::compare::{Compared, Comparison};
 use crate::access::Refused;
 use crate::audit;
+use crate::case;
 use crate::error::{Error, Result};
 use crate::records::encode;
 use crate::silo::{Answering, Model, SiloRef};
@@ -122,6 +124,9 @@ impl Attempt<'_> {
         if denial.as_ref().is_some_and(|denial| denial.duty.is_some()) {
             baseless::follow_up_later(self.vault, self.silo, self.subject);
         }
+        if let Some((slot, score)) = comparison.slot().zip(score).filter(|_| band == Band::Review && denial.is_none()) {
+            self.ask(slot, score, band).await;
+        }
         if band == Band::Match {
             attempts.matched(SUBJECTS, self.subject);
         }
@@ -141,6 +146,19 @@ impl Attempt<'_> {
             score: score.filter(|_| self.is_scored()),
             answering: Some(answering),
         })
+    }
+
+    /// A person shall look at it (O11).
+    async fn ask(&self, slot: SlotRef, score: f32, band: Band) {
+        let profile = &self.model.profile;
+        let attempted = case::Attempted {
+            slot,
+            model: profile.model().clone(),
+            seen: Seen { band, score, policy_version: profile.policy_version() },
+            at: self.vault.clock.now(),
+            licence: self.call.licence(),
+        };
+        case::ask_later(self.vault, self.silo, self.subject, attempted).await;
     }
 
     /// Logs the attempt, also a failed one (O12): the pseudonym and the sealed details are for whoever has the

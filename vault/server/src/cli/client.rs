@@ -6,6 +6,7 @@ use lethe_proto::v1::approval_service_client::ApprovalServiceClient;
 use lethe_proto::v1::audit_service_client::AuditServiceClient;
 use lethe_proto::v1::authentication_service_client::AuthenticationServiceClient;
 use lethe_proto::v1::backup_service_client::BackupServiceClient;
+use lethe_proto::v1::case_service_client::CaseServiceClient;
 use lethe_proto::v1::consent_service_client::ConsentServiceClient;
 use lethe_proto::v1::disclosure_service_client::DisclosureServiceClient;
 use lethe_proto::v1::enrollment_service_client::EnrollmentServiceClient;
@@ -129,6 +130,11 @@ impl Client {
     /// Whom to tell what became of data that were disclosed to them.
     pub(super) fn notifications(&self) -> NotificationServiceClient<Wire> {
         NotificationServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Questions about people that people answer.
+    pub(super) fn cases(&self) -> CaseServiceClient<Wire> {
+        CaseServiceClient::new(self.wire(&self.unary))
     }
 
     /// Receipts and logs.

@@ -119,6 +119,9 @@ enum Command {
     /// List whom to tell what became of data that were disclosed to them, and record what came of it.
     #[command(subcommand)]
     Notification(command::notification::Command),
+    /// Keep the review queue: open, list and answer questions about people, and contest answers.
+    #[command(subcommand)]
+    Case(command::case::Command),
     /// List, show, approve and reject what two persons decide.
     #[command(subcommand)]
     Proposal(command::proposal::Command),
@@ -211,6 +214,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Consent(command) => on_this_thread(command::consent::run(&context, command)),
         Command::Hold(command) => on_this_thread(command::hold::run(&context, command)),
         Command::Retention(command) => on_this_thread(command::retention::run(&context, command)),
+        Command::Case(command) => on_this_thread(command::case::run(&context, command)),
         Command::Notification(command) => on_this_thread(command::notification::run(&context, command)),
         Command::Request(command) => on_this_thread(command::request::run(&context, command)),
         Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),

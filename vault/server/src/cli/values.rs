@@ -11,12 +11,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, ConsentGiver, ConsentManner,
-    ConsentState, CredentialState, Decider, DecisionBand, DecisionReason, DeferralReason, DisclosureScope, EndCause,
-    EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState,
-    ModelVersion, NotificationOccasion, NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis,
-    Requester, RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome,
-    RightsRequestState, RiskLevel, Role, RootStoreState, Safeguard, SubjectState, UsagePeriod, VerificationState,
+    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, CaseKind, CaseReason, CaseState,
+    CaseStep, ConsentGiver, ConsentManner, ConsentState, CredentialState, Decider, DecisionBand, DecisionReason,
+    DeferralReason, DisclosureScope, EndCause, EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction,
+    Keeper, LawfulBasis, MirrorState, ModelVersion, NotificationOccasion, NotificationOutcome, PostMortem,
+    ProposalState, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround, RightsRefusalReason,
+    RightsRequestKind, RightsRequestOutcome, RightsRequestState, RiskLevel, Role, RootStoreState, Safeguard,
+    SubjectState, UsagePeriod, VerificationState,
 };
 use prost_types::Timestamp;
 
@@ -106,8 +107,24 @@ coded! {
     ExtensionReason: "EXTENSION_REASON_",
     NotificationOccasion: "NOTIFICATION_OCCASION_",
     NotificationOutcome: "NOTIFICATION_OUTCOME_",
+    CaseKind: "CASE_KIND_",
+    CaseState: "CASE_STATE_",
+    CaseStep: "CASE_STEP_",
+    CaseReason: "CASE_REASON_",
 }
 
+const CASE_KINDS: [&str; 3] = ["verification_unclear", "possible_duplicate", "decision_contested"];
+const CASE_STATES: [&str; 5] = ["open", "escalated", "confirmed", "distinct", "contested"];
+const CASE_ANSWERS: [&str; 3] = ["confirmed", "distinct", "escalated"];
+const CASE_REASONS: [&str; 7] = [
+    "images_compared",
+    "document_checked",
+    "person_heard",
+    "client_records",
+    "capture_poor",
+    "evidence_conflicts",
+    "reviewer_involved",
+];
 const NOTIFICATION_OUTCOMES: [&str; 3] = ["told", "impossible", "disproportionate"];
 const PURPOSES: [&str; 11] = [
     "authentication",
@@ -332,6 +349,26 @@ pub(super) fn notification_outcome() -> impl TypedValueParser<Value = Notificati
     one_of(&NOTIFICATION_OUTCOMES)
 }
 
+/// Reads what a case asks.
+pub(super) fn case_kind() -> impl TypedValueParser<Value = CaseKind> {
+    one_of(&CASE_KINDS)
+}
+
+/// Reads how a case stands.
+pub(super) fn case_state() -> impl TypedValueParser<Value = CaseState> {
+    one_of(&CASE_STATES)
+}
+
+/// Reads what is answered to a case.
+pub(super) fn case_answer() -> impl TypedValueParser<Value = CaseStep> {
+    one_of(&CASE_ANSWERS)
+}
+
+/// Reads on what that rests.
+pub(super) fn case_reason() -> impl TypedValueParser<Value = CaseReason> {
+    one_of(&CASE_REASONS)
+}
+
 /// Reads why a request is not fulfilled.
 pub(super) fn refusal() -> impl TypedValueParser<Value = RightsRefusalReason> {
     one_of(&REFUSALS)
@@ -491,6 +528,13 @@ mod tests {
         listed(&EXTENSIONS, &|n| Some(ExtensionReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&REQUEST_OUTCOMES, &|n| Some(RightsRequestOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&NOTIFICATION_OUTCOMES, &|n| Some(NotificationOutcome::try_from(n).ok()?.code().to_lowercase()));
+        listed(&CASE_KINDS, &|n| Some(CaseKind::try_from(n).ok()?.code().to_lowercase()));
+        listed(&CASE_STATES, &|n| Some(CaseState::try_from(n).ok()?.code().to_lowercase()));
+        // Contesting is no answer, and no answer rests on it.
+        let answer = |n| CaseStep::try_from(n).ok().filter(|step| *step != CaseStep::Contested);
+        listed(&CASE_ANSWERS, &|n| Some(answer(n)?.code().to_lowercase()));
+        let reason = |n| CaseReason::try_from(n).ok().filter(|reason| *reason != CaseReason::PersonContests);
+        listed(&CASE_REASONS, &|n| Some(reason(n)?.code().to_lowercase()));
         listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&SAFEGUARDS, &|n| Some(Safeguard::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));

@@ -2,10 +2,11 @@
 
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    Automation, Backup, BackupState, Completeness, Consent, ConsentEvidence, Credential, DataEnd, Decider, Disclosure,
-    DuplicatePair, Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion, Notification, Objection,
-    Offboarding, Proposal, PurposeBasis, RequestStatistics, Retention, RightsRequest, RootStatus, SearchMatch,
-    SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant, Transfer, VerifyResponse,
+    Automation, Backup, BackupState, Case, CaseDecision, Completeness, Consent, ConsentEvidence, Credential, DataEnd,
+    Decider, Disclosure, DuplicatePair, Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion,
+    Notification, Objection, Offboarding, Proposal, PurposeBasis, RequestStatistics, Retention, RightsRequest,
+    RootStatus, SearchMatch, SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant, Transfer,
+    VerifyResponse,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -442,6 +443,55 @@ pub(super) fn notification(notification: &Notification) -> (Value, Card) {
         .row("outcome", outcome.map_or_else(|| "none yet".to_owned(), Coded::words))
         .maybe("recorded", time(notification.close_time.as_ref()));
     (json, card)
+}
+
+pub(super) fn case(case: &Case) -> (Value, Card) {
+    let band = (case.band != 0).then(|| case.band());
+    let other = (!case.other_subject.is_empty()).then_some(case.other_subject.as_str());
+    let request = (!case.request.is_empty()).then_some(case.request.as_str());
+    let json = json!({
+        "name": case.name,
+        "kind": case.kind().code(),
+        "state": case.state().code(),
+        "other_subject": other,
+        "other_erased": case.other_erased,
+        "model": case.model.as_ref().map(|known| model(Some(known))),
+        "band": band.map(Coded::code),
+        "score": case.score.map(score),
+        "policy_version": band.map(|_| case.policy_version),
+        "attempts": case.attempts,
+        "open_time": time(case.open_time.as_ref()),
+        "last_seen_time": time(case.last_seen_time.as_ref()),
+        "request": request,
+        "decisions": case.decisions.iter().map(case_decision).collect::<Vec<_>>(),
+    });
+    let steps = case.decisions.iter().map(|decision| {
+        let at = time(decision.decide_time.as_ref()).unwrap_or_default();
+        format!("{} ({}) {at}", decision.step().words(), decision.reason().words())
+    });
+    let steps: Vec<_> = steps.collect();
+    let card = Card::new(&case.name)
+        .row("asks", case.kind().words())
+        .row("state", case.state().words())
+        .maybe("other", other.or(case.other_erased.then_some("erased")))
+        .maybe("model", case.model.as_ref().map(|known| model(Some(known))))
+        .maybe("band", band.map(Coded::words))
+        .maybe("score", case.score)
+        .row("attempts", case.attempts)
+        .maybe("opened", time(case.open_time.as_ref()))
+        .maybe("last seen", time(case.last_seen_time.as_ref()))
+        .maybe("request", request)
+        .maybe("steps", (!steps.is_empty()).then(|| steps.join("; ")));
+    (json, card)
+}
+
+fn case_decision(decision: &CaseDecision) -> Value {
+    json!({
+        "credential": decision.credential,
+        "step": decision.step().code(),
+        "reason": decision.reason().code(),
+        "decide_time": time(decision.decide_time.as_ref()),
+    })
 }
 
 pub(super) fn request_statistics(statistics: &RequestStatistics) -> (Value, Card) {

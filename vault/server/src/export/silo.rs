@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::archive::{Writer, npy};
-use super::telling::{asked, owed, told};
+use super::telling::{asked, owed, reviewed_by, told};
 use super::{Pipe, Recipient};
 use crate::audit::{self, SignedCheckpoint};
 use crate::consent::record::text;
@@ -21,10 +21,10 @@ use crate::silo::SiloRef;
 use crate::store::{Key, RowKind, StoreError};
 use crate::templates::{self, Found};
 use crate::vault::Vault;
-use crate::{disclosure, dossiers, request, transfer};
+use crate::{case, disclosure, dossiers, request, transfer};
 
 /// Version of the archive's form.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// People that are read at a time, and told of in one file.
 const PEOPLE: usize = 64;
@@ -219,6 +219,7 @@ impl Silo {
         // The law may be the person's own, and ask for the person's consent.
         lethe_policy::allows_archive(&self.silo.policy(), &known, &self.transfer, self.vault.clock.now())?;
         let disclosures = disclosure::of(&self.vault, &self.silo, slot)?;
+        let cases = case::of_subject(&self.vault, &self.silo, slot)?;
         let requests = request::asked_by(&self.vault, &self.silo, slot)?;
         let templates: Vec<_> = found
             .iter()
@@ -241,6 +242,7 @@ impl Silo {
             "created_at": text(person.created_at),
             "known": dossier(&known),
             "disclosures": disclosures.iter().map(told).collect::<Vec<_>>(),
+            "cases": cases.iter().map(reviewed_by).collect::<Vec<_>>(),
             "requests": requests.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "templates": templates,
         }))

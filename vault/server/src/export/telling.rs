@@ -1,7 +1,8 @@
-//! How archives tell of what people asked, and of what others were told about them. Times are RFC 3339, in UTC.
+//! How archives tell of what people asked, of what was asked about them, and of what others were told about them. Times are RFC 3339, in UTC.
 
 use lethe_domain::{
-    Disclosure, Ground, Notification, NotificationId, RefusalReason, RightsRequest, RightsRequestId, Verification,
+    Case, CaseDecision, Disclosure, Ground, ModelId, Notification, NotificationId, Question, RefusalReason,
+    RightsRequest, RightsRequestId, SubjectId, Verification,
 };
 use serde_json::{Value, json};
 
@@ -48,6 +49,52 @@ pub(crate) fn told(disclosure: &Disclosure) -> Value {
         "proposed_at": text(disclosure.proposed_at),
         "recorded_at": disclosure.recorded_at.map(text),
     })
+}
+
+/// A case about a data subject, as the subject is told of it: nothing of the second person of a pair, and not by whom it was decided.
+pub(crate) fn reviewed(case: &Case) -> Value {
+    review(case, None, |_| None)
+}
+
+/// The same, as the controller has it.
+pub(crate) fn reviewed_by(case: &Case) -> Value {
+    let other = if let Question::Duplicate { other, .. } = &case.question { other.as_ref() } else { None };
+    review(case, other, |decision| Some(decision.by.to_string()))
+}
+
+fn review(case: &Case, other: Option<&SubjectId>, by: impl Fn(&CaseDecision) -> Option<String>) -> Value {
+    let (model, seen) = (case.model(), case.seen());
+    let request = if let Question::Contested { request } = &case.question { request.as_ref() } else { None };
+    let decisions = case.decisions.iter().map(|decision| {
+        let mut told = json!({
+            "step": decision.step.name(),
+            "reason": decision.reason.name(),
+            "at": text(decision.at),
+        });
+        if let Some(by) = by(decision) {
+            told["by"] = by.into();
+        }
+        told
+    });
+    let mut told = json!({
+        "id": case.id.to_string(),
+        "kind": case.kind().name(),
+        "state": case.state().name(),
+        "model": model.map(ModelId::id),
+        "model_version": model.map(ModelId::version),
+        "band": seen.map(|seen| seen.band.name()),
+        "score": seen.map(|seen| seen.score),
+        "policy_version": seen.map(|seen| seen.policy_version),
+        "request": request.map(ToString::to_string),
+        "attempts": case.attempts,
+        "opened_at": text(case.opened_at),
+        "last_seen_at": text(case.last_seen_at),
+        "decisions": decisions.collect::<Vec<_>>(),
+    });
+    if let Some(other) = other {
+        told["other_subject"] = other.as_str().into();
+    }
+    told
 }
 
 /// Somebody who has to be told what became of a data subject's data.

@@ -8,6 +8,7 @@ mod backup;
 mod batch;
 mod breach;
 mod call;
+mod case;
 mod consent;
 mod convert;
 mod credential;

@@ -3,12 +3,13 @@
 use std::str::FromStr;
 
 use lethe_domain::{
-    ConsentId, CredentialId, HoldId, Invalid, ModelId, NotificationId, ProposalId, Reason, ReceiptId, RightsRequestId,
-    SubjectId, TemplateId, TenantId,
+    CaseId, ConsentId, CredentialId, HoldId, Invalid, ModelId, NotificationId, ProposalId, Reason, ReceiptId,
+    RightsRequestId, SubjectId, TemplateId, TenantId,
 };
 use lethe_proto::names::{
-    BackupName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName, ModelProfileName,
-    NameError, NotificationName, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName, TenantName,
+    BackupName, CaseName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName,
+    ModelProfileName, NameError, NotificationName, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName,
+    TenantName,
 };
 
 use crate::error::Result;
@@ -70,6 +71,14 @@ pub(super) fn notification(field: &str, text: &str) -> Result<(TenantId, Notific
     let malformed = || Invalid::new(field, Reason::NameMalformed, "the notification is not 32 hexadecimal digits");
     let notification = NotificationId::parse(name.notification()).ok_or_else(malformed)?;
     Ok((TenantId::parse(name.tenant())?, notification))
+}
+
+pub(super) fn case(field: &str, text: &str) -> Result<(TenantId, SubjectId, CaseId)> {
+    let name: CaseName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the case is not 32 hexadecimal digits");
+    let case = CaseId::parse(name.case()).ok_or_else(malformed)?;
+    let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
+    Ok((TenantId::parse(name.tenant())?, subject, case))
 }
 
 /// Somebody of a tenant, if anybody is named.

@@ -142,12 +142,12 @@ fn wanted(request: Option<v1::RightsRequest>) -> Result<Wanted> {
     })
 }
 
-fn required<T>(field: &str, number: i32, known: impl Fn(u8) -> Option<T>) -> Result<T> {
+pub(super) fn required<T>(field: &str, number: i32, known: impl Fn(u8) -> Option<T>) -> Result<T> {
     let missing = || Invalid::new(field, Reason::FieldMissing, "is missing");
     Ok(optional(field, number, known)?.ok_or_else(missing)?)
 }
 
-fn optional<T>(field: &str, number: i32, known: impl Fn(u8) -> Option<T>) -> Result<Option<T>> {
+pub(super) fn optional<T>(field: &str, number: i32, known: impl Fn(u8) -> Option<T>) -> Result<Option<T>> {
     if number == 0 {
         return Ok(None);
     }

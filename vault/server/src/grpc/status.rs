@@ -132,7 +132,11 @@ fn denial_code(reason: Reason) -> Code {
         | Reason::ProposalClosed
         | Reason::ProposalMismatch
         | Reason::DisclosureGroundMissing
-        | Reason::SafeguardMissing => Code::FailedPrecondition,
+        | Reason::SafeguardMissing
+        // What was said of a case before, or was not.
+        | Reason::CaseClosed
+        | Reason::CaseUndecided
+        | Reason::RecordsLimited => Code::FailedPrecondition,
         _ => Code::PermissionDenied,
     }
 }

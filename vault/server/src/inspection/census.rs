@@ -244,6 +244,7 @@ impl Census {
             | Key::Asked { .. }
             | Key::Proposal { .. }
             | Key::Disclosure { .. }
+            | Key::Case { .. }
             | Key::LogNode { .. }
             | Key::LogSuccession { .. }
             | Key::TreeMark { .. }
@@ -335,6 +336,7 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::Asked => "list of a subject's requests",
         RowKind::Proposal => "proposal",
         RowKind::Disclosure => "disclosure about a subject",
+        RowKind::Case => "case about a subject",
         RowKind::LogHead => "log head",
         RowKind::LogEntry => "log entry",
         RowKind::LogNode => "log node",
@@ -395,6 +397,10 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         RowKind::Disclosure => {
             "the list of disclosures about this subject fails; the log has that there was one. `lethe restore` takes a \
              mirror's row"
+        }
+        RowKind::Case => {
+            "what was asked and answered about this subject is not known: the list of its tenant's cases lacks this one, and none is opened \
+             about this subject. `lethe restore` takes a mirror's row"
         }
         RowKind::LogKey => "this log cannot be signed: no checkpoint, no receipt. `lethe restore` takes a mirror's row",
         RowKind::TreeMark | RowKind::RowsMark | RowKind::LogMark => {

@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 16] = [
+const SEALED: [RowKind; 17] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -46,6 +46,7 @@ const SEALED: [RowKind; 16] = [
     RowKind::Asked,
     RowKind::Proposal,
     RowKind::Disclosure,
+    RowKind::Case,
 ];
 
 /// Asks the root stores of the configuration, and tries every page and every sealed row.

@@ -16,7 +16,7 @@ use crate::store::{Key, ProfileNumber, RowKind, Rows, Store, TemplateAt};
 const CHUNK: usize = 8192;
 
 /// Rows of subjects, in the order in which they are judged.
-const OF_PEOPLE: [RowKind; 9] = [
+const OF_PEOPLE: [RowKind; 10] = [
     RowKind::Subject,
     RowKind::Dossier,
     RowKind::Sketch,
@@ -24,6 +24,7 @@ const OF_PEOPLE: [RowKind; 9] = [
     RowKind::SubjectRequest,
     RowKind::Held,
     RowKind::Disclosure,
+    RowKind::Case,
     RowKind::Asked,
     // It is nobody's, and has a slot as they have.
     RowKind::Evidence,
@@ -190,7 +191,8 @@ impl<'a> Sieve<'a> {
             | Key::Dossier { tree, subject }
             | Key::Held { tree, subject }
             | Key::Asked { tree, subject }
-            | Key::Disclosure { tree, subject, .. } => (tree, vec![subject], None),
+            | Key::Disclosure { tree, subject, .. }
+            | Key::Case { tree, subject, .. } => (tree, vec![subject], None),
             Key::Evidence { tree, slot, .. } => (tree, vec![slot], None),
             Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
                 (tree, vec![at.subject, at.thing], Some(profile))
@@ -208,7 +210,10 @@ impl<'a> Sieve<'a> {
         let outlives = matches!(key.kind(), RowKind::Subject | RowKind::Evidence);
         if !outlives && !people.contains(&(tree, slots[0])) {
             // The mirror has what is known of everybody.
-            let known = matches!(key.kind(), RowKind::Dossier | RowKind::Held | RowKind::Asked | RowKind::Disclosure);
+            let known = matches!(
+                key.kind(),
+                RowKind::Dossier | RowKind::Held | RowKind::Asked | RowKind::Disclosure | RowKind::Case
+            );
             return Ok(if known { Verdict::Nobodys } else { Verdict::Corrupt });
         }
         let model = match model {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::sweep::{Swept, sweep};
 use super::trust::{Believed, Trust};
 use crate::audit;
+use crate::case;
 use crate::clock::Clock;
 use crate::config;
 use crate::error::Result;
@@ -196,6 +197,10 @@ impl Rounds {
                 if let Err(error) = limitation::expire(&self.vault, &silo, ledger, now).await {
                     tracing::error!(%error, operation = ledger.operation, "rows that are over could not be deleted; the next sweep tries again");
                 }
+            }
+            // And questions that were answered (O11).
+            if let Err(error) = case::expire(&self.vault, &silo, now).await {
+                tracing::error!(%error, "cases that are over could not be deleted; the next sweep tries again");
             }
         }
         let is_news = swept.erased + swept.templates + swept.failed > 0;

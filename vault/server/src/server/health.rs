@@ -20,7 +20,7 @@ const ROOTS: &str = "lethe.v1.Roots";
 /// itself.
 const FAILS: Duration = Duration::from_secs(10);
 /// All there are; those that nothing above is said of are healthy when the vault is open.
-const SERVICES: [&str; 17] = [
+const SERVICES: [&str; 18] = [
     "",
     "lethe.v1.TenantService",
     "lethe.v1.EnrollmentService",
@@ -30,6 +30,7 @@ const SERVICES: [&str; 17] = [
     "lethe.v1.ConsentService",
     "lethe.v1.HoldService",
     "lethe.v1.NotificationService",
+    "lethe.v1.CaseService",
     "lethe.v1.RequestService",
     "lethe.v1.DisclosureService",
     "lethe.v1.ApprovalService",

@@ -232,6 +232,7 @@ impl Silos {
             | Key::Asked { .. }
             | Key::Proposal { .. }
             | Key::Disclosure { .. }
+            | Key::Case { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }
             | Key::LogSuccession { .. }
@@ -398,6 +399,7 @@ impl Silos {
             | Key::Asked { .. }
             | Key::Proposal { .. }
             | Key::Disclosure { .. }
+            | Key::Case { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }

@@ -135,9 +135,21 @@ impl Silo {
     /// Excludes other changes of the same subject for as long as the guard lives. Commits of different subjects
     /// run side by side and share their syncs.
     pub async fn lock_subject(&self, id: &SubjectId) -> MutexGuard<'_, ()> {
-        let digest = self.subjects.read().digest(id);
-        let stripe = (digest % STRIPES as u128) as usize;
-        self.stripes[stripe].lock().await
+        self.stripes[self.stripe(id)].lock().await
+    }
+
+    /// The same for two at once. Whoever takes both takes them in one order, so that no two wait for each other.
+    pub async fn lock_subjects(&self, one: &SubjectId, other: &SubjectId) -> Vec<MutexGuard<'_, ()>> {
+        let (one, other) = (self.stripe(one), self.stripe(other));
+        let mut locked = vec![self.stripes[one.min(other)].lock().await];
+        if one != other {
+            locked.push(self.stripes[one.max(other)].lock().await);
+        }
+        locked
+    }
+
+    fn stripe(&self, id: &SubjectId) -> usize {
+        (self.subjects.read().digest(id) % STRIPES as u128) as usize
     }
 
     /// Excludes other changes of the tenant's models and credentials.

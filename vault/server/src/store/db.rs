@@ -329,7 +329,8 @@ impl Database {
             | RowKind::Notification
             | RowKind::Asked
             | RowKind::Proposal
-            | RowKind::Disclosure => ROWS,
+            | RowKind::Disclosure
+            | RowKind::Case => ROWS,
             RowKind::LogHead | RowKind::LogEntry | RowKind::LogNode | RowKind::LogSuccession | RowKind::LogMark => LOG,
         };
         self.db.cf_handle(name).expect("the column family was opened")

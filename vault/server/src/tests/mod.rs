@@ -1,5 +1,6 @@
 //! Tests that look inside: the production code on a real store, without the wire in between.
 
+mod cases;
 mod damage;
 mod evidence;
 mod faces;
@@ -26,14 +27,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, CaptureKind, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label, LawfulBasis,
-    Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind,
-    Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId, TenantPolicy,
-    Thresholds, Timestamp, Told, Transfer,
+    AgeBand, CaptureKind, CaseId, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label,
+    LawfulBasis, Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId,
+    RequestKind, Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId,
+    TenantPolicy, Thresholds, Timestamp, Told, Transfer,
 };
 use lethe_policy::operation::{
-    ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll, Kind, OffboardTenant,
-    OpenRequest, ProposeDisclosure, RecordConsent, RestrictSubject, UpdateSubject,
+    ApproveProposal, CreateContestedCase, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll,
+    Kind, OffboardTenant, OpenRequest, ProposeDisclosure, RecordConsent, RestrictSubject, UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ use crate::opening;
 use crate::templates::Capture;
 use crate::tenant::{Asked, Handover};
 use crate::vault::{Aim, Vault};
-use crate::{approval, consent, request, silo::Silo, subject, tenant};
+use crate::{approval, case, consent, request, silo::Silo, subject, tenant};
 
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -218,6 +219,13 @@ impl Open {
         let call = self.may::<RestrictSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(subject).unwrap();
         subject::restrict(&self.vault, call, &subject, RestrictionGround::Other).await.unwrap();
+    }
+
+    /// A case of somebody who contests a decision.
+    pub(crate) async fn contested(&self, tenant: &TenantId, subject: &str) -> CaseId {
+        let call = self.may::<CreateContestedCase>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let (subject, request) = (SubjectId::parse(subject).unwrap(), RequestId::random());
+        case::create_contested(&self.vault, call, &subject, None, request).await.unwrap().filed.case.id
     }
 
     /// One more operator, under a request that is remembered.

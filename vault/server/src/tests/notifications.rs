@@ -11,7 +11,7 @@ use crate::notification::{self, Filed};
 use crate::store::{Change, Key, RowKind};
 use crate::subject;
 
-async fn erased(open: &Open, tenant: &TenantId, subject: &str) {
+pub(super) async fn erased(open: &Open, tenant: &TenantId, subject: &str) {
     let call = open.may::<EraseSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
     let subject = SubjectId::parse(subject).unwrap();
     let erasure = subject::erase(&open.vault, call, &subject, RequestId::random(), None, soon()).await.unwrap();

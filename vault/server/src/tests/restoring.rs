@@ -192,6 +192,10 @@ async fn what_outlives_people_outlives_a_restore() {
     // It works on the vault alone.
     let open = Open { vault: Arc::clone(&vault), folder: tempfile::tempdir().unwrap() };
     let told = open.disclosed(&house.tenant, "ben").await;
+    let asked_about = open.contested(&house.tenant, "ann").await;
+    for subject in ["ben", "dan"] {
+        open.contested(&house.tenant, subject).await;
+    }
     drop(open);
     house.erase(&vault, "ben").await;
     let tree = vault.silos.find(&house.tenant).unwrap().tree;
@@ -229,6 +233,18 @@ async fn what_outlives_people_outlives_a_restore() {
         })
         .unwrap();
     assert_eq!(asked.len(), 1, "what leads from people to requests is there for who is back: {asked:?}");
+    let mut cases = Vec::new();
+    vault
+        .store
+        .scan(RowKind::Case, &Key::prefix_of_tree(RowKind::Case, tree), |key, _| {
+            cases.push(key);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert!(
+        matches!(cases[..], [Key::Case { case, .. }] if case == asked_about),
+        "and what is asked about them: {cases:?}"
+    );
     let pressing = vault.silos.find(&house.tenant).unwrap().unanswered.pressing(lethe_domain::Timestamp::now());
     assert_eq!(pressing.all, 3);
     vault.close().await;

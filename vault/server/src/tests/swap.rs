@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{CredentialId, DisclosureId, ModelId, NotificationId, ProposalId, RightsRequestId};
+use lethe_domain::{CaseId, CredentialId, DisclosureId, ModelId, NotificationId, ProposalId, RightsRequestId};
 
 use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 17] = [
+const SEALED: [RowKind; 18] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -28,6 +28,7 @@ const SEALED: [RowKind; 17] = [
     RowKind::Request,
     RowKind::Asked,
     RowKind::Notification,
+    RowKind::Case,
 ];
 
 /// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that
@@ -53,6 +54,7 @@ async fn populated() -> Open {
             open.describe(&tenant, subject).await;
             open.outlasting(&tenant, subject).await;
             open.notified(&tenant, subject).await;
+            open.contested(&tenant, subject).await;
         }
     }
     for id in ["gone", "left"] {
@@ -156,6 +158,11 @@ fn neighbours(key: &Key) -> Vec<Key> {
             changed.push(Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes([0; 16]) });
             changed.push(Key::SubjectRequest { tree, subject, tag: *disclosure.as_bytes() });
         }
+        Key::Case { tree, subject, case } => {
+            changed.push(Key::Case { tree, subject: other(subject), case });
+            changed.push(Key::Case { tree, subject, case: CaseId::from_bytes([0; 16]) });
+            changed.push(Key::Disclosure { tree, subject, disclosure: DisclosureId::from_bytes(*case.as_bytes()) });
+        }
         Key::Shredded { tenant } => changed.push(Key::Shredded { tenant: other(tenant) }),
         _ => {}
     }
@@ -179,6 +186,7 @@ fn later(key: &Key) -> Vec<Key> {
         Key::Disclosure { tree, subject, disclosure } => {
             later.push(Key::Disclosure { tree, subject: next(subject), disclosure });
         }
+        Key::Case { tree, subject, case } => later.push(Key::Case { tree, subject: next(subject), case }),
         Key::SubjectRequest { tree, subject, tag } => {
             later.push(Key::SubjectRequest { tree, subject: next(subject), tag });
         }

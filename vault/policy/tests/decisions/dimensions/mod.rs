@@ -19,12 +19,18 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub(crate) const LONG_AGO: Timestamp = from_now(-2_000_000);
 pub(crate) const LATELY: Timestamp = from_now(-1_000_000);
 
-pub(crate) const PROCESSING: [Operation; 5] =
-    [Operation::Enroll, Operation::ReplaceTemplate, Operation::Verify, Operation::Search, Operation::SweepDuplicates];
+pub(crate) const PROCESSING: [Operation; 6] = [
+    Operation::Enroll,
+    Operation::ReplaceTemplate,
+    Operation::Verify,
+    Operation::Search,
+    Operation::SweepDuplicates,
+    Operation::CreatePairCase,
+];
 
 pub(crate) const DESTROYING: [Operation; 2] = [Operation::DeleteTemplate, Operation::EraseSubject];
 
-pub(crate) const LOOKING: [Operation; 8] = [
+pub(crate) const LOOKING: [Operation; 10] = [
     Operation::ListTemplates,
     Operation::GetSubject,
     Operation::ListConsents,
@@ -32,11 +38,13 @@ pub(crate) const LOOKING: [Operation; 8] = [
     Operation::ExportConsents,
     Operation::ListDisclosures,
     Operation::PreviewErasures,
+    Operation::GetCase,
+    Operation::ListCases,
     // What it hands over is the person's.
     Operation::ExportSubject,
 ];
 
-pub(crate) const RIGHTS: [Operation; 13] = [
+pub(crate) const RIGHTS: [Operation; 16] = [
     Operation::RecordConsent,
     Operation::WithdrawConsent,
     Operation::UpdateSubject,
@@ -50,6 +58,9 @@ pub(crate) const RIGHTS: [Operation; 13] = [
     Operation::ExtendRequest,
     Operation::CloseRequest,
     Operation::ProposeDisclosure,
+    Operation::CreateContestedCase,
+    Operation::DecideCase,
+    Operation::ContestCase,
 ];
 
 pub(crate) const PURPOSES: [Purpose; 4] =

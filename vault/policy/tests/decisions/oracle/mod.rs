@@ -44,6 +44,7 @@ fn processes(operation: Operation) -> bool {
             | Operation::Verify
             | Operation::Search
             | Operation::SweepDuplicates
+            | Operation::CreatePairCase
     )
 }
 
@@ -62,6 +63,8 @@ fn looks(operation: Operation) -> bool {
             | Operation::ListDisclosures
             | Operation::PreviewErasures
             | Operation::ExportSubject
+            | Operation::GetCase
+            | Operation::ListCases
     )
 }
 
@@ -81,6 +84,9 @@ fn exercises_a_right(operation: Operation) -> bool {
             | Operation::ExtendRequest
             | Operation::CloseRequest
             | Operation::ProposeDisclosure
+            | Operation::CreateContestedCase
+            | Operation::DecideCase
+            | Operation::ContestCase
     )
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod case;
 pub(crate) mod consent;
 pub(crate) mod credential;
 pub(crate) mod disclosure;

@@ -76,6 +76,7 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Asked
         | RowKind::Proposal
         | RowKind::Disclosure
+        | RowKind::Case
         | RowKind::LogHead
         | RowKind::LogEntry
         | RowKind::LogNode

@@ -1,5 +1,5 @@
 use lethe_domain::{
-    Disclosure, Dossier, Jurisdiction, LawfulBasis, SubjectId, TemplateFacts, TenantId, TenantPolicy, Timestamp,
+    Case, Disclosure, Dossier, Jurisdiction, LawfulBasis, SubjectId, TemplateFacts, TenantId, TenantPolicy, Timestamp,
 };
 use lethe_policy::{End, Keeper};
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::consent::record::{record, text};
 use crate::error::Result;
-use crate::export::telling::{asked, told};
+use crate::export::telling::{asked, reviewed, told};
 use crate::records::{TemplateRecord, encode};
 use crate::request::Filed;
 
 /// Names the format, and its version.
 const FORMAT: &str = "lethe-subject-export";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What is said of a template.
 pub(super) struct Listed {
@@ -38,6 +38,8 @@ pub(super) struct Held<'a> {
     pub(super) requests: &'a [Filed],
     /// Those that were made.
     pub(super) disclosures: &'a [Disclosure],
+    /// Questions about it that people answer, or answered.
+    pub(super) cases: &'a [Case],
     /// When it ends by itself, and what would keep it.
     pub(super) end: Option<End>,
     pub(super) keeper: Option<Keeper>,
@@ -119,6 +121,7 @@ impl Held<'_> {
                 "requested_at": text(deferral.requested_at),
                 "until": text(deferral.until),
             })),
+            "cases": self.cases.iter().map(reviewed).collect::<Vec<_>>(),
             "requests": self.requests.iter().map(|(id, request)| asked(*id, request)).collect::<Vec<_>>(),
         });
         Ok(encode("manifest", &manifest)?)

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::unknown;
 use crate::audit;
+use crate::case;
 use crate::disclosure;
 use crate::dossiers;
 use crate::error::{Error, Result};
@@ -176,6 +177,7 @@ fn held(
         templates: &facts,
         requests: &request::of_subject(vault, silo, slot)?,
         disclosures: &disclosures,
+        cases: &case::of_subject(vault, silo, slot)?,
         end: fate.end,
         keeper: fate.keeper,
         made_at: now,
