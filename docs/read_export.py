@@ -14,7 +14,7 @@ import hashlib, io, json, math, pathlib, struct, sys, tarfile
 FIELDS = {"format", "version", "created_at", "controller", "subject", "recorded_at", "jurisdiction",
           "jurisdiction_of_the_subject", "age_band", "policy_version", "processing", "templates", "derived",
           "history", "sources", "recipients", "retention", "consents", "restriction", "objections", "holds",
-          "requests", "purpose_ended_at", "contract_ended_at", "died_at", "post_mortem", "deferral"}
+          "requests", "watchlist_entries", "purpose_ended_at", "contract_ended_at", "died_at", "post_mortem", "deferral"}
 
 
 def refuse(why):
@@ -45,7 +45,7 @@ def main():
     if not order or order[0] != "manifest.json":
         refuse("the manifest does not come first")
     manifest = json.loads(files.pop("manifest.json"))
-    if (manifest.get("format"), manifest.get("version")) != ("lethe-subject-export", 2):
+    if (manifest.get("format"), manifest.get("version")) != ("lethe-subject-export", 3):
         refuse("this is no archive of a version that is known here")
     if set(manifest) != FIELDS:
         refuse(f"fields of the manifest: {sorted(set(manifest) ^ FIELDS)}")

@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 35] = [
+    const WRITES: [&str; 41] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -68,6 +68,12 @@ mod tests {
         "RequestService/Extend",
         "RequestService/Close",
         "NotificationService/Close",
+        "WatchlistService/Create",
+        "WatchlistService/Delete",
+        "WatchlistService/AddEntry",
+        "WatchlistService/ContestEntry",
+        "WatchlistService/DecideEntry",
+        "WatchlistService/RemoveEntry",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -101,7 +107,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 73);
+        assert_eq!(listed.len(), 82);
     }
 
     #[test]

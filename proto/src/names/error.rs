@@ -53,6 +53,10 @@ pub enum Part {
     Request,
     /// A notification's id: 32 lower-case hexadecimal digits.
     Notification,
+    /// A watch list's id: 1 to 128 characters of `[A-Za-z0-9._~-]`.
+    Watchlist,
+    /// The id of an entry of a watch list: 32 lower-case hexadecimal digits.
+    WatchlistEntry,
     /// A proposal's id: 32 lower-case hexadecimal digits.
     Proposal,
     /// A receipt's id: 32 lower-case hexadecimal digits.
@@ -82,6 +86,8 @@ impl Part {
             Self::Hold => "hold",
             Self::Request => "request",
             Self::Notification => "notification",
+            Self::Watchlist => "watchlist",
+            Self::WatchlistEntry => "entry",
             Self::Proposal => "proposal",
             Self::Receipt => "receipt",
             Self::Credential => "credential",

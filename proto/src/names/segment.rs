@@ -57,6 +57,8 @@ fn begins_well(part: Part, text: &str) -> bool {
         Part::Backup => !text.starts_with('0'),
         Part::Collection
         | Part::Subject
+        | Part::Watchlist
+        | Part::WatchlistEntry
         | Part::Template
         | Part::Consent
         | Part::Hold
@@ -75,12 +77,13 @@ fn begins_well(part: Part, text: &str) -> bool {
 const fn lengths(part: Part) -> (usize, usize) {
     match part {
         Part::Tenant => (3, 63),
-        Part::Subject => (1, 128),
+        Part::Subject | Part::Watchlist => (1, 128),
         Part::Template
         | Part::Consent
         | Part::Hold
         | Part::Request
         | Part::Notification
+        | Part::WatchlistEntry
         | Part::Proposal
         | Part::Receipt
         | Part::Credential
@@ -93,7 +96,7 @@ const fn lengths(part: Part) -> (usize, usize) {
 const fn allowed(part: Part, byte: u8) -> bool {
     match part {
         Part::Tenant => matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'),
-        Part::Subject => {
+        Part::Subject | Part::Watchlist => {
             matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'~' | b'-')
         }
         Part::Backup => byte.is_ascii_digit(),
@@ -102,6 +105,7 @@ const fn allowed(part: Part, byte: u8) -> bool {
         | Part::Hold
         | Part::Request
         | Part::Notification
+        | Part::WatchlistEntry
         | Part::Proposal
         | Part::Receipt
         | Part::Credential

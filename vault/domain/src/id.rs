@@ -154,6 +154,10 @@ random_id!(
     NotificationId
 );
 random_id!(
+    /// An entry of a watch list; random, and says nothing of whom it was made of.
+    WatchlistEntryId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

@@ -29,6 +29,7 @@ mod template;
 mod tenant_policy;
 mod time;
 mod transfer;
+mod watchlist;
 
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};
 pub use country::Country;
@@ -38,7 +39,7 @@ pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, Subj
 pub use evidence::Evidence;
 pub use id::{
     ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId, RightsRequestId,
-    SubjectId, TemplateId, TenantId,
+    SubjectId, TemplateId, TenantId, WatchlistEntryId,
 };
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
@@ -61,3 +62,4 @@ pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, Tem
 pub use tenant_policy::TenantPolicy;
 pub use time::Timestamp;
 pub use transfer::{Safeguard, SafeguardKind, Transfer};
+pub use watchlist::{Contest, EntryState, Upheld, Watchlist, WatchlistEntry, WatchlistId, WatchlistKind};

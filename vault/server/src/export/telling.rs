@@ -1,12 +1,14 @@
 //! How archives tell of what people asked, and of what others were told about them. Times are RFC 3339, in UTC.
 
 use lethe_domain::{
-    Disclosure, Ground, Notification, NotificationId, RefusalReason, RightsRequest, RightsRequestId, Verification,
+    Disclosure, Ground, Notification, NotificationId, RefusalReason, RightsRequest, RightsRequestId, TenantId,
+    Timestamp, Verification,
 };
 use serde_json::{Value, json};
 
 use crate::consent::record::text;
 use crate::transfer;
+use crate::watchlist::Filed;
 
 /// A request of a data subject.
 pub(crate) fn asked(id: RightsRequestId, request: &RightsRequest) -> Value {
@@ -46,6 +48,25 @@ pub(crate) fn told(disclosure: &Disclosure) -> Value {
         "transfer": transfer::told(&disclosure.transfer),
         "proposed_at": text(disclosure.proposed_at),
         "recorded_at": disclosure.recorded_at.map(text),
+    })
+}
+
+/// An entry of a watch list.
+pub(crate) fn watched(tenant: &TenantId, filed: &Filed, now: Timestamp) -> Value {
+    let entry = &filed.entry;
+    json!({
+        "name": format!("tenants/{tenant}/watchlists/{}/entries/{}", filed.list.id, filed.id),
+        "kind": filed.list.kind.name(),
+        "model": entry.model.id(),
+        "model_version": entry.model.version(),
+        "lawful_basis": entry.basis.name(),
+        "reference": entry.reference.as_str(),
+        "confirmed_at": text(entry.confirmed_at),
+        "expires_at": text(entry.expires_at),
+        "added_at": text(entry.added_at),
+        "state": entry.state(now).name(),
+        "contested_at": entry.contest.map(|contest| text(contest.at)),
+        "upheld_at": entry.upheld.map(|upheld| text(upheld.at)),
     })
 }
 

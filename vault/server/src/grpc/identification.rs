@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::call::Admitted;
 use super::page::Pages;
 use super::status::too_long;
-use super::{Node, convert, names};
+use super::{Node, convert, names, watchlist};
 use crate::access::Session;
 use crate::error::{Error, Result};
 use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
@@ -67,6 +67,8 @@ impl IdentificationService for Node {
             matches: matches.collect(),
             completeness: Some(completeness),
             policy_version: found.policy_version.into(),
+            watchlist_matches: found.watched.hits.iter().map(|hit| watchlist::to_match(&tenant, hit)).collect(),
+            watchlist_compared: convert::count(found.watched.compared),
         }))
     }
 

@@ -22,6 +22,7 @@ use crate::silo::{Answering, Model, Silo};
 use crate::store::TemplateAt;
 use crate::templates::Capture;
 use crate::vault::Vault;
+use crate::watchlist::{self, Watched};
 
 use self::judge::Judge;
 use self::passes::{Asked, Outcome};
@@ -91,6 +92,8 @@ pub struct Found {
     pub matches: Vec<Match>,
     /// What it covers.
     pub completeness: Completeness,
+    /// Entries of the tenant's watch lists at or above the threshold, of a search against fraud (O9).
+    pub watched: Watched,
     /// The version of the thresholds that judged.
     pub policy_version: u32,
     /// Until it is given, nobody is told that their withdrawal has taken effect who is in it.
@@ -98,7 +101,7 @@ pub struct Found {
 }
 
 /// Searches the tenant's own gallery, and no other (O4, O8): every template at or above the threshold, best
-/// first.
+/// first. Against fraud the tenant's own watch lists are compared with, too (O9).
 ///
 /// # Errors
 /// `GalleryNotReady` and `SearchIncomplete`: there is no partial answer. `Denied` where the policy does not let the probe be
@@ -123,6 +126,7 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     let waits = rerank::Waits::default();
     let gone = waits.gone();
     let (own, asked, last) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
+    let watching = watchlist::against(vault, &silo, &call, &model, Arc::clone(&probe), point.threshold());
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
     let found = async {
         match outcome.await.map_err(|_| Error::TaskLost)?? {
@@ -133,9 +137,10 @@ pub async fn search(vault: &Arc<Vault>, call: Authorized<Search>, mut query: Que
     // The log has the search before the answer is given, also one that comes to nothing. It is written meanwhile.
     let entry = about(vault, &silo, &call, &cleared, whose)?;
     let logged = vault.record(silo.tree, entry);
-    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, logged)?;
+    let (found, watched, ()) = tokio::try_join!(async { Ok(found.await) }, async { Ok(watching.await) }, logged)?;
     waits.answered();
     let mut found = found?;
+    found.watched = watched?;
     // From the moment that it has a place nobody's withdrawal is answered before this is.
     let mut looks = 0;
     while found.answering.is_none() {

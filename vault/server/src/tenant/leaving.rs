@@ -362,6 +362,8 @@ fn changes(line: &[u8]) -> Result<bool> {
                     | Operation::UpdateTenantPolicy
                     | Operation::CreateModelProfile
                     | Operation::UpdateModelProfile
+                    | Operation::CreateWatchlist
+                    | Operation::AddWatchlistEntry
             );
             rule.name == name && (adds || rule.effect == Effect::Records)
         })

@@ -7,13 +7,14 @@ use zeroize::Zeroizing;
 
 use crate::consent::record::{record, text};
 use crate::error::Result;
-use crate::export::telling::{asked, told};
+use crate::export::telling::{asked, told, watched};
 use crate::records::{TemplateRecord, encode};
 use crate::request::Filed;
+use crate::watchlist;
 
 /// Names the format, and its version.
 const FORMAT: &str = "lethe-subject-export";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What is said of a template.
 pub(super) struct Listed {
@@ -36,6 +37,8 @@ pub(super) struct Held<'a> {
     pub(super) dossier: &'a Dossier,
     pub(super) templates: &'a [Listed],
     pub(super) requests: &'a [Filed],
+    /// Entries of watch lists that were made from its templates, and are there.
+    pub(super) watched: &'a [watchlist::Filed],
     /// Those that were made.
     pub(super) disclosures: &'a [Disclosure],
     /// When it ends by itself, and what would keep it.
@@ -120,6 +123,8 @@ impl Held<'_> {
                 "until": text(deferral.until),
             })),
             "requests": self.requests.iter().map(|(id, request)| asked(*id, request)).collect::<Vec<_>>(),
+            "watchlist_entries":
+                self.watched.iter().map(|filed| watched(self.tenant, filed, self.made_at)).collect::<Vec<_>>(),
         });
         Ok(encode("manifest", &manifest)?)
     }

@@ -32,6 +32,7 @@ use crate::silo::{Silo, SiloRef};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError};
 use crate::transfer;
 use crate::vault::Vault;
+use crate::watchlist;
 
 /// All that is held about a subject, as it is sealed, and what is said of it.
 pub struct Export {
@@ -147,6 +148,7 @@ fn held(
         dossier: &dossier,
         templates: &facts,
         requests: &request::of_subject(vault, silo, slot)?,
+        watched: &watchlist::of_subject(vault, silo, slot)?,
         disclosures: &disclosures,
         end: fate.end,
         keeper: fate.keeper,
