@@ -298,9 +298,9 @@ const WATCHLISTS: &str = "
 ## Watch lists
 
 A list of the kind `confirmed_fraud` takes templates of subjects, one of the kind `known_spoof` captures of masks, which are nobody's face
-(`WATCHLIST_SOURCE_MISMATCH`). To add a subject's template is to process that subject: all of the table above is asked, and
-before it that no law which asks for a written consent first counts for the subject (`JURISDICTION_FORBIDS`, O16: the entry would outlive the
-consent), and that the subject is no minor (`MINOR_NOT_LISTED`, O40). An entry outlives whom it was made of, so it rests on what
+(`WATCHLIST_SOURCE_MISMATCH`). To add a subject's template is to process that subject: all of the table above is asked; before it that no
+law which asks for a written consent first counts for the subject (`JURISDICTION_FORBIDS`, O16: the entry would outlive the
+consent), and after it that the subject is no minor, whoever consents (`MINOR_NOT_LISTED`, O40). An entry outlives whom it was made of, so it rests on what
 that person could not take back:
 
 | basis | an entry may rest on it |

@@ -212,7 +212,7 @@ const RULES: [Rule; 97] = [
     rule(Operation::GetWatchlistEntry,        "watchlist.get_entry",               Effect::None,      Scope::Tenant, READING_WATCHLISTS,                                   SEEING),
     rule(Operation::ListWatchlistEntries,     "watchlist.list_entries",            Effect::None,      Scope::Tenant, READING_WATCHLISTS,                                   SEEING),
     rule(Operation::ContestWatchlistEntry,    "watchlist.contest_entry",           Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                    ANSWERING),
-    rule(Operation::DecideWatchlistEntry,     "watchlist.decide_entry",            Effect::Records,   Scope::Tenant, &[Reviewer],                                          UNLISTING),
+    rule(Operation::DecideWatchlistEntry,     "watchlist.decide_entry",            Effect::None,      Scope::Tenant, &[Reviewer],                                          UNLISTING),
     rule(Operation::RemoveWatchlistEntry,     "watchlist.remove_entry",            Effect::None,      Scope::Tenant, &[FraudAnalyst, PrivacyOfficer],                      UNLISTING),
     rule(Operation::GetSubject,              "subject.get",                      Effect::Looks,     Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
     rule(Operation::UpdateSubject,           "subject.update",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),

@@ -51,21 +51,29 @@ pub const fn may_rest_on(basis: LawfulBasis) -> bool {
     }
 }
 
-/// Whether a person may be on a watch list at all; asked beside what is asked of all processing.
+/// Whether the law that counts for a person lets it be on a watch list at all; asked before what is asked of all processing.
 ///
 /// # Errors
-/// `JurisdictionForbids` where the law asks for a written consent first, which the entry would outlive (O16); `MinorNotListed`.
-pub fn may_list(policy: &TenantPolicy, person: &Dossier) -> Result<(), Denial> {
-    let refuse = |reason, obligation, message: String| Err(Denial { reason, obligation, message, duty: None });
+/// `JurisdictionForbids` where the law asks for a written consent first, which the entry would outlive (O16).
+pub fn law_allows(policy: &TenantPolicy, person: &Dossier) -> Result<(), Denial> {
     let law = law_of(policy, person);
-    if law.written_consent_first {
-        let message = format!("an entry would outlive the written consent that the law of {} asks for", law.title);
-        return refuse(Reason::JurisdictionForbids, "O16", message);
+    if !law.written_consent_first {
+        return Ok(());
     }
+    let message = format!("an entry would outlive the written consent that the law of {} asks for", law.title);
+    Err(Denial { reason: Reason::JurisdictionForbids, obligation: "O16", message, duty: None })
+}
+
+/// Whether a person is old enough to be on a watch list; asked after what is asked of all processing.
+///
+/// # Errors
+/// `MinorNotListed`, whoever consents.
+pub fn age_allows(person: &Dossier) -> Result<(), Denial> {
     match person.age {
         AgeBand::Adult | AgeBand::Unknown => Ok(()),
         AgeBand::Under16 | AgeBand::MinorFrom16 => {
-            refuse(Reason::MinorNotListed, "O40", "no minor is put on a watch list".to_owned())
+            let message = "no minor is put on a watch list".to_owned();
+            Err(Denial { reason: Reason::MinorNotListed, obligation: "O40", message, duty: None })
         }
     }
 }

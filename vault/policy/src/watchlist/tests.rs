@@ -74,7 +74,7 @@ fn an_entry_ends_five_years_after_its_confirmation_or_by_the_law() {
 fn laws_that_ask_for_a_written_consent_first_and_minors_are_out() {
     let mut policy = TenantPolicy::of(Vec::new());
     policy.jurisdiction = Jurisdiction::EuropeanUnion;
-    let reason = |policy: &TenantPolicy, person: &Dossier| may_list(policy, person).err().map(|denial| denial.reason);
+    let reason = |policy: &TenantPolicy, person: &Dossier| law_allows(policy, person).err().map(|denial| denial.reason);
     for jurisdiction in Jurisdiction::ALL {
         let asks = matches!(jurisdiction, Jurisdiction::Illinois | Jurisdiction::Texas | Jurisdiction::Washington);
         let expected = asks.then_some(Reason::JurisdictionForbids);
@@ -82,8 +82,11 @@ fn laws_that_ask_for_a_written_consent_first_and_minors_are_out() {
         let tenants = TenantPolicy { jurisdiction, ..policy.clone() };
         assert_eq!(reason(&tenants, &person(None, AgeBand::Unknown)), expected, "{jurisdiction:?}");
     }
+    for age in [AgeBand::Adult, AgeBand::Unknown] {
+        assert!(age_allows(&person(None, age)).is_ok());
+    }
     for age in [AgeBand::Under16, AgeBand::MinorFrom16] {
-        assert_eq!(reason(&policy, &person(None, age)), Some(Reason::MinorNotListed));
+        assert_eq!(age_allows(&person(None, age)).unwrap_err().reason, Reason::MinorNotListed);
     }
     let illinois = person(Some(Jurisdiction::Illinois), AgeBand::Adult);
     let Source::Template { cap, .. } = Source::template(&policy, &illinois, NOW) else { panic!("a template's") };

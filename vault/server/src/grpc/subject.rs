@@ -3,7 +3,7 @@ use std::sync::Arc;
 use age::x25519::Recipient;
 use lethe_domain::{
     AgeBand, DeferralReason, Dossier, Invalid, Jurisdiction, Label, Period, PostMortem, Purpose, Reason, ReceiptId,
-    RestrictionGround, RightsRequestId, Role, Roles, SubjectState, TenantId, Timestamp,
+    RestrictionGround, Role, Roles, SubjectState, TenantId, Timestamp,
 };
 use lethe_policy::operation as op;
 use lethe_policy::{Cause, End, Keeper};

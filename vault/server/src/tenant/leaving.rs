@@ -364,6 +364,7 @@ fn changes(line: &[u8]) -> Result<bool> {
                     | Operation::UpdateModelProfile
                     | Operation::CreateWatchlist
                     | Operation::AddWatchlistEntry
+                    | Operation::DecideWatchlistEntry
             );
             rule.name == name && (adds || rule.effect == Effect::Records)
         })

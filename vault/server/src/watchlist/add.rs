@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Embedding, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp, WatchlistEntry,
-    WatchlistEntryId, WatchlistId,
+    Embedding, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp, Watchlist,
+    WatchlistEntry, WatchlistEntryId, WatchlistId,
 };
 use lethe_policy::operation::AddWatchlistEntry;
-use lethe_policy::{Authorized, past_its_time, watchlist as rules};
+use lethe_policy::{Authorized, Cleared, Denial, past_its_time, watchlist as rules};
 
 use super::{Filed, book};
 use crate::audit;
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::records::ListedRecord;
 use crate::silo::{Silo, SiloRef};
-use crate::store::{Change, Key, StoreError, WatchlistNumber};
+use crate::store::{Change, Key, RowKind, StoreError, WatchlistNumber};
 use crate::subject::{baseless, unknown};
 use crate::templates::{self, Capture, Found};
 use crate::vault::Vault;
@@ -79,7 +80,7 @@ impl Wanted {
         }
     }
 
-    fn check(&self, list: &lethe_domain::Watchlist, source: rules::Source, now: Timestamp) -> Result<()> {
+    fn check(&self, list: &Watchlist, source: rules::Source, now: Timestamp) -> Result<()> {
         let (confirmed, expires) = (self.confirmed_at, self.expires_at);
         Ok(rules::check(list.kind, source, self.basis, confirmed, expires, now)?)
     }
@@ -121,8 +122,7 @@ async fn of_template(
     let (number, list) = book::expect_list(vault, silo, &wanted.list)?;
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
-    may_list(vault, call, silo, slot, &owner, now).await?;
-    let cleared = dossiers::clear(vault, silo, call, Some(slot), now).await?;
+    let cleared = clear(vault, call, silo, slot, &owner, now).await?;
     let fingerprint = wanted.fingerprint(template.as_bytes());
     let remembered = Key::SubjectRequest { tree: silo.tree, subject: slot, tag: request_tag(&owner, wanted.request) };
     if let Some(answer) = recall::<String>(&vault.store, &vault.keys, &remembered, &fingerprint)? {
@@ -153,14 +153,9 @@ async fn of_template(
     change.own(leases);
     // Slots may be waited for; from here on it is a moment, and whoever withdraws meanwhile is answered when it is over.
     let _answering = silo.rights().answering().await;
-    may_list(vault, call, silo, slot, &owner, now).await?;
-    let cleared = dossiers::clear(vault, silo, call, Some(slot), now).await?;
-    if !cleared.keeps(provided_at) {
-        let entry =
-            audit::judged_by(audit::refused(call, Reason::RetentionExpired, now)?, Some(cleared.policy_version()));
-        vault.record(silo.tree, audit::about(entry, &owner)).await?;
-        return Err(Error::Denied(past_its_time()));
-    }
+    let cleared = clear(vault, call, silo, slot, &owner, now).await?;
+    let kept = if cleared.keeps(provided_at) { Ok(()) } else { Err(past_its_time()) };
+    refusing(vault, call, silo, &owner, now, kept).await?;
     let id = WatchlistEntryId::random();
     let entry = wanted.entry(call, found.record.facts.model.clone(), now);
     let key = Key::WatchlistEntry { tree: silo.tree, list: number, entry: id, slot: own };
@@ -220,30 +215,45 @@ async fn of_capture(
     Ok(Filed { list, id, entry })
 }
 
-/// Refuses whom no watch list takes; a refusal is logged, about the person.
-async fn may_list(
+/// Judges the call for the subject, as all processing of it, and whether a watch list takes it at all; a refusal is logged, about
+/// the subject.
+async fn clear(
     vault: &Vault,
     call: &Authorized<AddWatchlistEntry>,
     silo: &Silo,
     slot: SlotRef,
     owner: &SlotKey,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Cleared> {
     let (policy, dossier) = (silo.policy(), dossiers::of(vault, silo, slot)?);
-    let Err(denial) = rules::may_list(&policy, &dossier) else { return Ok(()) };
-    let entry = audit::judged_by(audit::refused(call, denial.reason, now)?, Some(policy.version));
-    vault.record(silo.tree, audit::about(entry, owner)).await?;
-    Err(Error::Denied(denial))
+    let allowed = match rules::law_allows(&policy, &dossier) {
+        Ok(()) => {
+            let cleared = dossiers::clear(vault, silo, call, Some(slot), now).await?;
+            rules::age_allows(&dossier).map(|()| cleared)
+        }
+        Err(denial) => Err(denial),
+    };
+    refusing(vault, call, silo, owner, now, allowed).await
+}
+
+/// Gives what was judged; a refusal is logged, about the subject.
+async fn refusing<T>(
+    vault: &Vault,
+    call: &Authorized<AddWatchlistEntry>,
+    silo: &Silo,
+    owner: &SlotKey,
+    now: Timestamp,
+    judged: std::result::Result<T, Denial>,
+) -> Result<T> {
+    if let Err(denial) = &judged {
+        let entry = audit::judged_by(audit::refused(call, denial.reason, now)?, Some(silo.policy().version));
+        vault.record(silo.tree, audit::about(entry, owner)).await?;
+    }
+    Ok(judged?)
 }
 
 /// The entry that a request made before.
-fn again(
-    vault: &Vault,
-    silo: &Silo,
-    number: WatchlistNumber,
-    list: &lethe_domain::Watchlist,
-    answer: &str,
-) -> Result<book::Found> {
+fn again(vault: &Vault, silo: &Silo, number: WatchlistNumber, list: &Watchlist, answer: &str) -> Result<book::Found> {
     let id = WatchlistEntryId::parse(answer);
     let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "entry of a watch list"))?;
     book::find(vault, silo, number, list, id)?.ok_or_else(book::missing)
@@ -258,7 +268,7 @@ fn template_of(vault: &Vault, silo: &Silo, slot: SlotRef, id: TemplateId) -> Res
 fn is_gone(vault: &Vault, silo: &Silo, number: WatchlistNumber, id: WatchlistEntryId) -> Result<bool> {
     let mut is_gone = true;
     let prefix = Key::prefix_of_entry(silo.tree, number, id);
-    vault.store.few(crate::store::RowKind::WatchlistEntry, &prefix, |_, _| {
+    vault.store.few(RowKind::WatchlistEntry, &prefix, |_, _| {
         is_gone = false;
         Ok::<_, Error>(())
     })?;
@@ -275,11 +285,7 @@ async fn make_room(vault: &Arc<Vault>, silo: &SiloRef) -> Result<()> {
     Err(book::limited(format!("a tenant has {MOST} entries of watch lists at most")))
 }
 
-fn told(
-    entry: lethe_crypto::log::entry::EntryDraft,
-    wanted: &Wanted,
-    id: WatchlistEntryId,
-) -> Result<lethe_crypto::log::entry::EntryDraft> {
+fn told(entry: EntryDraft, wanted: &Wanted, id: WatchlistEntryId) -> Result<EntryDraft> {
     let id = id.to_string();
     let fields = [("watchlist", wanted.list.as_str()), ("entry", id.as_str()), ("basis", wanted.basis.name())];
     audit::telling(entry, "WATCHLIST_ENTRY_ADDED", &fields)
