@@ -176,7 +176,15 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
     let mut target = stage.nowhere();
     target.tenant = strangers.undeclared.tenant_name();
     target.log = format!("{}/log", target.tenant);
-    let names = [&mut target.subject, &mut target.template, &mut target.receipt, &mut target.consent, &mut target.hold];
+    let names = [
+        &mut target.subject,
+        &mut target.template,
+        &mut target.receipt,
+        &mut target.consent,
+        &mut target.hold,
+        &mut target.watchlist,
+        &mut target.watchlist_entry,
+    ];
     for name in names {
         *name = name.replace("tenants/bank", "tenants/undeclared");
     }
@@ -200,5 +208,5 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
             }
         }
     }
-    assert_eq!(asked, 47, "purposes of the table that need a recorded basis");
+    assert_eq!(asked, 55, "purposes of the table that need a recorded basis");
 }

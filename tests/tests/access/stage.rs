@@ -45,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) hold: String,
     pub(crate) request: String,
     pub(crate) notification: String,
+    pub(crate) watchlist: String,
+    pub(crate) watchlist_entry: String,
     /// Whom archives are sealed to.
     pub(crate) recipient: String,
     pub(crate) backup: String,
@@ -76,6 +78,7 @@ impl Stage {
         let face = Faces::seeded(61).person(0).selfie();
         bank.enroller().enroll("once-here", &face).await.unwrap();
         let receipt = bank.privacy_officer().erase("once-here").await.unwrap().receipt;
+        bank.analyst().keep_watchlist("fraud", v1::WatchlistKind::ConfirmedFraud).await.unwrap();
         let backup = vault.operator().back_up().await.unwrap().name;
         Self { vault, bank, receipt, backup, face, used: AtomicU32::new(0) }
     }
@@ -109,6 +112,8 @@ impl Stage {
             hold: hold.name,
             request: request.name,
             notification: format!("{}/notifications/{}", self.bank.name(), "0".repeat(32)),
+            watchlist: format!("{}/watchlists/fraud", self.bank.name()),
+            watchlist_entry: format!("{}/watchlists/fraud/entries/{}", self.bank.name(), "0".repeat(32)),
             recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
@@ -149,6 +154,20 @@ impl Stage {
                 officer.restrict(&target.subject_id, v1::RestrictionGround::AccuracyContested).await.unwrap();
                 target.notification = officer.notifications(true).await.unwrap().remove(0).name;
             }
+            "WatchlistService/Delete" => {
+                let list = format!("list-{}", target.subject_id);
+                target.watchlist =
+                    self.bank.analyst().keep_watchlist(&list, v1::WatchlistKind::KnownSpoof).await.unwrap().name;
+            }
+            "WatchlistService/GetEntry"
+            | "WatchlistService/ContestEntry"
+            | "WatchlistService/DecideEntry"
+            | "WatchlistService/RemoveEntry" => {
+                let analyst = self.bank.analyst();
+                let entry = analyst.ask(analyst.listing_of("fraud", &target.template)).await.unwrap();
+                self.bank.privacy_officer().contest(&entry.name).await.unwrap();
+                target.watchlist_entry = entry.name;
+            }
             _ if method.starts_with("ApprovalService/") => {
                 let proposed = if role == Some(Role::Auditor) {
                     let director = self.bank.with_roles(&[Role::TenantAdmin]).await;
@@ -187,6 +206,8 @@ impl Stage {
             hold: format!("{tenant}/subjects/nobody/holds/{nothing}"),
             request: format!("{tenant}/requests/{nothing}"),
             notification: format!("{tenant}/notifications/{nothing}"),
+            watchlist: format!("{tenant}/watchlists/none"),
+            watchlist_entry: format!("{tenant}/watchlists/none/entries/{nothing}"),
             recipient: recipient(),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),

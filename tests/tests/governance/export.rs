@@ -21,13 +21,13 @@ use sha2::{Digest as _, Sha256};
 use tonic::Code;
 
 /// All pieces of an archive.
-async fn archive(officer: &Caller, subject: &str, to: &Identity) -> Vec<u8> {
+pub(crate) async fn archive(officer: &Caller, subject: &str, to: &Identity) -> Vec<u8> {
     let pieces = officer.export(subject, &to.to_public().to_string()).await.unwrap();
     let pieces: Vec<_> = pieces.try_collect().await.unwrap();
     pieces.into_iter().flat_map(|piece| piece.chunk).collect()
 }
 
-fn opened(sealed: &[u8], by: &Identity) -> Option<Vec<u8>> {
+pub(crate) fn opened(sealed: &[u8], by: &Identity) -> Option<Vec<u8>> {
     let decryptor = age::Decryptor::new(sealed).ok()?;
     let mut archive = Vec::new();
     decryptor.decrypt(std::iter::once(by as &dyn age::Identity)).ok()?.read_to_end(&mut archive).ok()?;
@@ -35,7 +35,7 @@ fn opened(sealed: &[u8], by: &Identity) -> Option<Vec<u8>> {
 }
 
 /// What `docs/read_export.py` says of an archive; `None` where it refuses it.
-fn read(vault: &Vault, archive: &[u8]) -> Option<Value> {
+pub(crate) fn read(vault: &Vault, archive: &[u8]) -> Option<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/read_export.py");
     let path = vault.home().path().join("archive-to-be-read");
     std::fs::write(&path, archive).unwrap();

@@ -20,3 +20,4 @@ mod requests;
 mod retention;
 mod rights;
 mod transfers;
+mod watchlists;

@@ -87,7 +87,7 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     );
     let files = opened(&archive, &key);
     let head = json(&files["archive.json"]);
-    assert_eq!((&head["format"], &head["tenant"]), (&2.into(), &"bank".into()), "{head}");
+    assert_eq!((&head["format"], &head["tenant"]), (&3.into(), &"bank".into()), "{head}");
     assert_eq!(head["models"][0]["dimension"], 512);
     let end = json(&files["end.json"]);
     assert_eq!((&end["subjects"], &end["templates"]), (&69.into(), &70.into()), "{end}");

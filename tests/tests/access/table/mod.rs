@@ -8,6 +8,7 @@ mod subjects;
 mod templates;
 mod tenants;
 mod vault;
+mod watchlists;
 
 use std::sync::LazyLock;
 
@@ -37,7 +38,17 @@ const EXERCISING: &[Purpose] = &[DataSubjectRequest, LegalClaims];
 
 /// Every method of the API.
 pub(crate) static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
-    [tenants::ROWS, templates::ROWS, subjects::ROWS, requests::ROWS, decisions::ROWS, audit::ROWS, vault::ROWS].concat()
+    [
+        tenants::ROWS,
+        templates::ROWS,
+        watchlists::ROWS,
+        subjects::ROWS,
+        requests::ROWS,
+        decisions::ROWS,
+        audit::ROWS,
+        vault::ROWS,
+    ]
+    .concat()
 });
 
 impl Row {

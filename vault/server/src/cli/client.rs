@@ -16,6 +16,7 @@ use lethe_proto::v1::request_service_client::RequestServiceClient;
 use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
+use lethe_proto::v1::watchlist_service_client::WatchlistServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -129,6 +130,11 @@ impl Client {
     /// Whom to tell what became of data that were disclosed to them.
     pub(super) fn notifications(&self) -> NotificationServiceClient<Wire> {
         NotificationServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Watch lists.
+    pub(super) fn watchlists(&self) -> WatchlistServiceClient<Wire> {
+        WatchlistServiceClient::new(self.wire(&self.unary))
     }
 
     /// Receipts and logs.

@@ -17,6 +17,7 @@ use lethe_proto::v1::{
     NotificationOccasion, NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis, Requester,
     RequesterVerification, RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome,
     RightsRequestState, Role, RootStoreState, Safeguard, SubjectState, UsagePeriod, VerificationState,
+    WatchlistDecision, WatchlistEntryState, WatchlistKind,
 };
 use prost_types::Timestamp;
 
@@ -103,8 +104,21 @@ coded! {
     ExtensionReason: "EXTENSION_REASON_",
     NotificationOccasion: "NOTIFICATION_OCCASION_",
     NotificationOutcome: "NOTIFICATION_OUTCOME_",
+    WatchlistKind: "WATCHLIST_KIND_",
+    WatchlistEntryState: "WATCHLIST_ENTRY_STATE_",
+    WatchlistDecision: "WATCHLIST_DECISION_",
 }
 
+const WATCHLIST_KINDS: [&str; 2] = ["confirmed_fraud", "known_spoof"];
+const WATCHLIST_DECISIONS: [&str; 2] = ["upheld", "rejected"];
+const BASES: [&str; 6] = [
+    "explicit_consent",
+    "legal_obligation",
+    "substantial_public_interest",
+    "legal_claims",
+    "contract",
+    "legitimate_interests",
+];
 const NOTIFICATION_OUTCOMES: [&str; 3] = ["told", "impossible", "disproportionate"];
 const PURPOSES: [&str; 11] = [
     "authentication",
@@ -323,6 +337,21 @@ pub(super) fn request_outcome() -> impl TypedValueParser<Value = RightsRequestOu
     one_of(&REQUEST_OUTCOMES)
 }
 
+/// Reads what a watch list is of.
+pub(super) fn watchlist_kind() -> impl TypedValueParser<Value = WatchlistKind> {
+    one_of(&WATCHLIST_KINDS)
+}
+
+/// Reads what is decided on a contested entry.
+pub(super) fn watchlist_decision() -> impl TypedValueParser<Value = WatchlistDecision> {
+    one_of(&WATCHLIST_DECISIONS)
+}
+
+/// Reads a lawful basis.
+pub(super) fn basis() -> impl TypedValueParser<Value = LawfulBasis> {
+    one_of(&BASES)
+}
+
 /// Reads what came of a notification.
 pub(super) fn notification_outcome() -> impl TypedValueParser<Value = NotificationOutcome> {
     one_of(&NOTIFICATION_OUTCOMES)
@@ -478,6 +507,9 @@ mod tests {
         listed(&EXTENSIONS, &|n| Some(ExtensionReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&REQUEST_OUTCOMES, &|n| Some(RightsRequestOutcome::try_from(n).ok()?.code().to_lowercase()));
         listed(&NOTIFICATION_OUTCOMES, &|n| Some(NotificationOutcome::try_from(n).ok()?.code().to_lowercase()));
+        listed(&WATCHLIST_KINDS, &|n| Some(WatchlistKind::try_from(n).ok()?.code().to_lowercase()));
+        listed(&WATCHLIST_DECISIONS, &|n| Some(WatchlistDecision::try_from(n).ok()?.code().to_lowercase()));
+        listed(&BASES, &|n| Some(LawfulBasis::try_from(n).ok()?.code().to_lowercase()));
         listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&SAFEGUARDS, &|n| Some(Safeguard::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));
