@@ -29,8 +29,8 @@ use std::time::{Duration, SystemTime};
 use lethe_domain::{
     AgeBand, CaptureKind, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label, LawfulBasis,
     Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind,
-    Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TemplateId, TenantId,
-    TenantPolicy, Thresholds, Timestamp, Told, Transfer, WatchlistId, WatchlistKind,
+    Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId, TenantPolicy,
+    Thresholds, Timestamp, Told, Transfer, WatchlistId, WatchlistKind,
 };
 use lethe_policy::operation::{
     AddWatchlistEntry, ApproveProposal, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant,
