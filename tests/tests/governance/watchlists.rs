@@ -79,7 +79,7 @@ async fn an_entry_outlives_its_person_and_still_hits_and_leads_to_nobody() {
         assert_eq!(analyst.watched(&mask).await, [masked.name.clone()]);
         assert_eq!(officer.entry(&entry.name).await.unwrap(), entry);
     }
-    // Nothing that names her is in any file, and no embedding, hers or the mask's, is there in clear.
+    // Nothing that names her is in any file, nor is an embedding of hers in clear.
     vault.stop().await;
     let scanner = needles.scanner();
     for file in files(vault.home().path()).unwrap() {

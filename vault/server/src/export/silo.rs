@@ -208,7 +208,7 @@ impl Silo {
         lethe_policy::allows_archive(&self.silo.policy(), &known, &self.transfer, self.vault.clock.now())?;
         let disclosures = disclosure::of(&self.vault, &self.silo, slot)?;
         let requests = request::asked_by(&self.vault, &self.silo, slot)?;
-        let watched = watchlist::of_subject(&self.vault, &self.silo, slot)?;
+        let listed = watchlist::listed(&self.vault, &self.silo, slot)?;
         let templates: Vec<_> = found
             .iter()
             .map(|template| {
@@ -231,7 +231,7 @@ impl Silo {
             "known": dossier(&known),
             "disclosures": disclosures.iter().map(told).collect::<Vec<_>>(),
             "requests": requests.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "watchlist_entries": watched.iter().map(|filed| filed.id.to_string()).collect::<Vec<_>>(),
+            "watchlist_entries": listed.iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>(),
             "templates": templates,
         }))
     }
@@ -281,10 +281,10 @@ impl Silo {
     }
 
     /// Watch lists, and their entries with their embeddings, without those whose time is over; gives how many lists there were, how
-    /// many entries, and how many more cannot be read.
+    /// many entries, and how many lists and entries cannot be read.
     fn watchlists(&self, tar: &mut Tar, may_go_on: &impl Fn() -> Result<()>) -> Result<(usize, (u64, u64))> {
-        let lists = watchlist::lists(&self.vault, &self.silo)?;
-        let (mut from, mut part, mut told) = (None, 0_u32, (0, 0));
+        let (lists, unreadable) = watchlist::readable_lists(&self.vault, &self.silo)?;
+        let (mut from, mut part, mut told) = (None, 0_u32, (0, unreadable));
         let mut text_of_lists = Zeroizing::new(Vec::new());
         for (_, list) in &lists {
             let created = text(list.created_at);

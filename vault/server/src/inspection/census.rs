@@ -385,7 +385,7 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         }
         RowKind::Watchlist | RowKind::WatchlistEntry => {
             "this tenant's searches against fraud fail, as they give no answer from part of its watch lists. `lethe restore` takes \
-             a mirror's row"
+             a mirror's row; an entry can be removed"
         }
         RowKind::Listed => {
             "which entries of watch lists were made of this subject is not known: its archive fails. `lethe restore` takes a \

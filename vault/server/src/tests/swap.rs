@@ -19,20 +19,20 @@ const SEALED: [RowKind; 20] = [
     RowKind::TenantRequest,
     RowKind::LogKey,
     RowKind::Shredded,
+    RowKind::Watchlist,
     RowKind::Subject,
     RowKind::Template,
     RowKind::Sketch,
     RowKind::SubjectRequest,
     RowKind::Dossier,
+    RowKind::WatchlistEntry,
+    RowKind::Listed,
     RowKind::Proposal,
     RowKind::Disclosure,
     RowKind::Evidence,
     RowKind::Request,
     RowKind::Asked,
     RowKind::Notification,
-    RowKind::Watchlist,
-    RowKind::WatchlistEntry,
-    RowKind::Listed,
 ];
 
 /// Two tenants, each with two models, two subjects that something is known of, two templates of each model, and two answers of administration that

@@ -187,6 +187,13 @@ async fn no_search_answers_from_part_of_the_lists() {
     assert_eq!(scene.listed("masks").await, 1);
     put(sealed).await;
     assert_eq!(scene.watched(1).await.1, 2);
+    // The way out where nothing brings it back.
+    put(vec![7; 100]).await;
+    let Key::WatchlistEntry { entry, .. } = key else { panic!("another row") };
+    let call = scene.open.may::<RemoveWatchlistEntry>(&scene.bank, Role::FraudAnalyst, Purpose::FraudPrevention).await;
+    let target = Target { list: list("masks"), entry, request: RequestId::random(), until: soon() };
+    let removed = watchlist::remove(&scene.open.vault, call, target).await.unwrap();
+    assert_eq!((removed.state, scene.watched(1).await.1), (ErasureState::Shredded, 1));
     scene.open.vault.close().await;
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use lethe_crypto::log::entry::EntryDraft;
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
+use lethe_crypto::wiping;
 use lethe_domain::{
     Embedding, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp, Watchlist,
     WatchlistEntry, WatchlistEntryId, WatchlistId,
 };
 use lethe_policy::operation::AddWatchlistEntry;
 use lethe_policy::{Authorized, Cleared, Denial, past_its_time, watchlist as rules};
+use zeroize::Zeroizing;
 
 use super::{Filed, book};
 use crate::audit;
@@ -19,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::records::ListedRecord;
 use crate::silo::{Silo, SiloRef};
-use crate::store::{Change, Key, RowKind, StoreError, WatchlistNumber};
+use crate::store::{Change, Key, StoreError, WatchlistNumber};
 use crate::subject::{baseless, unknown};
 use crate::templates::{self, Capture, Found};
 use crate::vault::Vault;
@@ -100,7 +102,7 @@ pub async fn add(vault: &Arc<Vault>, call: Authorized<AddWatchlistEntry>, mut wa
             baseless::follow_up(vault, &silo, &subject, added).await
         }
         Source::Capture(capture) => {
-            let received = std::mem::take(&mut capture.embedding);
+            let received = Zeroizing::new(std::mem::take(&mut capture.embedding));
             let model = capture.model.clone();
             of_capture(vault, &call, &silo, &wanted, &model, received).await
         }
@@ -137,8 +139,7 @@ async fn of_template(
     make_room(vault, silo).await?;
     let mut listed = Vec::new();
     for (number, id) in book::listed(vault, silo, slot)? {
-        let is_there = !is_gone(vault, silo, number, id)?;
-        listed.extend(is_there.then_some((number, id)));
+        listed.extend(book::place(vault, silo, number, id)?.map(|_| (number, id)));
     }
     if listed.len() >= ListedRecord::MOST {
         return Err(book::limited(format!(
@@ -180,11 +181,11 @@ async fn of_capture(
     silo: &SiloRef,
     wanted: &Wanted,
     model: &ModelId,
-    received: Vec<f32>,
+    mut received: Zeroizing<Vec<f32>>,
 ) -> Result<Filed> {
     let now = vault.clock.now();
     let model = silo.model(model, "capture.model")?;
-    let embedding = Embedding::parse("capture.embedding", received, model.profile.dimension())?;
+    let embedding = Embedding::parse("capture.embedding", std::mem::take(&mut *received), model.profile.dimension())?;
     let _administering = silo.lock_administration().await;
     let (number, list) = book::expect_list(vault, silo, &wanted.list)?;
     let fingerprint = wanted.fingerprint(model.profile.model().to_string().as_bytes());
@@ -260,19 +261,9 @@ fn again(vault: &Vault, silo: &Silo, number: WatchlistNumber, list: &Watchlist, 
 }
 
 fn template_of(vault: &Vault, silo: &Silo, slot: SlotRef, id: TemplateId) -> Result<Found> {
-    let found = templates::of_subject(&vault.store, &vault.keys, silo, slot, None)?;
+    let found = wiping::after_ciphers(|| templates::of_subject(&vault.store, &vault.keys, silo, slot, None))?;
     let found = found.into_iter().find(|found| found.record.facts.id == id);
     found.ok_or_else(|| Error::NotFound(Reason::TemplateNotFound, "the subject has no such template".to_owned()))
-}
-
-fn is_gone(vault: &Vault, silo: &Silo, number: WatchlistNumber, id: WatchlistEntryId) -> Result<bool> {
-    let mut is_gone = true;
-    let prefix = Key::prefix_of_entry(silo.tree, number, id);
-    vault.store.few(RowKind::WatchlistEntry, &prefix, |_, _| {
-        is_gone = false;
-        Ok::<_, Error>(())
-    })?;
-    Ok(is_gone)
 }
 
 /// Refuses one entry more than a tenant may have.

@@ -39,18 +39,44 @@ pub(super) struct Found {
 }
 
 /// All watch lists of a tenant, by number.
-pub(crate) fn lists(vault: &Vault, silo: &Silo) -> Result<Vec<(WatchlistNumber, Watchlist)>> {
+pub(super) fn lists(vault: &Vault, silo: &Silo) -> Result<Vec<(WatchlistNumber, Watchlist)>> {
     let mut lists = Vec::new();
-    let prefix = Key::prefix_of_tree(RowKind::Watchlist, silo.tree);
-    vault.store.few(RowKind::Watchlist, &prefix, |key, sealed| {
-        if let Key::Watchlist { number, .. } = key
-            && let Some(opened) = vault.keys.open(&key, "", sealed)?
-        {
-            lists.push((number, WatchlistRecord::read(&opened)?));
-        }
-        Ok::<_, Error>(())
+    each_list(vault, silo, |number, list| {
+        lists.push((number, list?));
+        Ok(())
     })?;
     Ok(lists)
+}
+
+/// The watch lists of a tenant that can be read, and how many cannot.
+pub(crate) fn readable_lists(vault: &Vault, silo: &Silo) -> Result<(Vec<(WatchlistNumber, Watchlist)>, u64)> {
+    let (mut lists, mut unreadable) = (Vec::new(), 0);
+    each_list(vault, silo, |number, list| {
+        match list {
+            Ok(list) => lists.push((number, list)),
+            Err(fault) => {
+                tracing::error!(%fault, "a watch list cannot be read");
+                unreadable += 1;
+            }
+        }
+        Ok(())
+    })?;
+    Ok((lists, unreadable))
+}
+
+fn each_list(
+    vault: &Vault,
+    silo: &Silo,
+    mut take: impl FnMut(WatchlistNumber, Result<Watchlist>) -> Result<()>,
+) -> Result<()> {
+    let prefix = Key::prefix_of_tree(RowKind::Watchlist, silo.tree);
+    vault.store.few(RowKind::Watchlist, &prefix, |key, sealed| {
+        let Key::Watchlist { number, .. } = key else { return Ok(()) };
+        match vault.keys.open(&key, "", sealed).transpose() {
+            Some(opened) => take(number, opened.and_then(|opened| Ok(WatchlistRecord::read(&opened)?))),
+            None => Ok(()),
+        }
+    })
 }
 
 /// A watch list that must be there.
@@ -113,6 +139,23 @@ pub(super) fn find(
     })
 }
 
+/// Where an entry of a list is, whether it can be read or not; `None` if there is none.
+pub(super) fn place(
+    vault: &Vault,
+    silo: &Silo,
+    number: WatchlistNumber,
+    id: WatchlistEntryId,
+) -> Result<Option<(Key, SlotRef)>> {
+    let mut found = None;
+    vault.store.few(RowKind::WatchlistEntry, &Key::prefix_of_entry(silo.tree, number, id), |key, _| {
+        if let Key::WatchlistEntry { slot, .. } = key {
+            found = Some((key, slot));
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(found)
+}
+
 /// An entry that must be there.
 ///
 /// # Errors
@@ -120,6 +163,20 @@ pub(super) fn find(
 pub(super) fn expect(vault: &Vault, silo: &Silo, list: &WatchlistId, id: WatchlistEntryId) -> Result<Found> {
     let (number, list) = expect_list(vault, silo, list)?;
     find(vault, silo, number, &list, id)?.ok_or_else(missing)
+}
+
+/// The same of where it is.
+///
+/// # Errors
+/// As [`expect`].
+pub(super) fn expect_place(
+    vault: &Vault,
+    silo: &Silo,
+    list: &WatchlistId,
+    id: WatchlistEntryId,
+) -> Result<(Key, SlotRef)> {
+    let (number, _) = expect_list(vault, silo, list)?;
+    place(vault, silo, number, id)?.ok_or_else(missing)
 }
 
 pub(super) fn missing() -> Error {
@@ -211,8 +268,10 @@ pub(crate) fn whole(
                 (Ok(Some(WatchlistEntryRecord { entry, embedding })), Some((_, list))) => {
                     whole.entries.push((Filed { list: list.clone(), id, entry }, embedding));
                 }
-                // Shredded meanwhile, or of a list that was created meanwhile.
-                (Ok(_), _) => {}
+                // Shredded meanwhile.
+                (Ok(None), _) => {}
+                // Of a list that was created meanwhile, or cannot be read.
+                (Ok(Some(_)), None) => whole.unreadable += 1,
                 (Err(fault), _) => {
                     tracing::error!(%fault, "an entry of a watch list cannot be read");
                     whole.unreadable += 1;
@@ -225,7 +284,7 @@ pub(crate) fn whole(
 }
 
 /// Which entries were made from a subject's templates, also those that are gone.
-pub(super) fn listed(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<(WatchlistNumber, WatchlistEntryId)>> {
+pub(crate) fn listed(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<(WatchlistNumber, WatchlistEntryId)>> {
     let key = Key::Listed { tree: silo.tree, subject };
     let Some(sealed) = vault.store.get(&key)? else { return Ok(Vec::new()) };
     let opened = vault.keys.open(&key, "", &sealed)?;

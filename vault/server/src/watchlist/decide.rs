@@ -1,6 +1,7 @@
 //! What becomes of an entry: it is contested, decided on, removed.
 
 use lethe_crypto::log::entry::{EntryDraft, Scope};
+use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Contest, Reason, ReceiptId, RequestId, RightsRequestId, Timestamp, Upheld, WatchlistEntryId, WatchlistId,
 };
@@ -16,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::idempotency::Fingerprint;
 use crate::request;
 use crate::silo::Silo;
-use crate::store::Change;
+use crate::store::{Change, Key};
 use crate::vault::Vault;
 
 /// The entry that is to go.
@@ -110,7 +111,7 @@ pub async fn decide(
         match (entry.contest, verdict) {
             (Some(_), Verdict::Rejected) => {
                 let logged = named(&call, now, "WATCHLIST_ENTRY_REJECTED", list, id)?;
-                shred(vault, &silo, found, receipt, logged, now).await?;
+                shred(vault, &silo, (found.key, found.slot), receipt, logged, now).await?;
             }
             (Some(_), Verdict::Upheld) => {
                 entry.contest = None;
@@ -133,7 +134,7 @@ pub async fn decide(
     Ok(Decided::Rejected(Erasure { receipt, state: wait(vault, silo.tree, receipt, target.until).await? }))
 }
 
-/// Removes an entry: it is shredded. No search that is answered afterwards has it.
+/// Removes an entry, also one that cannot be read: it is shredded. No search that is answered afterwards has it.
 ///
 /// # Errors
 /// `WatchlistNotFound`, `WatchlistEntryNotFound`.
@@ -145,10 +146,11 @@ pub async fn remove(vault: &Vault, call: Authorized<RemoveWatchlistEntry>, targe
         vault.note(silo.tree, &call).await?;
     } else {
         let (list, id) = (&target.list, target.entry);
-        let found = vault.noting_misses(silo.tree, &call, book::expect(vault, &silo, list, id)).await?;
+        let found = book::expect_place(vault, &silo, list, id);
+        let place = vault.noting_misses(silo.tree, &call, found).await?;
         let now = vault.clock.now();
         let logged = named(&call, now, "WATCHLIST_ENTRY_REMOVED", list, id)?;
-        shred(vault, &silo, found, receipt, logged, now).await?;
+        shred(vault, &silo, place, receipt, logged, now).await?;
     }
     drop(alone);
     silo.rights().settled().await;
@@ -169,16 +171,16 @@ async fn rewrite(vault: &Vault, silo: &Silo, found: &Found, logged: EntryDraft) 
 async fn shred(
     vault: &Vault,
     silo: &Silo,
-    found: Found,
+    (key, slot): (Key, SlotRef),
     receipt: ReceiptId,
     logged: EntryDraft,
     now: Timestamp,
 ) -> Result<()> {
     let mut change = Change::new();
-    change.delete(found.key);
+    change.delete(key);
     change.log(silo.tree, logged);
-    let slots = vec![found.slot];
-    let request = Request { tree: silo.tree, task: Task::Erase(Scope::Template), slots, receipt, now };
+    let (task, slots) = (Task::Erase(Scope::Template), vec![slot]);
+    let request = Request { tree: silo.tree, task, slots, receipt, now };
     vault.eraser.accept(request, change).await.map(drop)
 }
 

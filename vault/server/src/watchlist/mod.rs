@@ -26,7 +26,7 @@ use crate::vault::Vault;
 
 pub use add::{Source, Wanted, add};
 pub use book::Page;
-pub(crate) use book::{lists, of_subject, whole};
+pub(crate) use book::{listed, of_subject, readable_lists, whole};
 pub(crate) use compare::against;
 pub use compare::{Hit, Watched};
 pub use decide::{Decided, Target, Verdict, contest, decide, remove};
