@@ -14,7 +14,7 @@ import hashlib, io, json, math, pathlib, struct, sys, tarfile
 FIELDS = {"format", "version", "created_at", "controller", "subject", "recorded_at", "jurisdiction",
           "jurisdiction_of_the_subject", "age_band", "policy_version", "processing", "templates", "derived",
           "history", "sources", "recipients", "retention", "consents", "restriction", "objections", "holds",
-          "requests", "cases", "purpose_ended_at", "contract_ended_at", "died_at", "post_mortem", "deferral"}
+          "requests", "cases", "watchlist_entries", "purpose_ended_at", "contract_ended_at", "died_at", "post_mortem", "deferral"}
 
 
 def refuse(why):

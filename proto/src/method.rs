@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 39] = [
+    const WRITES: [&str; 45] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -72,6 +72,12 @@ mod tests {
         "CaseService/CreateContested",
         "CaseService/Decide",
         "CaseService/Contest",
+        "WatchlistService/Create",
+        "WatchlistService/Delete",
+        "WatchlistService/AddEntry",
+        "WatchlistService/ContestEntry",
+        "WatchlistService/DecideEntry",
+        "WatchlistService/RemoveEntry",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -105,7 +111,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 79);
+        assert_eq!(listed.len(), 88);
     }
 
     #[test]

@@ -133,6 +133,20 @@ resource_name! {
 }
 
 resource_name! {
+    /// A watch list; the segment is the client's id of it.
+    WatchlistName = "tenants/{tenant}/watchlists/{watchlist}" {
+        "tenants" / tenant: Tenant, "watchlists" / watchlist: Watchlist
+    }
+}
+
+resource_name! {
+    /// An entry of a watch list.
+    WatchlistEntryName = "tenants/{tenant}/watchlists/{watchlist}/entries/{entry}" {
+        "tenants" / tenant: Tenant, "watchlists" / watchlist: Watchlist, "entries" / entry: WatchlistEntry
+    }
+}
+
+resource_name! {
     /// The evidence of a consent, by the consent's id.
     EvidenceName = "tenants/{tenant}/evidence/{consent}" { "tenants" / tenant: Tenant, "evidence" / consent: Consent }
 }

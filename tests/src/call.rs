@@ -76,6 +76,15 @@ calls! {
     ListCasesRequest -> ListCasesResponse = "CaseService/List";
     DecideCaseRequest -> Case = "CaseService/Decide";
     ContestCaseRequest -> Case = "CaseService/Contest";
+    CreateWatchlistRequest -> Watchlist = "WatchlistService/Create";
+    DeleteWatchlistRequest -> DeleteWatchlistResponse = "WatchlistService/Delete";
+    ListWatchlistsRequest -> ListWatchlistsResponse = "WatchlistService/List";
+    AddWatchlistEntryRequest -> WatchlistEntry = "WatchlistService/AddEntry";
+    GetWatchlistEntryRequest -> WatchlistEntry = "WatchlistService/GetEntry";
+    ListWatchlistEntriesRequest -> ListWatchlistEntriesResponse = "WatchlistService/ListEntries";
+    ContestWatchlistEntryRequest -> WatchlistEntry = "WatchlistService/ContestEntry";
+    DecideWatchlistEntryRequest -> DecideWatchlistEntryResponse = "WatchlistService/DecideEntry";
+    RemoveWatchlistEntryRequest -> Erasure = "WatchlistService/RemoveEntry";
     GetReceiptRequest -> Receipt = "AuditService/GetReceipt";
     GetCheckpointRequest -> Checkpoint = "AuditService/GetCheckpoint";
     GetInclusionProofRequest -> InclusionProof = "AuditService/GetInclusionProof";

@@ -55,6 +55,10 @@ pub enum Part {
     Notification,
     /// A case's id: 32 lower-case hexadecimal digits.
     Case,
+    /// A watch list's id: 1 to 128 characters of `[A-Za-z0-9._~-]`.
+    Watchlist,
+    /// The id of an entry of a watch list: 32 lower-case hexadecimal digits.
+    WatchlistEntry,
     /// A proposal's id: 32 lower-case hexadecimal digits.
     Proposal,
     /// A receipt's id: 32 lower-case hexadecimal digits.
@@ -85,6 +89,8 @@ impl Part {
             Self::Request => "request",
             Self::Notification => "notification",
             Self::Case => "case",
+            Self::Watchlist => "watchlist",
+            Self::WatchlistEntry => "entry",
             Self::Proposal => "proposal",
             Self::Receipt => "receipt",
             Self::Credential => "credential",

@@ -57,6 +57,8 @@ fn begins_well(part: Part, text: &str) -> bool {
         Part::Backup => !text.starts_with('0'),
         Part::Collection
         | Part::Subject
+        | Part::Watchlist
+        | Part::WatchlistEntry
         | Part::Template
         | Part::Consent
         | Part::Hold
@@ -76,13 +78,14 @@ fn begins_well(part: Part, text: &str) -> bool {
 const fn lengths(part: Part) -> (usize, usize) {
     match part {
         Part::Tenant => (3, 63),
-        Part::Subject => (1, 128),
+        Part::Subject | Part::Watchlist => (1, 128),
         Part::Template
         | Part::Consent
         | Part::Hold
         | Part::Request
         | Part::Notification
         | Part::Case
+        | Part::WatchlistEntry
         | Part::Proposal
         | Part::Receipt
         | Part::Credential
@@ -95,7 +98,7 @@ const fn lengths(part: Part) -> (usize, usize) {
 const fn allowed(part: Part, byte: u8) -> bool {
     match part {
         Part::Tenant => matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'),
-        Part::Subject => {
+        Part::Subject | Part::Watchlist => {
             matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'~' | b'-')
         }
         Part::Backup => byte.is_ascii_digit(),
@@ -105,6 +108,7 @@ const fn allowed(part: Part, byte: u8) -> bool {
         | Part::Request
         | Part::Notification
         | Part::Case
+        | Part::WatchlistEntry
         | Part::Proposal
         | Part::Receipt
         | Part::Credential

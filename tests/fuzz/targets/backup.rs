@@ -10,8 +10,8 @@ use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
     self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord,
-    NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredCase, StoredProposal, SubjectRecord,
-    TemplateRecord, TenantRecord,
+    ListedRecord, NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredCase, StoredProposal, SubjectRecord,
+    TemplateRecord, TenantRecord, WatchlistEntryRecord, WatchlistRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
 use lethe_sketch::Sketch;
@@ -107,6 +107,28 @@ fn row(kind: RowKind, value: &[u8]) {
                 let again = EvidenceRecord::seal_as(&evidence).expect("it was read");
                 let again = EvidenceRecord::read(&again).expect("it was written");
                 assert_eq!(again, evidence, "evidence loses something on its way");
+            }
+        }
+        RowKind::Watchlist => {
+            if let Ok(list) = WatchlistRecord::read(value) {
+                let again = WatchlistRecord::seal_as(&list).expect("it was read");
+                assert_eq!(WatchlistRecord::read(&again).expect("it was written"), list);
+            }
+        }
+        RowKind::WatchlistEntry => {
+            if let Ok(record) = WatchlistEntryRecord::read(value) {
+                let components = record.embedding.components();
+                let again = WatchlistEntryRecord::seal_as(&record.entry, components).expect("it was read");
+                let again = WatchlistEntryRecord::read(&again).expect("it was written");
+                assert_eq!(again.entry, record.entry, "an entry of a watch list loses something on its way");
+                let bits = |components: &[f32]| components.iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(again.embedding.components()), bits(components));
+            }
+        }
+        RowKind::Listed => {
+            if let Ok(listed) = ListedRecord::read(value) {
+                let again = ListedRecord::seal_as(&listed).expect("it was read");
+                assert_eq!(ListedRecord::read(&again).expect("it was written"), listed);
             }
         }
         RowKind::Request => {

@@ -5,6 +5,7 @@ mod enrolling;
 mod proofs;
 mod rights;
 mod silos;
+mod watching;
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -83,6 +83,9 @@ pub(super) mod kind {
     pub(in super::super) const SKETCH: u8 = 0x22;
     pub(in super::super) const REMEMBERED: u8 = 0x23;
     pub(in super::super) const DOSSIER: u8 = 0x24;
+    pub(in super::super) const WATCHLIST: u8 = 0x18;
+    pub(in super::super) const WATCHLIST_ENTRY: u8 = 0x26;
+    pub(in super::super) const LISTED: u8 = 0x27;
     pub(in super::super) const EVIDENCE: u8 = 0x2a;
     pub(in super::super) const REQUEST: u8 = 0x2b;
     pub(in super::super) const ASKED: u8 = 0x2c;
@@ -115,7 +118,7 @@ impl RowKey {
                 rest.skip(16);
                 Self::Sealed(home)
             }
-            kind::PROFILE => {
+            kind::PROFILE | kind::WATCHLIST => {
                 let home = own(rest.slot());
                 rest.skip(4);
                 Self::Sealed(home)
@@ -130,6 +133,11 @@ impl RowKey {
                 Self::Sealed(own(VAULT))
             }
             0x16 => rest.skip(20),
+            kind::WATCHLIST_ENTRY => {
+                let home = own(rest.slot());
+                rest.skip(20);
+                Self::Sealed(Home { subject: Some(rest.slot()), ..home })
+            }
             kind::EVIDENCE => {
                 let home = own(rest.slot());
                 rest.skip(16);
@@ -142,7 +150,7 @@ impl RowKey {
             }
             // A mark that says something by being there.
             0x25 => rest.skip(24),
-            kind::SUBJECT | kind::DOSSIER | kind::ASKED => {
+            kind::SUBJECT | kind::DOSSIER | kind::ASKED | kind::LISTED => {
                 let home = own(rest.slot());
                 Self::Sealed(Home { subject: Some(rest.slot()), ..home })
             }

@@ -185,6 +185,8 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
         &mut target.hold,
         &mut target.other,
         &mut target.case,
+        &mut target.watchlist,
+        &mut target.watchlist_entry,
     ];
     for name in names {
         *name = name.replace("tenants/bank", "tenants/undeclared");
@@ -209,5 +211,5 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
             }
         }
     }
-    assert_eq!(asked, 59, "purposes of the table that need a recorded basis");
+    assert_eq!(asked, 67, "purposes of the table that need a recorded basis");
 }

@@ -25,13 +25,14 @@ enum Does {
 }
 
 /// Written by hand: what is not here does neither.
-const ACTS: [(&str, Does); 9] = [
+const ACTS: [(&str, Does); 10] = [
     ("EnrollmentService/Enroll", Does::Process),
     ("EnrollmentService/BatchEnroll", Does::Process),
     ("EnrollmentService/ReplaceTemplate", Does::Process),
     ("AuthenticationService/Verify", Does::Process),
     ("IdentificationService/Search", Does::Process),
     ("CaseService/CreatePair", Does::Process),
+    ("WatchlistService/AddEntry", Does::Process),
     ("EnrollmentService/DeleteTemplate", Does::Destroy),
     ("SubjectService/Erase", Does::Erase),
     // It compares everybody with everybody, and passes over who must not be compared.
@@ -163,6 +164,10 @@ async fn every_method_that_touches_a_person_gives_the_reason_why_not_and_logs_it
     for standing in &STANDINGS {
         for row in TABLE.iter().filter(|row| does(row.method) != Does::Neither) {
             let expected = match does(row.method) {
+                // An entry of a watch list would outlive the consent that the law asks for: none would do.
+                Does::Process if (row.method, standing.name) == ("WatchlistService/AddEntry", "abroad") => {
+                    Some(Reason::JurisdictionForbids)
+                }
                 Does::Process => Some(standing.processed),
                 Does::Destroy => standing.destroyed,
                 Does::Erase => standing.erased,
@@ -214,7 +219,12 @@ async fn no_right_is_refused_for_how_a_person_stands() {
             "NotificationService/Get",
             "NotificationService/Close",
         ];
-        let is_of_nobody = |method: &str| method.starts_with("ApprovalService/") || of_nobody.contains(&method);
+        // Nor do entries of watch lists name anybody.
+        let is_of_nobody = |method: &str| {
+            method.starts_with("ApprovalService/")
+                || method.starts_with("WatchlistService/")
+                || of_nobody.contains(&method)
+        };
         let of_people = TABLE.iter().filter(|row| !row.is_the_vaults() && !is_of_nobody(row.method));
         for row in of_people.filter(|row| does(row.method) == Does::Neither) {
             // A restriction is not replaced by another ground's; it is the same here.

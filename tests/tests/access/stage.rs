@@ -49,6 +49,8 @@ pub(crate) struct Target {
     pub(crate) other: String,
     /// A case about the subject, which is contested.
     pub(crate) case: String,
+    pub(crate) watchlist: String,
+    pub(crate) watchlist_entry: String,
     /// Whom archives are sealed to.
     pub(crate) recipient: String,
     pub(crate) backup: String,
@@ -82,6 +84,7 @@ impl Stage {
         let [face, stranger] = [faces.person(0).selfie(), faces.person(1).selfie()];
         bank.enroller().enroll("once-here", &face).await.unwrap();
         let receipt = bank.privacy_officer().erase("once-here").await.unwrap().receipt;
+        bank.analyst().keep_watchlist("fraud", v1::WatchlistKind::ConfirmedFraud).await.unwrap();
         let backup = vault.operator().back_up().await.unwrap().name;
         Self { vault, bank, receipt, backup, face, stranger, used: AtomicU32::new(0) }
     }
@@ -120,6 +123,8 @@ impl Stage {
             notification: format!("{}/notifications/{}", self.bank.name(), "0".repeat(32)),
             other: officer.subject_name(&other),
             case: case.name,
+            watchlist: format!("{}/watchlists/fraud", self.bank.name()),
+            watchlist_entry: format!("{}/watchlists/fraud/entries/{}", self.bank.name(), "0".repeat(32)),
             recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
@@ -159,6 +164,20 @@ impl Stage {
                 second.approve(&proposal).await.unwrap();
                 officer.restrict(&target.subject_id, v1::RestrictionGround::AccuracyContested).await.unwrap();
                 target.notification = officer.notifications(true).await.unwrap().remove(0).name;
+            }
+            "WatchlistService/Delete" => {
+                let list = format!("list-{}", target.subject_id);
+                target.watchlist =
+                    self.bank.analyst().keep_watchlist(&list, v1::WatchlistKind::KnownSpoof).await.unwrap().name;
+            }
+            "WatchlistService/GetEntry"
+            | "WatchlistService/ContestEntry"
+            | "WatchlistService/DecideEntry"
+            | "WatchlistService/RemoveEntry" => {
+                let analyst = self.bank.analyst();
+                let entry = analyst.ask(analyst.listing_of("fraud", &target.template)).await.unwrap();
+                self.bank.privacy_officer().contest_entry(&entry.name).await.unwrap();
+                target.watchlist_entry = entry.name;
             }
             _ if method.starts_with("ApprovalService/") => {
                 let proposed = if role == Some(Role::Auditor) {
@@ -200,6 +219,8 @@ impl Stage {
             notification: format!("{tenant}/notifications/{nothing}"),
             other: format!("{tenant}/subjects/nobody-else"),
             case: format!("{tenant}/subjects/nobody/cases/{nothing}"),
+            watchlist: format!("{tenant}/watchlists/none"),
+            watchlist_entry: format!("{tenant}/watchlists/none/entries/{nothing}"),
             recipient: recipient(),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),

@@ -22,3 +22,4 @@ mod requests;
 mod retention;
 mod rights;
 mod transfers;
+mod watchlists;

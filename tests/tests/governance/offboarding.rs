@@ -63,6 +63,13 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     officer.opens(v1::RightsRequestKind::Access, Some("person-3")).await.unwrap();
     let case = bank.analyst().ask(bank.analyst().pairing("person-3", "person-4")).await.unwrap();
     bank.reviewer().decide(&case.name, v1::CaseStep::Distinct, v1::CaseReason::ImagesCompared).await.unwrap();
+    let analyst = bank.analyst();
+    analyst.keep_watchlist("fraud", v1::WatchlistKind::ConfirmedFraud).await.unwrap();
+    let mut listed = Vec::new();
+    for subject in ["person-2", "person-4"] {
+        let template = bank.enroller().templates(subject).await.unwrap().remove(0).name;
+        listed.push(analyst.ask(analyst.listing_of("fraud", &template)).await.unwrap().name);
+    }
     officer.erase("person-2").await.unwrap();
     let key = age::x25519::Identity::generate();
     let (director, proposal) = agreed(&vault, &bank, &key).await;
@@ -112,6 +119,20 @@ async fn a_tenant_takes_everything_along_and_is_shredded_then() {
     assert!(find("person-4").unwrap()["cases"].as_array().unwrap().is_empty());
     assert!(requests[0]["received_at"].as_str().unwrap().ends_with('Z'), "{}", requests[0]);
     assert_eq!((&end["requests"], &end["evidence"]), (&1.into(), &1.into()), "{end}");
+    // Entries of watch lists, also of who is erased, with their embeddings.
+    assert_eq!((&end["watchlists"], &end["watchlist_entries"], &end["unreadable"]), (&1.into(), &2.into(), &0.into()));
+    assert_eq!(lines(&files, "watchlists.")[0]["kind"], "confirmed_fraud");
+    let entries = lines(&files, "watchlist-entries-");
+    for (name, number) in listed.iter().zip([2, 4]) {
+        let entry = entries.iter().find(|entry| entry["name"] == name.as_str()).unwrap();
+        assert_eq!((&entry["state"], &entry["lawful_basis"]), (&"active".into(), &"legitimate_interests".into()));
+        let npy = &files[entry["file"].as_str().unwrap()];
+        let stored: Vec<f32> =
+            npy[128..].chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+        assert!(lethe_tests::cosine(&stored, &people[number].selfie()) > 0.9999);
+    }
+    let of_person_4 = &find("person-4").unwrap()["watchlist_entries"];
+    assert!(listed[1].ends_with(of_person_4[0].as_str().unwrap()), "{of_person_4}");
     for number in [1, 69] {
         let line = find(&format!("person-{number}")).unwrap();
         let npy = &files[line["templates"][0]["file"].as_str().unwrap()];

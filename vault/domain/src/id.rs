@@ -158,6 +158,10 @@ random_id!(
     CaseId
 );
 random_id!(
+    /// An entry of a watch list; random, and says nothing of whom it was made of.
+    WatchlistEntryId
+);
+random_id!(
     /// An erasure receipt. Only who asked for the erasure knows whom it is about.
     ReceiptId
 );

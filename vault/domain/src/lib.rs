@@ -31,6 +31,7 @@ mod template;
 mod tenant_policy;
 mod time;
 mod transfer;
+mod watchlist;
 
 pub use automation::{Automation, AutomationGround, Decider};
 pub use case::{Case, CaseDecision, CaseKind, CaseReason, CaseState, CaseStep, Question, Seen};
@@ -42,7 +43,7 @@ pub use dossier::{Dossier, Hold, Objection, Restriction, RestrictionGround, Subj
 pub use evidence::Evidence;
 pub use id::{
     CaseId, ConsentId, CredentialId, DisclosureId, HoldId, NotificationId, ProposalId, ReceiptId, RequestId,
-    RightsRequestId, SubjectId, TemplateId, TenantId,
+    RightsRequestId, SubjectId, TemplateId, TenantId, WatchlistEntryId,
 };
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
@@ -65,3 +66,4 @@ pub use template::{CaptureKind, Embedding, Plain, Quality, Sealed, Template, Tem
 pub use tenant_policy::TenantPolicy;
 pub use time::Timestamp;
 pub use transfer::{Safeguard, SafeguardKind, Transfer};
+pub use watchlist::{Contest, EntryState, Upheld, Watchlist, WatchlistEntry, WatchlistId, WatchlistKind};

@@ -137,7 +137,7 @@ reasons! {
     CaseClosed = "CASE_CLOSED",
     /// Nobody decided on the case yet: there is nothing to contest (O11).
     CaseUndecided = "CASE_UNDECIDED",
-    /// Who decided on a case before, or may be the same person, does not decide on it again (O11).
+    /// Who made something, or decided on it before, does not review it (O11, O40).
     ReviewerNotIndependent = "REVIEWER_NOT_INDEPENDENT",
     /// No such evidence of a consent, or its time is over (O29).
     EvidenceNotFound = "EVIDENCE_NOT_FOUND",
@@ -171,6 +171,24 @@ reasons! {
     LastAdministrator = "LAST_ADMINISTRATOR",
     /// The subject has as many templates of the model as it may.
     TemplatesLimited = "TEMPLATES_LIMITED",
+    /// No such watch list.
+    WatchlistNotFound = "WATCHLIST_NOT_FOUND",
+    /// There is a watch list of that id, of another kind.
+    WatchlistExists = "WATCHLIST_EXISTS",
+    /// The watch list has entries.
+    WatchlistNotEmpty = "WATCHLIST_NOT_EMPTY",
+    /// The tenant has as many watch lists or entries as it may, or the person has.
+    WatchlistLimited = "WATCHLIST_LIMITED",
+    /// No such entry of the watch list.
+    WatchlistEntryNotFound = "WATCHLIST_ENTRY_NOT_FOUND",
+    /// Nobody contests the entry.
+    WatchlistEntryNotContested = "WATCHLIST_ENTRY_NOT_CONTESTED",
+    /// A list of this kind takes entries of another source.
+    WatchlistSourceMismatch = "WATCHLIST_SOURCE_MISMATCH",
+    /// An entry must rest on nothing that its person could take back (O40).
+    WatchlistBasisRevocable = "WATCHLIST_BASIS_REVOCABLE",
+    /// No minor is put on a watch list (O40).
+    MinorNotListed = "MINOR_NOT_LISTED",
     /// No such receipt.
     ReceiptNotFound = "RECEIPT_NOT_FOUND",
     /// No such log, or no such leaf in it.

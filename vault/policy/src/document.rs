@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use lethe_domain::{Band, CaseKind, Occasion, Risk, Role, Told};
+use lethe_domain::{Band, CaseKind, LawfulBasis, Occasion, Risk, Role, Told};
 
 use crate::approval::ActRule;
 use crate::automation::GroundRule;
@@ -9,6 +9,7 @@ use crate::request::{Span, Terms};
 use crate::retention::Cause;
 use crate::table::{Effect, Operation, Rule, Scope};
 use crate::transfer::{Border, Carries, SafeguardRule};
+use crate::watchlist::{CAP, may_rest_on};
 
 /// The tables as a Markdown document: `docs/POLICY.md`, which a test compares with what this gives.
 pub fn document() -> String {
@@ -47,6 +48,7 @@ pub fn document() -> String {
         line(&mut text, &[&format!("`{}`", cause.name()), rule]);
     }
     text.push_str(KEPT);
+    watchlists(&mut text);
     text.push_str(REQUESTS);
     for terms in Terms::table() {
         let limit = terms.portability_a_year.map_or_else(|| "—".to_owned(), |most| most.to_string());
@@ -137,6 +139,15 @@ fn borders(text: &mut String) {
         line(text, &[&format!("`{}`", rule.kind.name()), carries, beside, rule.document, rule.source]);
     }
     text.push_str(CROSSING);
+}
+
+fn watchlists(text: &mut String) {
+    text.push_str(WATCHLISTS);
+    for basis in LawfulBasis::ALL {
+        let rests = if may_rest_on(basis) { "yes" } else { "no: `WATCHLIST_BASIS_REVOCABLE`" };
+        line(text, &[&format!("`{}`", basis.name()), rests]);
+    }
+    text.push_str(&ENTRIES.replace("{}", &CAP.to_string()));
 }
 
 fn words(span: Span) -> String {
@@ -345,6 +356,26 @@ An erasure that was put off keeps nobody: a withdrawal that leaves no basis eras
 
 A client's policy that contradicts itself, or the law that it names, is refused (`POLICY_CONTRADICTION`): service development
 in production or under a law that has no place for it; periods beyond a cap; a period that keeps nobody.
+";
+
+const WATCHLISTS: &str = "
+## Watch lists
+
+A list of the kind `confirmed_fraud` takes templates of subjects, one of the kind `known_spoof` captures of masks, which are nobody's face
+(`WATCHLIST_SOURCE_MISMATCH`). To add a subject's template is to process that subject: all of the table above is asked; before it that no
+law which asks for a written consent first counts for the subject (`JURISDICTION_FORBIDS`, O16: the entry would outlive the
+consent), and after it that the subject is no minor, whoever consents (`MINOR_NOT_LISTED`, O40). An entry outlives whom it was made of, so it rests on what
+that person could not take back:
+
+| basis | an entry may rest on it |
+|---|---|
+";
+
+const ENTRIES: &str = "
+An entry is confirmed in the past, and expires in the future: {} after its confirmation at the latest, and where the law of the template's
+subject has a cap from provision, by that cap (`FIELD_OUT_OF_RANGE`). From then on it is not compared, and a sweep shreds it. While it is contested
+it is not compared either; a reviewer decides, who is another credential than the one that added it (`REVIEWER_NOT_INDEPENDENT`, O40).
+Searches for the purpose `fraud_prevention` compare with the active entries of the tenant's own lists; nothing else does.
 ";
 
 const REQUESTS: &str = "

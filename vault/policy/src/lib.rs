@@ -28,6 +28,7 @@ pub mod request;
 mod retention;
 mod table;
 mod transfer;
+pub mod watchlist;
 
 pub use approval::{
     ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, RotatingLogKey, RotatingVaultLogKey, approve,

@@ -75,6 +75,24 @@ kinds! {
     Search,
     /// Compares a gallery with itself.
     SweepDuplicates,
+    /// Creates a watch list (O9, O40).
+    CreateWatchlist,
+    /// Deletes a watch list that is empty.
+    DeleteWatchlist,
+    /// Lists a tenant's watch lists.
+    ListWatchlists,
+    /// Adds an entry to a watch list: of a subject's template, or of a mask.
+    AddWatchlistEntry,
+    /// Reads an entry of a watch list, without its embedding.
+    GetWatchlistEntry,
+    /// Lists the entries of a watch list.
+    ListWatchlistEntries,
+    /// Records that an entry is contested: it is not compared until somebody decides.
+    ContestWatchlistEntry,
+    /// Decides on an entry that is contested: it is upheld, or shredded.
+    DecideWatchlistEntry,
+    /// Removes an entry: it is shredded.
+    RemoveWatchlistEntry,
     /// Reads what is held about a subject, without embeddings.
     GetSubject,
     /// Records whose law counts for a subject, and how old it is.

@@ -34,6 +34,15 @@ pub enum Operation {
     Verify,
     Search,
     SweepDuplicates,
+    CreateWatchlist,
+    DeleteWatchlist,
+    ListWatchlists,
+    AddWatchlistEntry,
+    GetWatchlistEntry,
+    ListWatchlistEntries,
+    ContestWatchlistEntry,
+    DecideWatchlistEntry,
+    RemoveWatchlistEntry,
     GetSubject,
     UpdateSubject,
     RestrictSubject,
@@ -167,13 +176,17 @@ const ANSWERING: &[Purpose] = &[DataSubjectRequest];
 const ACCOUNTING: &[Purpose] = &[DataSubjectRequest, Audit];
 const AUDITING: &[Purpose] = &[Audit, DataSubjectRequest, LegalClaims];
 const COUNTING: &[Purpose] = &[Administration, Audit];
+const WATCHING: &[Purpose] = &[FraudPrevention];
+const SEEING: &[Purpose] = &[FraudPrevention, DataSubjectRequest, Audit];
+const UNLISTING: &[Purpose] = &[FraudPrevention, DataSubjectRequest];
+const READING_WATCHLISTS: &[Role] = &[FraudAnalyst, PrivacyOfficer, Reviewer, Auditor];
 const READING_PROFILES: &[Role] = &[TenantAdmin, Enroller, Role::Authenticator, FraudAnalyst, PrivacyOfficer, Auditor];
 const READING_CASES: &[Role] = &[Reviewer, FraudAnalyst, PrivacyOfficer];
 const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Auditor];
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 94] = [
+const RULES: [Rule; 103] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -201,6 +214,15 @@ const RULES: [Rule; 94] = [
     rule(Operation::Verify,                  "authentication.verify",            Effect::Processes, Scope::Tenant, &[Role::Authenticator, FraudAnalyst],                &[Authentication, DocumentCheck, FraudPrevention, RequesterIdentification]),
     rule(Operation::Search,                  "identification.search",            Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     SEARCHING),
     rule(Operation::SweepDuplicates,         "identification.sweep_duplicates",  Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                     SEARCHING),
+    rule(Operation::CreateWatchlist,          "watchlist.create",                  Effect::None,      Scope::Tenant, &[FraudAnalyst],                                      WATCHING),
+    rule(Operation::DeleteWatchlist,          "watchlist.delete",                  Effect::None,      Scope::Tenant, &[FraudAnalyst],                                      WATCHING),
+    rule(Operation::ListWatchlists,           "watchlist.list",                    Effect::None,      Scope::Tenant, READING_WATCHLISTS,                                   SEEING),
+    rule(Operation::AddWatchlistEntry,        "watchlist.add_entry",               Effect::Processes, Scope::Tenant, &[FraudAnalyst],                                      WATCHING),
+    rule(Operation::GetWatchlistEntry,        "watchlist.get_entry",               Effect::None,      Scope::Tenant, READING_WATCHLISTS,                                   SEEING),
+    rule(Operation::ListWatchlistEntries,     "watchlist.list_entries",            Effect::None,      Scope::Tenant, READING_WATCHLISTS,                                   SEEING),
+    rule(Operation::ContestWatchlistEntry,    "watchlist.contest_entry",           Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                    ANSWERING),
+    rule(Operation::DecideWatchlistEntry,     "watchlist.decide_entry",            Effect::None,      Scope::Tenant, &[Reviewer],                                          UNLISTING),
+    rule(Operation::RemoveWatchlistEntry,     "watchlist.remove_entry",            Effect::None,      Scope::Tenant, &[FraudAnalyst, PrivacyOfficer],                      UNLISTING),
     rule(Operation::GetSubject,              "subject.get",                      Effect::Looks,     Scope::Tenant, &[PrivacyOfficer, Enroller, FraudAnalyst, Reviewer], LOOKING),
     rule(Operation::UpdateSubject,           "subject.update",                   Effect::Records,   Scope::Tenant, &[Enroller, PrivacyOfficer],                         RECORDING),
     rule(Operation::RestrictSubject,         "subject.restrict",                 Effect::Records,   Scope::Tenant, &[PrivacyOfficer],                                   EXERCISING),

@@ -2,7 +2,9 @@
 //! Every key has a fixed length, checked when it is read.
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CaseId, CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
+use lethe_domain::{
+    CaseId, CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId, WatchlistEntryId,
+};
 
 use crate::{Corrupt, MirrorId};
 
@@ -50,6 +52,8 @@ pub enum RowKind {
     Census = 0x16,
     /// A tenant that was shredded, sealed under the vault's own key: its name is never given again.
     Shredded = 0x17,
+    /// A watch list, sealed.
+    Watchlist = 0x18,
     /// A mark among the rows of kinds `10` … `2F`.
     RowsMark = 0x1F,
     /// A subject's base row, sealed: the only place its applicant id is in.
@@ -64,6 +68,10 @@ pub enum RowKind {
     Dossier = 0x24,
     /// A subject that is under a litigation hold.
     Held = 0x25,
+    /// An entry of a watch list, sealed under a slot of its own: it outlives whom it was made of.
+    WatchlistEntry = 0x26,
+    /// Which entries of watch lists were made from a subject's templates, sealed under the subject's key.
+    Listed = 0x27,
     /// What two persons decide together, sealed under the tenant's own key.
     Proposal = 0x28,
     /// A disclosure about a subject, sealed under the subject's key.
@@ -92,7 +100,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 42] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -113,6 +121,7 @@ impl RowKind {
         Self::LogKey,
         Self::Census,
         Self::Shredded,
+        Self::Watchlist,
         Self::RowsMark,
         Self::Subject,
         Self::Template,
@@ -120,6 +129,8 @@ impl RowKind {
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::WatchlistEntry,
+        Self::Listed,
         Self::Proposal,
         Self::Disclosure,
         Self::Evidence,
@@ -136,7 +147,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 20] = [
+    pub const OF_TENANT: [Self; 23] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -144,12 +155,15 @@ impl RowKind {
         Self::TenantRequest,
         Self::LogKey,
         Self::Census,
+        Self::Watchlist,
         Self::Subject,
         Self::Template,
         Self::Sketch,
         Self::SubjectRequest,
         Self::Dossier,
         Self::Held,
+        Self::WatchlistEntry,
+        Self::Listed,
         Self::Proposal,
         Self::Disclosure,
         Self::Evidence,
@@ -182,6 +196,9 @@ pub const SUBJECTS: GalleryId = 0;
 /// The number of a model profile within its tenant.
 pub type ProfileNumber = u32;
 
+/// The number of a watch list within its tenant.
+pub type WatchlistNumber = u32;
+
 /// A row key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is documented by its `RowKind`; the fields are the parts of the key, in order")]
@@ -206,6 +223,7 @@ pub enum Key {
     LogKey { tree: TreeId },
     Census { tree: TreeId, gallery: GalleryId, profile: ProfileNumber },
     Shredded { tenant: SlotRef },
+    Watchlist { tree: TreeId, number: WatchlistNumber },
     RowsMark { number: u64 },
     Subject { tree: TreeId, subject: SlotRef },
     Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
@@ -213,6 +231,8 @@ pub enum Key {
     SubjectRequest { tree: TreeId, subject: SlotRef, tag: [u8; 16] },
     Dossier { tree: TreeId, subject: SlotRef },
     Held { tree: TreeId, subject: SlotRef },
+    WatchlistEntry { tree: TreeId, list: WatchlistNumber, entry: WatchlistEntryId, slot: SlotRef },
+    Listed { tree: TreeId, subject: SlotRef },
     Proposal { tree: TreeId, proposal: ProposalId },
     Disclosure { tree: TreeId, subject: SlotRef, disclosure: DisclosureId },
     Evidence { tree: TreeId, tag: [u8; 16], slot: SlotRef },
@@ -257,6 +277,7 @@ impl Key {
             Self::LogKey { .. } => RowKind::LogKey,
             Self::Census { .. } => RowKind::Census,
             Self::Shredded { .. } => RowKind::Shredded,
+            Self::Watchlist { .. } => RowKind::Watchlist,
             Self::RowsMark { .. } => RowKind::RowsMark,
             Self::Subject { .. } => RowKind::Subject,
             Self::Template { .. } => RowKind::Template,
@@ -264,6 +285,8 @@ impl Key {
             Self::SubjectRequest { .. } => RowKind::SubjectRequest,
             Self::Dossier { .. } => RowKind::Dossier,
             Self::Held { .. } => RowKind::Held,
+            Self::WatchlistEntry { .. } => RowKind::WatchlistEntry,
+            Self::Listed { .. } => RowKind::Listed,
             Self::Proposal { .. } => RowKind::Proposal,
             Self::Disclosure { .. } => RowKind::Disclosure,
             Self::Evidence { .. } => RowKind::Evidence,
@@ -303,12 +326,15 @@ impl Key {
             | Self::TenantRequest { tree, .. }
             | Self::LogKey { tree }
             | Self::Census { tree, .. }
+            | Self::Watchlist { tree, .. }
             | Self::Subject { tree, .. }
             | Self::Template { tree, .. }
             | Self::Sketch { tree, .. }
             | Self::SubjectRequest { tree, .. }
             | Self::Dossier { tree, .. }
             | Self::Held { tree, .. }
+            | Self::WatchlistEntry { tree, .. }
+            | Self::Listed { tree, .. }
             | Self::Proposal { tree, .. }
             | Self::Disclosure { tree, .. }
             | Self::Evidence { tree, .. }
@@ -340,7 +366,9 @@ impl Key {
             Self::Mirror { id } => key.bytes(id.as_bytes()),
             Self::Tenant { tenant } | Self::Shredded { tenant } => key.slot(*tenant),
             Self::Credential { tree, credential } => key.tree(*tree).bytes(credential.as_bytes()),
-            Self::Profile { tree, number } => key.tree(*tree).bytes(&number.to_be_bytes()),
+            Self::Profile { tree, number } | Self::Watchlist { tree, number } => {
+                key.tree(*tree).bytes(&number.to_be_bytes())
+            }
             Self::TenantRequest { tree, tag } => key.tree(*tree).bytes(tag),
             Self::Census { tree, gallery, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes())
@@ -348,7 +376,11 @@ impl Key {
             Self::Subject { tree, subject }
             | Self::Dossier { tree, subject }
             | Self::Held { tree, subject }
+            | Self::Listed { tree, subject }
             | Self::Asked { tree, subject } => key.tree(*tree).slot(*subject),
+            Self::WatchlistEntry { tree, list, entry, slot } => {
+                key.tree(*tree).bytes(&list.to_be_bytes()).bytes(entry.as_bytes()).slot(*slot)
+            }
             Self::Evidence { tree, tag, slot } => key.tree(*tree).bytes(tag).slot(*slot),
             Self::Request { tree, request } => key.tree(*tree).bytes(request.as_bytes()),
             Self::Notification { tree, notification } => key.tree(*tree).bytes(notification.as_bytes()),
@@ -422,6 +454,18 @@ impl Key {
 }
 
 impl Key {
+    /// All entries of a watch list.
+    pub fn prefix_of_watchlist(tree: TreeId, list: WatchlistNumber) -> Vec<u8> {
+        Writer::new(RowKind::WatchlistEntry).tree(tree).bytes(&list.to_be_bytes()).0
+    }
+
+    /// An entry of a watch list, whatever its slot: there is one at most.
+    pub fn prefix_of_entry(tree: TreeId, list: WatchlistNumber, entry: WatchlistEntryId) -> Vec<u8> {
+        let mut prefix = Self::prefix_of_watchlist(tree, list);
+        prefix.extend_from_slice(entry.as_bytes());
+        prefix
+    }
+
     /// All disclosures about a subject.
     pub fn prefix_of_disclosures(tree: TreeId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::Disclosure).tree(tree).slot(subject).0
@@ -488,6 +532,7 @@ impl Reader<'_> {
             RowKind::TenantRequest => Key::TenantRequest { tree: self.tree()?, tag: self.array()? },
             RowKind::LogKey => Key::LogKey { tree: self.tree()? },
             RowKind::Shredded => Key::Shredded { tenant: self.slot()? },
+            RowKind::Watchlist => Key::Watchlist { tree: self.tree()?, number: self.u32()? },
             RowKind::Census => Key::Census { tree: self.tree()?, gallery: self.u32()?, profile: self.u32()? },
             RowKind::Subject => Key::Subject { tree: self.tree()?, subject: self.slot()? },
             RowKind::Template => {
@@ -501,6 +546,12 @@ impl Reader<'_> {
             }
             RowKind::Dossier => Key::Dossier { tree: self.tree()?, subject: self.slot()? },
             RowKind::Held => Key::Held { tree: self.tree()?, subject: self.slot()? },
+            RowKind::WatchlistEntry => {
+                let (tree, list) = (self.tree()?, self.u32()?);
+                let entry = WatchlistEntryId::from_bytes(self.array()?);
+                Key::WatchlistEntry { tree, list, entry, slot: self.slot()? }
+            }
+            RowKind::Listed => Key::Listed { tree: self.tree()?, subject: self.slot()? },
             RowKind::Proposal => Key::Proposal { tree: self.tree()?, proposal: ProposalId::from_bytes(self.array()?) },
             RowKind::Disclosure => {
                 let (tree, subject) = (self.tree()?, self.slot()?);
@@ -566,7 +617,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..22_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..25_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -586,8 +637,16 @@ mod tests {
                 16 => Key::Request { tree, request: RightsRequestId::from_bytes(id) },
                 17 => Key::Asked { tree, subject: at.subject },
                 18 => Key::Notification { tree, notification: NotificationId::from_bytes(id) },
-                20 => Key::Case { tree, subject: at.subject, case: CaseId::from_bytes(id) },
+                23 => Key::Case { tree, subject: at.subject, case: CaseId::from_bytes(id) },
                 19 => Key::LogSuccession { tree, size: index },
+                20 => Key::Watchlist { tree, number },
+                21 => Key::WatchlistEntry {
+                    tree,
+                    list: number,
+                    entry: WatchlistEntryId::from_bytes(id),
+                    slot: at.subject,
+                },
+                22 => Key::Listed { tree, subject: at.subject },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },
             },

@@ -83,10 +83,16 @@ pub(crate) fn put_subject(
     Ok(())
 }
 
-/// Removes what is known of a subject, what leads to its requests, and disclosures and cases about it, if there is any of that.
+/// Removes what is known of a subject, what leads to its requests and to entries of watch lists, and disclosures and cases about it, if there is any of that.
 pub(crate) fn delete(vault: &Vault, silo: &Silo, subject: SlotRef, change: &mut Change) -> Result<()> {
     let tree = silo.tree;
-    for key in [Key::Dossier { tree, subject }, Key::Held { tree, subject }, Key::Asked { tree, subject }] {
+    let keys = [
+        Key::Dossier { tree, subject },
+        Key::Held { tree, subject },
+        Key::Asked { tree, subject },
+        Key::Listed { tree, subject },
+    ];
+    for key in keys {
         if vault.store.get(&key)?.is_some() {
             change.delete(key);
         }

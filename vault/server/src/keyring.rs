@@ -229,6 +229,7 @@ impl Home {
             Key::Shredded { .. } => own(TreeId::VAULT),
             Key::Credential { tree, .. }
             | Key::Profile { tree, .. }
+            | Key::Watchlist { tree, .. }
             | Key::TenantRequest { tree, .. }
             | Key::LogKey { tree }
             | Key::Request { tree, .. }
@@ -238,9 +239,11 @@ impl Home {
             | Key::SubjectRequest { tree, subject, .. }
             | Key::Dossier { tree, subject }
             | Key::Asked { tree, subject }
+            | Key::Listed { tree, subject }
             | Key::Disclosure { tree, subject, .. }
             | Key::Case { tree, subject, .. }
-            // It has a slot of its own, where others have their subject's.
+            // These have a slot of their own, where others have their subject's.
+            | Key::WatchlistEntry { tree, slot: subject, .. }
             | Key::Evidence { tree, slot: subject, .. } => {
                 Ok(Self { tree, gallery: SUBJECTS, subject, thing: None, kind: key.kind() })
             }

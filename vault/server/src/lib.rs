@@ -50,6 +50,7 @@ pub mod templates;
 pub mod tenant;
 mod transfer;
 pub mod vault;
+pub mod watchlist;
 
 /// Memory is wiped when it is freed, whoever used it: messages as they were received and their decoded copies pass through
 /// libraries that know nothing of secrets. The C library's heap does it, which `lethe_index` replaces (`index/shim/heap.cpp`);

@@ -9,6 +9,7 @@ mod subjects;
 mod templates;
 mod tenants;
 mod vault;
+mod watchlists;
 
 use std::sync::LazyLock;
 
@@ -41,6 +42,7 @@ pub(crate) static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
     [
         tenants::ROWS,
         templates::ROWS,
+        watchlists::ROWS,
         subjects::ROWS,
         requests::ROWS,
         cases::ROWS,

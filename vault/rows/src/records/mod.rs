@@ -11,6 +11,7 @@ mod notification;
 mod proposal;
 mod rights;
 mod transfer;
+mod watchlist;
 
 pub use binary::{SubjectRecord, TemplateRecord};
 pub use case::StoredCase;
@@ -23,3 +24,4 @@ pub use notification::NotificationRecord;
 pub use proposal::{Addressee, Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
 pub use rights::{AskedRecord, EvidenceRecord, RequestRecord};
 pub use transfer::TransferRecord;
+pub use watchlist::{ListedRecord, WatchlistEntryRecord, WatchlistRecord};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lethe_crypto::tree::{PageAddress, SlotRef, TreeId};
-use lethe_domain::{CaseId, CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId};
+use lethe_domain::{
+    CaseId, CredentialId, DisclosureId, NotificationId, ProposalId, ReceiptId, RightsRequestId, WatchlistEntryId,
+};
 use lethe_rows::MirrorId;
 use lethe_rows::keys::{Key, RowKind, TemplateAt};
 
@@ -50,6 +52,7 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (Key::LogKey { tree }, "15 0102030405060708090a0b0c"),
         (Key::Census { tree, gallery, profile }, "16 0102030405060708090a0b0c 31323334 41424344"),
         (Key::Shredded { tenant }, "17 0102030405060708090a0b0c"),
+        (Key::Watchlist { tree, number: profile }, "18 0102030405060708090a0b0c 41424344"),
         (Key::RowsMark { number }, "1f 6162636465666768"),
         (Key::Subject { tree, subject }, "20 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (
@@ -66,6 +69,11 @@ fn fixed() -> Vec<(Key, &'static str)> {
         ),
         (Key::Dossier { tree, subject }, "24 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (Key::Held { tree, subject }, "25 0102030405060708090a0b0c 1112131415161718191a1b1c"),
+        (
+            Key::WatchlistEntry { tree, list: profile, entry: WatchlistEntryId::from_bytes(id), slot: thing },
+            "26 0102030405060708090a0b0c 41424344 5152535455565758595a5b5c5d5e5f60 2122232425262728292a2b2c",
+        ),
+        (Key::Listed { tree, subject }, "27 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (
             Key::Proposal { tree, proposal: ProposalId::from_bytes(id) },
             "28 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60",
@@ -138,6 +146,11 @@ fn prefixes_are_fixed() {
         (Key::prefix_of_tree(RowKind::Template, tree), "21 000000000000000200000001"),
         (Key::prefix_of_templates(tree, 7, subject), "21 000000000000000200000001 00000007 000000000000000300000000"),
         (Key::prefix_of_evidence(tree, &[7; 16]), "2a 000000000000000200000001 07070707070707070707070707070707"),
+        (Key::prefix_of_watchlist(tree, 7), "26 000000000000000200000001 00000007"),
+        (
+            Key::prefix_of_entry(tree, 7, WatchlistEntryId::from_bytes([9; 16])),
+            "26 000000000000000200000001 00000007 09090909090909090909090909090909",
+        ),
         (Key::prefix_of_requests(tree, subject), "23 000000000000000200000001 000000000000000300000000"),
         (Key::prefix_of_disclosures(tree, subject), "29 000000000000000200000001 000000000000000300000000"),
         (Key::prefix_of_cases(tree, subject), "2e 000000000000000200000001 000000000000000300000000"),

@@ -3,18 +3,20 @@
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
     Act, AgeBand, Automation, AutomationGround, Band, CaptureKind, Case, CaseDecision, CaseId, CaseKind, CaseReason,
-    CaseState, CaseStep, Closure, Consent, ConsentId, Country, CredentialId, Deferral, DeferralReason, Disclosure,
-    DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
+    CaseState, CaseStep, Closure, Consent, ConsentId, Contest, Country, CredentialId, Deferral, DeferralReason,
+    Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
     Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
     Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, Question, ReceiptId,
     RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
     RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Seen, Sketching, Standing, SubjectId,
-    TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, Verification, Vote,
+    TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, Upheld, Verification,
+    Vote, Watchlist, WatchlistEntry, WatchlistEntryId, WatchlistId, WatchlistKind,
 };
 use lethe_rows::records::{
     Addressee, AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord,
-    DossierRecord, EvidenceRecord, Leaving, NotificationRecord, ProfileRecord, Remembered, RequestRecord,
-    ShreddedRecord, StoredCase, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, decode, encode,
+    DossierRecord, EvidenceRecord, Leaving, ListedRecord, NotificationRecord, ProfileRecord, Remembered, RequestRecord,
+    ShreddedRecord, StoredCase, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, WatchlistEntryRecord,
+    WatchlistRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -280,6 +282,63 @@ fn what_outlives_a_person_is_fixed() {
     assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
     assert_eq!(AskedRecord::read(&written).unwrap(), asked);
     assert!(AskedRecord::read(br#"{"requests":["01"]}"#).is_err());
+}
+
+#[test]
+fn watch_lists_are_fixed() {
+    let at = Timestamp::from_millis;
+    let (id, kind) = (WatchlistId::parse("fraud-a").unwrap(), WatchlistKind::ConfirmedFraud);
+    let list = Watchlist { id, kind, created_at: at(5) };
+    let expected = r#"{"id":"fraud-a","kind":1,"created_at":5}"#;
+    let written = WatchlistRecord::seal_as(&list).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(WatchlistRecord::read(&written).unwrap(), list);
+    for wrong in [r#""kind":3"#, r#""kind":0"#, r#""more":0,"kind":1"#] {
+        assert!(WatchlistRecord::read(expected.replace(r#""kind":1"#, wrong).as_bytes()).is_err(), "{wrong}");
+    }
+
+    let entry = WatchlistEntry {
+        model: ModelId::parse("arcface", "1.0").unwrap(),
+        basis: LawfulBasis::LegalClaims,
+        reference: Label::parse("reference", "case-7").unwrap(),
+        confirmed_at: at(1),
+        expires_at: at(2),
+        added_at: at(3),
+        added_by: CredentialId::from_bytes([1; 16]),
+        contest: Some(Contest { at: at(4), request: Some(RightsRequestId::from_bytes([2; 16])) }),
+        upheld: Some(Upheld { at: at(5), by: CredentialId::from_bytes([3; 16]) }),
+    };
+    let facts = format!(
+        concat!(
+            r#"{{"model":"arcface","version":"1.0","basis":4,"reference":"case-7","confirmed_at":1,"expires_at":2,"#,
+            r#""added_at":3,"added_by":"{}","contest":{{"at":4,"request":"{}"}},"upheld":{{"at":5,"by":"{}"}}}}"#
+        ),
+        "01".repeat(16),
+        "02".repeat(16),
+        "03".repeat(16)
+    );
+    let components: Vec<f32> = (0..64_u8).map(f32::from).collect();
+    let mut expected = vec![1, 0, 0, 2, 0];
+    expected.extend_from_slice(format!("{facts:<512}").as_bytes());
+    expected.extend_from_slice(&[0, 0, 0, 64]);
+    components.iter().for_each(|component| expected.extend_from_slice(&component.to_le_bytes()));
+    let written = WatchlistEntryRecord::seal_as(&entry, &components).unwrap();
+    assert_eq!(*written, expected);
+    let read = WatchlistEntryRecord::read(&written).unwrap();
+    assert_eq!((read.entry, read.embedding.components()), (entry.clone(), &components[..]));
+    let alone = WatchlistEntry { contest: None, upheld: None, ..entry };
+    let written = WatchlistEntryRecord::seal_as(&alone, &components).unwrap();
+    assert_eq!(WatchlistEntryRecord::read(&written).unwrap().entry, alone);
+    for wrong in [&expected[..expected.len() - 4], &expected[1..], &[&[2], &expected[1..]].concat(), &[1, 0, 0, 2, 0]] {
+        assert!(WatchlistEntryRecord::read(wrong).is_err());
+    }
+
+    let listed = [(7, WatchlistEntryId::from_bytes([1; 16])), (8, WatchlistEntryId::from_bytes([2; 16]))];
+    let expected = format!(r#"{{"entries":[[7,"{}"],[8,"{}"]]}}"#, "01".repeat(16), "02".repeat(16));
+    let written = ListedRecord::seal_as(&listed).unwrap();
+    assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
+    assert_eq!(ListedRecord::read(&written).unwrap(), listed);
+    assert!(ListedRecord::read(br#"{"entries":[[7,"01"]]}"#).is_err());
 }
 
 #[test]

@@ -17,6 +17,7 @@ use lethe_proto::v1::request_service_client::RequestServiceClient;
 use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
+use lethe_proto::v1::watchlist_service_client::WatchlistServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -135,6 +136,11 @@ impl Client {
     /// Questions about people that people answer.
     pub(super) fn cases(&self) -> CaseServiceClient<Wire> {
         CaseServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Watch lists.
+    pub(super) fn watchlists(&self) -> WatchlistServiceClient<Wire> {
+        WatchlistServiceClient::new(self.wire(&self.unary))
     }
 
     /// Receipts and logs.

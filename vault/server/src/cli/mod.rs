@@ -122,6 +122,9 @@ enum Command {
     /// Keep the review queue: open, list and answer questions about people, and contest answers.
     #[command(subcommand)]
     Case(command::case::Command),
+    /// Keep watch lists of confirmed fraud and known masks: create, list and delete them, add, show, contest, decide on and remove entries.
+    #[command(subcommand)]
+    Watchlist(command::watchlist::Command),
     /// List, show, approve and reject what two persons decide.
     #[command(subcommand)]
     Proposal(command::proposal::Command),
@@ -216,6 +219,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Retention(command) => on_this_thread(command::retention::run(&context, command)),
         Command::Case(command) => on_this_thread(command::case::run(&context, command)),
         Command::Notification(command) => on_this_thread(command::notification::run(&context, command)),
+        Command::Watchlist(command) => on_this_thread(command::watchlist::run(&context, command)),
         Command::Request(command) => on_this_thread(command::request::run(&context, command)),
         Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),
         Command::Proposal(command) => on_this_thread(command::proposal::run(&context, command)),

@@ -17,7 +17,7 @@ use lethe_proto::v1::{
     Keeper, LawfulBasis, MirrorState, ModelVersion, NotificationOccasion, NotificationOutcome, PostMortem,
     ProposalState, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround, RightsRefusalReason,
     RightsRequestKind, RightsRequestOutcome, RightsRequestState, RiskLevel, Role, RootStoreState, Safeguard,
-    SubjectState, UsagePeriod, VerificationState,
+    SubjectState, UsagePeriod, VerificationState, WatchlistDecision, WatchlistEntryState, WatchlistKind,
 };
 use prost_types::Timestamp;
 
@@ -111,6 +111,9 @@ coded! {
     CaseState: "CASE_STATE_",
     CaseStep: "CASE_STEP_",
     CaseReason: "CASE_REASON_",
+    WatchlistKind: "WATCHLIST_KIND_",
+    WatchlistEntryState: "WATCHLIST_ENTRY_STATE_",
+    WatchlistDecision: "WATCHLIST_DECISION_",
 }
 
 const CASE_KINDS: [&str; 3] = ["verification_unclear", "possible_duplicate", "decision_contested"];
@@ -124,6 +127,16 @@ const CASE_REASONS: [&str; 7] = [
     "capture_poor",
     "evidence_conflicts",
     "reviewer_involved",
+];
+const WATCHLIST_KINDS: [&str; 2] = ["confirmed_fraud", "known_spoof"];
+const WATCHLIST_DECISIONS: [&str; 2] = ["upheld", "rejected"];
+const BASES: [&str; 6] = [
+    "explicit_consent",
+    "legal_obligation",
+    "substantial_public_interest",
+    "legal_claims",
+    "contract",
+    "legitimate_interests",
 ];
 const NOTIFICATION_OUTCOMES: [&str; 3] = ["told", "impossible", "disproportionate"];
 const PURPOSES: [&str; 11] = [
@@ -344,6 +357,21 @@ pub(super) fn request_outcome() -> impl TypedValueParser<Value = RightsRequestOu
     one_of(&REQUEST_OUTCOMES)
 }
 
+/// Reads what a watch list is of.
+pub(super) fn watchlist_kind() -> impl TypedValueParser<Value = WatchlistKind> {
+    one_of(&WATCHLIST_KINDS)
+}
+
+/// Reads what is decided on a contested entry.
+pub(super) fn watchlist_decision() -> impl TypedValueParser<Value = WatchlistDecision> {
+    one_of(&WATCHLIST_DECISIONS)
+}
+
+/// Reads a lawful basis.
+pub(super) fn basis() -> impl TypedValueParser<Value = LawfulBasis> {
+    one_of(&BASES)
+}
+
 /// Reads what came of a notification.
 pub(super) fn notification_outcome() -> impl TypedValueParser<Value = NotificationOutcome> {
     one_of(&NOTIFICATION_OUTCOMES)
@@ -535,6 +563,9 @@ mod tests {
         listed(&CASE_ANSWERS, &|n| Some(answer(n)?.code().to_lowercase()));
         let reason = |n| CaseReason::try_from(n).ok().filter(|reason| *reason != CaseReason::PersonContests);
         listed(&CASE_REASONS, &|n| Some(reason(n)?.code().to_lowercase()));
+        listed(&WATCHLIST_KINDS, &|n| Some(WatchlistKind::try_from(n).ok()?.code().to_lowercase()));
+        listed(&WATCHLIST_DECISIONS, &|n| Some(WatchlistDecision::try_from(n).ok()?.code().to_lowercase()));
+        listed(&BASES, &|n| Some(LawfulBasis::try_from(n).ok()?.code().to_lowercase()));
         listed(&REFUSALS, &|n| Some(RightsRefusalReason::try_from(n).ok()?.code().to_lowercase()));
         listed(&SAFEGUARDS, &|n| Some(Safeguard::try_from(n).ok()?.code().to_lowercase()));
         listed(&KINDS, &|n| Some(CaptureKind::try_from(n).ok()?.code().to_lowercase()));

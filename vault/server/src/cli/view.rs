@@ -6,7 +6,7 @@ use lethe_proto::v1::{
     Decider, Disclosure, DuplicatePair, Ending, Hold, IssuedCredential, Mirror, ModelProfile, ModelVersion,
     Notification, Objection, Offboarding, Proposal, PurposeBasis, RequestStatistics, Retention, RightsRequest,
     RootStatus, SearchMatch, SearchResponse, Subject, SweepDuplicatesResponse, Template, Tenant, Transfer,
-    VerifyResponse,
+    VerifyResponse, Watchlist, WatchlistEntry, WatchlistMatch,
 };
 use prost_types::Timestamp;
 use serde_json::{Value, json};
@@ -424,6 +424,57 @@ pub(super) fn request(request: &RightsRequest) -> (Value, Card) {
     (json, card)
 }
 
+pub(super) fn watchlist(list: &Watchlist) -> (Value, Card) {
+    let json = json!({
+        "name": list.name,
+        "kind": list.kind().code(),
+        "create_time": time(list.create_time.as_ref()),
+    });
+    let card = Card::new(&list.name).row("of", list.kind().words()).maybe("created", time(list.create_time.as_ref()));
+    (json, card)
+}
+
+pub(super) fn watchlist_entry(entry: &WatchlistEntry) -> (Value, Card) {
+    let json = json!({
+        "name": entry.name,
+        "kind": entry.kind().code(),
+        "model": model(entry.model.as_ref()),
+        "basis": entry.basis().code(),
+        "reference": entry.reference,
+        "confirm_time": time(entry.confirm_time.as_ref()),
+        "expire_time": time(entry.expire_time.as_ref()),
+        "create_time": time(entry.create_time.as_ref()),
+        "state": entry.state().code(),
+        "contest_time": time(entry.contest_time.as_ref()),
+        "contest_request": entry.contest_request,
+        "uphold_time": time(entry.uphold_time.as_ref()),
+    });
+    let request = (!entry.contest_request.is_empty()).then(|| entry.contest_request.clone());
+    let card = Card::new(&entry.name)
+        .row("state", entry.state().words())
+        .row("of", entry.kind().words())
+        .row("model", model(entry.model.as_ref()))
+        .row("rests on", entry.basis().words())
+        .row("reference", &entry.reference)
+        .maybe("confirmed", time(entry.confirm_time.as_ref()))
+        .maybe("expires", time(entry.expire_time.as_ref()))
+        .maybe("added", time(entry.create_time.as_ref()))
+        .maybe("contested", time(entry.contest_time.as_ref()))
+        .maybe("by request", request)
+        .maybe("upheld", time(entry.uphold_time.as_ref()));
+    (json, card)
+}
+
+/// An entry of a watch list that a search found.
+fn watched(found: &WatchlistMatch) -> Value {
+    json!({
+        "entry": found.entry,
+        "kind": found.kind().code(),
+        "score": score(found.score),
+        "band": found.band().code(),
+    })
+}
+
 pub(super) fn notification(notification: &Notification) -> (Value, Card) {
     let outcome = (notification.outcome != 0).then(|| notification.outcome());
     let json = json!({
@@ -808,6 +859,8 @@ pub(super) fn search(search: &SearchResponse) -> (Value, Card) {
         "policy_version": search.policy_version,
         "risk": search.risk().code(),
         "decider": search.decider().code(),
+        "watchlist_matches": search.watchlist_matches.iter().map(watched).collect::<Vec<_>>(),
+        "watchlist_compared": search.watchlist_compared,
     });
     let title = match search.matches.len() {
         0 => "nothing found".to_owned(),
@@ -819,8 +872,17 @@ pub(super) fn search(search: &SearchResponse) -> (Value, Card) {
         let place = format!("{:<9} {}", found.band().words(), found.subject);
         card = card.row(&format!("{:.4}", found.score), place);
     }
-    let card = card.row("risk", search.risk().words()).row("decided by", decided(search.decider()));
-    (json, card.row("searched", statement(&completeness)))
+    for found in &search.watchlist_matches {
+        let place = format!("{:<9} {} {}", found.band().words(), found.kind().words(), found.entry);
+        card = card.row(&format!("{:.4}", found.score), place);
+    }
+    let compared = (search.watchlist_compared > 0).then(|| search.watchlist_compared.to_string());
+    let card = card
+        .row("risk", search.risk().words())
+        .row("decided by", decided(search.decider()))
+        .row("searched", statement(&completeness))
+        .maybe("watch lists", compared);
+    (json, card)
 }
 
 /// A pair of a sweep, as an object and as a line.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::archive::{Writer, npy};
-use super::telling::{asked, owed, reviewed_by, told};
+use super::telling::{asked, owed, reviewed_by, told, watched};
 use super::{Pipe, Recipient};
 use crate::audit::{self, SignedCheckpoint};
 use crate::consent::record::text;
@@ -21,7 +21,7 @@ use crate::silo::SiloRef;
 use crate::store::{Key, RowKind, StoreError};
 use crate::templates::{self, Found};
 use crate::vault::Vault;
-use crate::{case, disclosure, dossiers, request, transfer};
+use crate::{case, disclosure, dossiers, request, transfer, watchlist};
 
 /// Version of the archive's form.
 const FORMAT: u32 = 3;
@@ -110,6 +110,7 @@ impl Silo {
                 json!({ "consent": consent(&evidence.consent), "keep_until": evidence.keep_until.map(text) })
             }))
         })?;
+        let (lists, entries) = self.watchlists(&mut tar, &may_go_on)?;
         self.log(&mut tar, &may_go_on)?;
         let log_size = self.checkpoint.size;
         let end = json!({
@@ -118,7 +119,9 @@ impl Silo {
             "requests": requests.0,
             "notifications": notifications.0,
             "evidence": evidence.0,
-            "unreadable": requests.1 + notifications.1 + evidence.1,
+            "watchlists": lists,
+            "watchlist_entries": entries.0,
+            "unreadable": requests.1 + notifications.1 + evidence.1 + entries.1,
             "log_entries": log_size,
         });
         add(&mut tar, "end.json", &line(&end))?;
@@ -221,6 +224,7 @@ impl Silo {
         let disclosures = disclosure::of(&self.vault, &self.silo, slot)?;
         let cases = case::of_subject(&self.vault, &self.silo, slot)?;
         let requests = request::asked_by(&self.vault, &self.silo, slot)?;
+        let listed = watchlist::listed(&self.vault, &self.silo, slot)?;
         let templates: Vec<_> = found
             .iter()
             .map(|template| {
@@ -244,6 +248,7 @@ impl Silo {
             "disclosures": disclosures.iter().map(told).collect::<Vec<_>>(),
             "cases": cases.iter().map(reviewed_by).collect::<Vec<_>>(),
             "requests": requests.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "watchlist_entries": listed.iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>(),
             "templates": templates,
         }))
     }
@@ -290,6 +295,45 @@ impl Silo {
             }
         }
         Ok(told)
+    }
+
+    /// Watch lists, and their entries with their embeddings, without those whose time is over; gives how many lists there were, how
+    /// many entries, and how many lists and entries cannot be read.
+    fn watchlists(&self, tar: &mut Tar, may_go_on: &impl Fn() -> Result<()>) -> Result<(usize, (u64, u64))> {
+        let (lists, unreadable) = watchlist::readable_lists(&self.vault, &self.silo)?;
+        let (mut from, mut part, mut told) = (None, 0_u32, (0, unreadable));
+        let mut text_of_lists = Zeroizing::new(Vec::new());
+        for (_, list) in &lists {
+            let created = text(list.created_at);
+            let value = json!({ "watchlist": list.id.as_str(), "kind": list.kind.name(), "created_at": created });
+            text_of_lists.extend_from_slice(&line(&value));
+        }
+        if !text_of_lists.is_empty() {
+            add(tar, "watchlists.jsonl", &text_of_lists)?;
+        }
+        loop {
+            may_go_on()?;
+            let page = watchlist::whole(&self.vault, &self.silo, &lists, from.take())?;
+            let now = self.vault.clock.now();
+            let mut lines = Zeroizing::new(Vec::new());
+            for (filed, embedding) in page.entries.iter().filter(|(filed, _)| !filed.entry.is_over(now)) {
+                let file = format!("watchlist-entries/{}.npy", filed.id);
+                add(tar, &file, &npy(embedding.components()))?;
+                let mut value = watched(&self.silo.id, filed, now);
+                value["file"] = json!(file);
+                lines.extend_from_slice(&line(&value));
+                told.0 += 1;
+            }
+            told.1 += page.unreadable;
+            if !lines.is_empty() {
+                part += 1;
+                add(tar, &format!("watchlist-entries-{part:06}.jsonl"), &lines)?;
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => return Ok((lists.len(), told)),
+            }
+        }
     }
 
     /// The log with its checkpoint: who has them verifies them without the vault.

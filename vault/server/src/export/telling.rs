@@ -2,12 +2,13 @@
 
 use lethe_domain::{
     Case, CaseDecision, Disclosure, Ground, ModelId, Notification, NotificationId, Question, RefusalReason,
-    RightsRequest, RightsRequestId, SubjectId, Verification,
+    RightsRequest, RightsRequestId, SubjectId, TenantId, Timestamp, Verification,
 };
 use serde_json::{Value, json};
 
 use crate::consent::record::text;
 use crate::transfer;
+use crate::watchlist::Filed;
 
 /// A request of a data subject.
 pub(crate) fn asked(id: RightsRequestId, request: &RightsRequest) -> Value {
@@ -95,6 +96,25 @@ fn review(case: &Case, other: Option<&SubjectId>, by: impl Fn(&CaseDecision) -> 
         told["other_subject"] = other.as_str().into();
     }
     told
+}
+
+/// An entry of a watch list.
+pub(crate) fn watched(tenant: &TenantId, filed: &Filed, now: Timestamp) -> Value {
+    let entry = &filed.entry;
+    json!({
+        "name": format!("tenants/{tenant}/watchlists/{}/entries/{}", filed.list.id, filed.id),
+        "kind": filed.list.kind.name(),
+        "model": entry.model.id(),
+        "model_version": entry.model.version(),
+        "lawful_basis": entry.basis.name(),
+        "reference": entry.reference.as_str(),
+        "confirmed_at": text(entry.confirmed_at),
+        "expires_at": text(entry.expires_at),
+        "added_at": text(entry.added_at),
+        "state": entry.state(now).name(),
+        "contested_at": entry.contest.map(|contest| text(contest.at)),
+        "upheld_at": entry.upheld.map(|upheld| text(upheld.at)),
+    })
 }
 
 /// Somebody who has to be told what became of a data subject's data.

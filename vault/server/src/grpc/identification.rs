@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::call::Admitted;
 use super::page::Pages;
 use super::status::too_long;
-use super::{Node, automation, convert, names};
+use super::{Node, automation, convert, names, watchlist};
 use crate::access::Session;
 use crate::error::{Error, Result};
 use crate::identification::{self, Answers, Pair, Plan, Query, Step, Wanted};
@@ -70,6 +70,8 @@ impl IdentificationService for Node {
             policy_version: found.policy_version.into(),
             risk: automation::to_risk(found.risk()),
             decider: automation::to_decider(found.decider),
+            watchlist_matches: found.watched.hits.iter().map(|hit| watchlist::to_match(&tenant, hit)).collect(),
+            watchlist_compared: convert::count(found.watched.compared),
         }))
     }
 

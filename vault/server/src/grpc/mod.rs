@@ -28,6 +28,7 @@ mod status;
 mod subject;
 mod tenant;
 mod transfer;
+mod watchlist;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 use lethe_domain::{
     CaseId, ConsentId, CredentialId, HoldId, Invalid, ModelId, NotificationId, ProposalId, Reason, ReceiptId,
-    RightsRequestId, SubjectId, TemplateId, TenantId,
+    RightsRequestId, SubjectId, TemplateId, TenantId, WatchlistEntryId, WatchlistId,
 };
 use lethe_proto::names::{
     BackupName, CaseName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName,
     ModelProfileName, NameError, NotificationName, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName,
-    TenantName,
+    TenantName, WatchlistEntryName, WatchlistName,
 };
 
 use crate::error::Result;
@@ -79,6 +79,33 @@ pub(super) fn case(field: &str, text: &str) -> Result<(TenantId, SubjectId, Case
     let case = CaseId::parse(name.case()).ok_or_else(malformed)?;
     let subject = SubjectId::parse(name.subject()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
     Ok((TenantId::parse(name.tenant())?, subject, case))
+}
+
+/// A request of a tenant's data subject, if one is named.
+pub(super) fn request_of(tenant: &TenantId, field: &str, text: &str) -> Result<Option<RightsRequestId>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (of, request) = request(field, text)?;
+    let refuse = || Invalid::new(field, Reason::FieldOutOfRange, "must be a request of the tenant");
+    if of == *tenant { Ok(Some(request)) } else { Err(refuse().into()) }
+}
+
+/// A watch list's name. Its segment is checked as an id of one, so that a refusal says what is wrong with it.
+pub(super) fn watchlist(field: &str, text: &str) -> Result<(TenantId, WatchlistId)> {
+    let name: WatchlistName = parse(field, text)?;
+    let list =
+        WatchlistId::parse(name.watchlist()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
+    Ok((TenantId::parse(name.tenant())?, list))
+}
+
+pub(super) fn watchlist_entry(field: &str, text: &str) -> Result<(TenantId, WatchlistId, WatchlistEntryId)> {
+    let name: WatchlistEntryName = parse(field, text)?;
+    let malformed = || Invalid::new(field, Reason::NameMalformed, "the entry is not 32 hexadecimal digits");
+    let entry = WatchlistEntryId::parse(name.entry()).ok_or_else(malformed)?;
+    let list =
+        WatchlistId::parse(name.watchlist()).map_err(|refusal| Invalid { field: field.to_owned(), ..refusal })?;
+    Ok((TenantId::parse(name.tenant())?, list, entry))
 }
 
 /// Somebody of a tenant, if anybody is named.

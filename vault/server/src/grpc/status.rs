@@ -118,6 +118,7 @@ fn denial_code(reason: Reason) -> Code {
         | Reason::ConsentExpired
         | Reason::PurposeObjected
         | Reason::MinorWithoutGuardian
+        | Reason::MinorNotListed
         | Reason::AgeUnknown
         | Reason::SubjectRestricted
         | Reason::LegalHold

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use age::x25519::Recipient;
 use lethe_domain::{
     AgeBand, DeferralReason, Dossier, Invalid, Jurisdiction, Label, Period, PostMortem, Purpose, Reason, ReceiptId,
-    RestrictionGround, RightsRequestId, Role, Roles, SubjectState, TenantId, Timestamp,
+    RestrictionGround, Role, Roles, SubjectState, TenantId, Timestamp,
 };
 use lethe_policy::operation as op;
 use lethe_policy::{Cause, End, Keeper};
@@ -144,7 +144,7 @@ impl SubjectService for Node {
         let (tenant, id) = names::subject("name", &message.name)?;
         let call = self.admit::<op::EraseSubject>(&principal, &tenant, message.purpose).await?;
         let request = convert::required_request_id(&message.request_id)?;
-        let fulfils = fulfilled(&tenant, &message.fulfils_request)?;
+        let fulfils = names::request_of(&tenant, "fulfils_request", &message.fulfils_request)?;
         let deferment = message.deferral.map(deferment).transpose()?;
         if fulfils.is_some() && deferment.is_some() {
             let message = "is fulfilled by no erasure that is put off: close it when it is done";
@@ -241,16 +241,6 @@ fn recipient(text: &str) -> Result<Recipient> {
         return Err(refuse(Reason::FieldMissing, "is empty"));
     }
     text.parse().map_err(|_| refuse(Reason::FieldOutOfRange, "is no X25519 recipient of age, as age1…"))
-}
-
-/// The request that an erasure fulfils, if it names one: of the same tenant.
-fn fulfilled(tenant: &TenantId, name: &str) -> Result<Option<RightsRequestId>> {
-    if name.is_empty() {
-        return Ok(None);
-    }
-    let (of, request) = names::request("fulfils_request", name)?;
-    let refuse = || Invalid::new("fulfils_request", Reason::FieldOutOfRange, "must be a request of the tenant");
-    if of == *tenant { Ok(Some(request)) } else { Err(refuse().into()) }
 }
 
 fn biometric(purpose: i32) -> Result<Purpose> {

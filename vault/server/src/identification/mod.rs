@@ -22,6 +22,7 @@ use crate::store::TemplateAt;
 use crate::subject::baseless;
 use crate::templates::Capture;
 use crate::vault::Vault;
+use crate::watchlist::{self, Watched};
 
 use self::judge::Judge;
 use self::passes::{Asked, Outcome};
@@ -93,6 +94,8 @@ pub struct Found {
     pub matches: Vec<Match>,
     /// What it covers.
     pub completeness: Completeness,
+    /// Entries of the tenant's watch lists at or above the threshold, of a search against fraud (O9).
+    pub watched: Watched,
     /// The version of the thresholds that judged.
     pub policy_version: u32,
     /// Who may decide on it, by the client's policy.
@@ -102,7 +105,7 @@ pub struct Found {
 }
 
 /// Searches the tenant's own gallery, and no other (O4, O8): every template at or above the threshold, best
-/// first.
+/// first. Against fraud the tenant's own watch lists are compared with, too (O9).
 ///
 /// # Errors
 /// `GalleryNotReady` and `SearchIncomplete`: there is no partial answer. `Denied` where the policy does not let the probe be
@@ -146,6 +149,7 @@ async fn find(
     let waits = rerank::Waits::default();
     let gone = waits.gone();
     let (own, asked, last) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
+    let watching = watchlist::against(vault, silo, call, &model, Arc::clone(&probe), point.threshold());
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
     let found = async {
         match outcome.await.map_err(|_| Error::TaskLost)?? {
@@ -158,9 +162,10 @@ async fn find(
     let entry = audit::done_to(call, &cleared, vault.clock.now())?;
     let entry = if let Some(owner) = &owner { audit::about(entry, owner) } else { entry };
     let logged = vault.record(silo.tree, entry);
-    let (found, ()) = tokio::try_join!(async { Ok(found.await) }, logged)?;
+    let (found, watched, ()) = tokio::try_join!(async { Ok(found.await) }, async { Ok(watching.await) }, logged)?;
     waits.answered();
     let mut found = found?;
+    found.watched = watched?;
     // From the moment that it has a place nobody's withdrawal is answered before this is.
     let mut looks = 0;
     while found.answering.is_none() {

@@ -17,6 +17,7 @@ use crate::records::{SubjectRecord, TemplateRecord};
 use crate::silo::{Census, CompactAt, Model, Silos};
 use crate::store::{Key, RowKind, SUBJECTS, StoreError, TemplateAt};
 use crate::templates;
+use crate::watchlist::Watched;
 
 /// Batches of candidates that are read at a time, on any machine: reading waits for the disk more than it computes, and a disk
 /// answers many at once. Candidates are anywhere among a gallery's rows, and some of those are not in the page cache.
@@ -181,7 +182,8 @@ impl Searcher {
         let matches = hits.into_iter().map(|hit| self.name(hit)).collect::<Result<Vec<_>>>()?;
         let matches = matches.into_iter().flatten().collect();
         let policy_version = self.model.profile.policy_version();
-        Ok(Found { matches, completeness, policy_version, decider: Decider::Person, answering: None })
+        let watched = Watched::default();
+        Ok(Found { matches, completeness, watched, policy_version, decider: Decider::Person, answering: None })
     }
 
     /// Opens candidates and keeps those at or above the threshold. What is opened is wiped with the batch at the latest.
@@ -309,7 +311,7 @@ impl Searcher {
         let mut still = still.into_iter();
         found.matches.retain(|_| still.next().unwrap_or_default());
         found.completeness.matched -= before - found.matches.len();
-        Ok(())
+        found.watched.look_again(&self.judge.vault, &self.judge.silo)
     }
 
     fn name(&self, hit: Hit) -> Result<Option<Match>> {

@@ -27,9 +27,10 @@ struct Details {
 }
 
 impl Found {
-    /// The highest of its matches; low where nobody was found.
+    /// The highest of what it found, of subjects and on watch lists; low where that is nothing.
     pub fn risk(&self) -> Risk {
-        self.matches.iter().map(|hit| hit.risk).max().unwrap_or(Risk::Low)
+        let listed = self.watched.hits.iter().map(|hit| Risk::of_encounter(hit.band));
+        self.matches.iter().map(|hit| hit.risk).chain(listed).max().unwrap_or(Risk::Low)
     }
 }
 
@@ -49,7 +50,7 @@ pub(super) fn settle(
     let has_all = covered.matched == found.matches.len()
         && covered.threshold <= profile.thresholds().review()
         && covered.miss_probability <= profile.miss_probability();
-    let bands = found.matches.iter().map(|hit| hit.band);
+    let bands = found.matches.iter().map(|hit| hit.band).chain(found.watched.hits.iter().map(|hit| hit.band));
     found.decider = if has_all { lethe_policy::decider(policy, purpose, bands) } else { Decider::Person };
 }
 

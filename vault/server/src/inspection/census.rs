@@ -238,6 +238,9 @@ impl Census {
             | Key::SubjectRequest { .. }
             | Key::Dossier { .. }
             | Key::Held { .. }
+            | Key::Watchlist { .. }
+            | Key::WatchlistEntry { .. }
+            | Key::Listed { .. }
             | Key::Evidence { .. }
             | Key::Request { .. }
             | Key::Notification { .. }
@@ -330,6 +333,9 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::SubjectRequest => "remembered answer about a subject",
         RowKind::Dossier => "dossier of a subject",
         RowKind::Held => "mark of a litigation hold",
+        RowKind::Watchlist => "watch list",
+        RowKind::WatchlistEntry => "entry of a watch list",
+        RowKind::Listed => "list of entries made of a subject",
         RowKind::Evidence => "evidence of a consent",
         RowKind::Request => "request of a data subject",
         RowKind::Notification => "notification of a recipient",
@@ -378,6 +384,14 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         }
         RowKind::Held => {
             "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"
+        }
+        RowKind::Watchlist | RowKind::WatchlistEntry => {
+            "this tenant's searches against fraud fail, as they give no answer from part of its watch lists. `lethe restore` takes \
+             a mirror's row; an entry can be removed"
+        }
+        RowKind::Listed => {
+            "which entries of watch lists were made of this subject is not known: its archive fails. `lethe restore` takes a \
+             mirror's row"
         }
         RowKind::Evidence => {
             "that this consent was given cannot be shown from here. `lethe restore` takes a mirror's row"

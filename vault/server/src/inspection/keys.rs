@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 17] = [
+const SEALED: [RowKind; 20] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -40,6 +40,9 @@ const SEALED: [RowKind; 17] = [
     RowKind::Sketch,
     RowKind::SubjectRequest,
     RowKind::Dossier,
+    RowKind::Watchlist,
+    RowKind::WatchlistEntry,
+    RowKind::Listed,
     RowKind::Evidence,
     RowKind::Request,
     RowKind::Notification,

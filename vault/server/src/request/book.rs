@@ -73,6 +73,14 @@ pub(super) fn expect(vault: &Vault, silo: &Silo, id: RightsRequestId) -> Result<
     read(vault, silo, id)?.ok_or_else(missing)
 }
 
+/// That there is a request of that id.
+///
+/// # Errors
+/// `RequestNotFound`.
+pub(crate) fn exists(vault: &Vault, silo: &Silo, id: RightsRequestId) -> Result<()> {
+    expect(vault, silo, id).map(drop)
+}
+
 /// Writes a request.
 pub(crate) fn put(
     vault: &Vault,

@@ -16,7 +16,7 @@ use crate::store::{Key, ProfileNumber, RowKind, Rows, Store, TemplateAt};
 const CHUNK: usize = 8192;
 
 /// Rows of subjects, in the order in which they are judged.
-const OF_PEOPLE: [RowKind; 10] = [
+const OF_PEOPLE: [RowKind; 12] = [
     RowKind::Subject,
     RowKind::Dossier,
     RowKind::Sketch,
@@ -26,8 +26,10 @@ const OF_PEOPLE: [RowKind; 10] = [
     RowKind::Disclosure,
     RowKind::Case,
     RowKind::Asked,
-    // It is nobody's, and has a slot as they have.
+    RowKind::Listed,
+    // These are nobody's, and have slots as people have.
     RowKind::Evidence,
+    RowKind::WatchlistEntry,
 ];
 
 /// Tells rows that are back from those that are not.
@@ -191,9 +193,10 @@ impl<'a> Sieve<'a> {
             | Key::Dossier { tree, subject }
             | Key::Held { tree, subject }
             | Key::Asked { tree, subject }
+            | Key::Listed { tree, subject }
             | Key::Disclosure { tree, subject, .. }
             | Key::Case { tree, subject, .. } => (tree, vec![subject], None),
-            Key::Evidence { tree, slot, .. } => (tree, vec![slot], None),
+            Key::Evidence { tree, slot, .. } | Key::WatchlistEntry { tree, slot, .. } => (tree, vec![slot], None),
             Key::Template { tree, at, profile, .. } | Key::Sketch { tree, at, profile, .. } => {
                 (tree, vec![at.subject, at.thing], Some(profile))
             }
@@ -207,12 +210,17 @@ impl<'a> Sieve<'a> {
                 return Ok(Verdict::Erased);
             }
         }
-        let outlives = matches!(key.kind(), RowKind::Subject | RowKind::Evidence);
+        let outlives = matches!(key.kind(), RowKind::Subject | RowKind::Evidence | RowKind::WatchlistEntry);
         if !outlives && !people.contains(&(tree, slots[0])) {
             // The mirror has what is known of everybody.
             let known = matches!(
                 key.kind(),
-                RowKind::Dossier | RowKind::Held | RowKind::Asked | RowKind::Disclosure | RowKind::Case
+                RowKind::Dossier
+                    | RowKind::Held
+                    | RowKind::Asked
+                    | RowKind::Listed
+                    | RowKind::Disclosure
+                    | RowKind::Case
             );
             return Ok(if known { Verdict::Nobodys } else { Verdict::Corrupt });
         }

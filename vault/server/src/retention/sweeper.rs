@@ -24,6 +24,7 @@ use crate::notification;
 use crate::request;
 use crate::store::{Key, RowKind, StoreError};
 use crate::vault::Vault;
+use crate::watchlist;
 
 /// A sweep that erased nobody is logged so often: it shows that there were sweeps.
 const LOGGED_EVERY: i64 = 3_600_000;
@@ -191,6 +192,10 @@ impl Rounds {
             // Evidence of consents has an end of its own (O29).
             if let Err(error) = evidence::expire(&self.vault, &silo, now).await {
                 tracing::error!(%error, "evidence that is over could not be shredded; the next sweep tries again");
+            }
+            // And entries of watch lists (O40).
+            if let Err(error) = watchlist::expire(&self.vault, &silo, now).await {
+                tracing::error!(%error, "entries of watch lists that are over could not be shredded; the next sweep tries again");
             }
             // And what people asked for (O26), and what came of telling recipients (O41).
             for ledger in [&request::LEDGER, &notification::LEDGER] {

@@ -204,6 +204,11 @@ impl Silos {
                 self.silo(*tree)?.unanswered.note(*request, &open);
                 Ok(())
             }
+            // A search that compared with an entry as it was looks again.
+            Key::WatchlistEntry { tree, .. } => {
+                self.silo(*tree)?.rights.changed();
+                Ok(())
+            }
             // The last row of a change: what it stands for has been followed.
             Key::LogHead { tree } => match self.of_tree(*tree) {
                 Some(silo) => silo.follow_log(value),
@@ -224,6 +229,8 @@ impl Silos {
             | Key::TenantRequest { .. }
             | Key::LogKey { .. }
             | Key::Notification { .. }
+            | Key::Watchlist { .. }
+            | Key::Listed { .. }
             | Key::Census { .. }
             | Key::Template { .. }
             | Key::SubjectRequest { .. }
@@ -246,6 +253,9 @@ impl Silos {
     fn delete(&self, key: &Key) -> Result<()> {
         if let Key::Sketch { tree, profile, at, .. } = key {
             self.model(*tree, *profile)?.remove((*at).try_into()?);
+        }
+        if let Key::WatchlistEntry { tree, .. } = key {
+            self.silo(*tree)?.rights.changed();
         }
         if let Key::Subject { tree, subject } = key {
             let silo = self.silo(*tree)?;
@@ -394,6 +404,9 @@ impl Silos {
             | Key::Dossier { .. }
             | Key::Held { .. }
             | Key::Evidence { .. }
+            | Key::Watchlist { .. }
+            | Key::WatchlistEntry { .. }
+            | Key::Listed { .. }
             | Key::Request { .. }
             | Key::Notification { .. }
             | Key::Asked { .. }

@@ -51,11 +51,13 @@ impl Silos {
             rows += self.load_kind(store, kind, &mut loaded)?;
         }
         self.check_galleries(store, &mut loaded)?;
-        // Read when it is asked for; but its slots have owners.
-        store.scan(RowKind::Evidence, &Key::prefix(RowKind::Evidence), |key, _| {
-            loaded.own(&key);
-            Ok::<_, Error>(())
-        })?;
+        // Read when they are asked for; but their slots have owners.
+        for kind in [RowKind::Evidence, RowKind::WatchlistEntry] {
+            store.scan(kind, &Key::prefix(kind), |key, _| {
+                loaded.own(&key);
+                Ok::<_, Error>(())
+            })?;
+        }
         loaded.sort();
         tracing::info!(rows, tenants = self.all().len(), took = ?started.elapsed(), "loaded");
         Ok(loaded)
@@ -226,7 +228,9 @@ impl Loaded {
             Key::Sketch { tree, at, .. } | Key::Template { tree, at, .. } => {
                 self.owned.entry(*tree).or_default().push(at.thing.slot)
             }
-            Key::Evidence { tree, slot, .. } => self.owned.entry(*tree).or_default().push(slot.slot),
+            Key::Evidence { tree, slot, .. } | Key::WatchlistEntry { tree, slot, .. } => {
+                self.owned.entry(*tree).or_default().push(slot.slot);
+            }
             _ => {}
         }
     }

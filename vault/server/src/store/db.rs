@@ -324,6 +324,9 @@ impl Database {
             | RowKind::SubjectRequest
             | RowKind::Dossier
             | RowKind::Held
+            | RowKind::Watchlist
+            | RowKind::WatchlistEntry
+            | RowKind::Listed
             | RowKind::Evidence
             | RowKind::Request
             | RowKind::Notification

@@ -27,7 +27,7 @@ pub use commit::{Follow, Store, StoreOptions};
 pub(crate) use disk::{make_folder, sync_folder};
 pub use error::StoreError;
 pub(crate) use evidence::{Evidence, Seen};
-pub use lethe_rows::keys::{self, GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt};
+pub use lethe_rows::keys::{self, GalleryId, Key, ProfileNumber, RowKind, SUBJECTS, TemplateAt, WatchlistNumber};
 pub use lethe_rows::{LogHead, MirrorId, Restored, Rows};
 pub(crate) use lethe_rows::{Restoring, Stage};
 pub(crate) use mirror::row_of as mirror_row;

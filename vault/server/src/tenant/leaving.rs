@@ -363,6 +363,9 @@ fn changes(line: &[u8]) -> Result<bool> {
                     | Operation::UpdateTenantPolicy
                     | Operation::CreateModelProfile
                     | Operation::UpdateModelProfile
+                    | Operation::CreateWatchlist
+                    | Operation::AddWatchlistEntry
+                    | Operation::DecideWatchlistEntry
             );
             rule.name == name && (adds || rule.effect == Effect::Records)
         })

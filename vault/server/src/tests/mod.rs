@@ -20,6 +20,7 @@ mod shredding;
 mod succession;
 mod swap;
 mod unlinked;
+mod watchlists;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -30,11 +31,12 @@ use lethe_domain::{
     AgeBand, CaptureKind, CaseId, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label,
     LawfulBasis, Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId,
     RequestKind, Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId,
-    TenantPolicy, Thresholds, Timestamp, Told, Transfer,
+    TenantPolicy, Thresholds, Timestamp, Told, Transfer, WatchlistId, WatchlistKind,
 };
 use lethe_policy::operation::{
-    ApproveProposal, CreateContestedCase, CreateCredential, CreateModelProfile, CreateOperator, CreateTenant, Enroll,
-    Kind, OffboardTenant, OpenRequest, ProposeDisclosure, RecordConsent, RestrictSubject, UpdateSubject,
+    AddWatchlistEntry, ApproveProposal, CreateContestedCase, CreateCredential, CreateModelProfile, CreateOperator,
+    CreateTenant, CreateWatchlist, Enroll, Kind, OffboardTenant, OpenRequest, ProposeDisclosure, RecordConsent,
+    RestrictSubject, UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
@@ -44,10 +46,10 @@ use crate::config::{Config, Limits};
 use crate::disclosure::{self, Wish};
 use crate::enrollment::{Enrolled, Enrolment, enroll};
 use crate::opening;
-use crate::templates::Capture;
+use crate::templates::{self, Capture};
 use crate::tenant::{Asked, Handover};
 use crate::vault::{Aim, Vault};
-use crate::{approval, case, consent, request, silo::Silo, subject, tenant};
+use crate::{approval, case, consent, request, silo::Silo, subject, tenant, watchlist};
 
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -136,13 +138,18 @@ impl Open {
     }
 
     pub(crate) async fn tenant(&self, id: &str) -> TenantId {
+        self.tenant_for(id, &[Purpose::Authentication, Purpose::DuplicateDetection]).await
+    }
+
+    /// A tenant that declares these purposes, on a legal obligation.
+    pub(crate) async fn tenant_for(&self, id: &str, purposes: &[Purpose]) -> TenantId {
         let id = TenantId::parse(id).unwrap();
         let owner = Owner::Vault;
         let operator = principal(owner, Roles::only(Role::Operator));
-        let purposes = [Purpose::Authentication, Purpose::DuplicateDetection];
-        let purposes = purposes.map(|purpose| PurposeBasis { purpose, basis: LawfulBasis::LegalObligation });
+        let basis = LawfulBasis::LegalObligation;
+        let purposes = purposes.iter().map(|&purpose| PurposeBasis { purpose, basis });
         let call = self.vault.admit::<CreateTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
-        let policy = TenantPolicy::of(purposes.to_vec());
+        let policy = TenantPolicy::of(purposes.collect());
         tenant::create(&self.vault, call.unwrap(), id.clone(), policy, None, None).await.unwrap();
         id
     }
@@ -226,6 +233,33 @@ impl Open {
         let call = self.may::<CreateContestedCase>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let (subject, request) = (SubjectId::parse(subject).unwrap(), RequestId::random());
         case::create_contested(&self.vault, call, &subject, None, request).await.unwrap().filed.case.id
+    }
+
+    /// Two watch lists, if they are not there, and an entry of the first template of each of some subjects.
+    pub(crate) async fn watched(&self, tenant: &TenantId, subjects: &[&str]) -> Vec<watchlist::Filed> {
+        for (name, kind) in [("fraud", WatchlistKind::ConfirmedFraud), ("masks", WatchlistKind::KnownSpoof)] {
+            let call = self.may::<CreateWatchlist>(tenant, Role::FraudAnalyst, Purpose::FraudPrevention).await;
+            watchlist::create(&self.vault, call, WatchlistId::parse(name).unwrap(), kind).await.unwrap();
+        }
+        let (silo, mut added) = (self.silo(tenant), Vec::new());
+        for subject in subjects {
+            let subject = SubjectId::parse(subject).unwrap();
+            let slot = silo.subject(&subject).unwrap();
+            let found = templates::of_subject(&self.vault.store, &self.vault.keys, &silo, slot, None).unwrap();
+            let call = self.may::<AddWatchlistEntry>(tenant, Role::FraudAnalyst, Purpose::FraudPrevention).await;
+            let now = self.vault.clock.now();
+            let wanted = watchlist::Wanted {
+                list: WatchlistId::parse("fraud").unwrap(),
+                source: watchlist::Source::Template(subject, found[0].record.facts.id),
+                basis: LawfulBasis::LegalClaims,
+                reference: Label::parse("reference", "case-1").unwrap(),
+                confirmed_at: now,
+                expires_at: Timestamp::from_millis(now.millis() + 86_400_000),
+                request: RequestId::random(),
+            };
+            added.push(watchlist::add(&self.vault, call, wanted).await.unwrap());
+        }
+        added
     }
 
     /// One more operator, under a request that is remembered.

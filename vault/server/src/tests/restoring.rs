@@ -7,7 +7,7 @@ use lethe_crypto::log::checkpoint::Checkpoint;
 use lethe_crypto::log::merkle::{prove_consistency, verify_consistency};
 use lethe_crypto::tree::TreeId;
 use lethe_domain::{ModelId, Occasion, Purpose, RequestId, Role, SubjectId, TenantId};
-use lethe_policy::operation::EraseSubject;
+use lethe_policy::operation::{ContestWatchlistEntry, EraseSubject, RemoveWatchlistEntry};
 
 use super::{Open, config, copy, soon};
 use crate::audit::{SignedCheckpoint, checkpoint};
@@ -29,7 +29,8 @@ impl House {
     async fn with(people: &[&str]) -> (Self, Arc<Vault>) {
         let folder = tempfile::tempdir().unwrap();
         let open = Open { vault: opening::open(&settings(folder.path())).await.unwrap().vault, folder };
-        let tenant = open.tenant("bank").await;
+        let purposes = [Purpose::Authentication, Purpose::DuplicateDetection, Purpose::FraudPrevention];
+        let tenant = open.tenant_for("bank", &purposes).await;
         let model = open.model(&tenant, "model", 64, None).await;
         for person in people {
             open.enroll(&tenant, person, &model, &face(person)).await;
@@ -178,19 +179,30 @@ async fn an_old_backup_under_the_keys_of_today() {
     vault.close().await;
 }
 
-/// Evidence of a consent, a request, and whom to tell of an erasure are in the mirror: of who was erased since the backup, and of who is lost with it.
+/// Evidence of a consent, a request, an entry of a watch list, and whom to tell of an erasure are in the mirror: of who was erased since the backup, and of who is lost with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_outlives_people_outlives_a_restore() {
     let (house, vault) = House::with(&["ann", "ben"]).await;
     let before = Borrowed(&vault).outlasting(&house.tenant, "ann").await;
+    // It works on the vault alone.
+    let open = Open { vault: Arc::clone(&vault), folder: tempfile::tempdir().unwrap() };
+    let mut entries = open.watched(&house.tenant, &["ann", "ann"]).await;
     back_up(&house, &vault);
     house.enroll(&vault, "dan").await;
+    entries.extend(open.watched(&house.tenant, &["ben", "dan"]).await);
+    // What was contested or removed since the backup comes back so, or not at all.
+    let call =
+        open.may::<ContestWatchlistEntry>(&house.tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+    let fraud = entries[0].list.id.clone();
+    entries[0] = crate::watchlist::contest(&vault, call, &fraud, entries[0].id, None).await.unwrap();
+    let call = open.may::<RemoveWatchlistEntry>(&house.tenant, Role::FraudAnalyst, Purpose::FraudPrevention).await;
+    let entry = entries.remove(1).id;
+    let target = crate::watchlist::Target { list: fraud.clone(), entry, request: RequestId::random(), until: soon() };
+    crate::watchlist::remove(&vault, call, target).await.unwrap();
     let since = [
         Borrowed(&vault).outlasting(&house.tenant, "ben").await,
         Borrowed(&vault).outlasting(&house.tenant, "dan").await,
     ];
-    // It works on the vault alone.
-    let open = Open { vault: Arc::clone(&vault), folder: tempfile::tempdir().unwrap() };
     let told = open.disclosed(&house.tenant, "ben").await;
     let asked_about = open.contested(&house.tenant, "ann").await;
     for subject in ["ben", "dan"] {
@@ -220,6 +232,15 @@ async fn what_outlives_people_outlives_a_restore() {
         let call = Borrowed(&vault).may(&house.tenant, Role::Auditor, Purpose::Audit).await;
         let owed = crate::notification::list(&vault, call, true, 0, 9).await.unwrap().notifications;
         assert_eq!(owed.len(), 1, "{owed:?}");
+        let call = Borrowed(&vault).may(&house.tenant, Role::Auditor, Purpose::Audit).await;
+        let back = crate::watchlist::list_entries(&vault, call, &fraud, 0, 9).await.unwrap().entries;
+        let (mut back, mut known): (Vec<_>, Vec<_>) = (
+            back.into_iter().map(|filed| (filed.id, filed.entry)).collect(),
+            entries.iter().map(|filed| (filed.id, filed.entry.clone())).collect(),
+        );
+        back.sort_by_key(|(id, _)| *id);
+        known.sort_by_key(|(id, _)| *id);
+        assert_eq!(back, known);
         assert_eq!((owed[0].1.occasion, &owed[0].1.disclosures[..]), (Occasion::Erased, &[told][..]));
         house.enroll(&vault, "eva").await;
         house.erase(&vault, "eva").await;

@@ -18,7 +18,8 @@ use crate::tenant;
 use crate::vault::Aim;
 
 pub(super) async fn populated(open: &Open, id: &str, people: usize) -> TenantId {
-    let tenant = open.tenant(id).await;
+    let purposes = [Purpose::Authentication, Purpose::DuplicateDetection, Purpose::FraudPrevention];
+    let tenant = open.tenant_for(id, &purposes).await;
     open.credential(&tenant).await;
     let model = open.model(&tenant, "model", 64, None).await;
     for person in 0..people {
@@ -65,6 +66,7 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
         open.describe(tenant, "somebody-known").await;
         open.outlasting(tenant, "somebody-known").await;
         open.notified(tenant, "person-0").await;
+        open.watched(tenant, &["person-1"]).await;
     }
     let agreed = open.agree(&bank).await;
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);

@@ -4,24 +4,29 @@
 use std::collections::BTreeMap;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{CaseId, CredentialId, DisclosureId, ModelId, NotificationId, ProposalId, RightsRequestId};
+use lethe_domain::{
+    CaseId, CredentialId, DisclosureId, ModelId, NotificationId, ProposalId, Purpose, RightsRequestId, WatchlistEntryId,
+};
 
 use super::{Open, shredding};
 use crate::store::keys::TemplateAt;
 use crate::store::{Key, RowKind};
 
-const SEALED: [RowKind; 18] = [
+const SEALED: [RowKind; 21] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
     RowKind::TenantRequest,
     RowKind::LogKey,
     RowKind::Shredded,
+    RowKind::Watchlist,
     RowKind::Subject,
     RowKind::Template,
     RowKind::Sketch,
     RowKind::SubjectRequest,
     RowKind::Dossier,
+    RowKind::WatchlistEntry,
+    RowKind::Listed,
     RowKind::Proposal,
     RowKind::Disclosure,
     RowKind::Evidence,
@@ -39,7 +44,8 @@ async fn populated() -> Open {
         open.operator().await;
     }
     for id in ["bank", "shop"] {
-        let tenant = open.tenant(id).await;
+        let purposes = [Purpose::Authentication, Purpose::DuplicateDetection, Purpose::FraudPrevention];
+        let tenant = open.tenant_for(id, &purposes).await;
         for _ in 0..2 {
             open.credential(&tenant).await;
         }
@@ -50,6 +56,7 @@ async fn populated() -> Open {
                 open.enroll(&tenant, subject, &model, &face).await;
             }
         }
+        open.watched(&tenant, &["ann", "bob"]).await;
         for subject in ["ann", "bob"] {
             open.describe(&tenant, subject).await;
             open.outlasting(&tenant, subject).await;
@@ -127,6 +134,20 @@ fn neighbours(key: &Key) -> Vec<Key> {
             changed.push(Key::Evidence { tree, tag: [0; 16], slot });
             changed.push(Key::SubjectRequest { tree, subject: slot, tag });
         }
+        Key::WatchlistEntry { tree, list, entry, slot } => {
+            changed.push(Key::WatchlistEntry { tree, list: list + 1, entry, slot });
+            changed.push(Key::WatchlistEntry { tree, list, entry: WatchlistEntryId::from_bytes([0; 16]), slot });
+            changed.push(Key::WatchlistEntry { tree, list, entry, slot: other(slot) });
+            changed.push(Key::Evidence { tree, tag: *entry.as_bytes(), slot });
+        }
+        Key::Listed { tree, subject } => {
+            changed.push(Key::Listed { tree, subject: other(subject) });
+            changed.push(Key::Asked { tree, subject });
+        }
+        Key::Watchlist { tree, number } => {
+            changed.push(Key::Watchlist { tree, number: number + 1 });
+            changed.push(Key::Profile { tree, number });
+        }
         Key::Request { tree, request } => {
             changed.push(Key::Request { tree, request: RightsRequestId::from_bytes([0; 16]) });
             changed.push(Key::TenantRequest { tree, tag: *request.as_bytes() });
@@ -182,6 +203,10 @@ fn later(key: &Key) -> Vec<Key> {
         Key::Subject { tree, subject } => later.push(Key::Subject { tree, subject: next(subject) }),
         Key::Dossier { tree, subject } => later.push(Key::Dossier { tree, subject: next(subject) }),
         Key::Asked { tree, subject } => later.push(Key::Asked { tree, subject: next(subject) }),
+        Key::Listed { tree, subject } => later.push(Key::Listed { tree, subject: next(subject) }),
+        Key::WatchlistEntry { tree, list, entry, slot } => {
+            later.push(Key::WatchlistEntry { tree, list, entry, slot: next(slot) });
+        }
         Key::Evidence { tree, tag, slot } => later.push(Key::Evidence { tree, tag, slot: next(slot) }),
         Key::Disclosure { tree, subject, disclosure } => {
             later.push(Key::Disclosure { tree, subject: next(subject), disclosure });

@@ -31,6 +31,7 @@ pub(crate) mod template;
 pub(crate) mod tenant;
 pub(crate) mod transfer;
 pub(crate) mod verify;
+pub(crate) mod watchlist;
 
 use super::connection::Connection;
 use super::output::Output;

@@ -52,5 +52,6 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
     let answer = client.identification().search(request).await?.into_inner();
     let (json, card) = view::search(&answer);
     context.out.result(&json, &card)?;
-    Ok(if answer.matches.is_empty() { Exit::No } else { Exit::Done })
+    let nothing = answer.matches.is_empty() && answer.watchlist_matches.is_empty();
+    Ok(if nothing { Exit::No } else { Exit::Done })
 }

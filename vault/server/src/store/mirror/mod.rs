@@ -70,6 +70,9 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Shredded
         | RowKind::Dossier
         | RowKind::Held
+        | RowKind::Watchlist
+        | RowKind::WatchlistEntry
+        | RowKind::Listed
         | RowKind::Evidence
         | RowKind::Request
         | RowKind::Notification

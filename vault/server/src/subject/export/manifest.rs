@@ -7,9 +7,10 @@ use zeroize::Zeroizing;
 
 use crate::consent::record::{record, text};
 use crate::error::Result;
-use crate::export::telling::{asked, reviewed, told};
+use crate::export::telling::{asked, reviewed, told, watched};
 use crate::records::{TemplateRecord, encode};
 use crate::request::Filed;
+use crate::watchlist;
 
 /// Names the format, and its version.
 const FORMAT: &str = "lethe-subject-export";
@@ -36,6 +37,8 @@ pub(super) struct Held<'a> {
     pub(super) dossier: &'a Dossier,
     pub(super) templates: &'a [Listed],
     pub(super) requests: &'a [Filed],
+    /// Entries of watch lists that were made from its templates, and are there.
+    pub(super) watched: &'a [watchlist::Filed],
     /// Those that were made.
     pub(super) disclosures: &'a [Disclosure],
     /// Questions about it that people answer, or answered.
@@ -123,6 +126,8 @@ impl Held<'_> {
             })),
             "cases": self.cases.iter().map(reviewed).collect::<Vec<_>>(),
             "requests": self.requests.iter().map(|(id, request)| asked(*id, request)).collect::<Vec<_>>(),
+            "watchlist_entries":
+                self.watched.iter().map(|filed| watched(self.tenant, filed, self.made_at)).collect::<Vec<_>>(),
         });
         Ok(encode("manifest", &manifest)?)
     }

@@ -33,6 +33,7 @@ use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind, SUBJECTS, StoreError};
 use crate::transfer;
 use crate::vault::Vault;
+use crate::watchlist;
 
 /// All that is held about a subject, as it is sealed, and what is said of it.
 pub struct Export {
@@ -176,6 +177,7 @@ fn held(
         dossier: &dossier,
         templates: &facts,
         requests: &request::of_subject(vault, silo, slot)?,
+        watched: &watchlist::of_subject(vault, silo, slot)?,
         disclosures: &disclosures,
         cases: &case::of_subject(vault, silo, slot)?,
         end: fate.end,
