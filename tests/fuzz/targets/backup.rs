@@ -10,8 +10,8 @@ use lethe_domain::ModelId;
 use lethe_rows::keys::{Key, RowKind};
 use lethe_rows::records::{
     self, AskedRecord, CredentialRecord, DisclosureRecord, DossierRecord, EvidenceRecord, IntentRecord, ListedRecord,
-    NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredCase, StoredProposal, SubjectRecord,
-    TemplateRecord, TenantRecord, WatchlistEntryRecord, WatchlistRecord,
+    NotificationRecord, ProfileRecord, ReceiptRecord, Remembered, RequestRecord, StoredCase, StoredProposal,
+    SubjectRecord, TemplateRecord, TenantRecord, WatchlistEntryRecord, WatchlistRecord,
 };
 use lethe_rows::{History, LogHead, MirrorId, Position, Restoring};
 use lethe_sketch::Sketch;

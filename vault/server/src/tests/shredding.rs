@@ -67,6 +67,7 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
         open.outlasting(tenant, "somebody-known").await;
         open.notified(tenant, "person-0").await;
         open.watched(tenant, &["person-1"]).await;
+        open.contested(tenant, "person-0").await;
     }
     let agreed = open.agree(&bank).await;
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);
