@@ -93,7 +93,7 @@ pub enum Question {
     Unclear {
         /// The model that was verified by.
         model: ModelId,
-        /// What the latest attempt said.
+        /// What the latest attempt said before somebody took a step.
         seen: Seen,
     },
     /// [`CaseKind::PossibleDuplicate`].

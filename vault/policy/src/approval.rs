@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use lethe_domain::{Act, CredentialId, Proposal, Reason, Role, Roles, Standing, Timestamp, Vote};
+use lethe_domain::{Act, CredentialId, Login, Proposal, Reason, Role, Roles, Standing, Timestamp, Vote};
 
 use crate::gate::Denial;
 use crate::principal::{Owner, Principal};
@@ -98,12 +98,14 @@ pub struct Party {
     pub created_at: Timestamp,
     /// By whose call it was made; `None` of a vault's first operator, and where nobody wrote it down.
     pub made_by: Option<CredentialId>,
+    /// Whose login shows it, where it is no key: the same person has all that one login shows.
+    pub login: Option<Login>,
     /// Whether nobody can call by it any more: it was revoked, or whoever could show it is not believed.
     pub is_shut: bool,
 }
 
 impl Party {
-    const fn id(&self) -> CredentialId {
+    pub(crate) const fn id(&self) -> CredentialId {
         self.principal.credential
     }
 

@@ -1,11 +1,11 @@
 //! What may become of a case (O11). Pure functions; nothing that is judged of a person depends on a case (O37).
 
-use lethe_domain::{Case, CaseDecision, CaseReason, CaseState, CaseStep, Period, Reason, Timestamp};
+use lethe_domain::{Case, CaseDecision, CaseKind, CaseReason, CaseState, CaseStep, Period, Reason, Timestamp};
 
 use crate::approval::Party;
 use crate::gate::Denial;
 
-/// How long a decided case is kept, from when it was opened, where the client sets no time of its own.
+/// How long a case is kept, from the last that happened in it, where the client sets no time of its own.
 pub const KEPT: Period = Period::months(24);
 
 /// What a reviewer may say of a case.
@@ -30,11 +30,12 @@ impl Answer {
     }
 }
 
-/// Decides whether `who` may answer a case, of which `earlier` are those who did before and are on record. `None`: the same was said
-/// by the same one before, and nothing is to be written.
+/// Decides whether `who` may answer a case, of which `earlier` are those who took a step before and are on record. `None`: the same
+/// was said by the same one before, and nothing is to be written.
 ///
-/// Of a case that was escalated, or is contested, somebody else decides than decided before: another credential, that no credential
-/// of those made, and that made none of those.
+/// Of a case that was escalated, or is contested, somebody else decides than took a step in it before: another credential, made
+/// before all those steps, of another login, that none of those made, and that made none of those. Whoever is not on record any more
+/// is held against it by id and time alone.
 ///
 /// # Errors
 /// The reason, with the obligation that asks for another human.
@@ -54,14 +55,11 @@ pub fn decide(
     if case.state().is_decided() {
         return deny(Reason::CaseClosed, "somebody decided on the case already");
     }
-    if case.decisions.iter().any(|decision| is_a_word(decision) && decision.by == by) {
-        return deny(Reason::ReviewerNotIndependent, "who decided on it before does not decide on it again");
+    is_independent(case, who, earlier)?;
+    // What ends it has room always.
+    if answer == Answer::Escalate {
+        has_room(case)?;
     }
-    if earlier.iter().any(|one| one.made(who) || who.made(one)) {
-        let message = "one of two credentials that decide on it made the other, so one person may have both";
-        return deny(Reason::ReviewerNotIndependent, message);
-    }
-    has_room(case)?;
     Ok(Some(decision))
 }
 
@@ -83,10 +81,20 @@ pub fn contest(case: &Case, who: &Party, now: Timestamp) -> Result<Option<CaseDe
     }
 }
 
-/// Whether a case need not be kept any more: it is decided, and so long ago opened as the client keeps data. What keeps its person
-/// keeps it, too, which is for the caller to see.
+/// Whether a case need not be kept any more: as long as the client keeps data it has been decided, so that there was time to contest
+/// it, or, where the vault asked by itself, nothing has happened in it. Who contests something is waited for. What keeps its
+/// person keeps it, too, which is for the caller to see.
 pub fn is_over(case: &Case, keep: Option<Period>, now: Timestamp) -> bool {
-    case.state().is_decided() && keep.unwrap_or(KEPT).after(case.opened_at) <= now
+    let is_asked_by_itself = case.kind() == CaseKind::VerificationUnclear;
+    let ends = match case.state() {
+        CaseState::Confirmed | CaseState::Distinct => true,
+        CaseState::Open | CaseState::Escalated => is_asked_by_itself,
+        CaseState::Contested => false,
+    };
+    let last_step = case.decisions.iter().map(|decision| decision.at).max();
+    let last_seen = case.opened_at.max(case.last_seen_at);
+    let last = last_step.map_or(last_seen, |step| step.max(last_seen));
+    ends && keep.unwrap_or(KEPT).after(last) <= now
 }
 
 /// Which of somebody's cases gives way to another: the decided one that was opened first, where there are as many as may be.
@@ -100,12 +108,22 @@ fn is_same(one: &CaseDecision, other: &CaseDecision) -> bool {
     (one.by, one.step, one.reason) == (other.by, other.step, other.reason)
 }
 
-/// Whether a step is a reviewer's: who contests for a person decides nothing.
-const fn is_a_word(decision: &CaseDecision) -> bool {
-    match decision.step {
-        CaseStep::Confirmed | CaseStep::Distinct | CaseStep::Escalated => true,
-        CaseStep::Contested => false,
+/// Whether `who` may be taken for another human than those who took a step in a case before.
+fn is_independent(case: &Case, who: &Party, earlier: &[Party]) -> Result<(), Denial> {
+    let dependent = |message: &str| deny(Reason::ReviewerNotIndependent, message);
+    if case.decisions.iter().any(|step| step.by == who.id()) {
+        return dependent("who took a step in it before does not decide on it again");
     }
+    if case.decisions.iter().any(|step| who.created_at >= step.at) {
+        return dependent("the credential was made after a step in the case, so who took that may have it");
+    }
+    if earlier.iter().any(|one| one.made(who) || who.made(one)) {
+        return dependent("one of two credentials of the case made the other, so one person may have both");
+    }
+    if who.login.is_some() && earlier.iter().any(|one| one.login == who.login) {
+        return dependent("the same login took a step in it before");
+    }
+    Ok(())
 }
 
 fn has_room(case: &Case) -> Result<(), Denial> {

@@ -408,10 +408,11 @@ const CASES: &str = "
 A case is a question about one person that a person of the client answers (O11): confirmed, distinct, or escalated to another.
 It is evidence and nothing else: the client acts, and nothing above depends on it (O37). An answer is given once (`CASE_CLOSED`); what
 is decided can be contested for the person, and is open again. Of a case that was escalated or is contested somebody else
-decides than decided before: another credential, that none of those made, and that made none of those
-(`REVIEWER_NOT_INDEPENDENT`). A case dies with its person; a decided one goes, unless a hold, a restriction or a statute keeps its
-person, the client's `keep` after it was opened, or two years where there is none; of 64 about one person the oldest decided
-gives way to another.
+decides than took a step in it before: another credential, made before every such step, of another login, that none of those made,
+and that made none of those (`REVIEWER_NOT_INDEPENDENT`). A case dies with its person. A decided one goes, unless a hold, a restriction
+or a statute keeps its person, the client's `keep` after it was decided, or two years where there is none; so does one that the vault
+opened and nobody decided, after the last attempt or step in it, but if it is contested. Of 64 about one person the oldest decided gives way
+to another.
 
 | case | asks | opened |
 |---|---|---|

@@ -51,7 +51,7 @@ pub struct Vault {
     pub rerankers: Arc<Semaphore>,
     /// Places for who looks at much of a log, or at many rows.
     pub looking: audit::Looking,
-    /// Places for attempts that are unclear, and of which a case is written.
+    /// Places for attempts that are unclear, and of which a case is to be written. Nobody waits for one but who closes the vault.
     pub(crate) unclear: Arc<Semaphore>,
     /// Backups, and the one that is being made.
     pub backups: Arc<Keeper>,

@@ -15,7 +15,7 @@ fn party(number: u8, owner: Owner, roles: &[Role]) -> Party {
         expires: None,
         factor: SecondFactor::Shown,
     };
-    Party { principal, created_at: Timestamp::from_millis(10), made_by: None, is_shut: false }
+    Party { principal, created_at: Timestamp::from_millis(10), made_by: None, login: None, is_shut: false }
 }
 
 fn admin(number: u8) -> Party {

@@ -1,6 +1,6 @@
 use lethe_domain::{
-    Band, Case, CaseId, CaseKind, CaseReason, CaseState, CredentialId, ModelId, Period, Question, Reason, Role, Roles,
-    Seen, TenantId, Timestamp,
+    Band, Case, CaseId, CaseKind, CaseReason, CaseState, CredentialId, Login, ModelId, Period, Question, Reason, Role,
+    Roles, Seen, TenantId, Timestamp,
 };
 
 use super::{Answer, contest, decide, gives_way, is_over};
@@ -22,7 +22,7 @@ fn party(id: u8, made_by: Option<u8>) -> Party {
         expires: None,
         factor: SecondFactor::NotAsked,
     };
-    Party { principal, created_at: at(0), made_by: made_by.map(credential), is_shut: false }
+    Party { principal, created_at: at(0), made_by: made_by.map(credential), login: None, is_shut: false }
 }
 
 fn case(kind: CaseKind) -> Case {
@@ -84,9 +84,10 @@ fn who_decided_before_does_not_decide_on_what_is_escalated_or_contested() {
     }
     assert_eq!(answered(&mut case, Answer::Distinct, &party(3, None), &earlier), Ok(true));
     assert_eq!(case.state(), CaseState::Distinct);
-    // Who contested for the person decided nothing.
+    // Nor does who contested for the person.
     assert_eq!(contested(&mut case), Ok(true));
-    assert_eq!(answered(&mut case, Answer::Confirmed, &party(9, None), &earlier), Ok(true));
+    assert_eq!(answered(&mut case, Answer::Confirmed, &party(9, None), &earlier), dependent);
+    assert_eq!(answered(&mut case, Answer::Confirmed, &party(4, None), &earlier), Ok(true));
 }
 
 #[test]
@@ -99,6 +100,39 @@ fn one_person_with_two_credentials_is_not_another_human() {
     assert_eq!(answered(&mut case, Answer::Confirmed, &party(7, None), &earlier), dependent);
     // Both were made by an administrator, as all are.
     assert_eq!(answered(&mut case, Answer::Confirmed, &party(2, Some(7)), &earlier), Ok(true));
+}
+
+#[test]
+fn a_credential_that_is_made_after_a_step_may_be_of_who_took_it() {
+    let dependent = Err(Reason::ReviewerNotIndependent);
+    let mut case = case(CaseKind::VerificationUnclear);
+    // Anybody may be the first.
+    let late = |id, created_at| Party { created_at, ..party(id, None) };
+    assert_eq!(answered(&mut case, Answer::Escalate, &late(1, at(9)), &[]), Ok(true));
+    // Also where the first is on record no more.
+    for earlier in [&[][..], &[party(1, None)]] {
+        for created_at in [at(2), at(3)] {
+            assert_eq!(answered(&mut case, Answer::Distinct, &late(2, created_at), earlier), dependent);
+        }
+    }
+    let just_before = Timestamp::from_millis(at(2).millis() - 1);
+    assert_eq!(answered(&mut case, Answer::Distinct, &late(2, just_before), &[]), Ok(true));
+}
+
+#[test]
+fn a_login_is_one_person_whatever_credentials_it_shows() {
+    let login = |subject| Some(Login::parse("login", "https://id.bank.example", subject).unwrap());
+    let [one, again] = [1, 2].map(|id| Party { login: login("a1"), ..party(id, None) });
+    let mut case = case(CaseKind::DecisionContested);
+    assert_eq!(answered(&mut case, Answer::Escalate, &one, &[]), Ok(true));
+    let earlier = [one];
+    assert_eq!(answered(&mut case, Answer::Confirmed, &again, &earlier), Err(Reason::ReviewerNotIndependent));
+    let another = Party { login: login("b2"), ..party(3, None) };
+    assert_eq!(answered(&mut case, Answer::Confirmed, &another, &earlier), Ok(true));
+    // Keys are no logins.
+    assert_eq!(contested(&mut case), Ok(true));
+    let earlier = [earlier[0].clone(), party(4, None)];
+    assert_eq!(answered(&mut case, Answer::Confirmed, &party(5, None), &earlier), Ok(true));
 }
 
 #[test]
@@ -119,20 +153,39 @@ fn a_case_takes_so_many_steps() {
     for who in 1..=Case::MOST_STEPS {
         assert_eq!(answered(&mut case, Answer::Escalate, &party(who as u8, None), &[]), Ok(true));
     }
-    assert_eq!(answered(&mut case, Answer::Distinct, &party(100, None), &[]), Err(Reason::RecordsLimited));
+    assert_eq!(answered(&mut case, Answer::Escalate, &party(100, None), &[]), Err(Reason::RecordsLimited));
+    // What ends it has room, and it is not opened again then.
+    assert_eq!(answered(&mut case, Answer::Distinct, &party(100, None), &[]), Ok(true));
+    assert_eq!(contested(&mut case), Err(Reason::RecordsLimited));
 }
 
 #[test]
-fn only_what_is_decided_is_ever_over() {
-    let mut case = case(CaseKind::VerificationUnclear);
+fn what_is_decided_is_over_some_time_after_the_decision() {
     let month = Some(Period::days(30));
-    assert!(!is_over(&case, month, at(10_000)));
-    answered(&mut case, Answer::Confirmed, &party(1, None), &[]).unwrap();
-    // From when it was opened, however late it was decided.
-    assert!(!is_over(&case, month, at(30)) && is_over(&case, month, at(31)));
-    assert!(!is_over(&case, None, at(700)) && is_over(&case, None, at(732)));
-    contested(&mut case).unwrap();
-    assert!(!is_over(&case, month, at(10_000)));
+    for kind in [CaseKind::VerificationUnclear, CaseKind::PossibleDuplicate, CaseKind::DecisionContested] {
+        let mut case = case(kind);
+        let said = decide(&case, Answer::Confirmed, CaseReason::PersonHeard, &party(1, None), &[], at(100)).unwrap();
+        case.decisions.extend(said);
+        // However long before it was opened: there is as much time to contest it.
+        assert!(!is_over(&case, month, at(129)) && is_over(&case, month, at(130)));
+        assert!(!is_over(&case, None, at(800)) && is_over(&case, None, at(831)));
+        contested(&mut case).unwrap();
+        assert!(!is_over(&case, month, at(10_000)));
+    }
+}
+
+#[test]
+fn nobody_waits_for_ever_for_an_answer_that_nobody_asked_for() {
+    let month = Some(Period::days(30));
+    let mut case = case(CaseKind::VerificationUnclear);
+    case.last_seen_at = at(50);
+    assert!(!is_over(&case, month, at(79)) && is_over(&case, month, at(80)));
+    let said = decide(&case, Answer::Escalate, CaseReason::PersonHeard, &party(1, None), &[], at(60)).unwrap();
+    case.decisions.extend(said);
+    assert!(!is_over(&case, month, at(89)) && is_over(&case, month, at(90)));
+    for asked in [CaseKind::PossibleDuplicate, CaseKind::DecisionContested] {
+        assert!(!is_over(&self::case(asked), month, at(10_000)));
+    }
 }
 
 #[test]

@@ -192,6 +192,7 @@ pub(crate) fn party(vault: &Vault, id: CredentialId) -> Option<Party> {
         principal: known.principal.clone(),
         created_at: known.created_at,
         made_by: known.made_by,
+        login: known.proof.login().cloned(),
         is_shut: vault.is_shut(&known),
     })
 }

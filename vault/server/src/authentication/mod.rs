@@ -125,7 +125,7 @@ impl Attempt<'_> {
             baseless::follow_up_later(self.vault, self.silo, self.subject);
         }
         if let Some((slot, score)) = comparison.slot().zip(score).filter(|_| band == Band::Review && denial.is_none()) {
-            self.ask(slot, score, band).await;
+            self.ask(slot, score, band);
         }
         if band == Band::Match {
             attempts.matched(SUBJECTS, self.subject);
@@ -149,7 +149,7 @@ impl Attempt<'_> {
     }
 
     /// A person shall look at it (O11).
-    async fn ask(&self, slot: SlotRef, score: f32, band: Band) {
+    fn ask(&self, slot: SlotRef, score: f32, band: Band) {
         let profile = &self.model.profile;
         let attempted = case::Attempted {
             slot,
@@ -158,7 +158,7 @@ impl Attempt<'_> {
             at: self.vault.clock.now(),
             licence: self.call.licence(),
         };
-        case::ask_later(self.vault, self.silo, self.subject, attempted).await;
+        case::ask_later(self.vault, self.silo, self.subject, attempted);
     }
 
     /// Logs the attempt, also a failed one (O12): the pseudonym and the sealed details are for whoever has the

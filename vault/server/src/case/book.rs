@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use lethe_crypto::log::entry::EntryDraft;
+use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Case, CaseDecision, CaseId, Question, Reason, Timestamp};
 use lethe_policy::case as rules;
@@ -18,6 +19,8 @@ use crate::silo::{Answering, Silo};
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
+/// What the log calls the end of cases.
+const EXPIRE: &str = "vault.expire_cases";
 /// Most rows that a page reads: then others have their turn.
 const STRIDE: usize = 1000;
 /// Places in a list of one person's cases.
@@ -41,9 +44,11 @@ impl Page {
     }
 }
 
-/// What the log keeps of a step with a case, sealed under the person's key: of a pair, nothing of the other.
+/// What the log keeps of a step with a case, sealed under the person's key: of a pair, nothing of the other. In clear the case's id
+/// would tie entries to each other, and to whoever kept the case's name, for ever.
 #[derive(Serialize)]
 struct Details<'a> {
+    case: String,
     kind: &'static str,
     model: Option<&'a str>,
     version: Option<&'a str>,
@@ -58,6 +63,7 @@ impl<'a> Details<'a> {
     fn of(case: &'a Case, decision: Option<&CaseDecision>) -> Self {
         let seen = case.seen();
         Self {
+            case: case.id.to_string(),
             kind: case.kind().name(),
             model: case.model().map(lethe_domain::ModelId::id),
             version: case.model().map(lethe_domain::ModelId::version),
@@ -72,17 +78,13 @@ impl<'a> Details<'a> {
 
 /// The entry of a case that is opened.
 pub(super) fn opened(entry: EntryDraft, case: &Case) -> Result<EntryDraft> {
-    let fields = [("case", case.id.to_string()), ("kind", case.kind().name().to_owned())];
-    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let entry = audit::telling(entry, "CASE_OPENED", &fields)?;
+    let entry = audit::telling(entry, "CASE_OPENED", &[])?;
     Ok(entry.details(encode("case", &Details::of(case, None))?))
 }
 
 /// The entry of a step that is taken.
 pub(super) fn decided(entry: EntryDraft, event: &str, case: &Case, decision: &CaseDecision) -> Result<EntryDraft> {
-    let fields = [("case", case.id.to_string()), ("step", decision.step.name().to_owned())];
-    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let entry = audit::telling(entry, event, &fields)?;
+    let entry = audit::telling(entry, event, &[("step", decision.step.name())])?;
     Ok(entry.details(encode("case", &Details::of(case, Some(decision)))?))
 }
 
@@ -132,19 +134,19 @@ pub(super) fn of(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Sto
 /// The same for an archive: told, oldest first.
 pub(crate) fn all(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Case>> {
     let found = of(vault, silo, subject)?.into_iter();
-    let mut cases = found.map(|stored| resolved(vault, silo, stored)).collect::<Result<Vec<_>>>()?;
+    let mut cases: Vec<_> = found.map(|stored| resolved(vault, silo, stored)).collect();
     cases.sort_by_key(|case| (case.opened_at, case.id));
     Ok(cases)
 }
 
 /// A case with the name of the second person of a pair, while that one is there: from the moment at which its erasure is accepted it
-/// is not.
-pub(super) fn resolved(vault: &Vault, silo: &Silo, stored: StoredCase) -> Result<Case> {
+/// is not. One that cannot be read is not named either, and holds up nothing of the first one.
+pub(super) fn resolved(vault: &Vault, silo: &Silo, stored: StoredCase) -> Case {
     let mut case = stored.case;
     if let (Question::Duplicate { other, .. }, Some(slot)) = (&mut case.question, stored.other) {
-        *other = dossiers::base(vault, silo, slot)?.map(|base| base.id);
+        *other = readable(dossiers::base(vault, silo, slot)).flatten().map(|base| base.id);
     }
-    Ok(case)
+    case
 }
 
 /// Makes room for one more case about a person, if there is or can be any: what a hold, a restriction or a statute keeps does not go.
@@ -163,8 +165,17 @@ pub(super) fn make_room(
     if keeper(&silo.policy(), &dossiers::of(vault, silo, subject)?, now).is_some() {
         return Ok(false);
     }
+    let Some(owner) = vault.keys.slot(silo.tree, subject)? else { return Ok(false) };
     change.delete(Key::Case { tree: silo.tree, subject, case: oldest.id });
+    change.log(silo.tree, gone(&owner, silo.policy().version, 1, now)?);
     Ok(true)
+}
+
+/// The entry of cases about a person that are deleted: nobody asked.
+pub(super) fn gone(owner: &SlotKey, policy: u32, count: usize, now: Timestamp) -> Result<EntryDraft> {
+    let entry = audit::judged_by(audit::by_the_vault(EXPIRE, now)?, Some(policy));
+    let entry = audit::counting(entry, "CASES_EXPIRED", &[("cases", count as u64)])?;
+    Ok(audit::about(entry, owner))
 }
 
 /// Reads rows in their order from a key on, until it is enough. `None`: the keys are gone.
@@ -185,7 +196,14 @@ pub(super) fn each(
 
 /// What can be read; of what cannot, the operator is told, and the others do not wait for it.
 pub(super) fn readable<T>(read: Result<T>) -> Option<T> {
-    read.inspect_err(|fault| tracing::error!(%fault, "a case cannot be read")).ok()
+    read.inspect_err(|fault| tracing::error!(%fault, "a case, or whom it names, cannot be read")).ok()
+}
+
+/// A case that was read, with where its person is, and the second one of a pair.
+pub(super) struct Found {
+    slot: SlotRef,
+    other: Option<SlotRef>,
+    filed: Filed,
 }
 
 /// A page of cases, from a place on, and where the next one begins; without those that cannot be read.
@@ -195,7 +213,7 @@ pub(super) fn page(
     filter: Filter,
     from: u64,
     size: usize,
-) -> Result<(Vec<Filed>, Option<u64>)> {
+) -> Result<(Vec<Found>, Option<u64>)> {
     let (first, skipped) = (SlotRef::first(from / PLACES), from % PLACES);
     let start = Key::Case { tree: silo.tree, subject: first, case: CaseId::from_bytes([0; 16]) }.encode();
     let (mut found, mut next, mut seen) = (Vec::new(), None, 0);
@@ -225,8 +243,22 @@ pub(super) fn page(
         }
         // Who is erased meanwhile is not named.
         let Some((_, subject)) = whose.as_ref().filter(|(known, _)| *known == slot) else { continue };
-        let Some(case) = readable(resolved(vault, silo, stored)) else { continue };
-        cases.push(Filed { subject: subject.clone(), case });
+        let (subject, other) = (subject.clone(), stored.other);
+        cases.push(Found { slot, other, filed: Filed { subject, case: resolved(vault, silo, stored) } });
     }
     Ok((cases, next))
+}
+
+/// What may be told of cases that were read before: whoever is erased since is not named.
+pub(super) fn still_there(silo: &Silo, found: Vec<Found>) -> Vec<Filed> {
+    let theirs = found.into_iter().filter(|found| silo.subject(&found.filed.subject) == Some(found.slot));
+    let named = theirs.map(|Found { other: slot, mut filed, .. }| {
+        if let Question::Duplicate { other, .. } = &mut filed.case.question
+            && other.as_ref().is_some_and(|other| silo.subject(other) != slot)
+        {
+            *other = None;
+        }
+        filed
+    });
+    named.collect()
 }

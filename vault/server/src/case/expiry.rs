@@ -1,4 +1,4 @@
-//! The end of cases that are decided.
+//! The end of cases that are decided, or that nobody asked and nobody answers.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,22 +8,18 @@ use lethe_domain::{Case, CaseId, Timestamp};
 use lethe_policy::{case as rules, keeper};
 
 use super::book;
-use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
-/// What the log calls it: nobody asked.
-const OPERATION: &str = "vault.expire_cases";
-
 /// Most that a sweep looks at in one go.
 const LOOKED_AT: usize = 16_384;
 /// Most people whose cases go before the next look.
 const AT_ONCE: usize = 256;
 
-/// Deletes a tenant's decided cases whose time is over at `now`, and gives how many there were. Whose person a hold, a restriction or
+/// Deletes a tenant's cases whose time is over at `now`, and gives how many there were. Whose person a hold, a restriction or
 /// a statute keeps stay.
 ///
 /// # Errors
@@ -94,9 +90,7 @@ async fn expire_of(vault: &Vault, silo: &Silo, slot: SlotRef, now: Timestamp) ->
     for case in &over {
         change.delete(Key::Case { tree: silo.tree, subject: slot, case: *case });
     }
-    let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(policy.version));
-    let entry = audit::counting(entry, "CASES_EXPIRED", &[("cases", over.len() as u64)])?;
-    change.log(silo.tree, audit::about(entry, &owner));
+    change.log(silo.tree, book::gone(&owner, policy.version, over.len(), now)?);
     vault.store.commit(change).await?;
     Ok(over.len())
 }

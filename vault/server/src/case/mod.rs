@@ -80,7 +80,7 @@ pub async fn get(vault: &Vault, call: Authorized<GetCase>, subject: &SubjectId, 
         let (slot, owner) = whom(vault, &silo, subject)?;
         let found = book::expect(vault, &silo, slot, id)?;
         vault.record(silo.tree, audit::about(audit::done(&call, vault.clock.now())?, &owner)).await?;
-        book::resolved(vault, &silo, found)
+        Ok(book::resolved(vault, &silo, found))
     };
     let read = read.await;
     let case = vault.noting_misses(silo.tree, &call, read).await?;
@@ -97,9 +97,11 @@ pub async fn list(
     size: usize,
 ) -> Result<Page> {
     let silo = vault.silo(&call)?;
-    let answering = silo.rights().answering().await;
     let (reader, of) = (Arc::clone(vault), Arc::clone(&silo));
-    let (cases, next) = vault.looking.in_turn(move || book::page(&reader, &of, filter, from, size)).await?;
+    let (found, next) = vault.looking.in_turn(move || book::page(&reader, &of, filter, from, size)).await?;
+    // Nobody's right waits for others to read.
+    let answering = silo.rights().answering().await;
+    let cases = book::still_there(&silo, found);
     vault.note(silo.tree, &call).await?;
     Ok(Page::new(cases, next, sees_scores(call.roles()), answering))
 }
@@ -239,7 +241,7 @@ async fn take_step<O: Kind>(
     let taken = taken.await;
     let (found, sequence) = vault.noting_misses(silo.tree, call, taken).await?;
     let answering = silo.rights().answering().await;
-    let case = book::resolved(vault, &silo, found)?;
+    let case = book::resolved(vault, &silo, found);
     drop(alone);
     if let Some(sequence) = sequence {
         // What somebody answered must not be lost with a disk.

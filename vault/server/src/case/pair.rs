@@ -75,7 +75,7 @@ async fn open(
 ) -> Result<(Filed, Option<u64>)> {
     let now = vault.clock.now();
     let (slot, owner) = whom(vault, silo, &pair.subject)?;
-    let (other, _) = whom(vault, silo, &pair.other)?;
+    let (other, other_owner) = whom(vault, silo, &pair.other)?;
     let cleared = dossiers::clear(vault, silo, call, Some(slot), now).await?;
     let other_cleared = dossiers::clear(vault, silo, call, Some(other), now).await?;
     let id = id_of(&owner, request);
@@ -98,7 +98,7 @@ async fn open(
     };
     if let Some((subject, stored)) = found {
         vault.record(silo.tree, entry).await?;
-        return Ok((Filed { subject: subject.clone(), case: book::resolved(vault, silo, stored)? }, None));
+        return Ok((Filed { subject: subject.clone(), case: book::resolved(vault, silo, stored) }, None));
     }
     let compared = compare(vault, silo, model, [(slot, &cleared), (other, &other_cleared)]);
     let score = vault.noting_denials(silo.tree, call, compared).await?;
@@ -113,8 +113,10 @@ async fn open(
     }
     book::put(vault, silo, slot, &stored, &mut change)?;
     change.log(silo.tree, book::opened(entry, &stored.case)?);
+    // The second one's data were compared, too, which that one's log says, and nothing of the first.
+    change.log(silo.tree, audit::about(audit::done_to(call, &other_cleared, now)?, &other_owner));
     let sequence = vault.store.commit(change).await?.sequence;
-    let case = book::resolved(vault, silo, stored)?;
+    let case = book::resolved(vault, silo, stored);
     Ok((Filed { subject: pair.subject.clone(), case }, Some(sequence)))
 }
 

@@ -18,8 +18,8 @@ use crate::vault::Vault;
 /// What the log calls it: nobody asked.
 const OPERATION: &str = "vault.open_case";
 
-/// Attempts that are written down at a time, of all tenants; others wait for their place.
-pub(crate) const PLACES: u32 = 64;
+/// Attempts that may wait to be written down at a time, of all tenants: a hundred bytes or so each. Of more the log alone has them.
+pub(crate) const PLACES: u32 = 8192;
 
 /// An attempt whose score lay between the thresholds.
 pub(crate) struct Attempted {
@@ -35,10 +35,16 @@ pub(crate) struct Attempted {
     pub(crate) licence: Licence,
 }
 
-/// Asks about an attempt, while its caller is answered: how long the answer takes tells nothing of cases. A vault that closes waits
-/// for what was begun.
-pub(crate) async fn ask_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, attempted: Attempted) {
-    let Ok(place) = Arc::clone(&vault.unclear).acquire_owned().await else { return };
+/// Asks about an attempt, while its caller is answered: how long the answer takes tells nothing of cases. It waits for nothing, as
+/// its caller has a place among those who answer, which who waits for the person may wait for. A vault that closes waits for what
+/// was begun.
+pub(crate) fn ask_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, attempted: Attempted) {
+    let Ok(place) = Arc::clone(&vault.unclear).try_acquire_owned() else {
+        tracing::warn!(
+            "an attempt that is unclear is in no case, as too many are at a time, or the vault closes; the log has it"
+        );
+        return;
+    };
     let (vault, silo, subject) = (Arc::clone(vault), Arc::clone(silo), subject.clone());
     tokio::spawn(async move {
         let _place = place;
@@ -73,7 +79,10 @@ async fn ask(vault: &Vault, silo: &Silo, subject: &SubjectId, attempted: Attempt
         // Attempts may overtake each other.
         if at >= stored.case.last_seen_at {
             stored.case.last_seen_at = at;
-            stored.case.question = Question::Unclear { model, seen };
+            // What somebody looked at stays as they saw it.
+            if stored.case.decisions.is_empty() {
+                stored.case.question = Question::Unclear { model, seen };
+            }
         }
         // The attempt's own entry stands for it.
         book::put(vault, silo, slot, &stored, &mut change)?;

@@ -363,6 +363,7 @@ fn changes(line: &[u8]) -> Result<bool> {
                     | Operation::UpdateTenantPolicy
                     | Operation::CreateModelProfile
                     | Operation::UpdateModelProfile
+                    | Operation::CreatePairCase
                     | Operation::CreateWatchlist
                     | Operation::AddWatchlistEntry
                     | Operation::DecideWatchlistEntry

@@ -1,16 +1,23 @@
 //! Questions about people, looked at from inside (O11).
 
-use lethe_domain::{CaseReason, Label, Period, Purpose, RequestId, Role, SubjectId, TenantId, Timestamp};
+use std::time::Duration;
+
+use lethe_domain::{
+    Band, CaseReason, Label, Period, Purpose, RequestId, RestrictionGround, Role, SubjectId, TenantId, Timestamp,
+};
 use lethe_policy::case::Answer;
-use lethe_policy::operation::{ContestCase, DecideCase, Kind, ListCases, PlaceHold, ReleaseHold, UpdateTenantPolicy};
+use lethe_policy::operation::{
+    ContestCase, DecideCase, Kind, ListCases, PlaceHold, ReleaseHold, RestrictSubject, UpdateTenantPolicy, Verify,
+};
 use lethe_policy::{Authorized, Principal};
 
-use super::Open;
+use super::{Open, PATIENCE, capture};
+use crate::authentication::verify;
 use crate::case::{self, Filed, Filter};
 use crate::store::{Change, Key, RowKind};
 use crate::tenant::Wished;
 use crate::vault::Aim;
-use crate::{hold, tenant};
+use crate::{hold, subject, tenant};
 
 /// So many days from now.
 fn after(days: i64) -> Timestamp {
@@ -32,7 +39,7 @@ async fn expired(open: &Open, tenant: &TenantId, now: Timestamp) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_decided_goes_by_itself_and_what_is_not_never() {
+async fn what_is_decided_goes_by_itself_and_what_somebody_asked_does_not() {
     let open = Open::fresh().await;
     let bank = open.tenant("bank").await;
     let reviewer = open.person(&bank, Role::Reviewer).await;
@@ -127,4 +134,75 @@ async fn a_damaged_case_hides_no_other() {
     });
     scanned.unwrap();
     assert_eq!(rows, 1);
+}
+
+fn face(along: f32) -> Vec<f32> {
+    let across = (1.0 - along * along).sqrt();
+    (0..64).map(|i| [along, across].get(i).copied().unwrap_or(0.0)).collect()
+}
+
+/// Who verifies has a place among those who answer, and who counts an attempt waits for the person: neither waits for the other, however
+/// many they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_attempts_that_are_unclear_hold_up_nobody_and_are_all_counted() {
+    const ATTEMPTS: u32 = 90;
+    let open = Open::fresh().await;
+    let bank = open.tenant("bank").await;
+    let model = open.model(&bank, "model", 64, None).await;
+    for (subject, along) in [("ada", 1.0), ("bea", -1.0)] {
+        open.enroll(&bank, subject, &model, &face(along)).await;
+    }
+    let [ada, bea] = ["ada", "bea"].map(|id| SubjectId::parse(id).unwrap());
+    let silo = open.silo(&bank);
+    // Somebody is at work on the person, and all attempts wait for that.
+    let alone = silo.lock_subject(&ada).await;
+    let mut answers = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let call = open.may::<Verify>(&bank, Role::FraudAnalyst, Purpose::Authentication).await;
+        let said = verify(&open.vault, call, &ada, capture(&model, &face(0.4)));
+        let said = tokio::time::timeout(PATIENCE, said).await.expect("an attempt waits for the one before").unwrap();
+        assert_eq!(said.band, Band::Review);
+        answers.push(said);
+    }
+    // Somebody else's right waits for those answers alone.
+    let restricted = {
+        let call = open.may::<RestrictSubject>(&bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let vault = std::sync::Arc::clone(&open.vault);
+        tokio::spawn(async move { subject::restrict(&vault, call, &bea, RestrictionGround::Other).await.map(drop) })
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!restricted.is_finished(), "an answer that was judged before is on its way");
+    drop(alone);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(answers);
+    tokio::time::timeout(PATIENCE, restricted).await.expect("a restriction waits for ever").unwrap().unwrap();
+    let counted = async {
+        loop {
+            let cases = listed(&open, &bank).await;
+            if cases.iter().map(|filed| filed.case.attempts).sum::<u32>() == ATTEMPTS {
+                return cases;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let cases = tokio::time::timeout(PATIENCE, counted).await.expect("attempts are lost");
+    assert_eq!(cases.len(), 1);
+    assert_eq!(cases[0].subject, ada);
+}
+
+/// A vault that closes waits for what was begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unclear_when_the_vault_closes_is_counted() {
+    let open = Open::fresh().await;
+    let bank = open.tenant("bank").await;
+    let model = open.model(&bank, "model", 64, None).await;
+    open.enroll(&bank, "ada", &model, &face(1.0)).await;
+    let ada = SubjectId::parse("ada").unwrap();
+    for _ in 0..20 {
+        let call = open.may::<Verify>(&bank, Role::FraudAnalyst, Purpose::Authentication).await;
+        verify(&open.vault, call, &ada, capture(&model, &face(0.4))).await.unwrap();
+    }
+    let open = open.reopen().await;
+    let cases = listed(&open, &bank).await;
+    assert_eq!(cases.iter().map(|filed| filed.case.attempts).collect::<Vec<_>>(), [20]);
 }
