@@ -183,6 +183,8 @@ reasons! {
     WatchlistEntryNotFound = "WATCHLIST_ENTRY_NOT_FOUND",
     /// Nobody contests the entry.
     WatchlistEntryNotContested = "WATCHLIST_ENTRY_NOT_CONTESTED",
+    /// An entry that was made from the person's templates is contested: none is added until that is decided.
+    WatchlistEntryContested = "WATCHLIST_ENTRY_CONTESTED",
     /// A list of this kind takes entries of another source.
     WatchlistSourceMismatch = "WATCHLIST_SOURCE_MISMATCH",
     /// An entry must rest on nothing that its person could take back (O40).

@@ -372,10 +372,15 @@ that person could not take back:
 ";
 
 const ENTRIES: &str = "
-An entry is confirmed in the past, and expires in the future: {} after its confirmation at the latest, and where the law of the template's
+An entry is confirmed in the past (a client's clock may be a minute ahead), and expires in the future: {} after its confirmation at the latest, and where the law of the template's
 subject has a cap from provision, by that cap (`FIELD_OUT_OF_RANGE`). From then on it is not compared, and a sweep shreds it. While it is contested
 it is not compared either; a reviewer decides, who is another credential than the one that added it (`REVIEWER_NOT_INDEPENDENT`, O40).
 Searches for the purpose `fraud_prevention` compare with the active entries of the tenant's own lists; nothing else does.
+
+While the person is there, what is recorded of it counts for its entries, too: who turns out to be a minor, or under a law that asks for
+a written consent first, loses them in the same change, or with its erasure. A restriction on any ground (O22), an objection to `fraud_prevention` that
+is not overruled (O39) and a hold (O42) contest them; lifting one leaves them contested, until a reviewer decides. Of whom an entry is contested
+no other is added (`WATCHLIST_ENTRY_CONTESTED`).
 ";
 
 const REQUESTS: &str = "

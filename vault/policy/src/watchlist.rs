@@ -1,8 +1,8 @@
 //! What may be on a watch list, on what ground and for how long, and who decides where somebody contests it (O9, O40). Pure functions.
 
 use lethe_domain::{
-    AgeBand, CredentialId, Dossier, Invalid, LawfulBasis, Period, Reason, TenantPolicy, Timestamp, WatchlistEntry,
-    WatchlistKind,
+    AgeBand, CredentialId, Dossier, Invalid, LawfulBasis, Period, Purpose, Reason, TenantPolicy, Timestamp,
+    WatchlistEntry, WatchlistKind,
 };
 
 use crate::gate::Denial;
@@ -10,6 +10,9 @@ use crate::retention::{VENDOR, law_of};
 
 /// Longest that an entry is compared, from its confirmation on.
 pub const CAP: Period = VENDOR;
+
+/// How far a client's clock may be ahead, in milliseconds.
+const TOLERANCE: i64 = 60_000;
 
 /// What an entry is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +81,40 @@ pub fn age_allows(person: &Dossier) -> Result<(), Denial> {
     }
 }
 
+/// What becomes of the entries that were made of a living person, with something that is recorded of the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// They stay as they are.
+    Untouched,
+    /// They are not compared, until a reviewer has decided.
+    Contested,
+    /// They are shredded: they may not be there at all.
+    Shredded,
+}
+
+/// Whether nobody may have an entry of a person: who turns out to be a minor, or under a law that asks for a written consent first,
+/// has none from then on.
+pub fn is_forbidden(policy: &TenantPolicy, person: &Dossier) -> bool {
+    law_allows(policy, person).is_err() || age_allows(person).is_err()
+}
+
+/// What becomes of a person's entries with a change of what is known of the person. A restriction (O22), a hold (O42), and an
+/// objection to what entries are for (O39) contest them, once: what a reviewer upheld meanwhile stays so until the next.
+pub fn fate(policy: &TenantPolicy, before: &Dossier, person: &Dossier) -> Fate {
+    if is_forbidden(policy, person) {
+        return Fate::Shredded;
+    }
+    let objects = |person: &Dossier| {
+        person.objections.iter().any(|one| one.purpose == Purpose::FraudPrevention && one.overruled.is_none())
+    };
+    let is_restricted = person.restriction.is_some() && person.restriction != before.restriction;
+    let is_held = person.holds.iter().any(|hold| before.holds.iter().all(|known| known.id != hold.id));
+    if is_restricted || is_held || objects(person) && !objects(before) {
+        return Fate::Contested;
+    }
+    Fate::Untouched
+}
+
 /// Whether an entry may be in a list of a kind, on such a basis, from its confirmation until it expires.
 ///
 /// # Errors
@@ -103,7 +140,7 @@ pub fn check(
         let message = format!("an entry does not rest on {}, which its person could take back", basis.name());
         return refuse("basis", Reason::WatchlistBasisRevocable, message);
     }
-    if confirmed_at > now {
+    if confirmed_at.millis() > now.millis().saturating_add(TOLERANCE) {
         return refuse("confirm_time", Reason::FieldOutOfRange, "is in the future".to_owned());
     }
     if expires_at <= now {

@@ -1,4 +1,4 @@
-use lethe_domain::{Jurisdiction, Label, ModelId};
+use lethe_domain::{Hold, HoldId, Jurisdiction, Label, ModelId, Objection, Restriction, RestrictionGround};
 
 use super::*;
 
@@ -109,4 +109,65 @@ fn who_added_an_entry_does_not_decide_on_it() {
     };
     assert_eq!(may_decide(&entry, adder).unwrap_err().reason, Reason::ReviewerNotIndependent);
     assert!(may_decide(&entry, other).is_ok());
+}
+
+#[test]
+fn a_client_whose_clock_is_a_little_ahead_may_confirm_now() {
+    let check = |ahead: i64| {
+        let confirmed = Timestamp::from_millis(NOW.millis() + ahead);
+        check(WatchlistKind::ConfirmedFraud, template(1), LawfulBasis::LegalClaims, confirmed, ago(-30), NOW)
+    };
+    assert!(check(60_000).is_ok());
+    assert_eq!(check(60_001).unwrap_err().field, "confirm_time");
+}
+
+#[test]
+fn what_is_recorded_of_a_person_decides_on_its_entries() {
+    let mut policy = TenantPolicy::of(Vec::new());
+    policy.jurisdiction = Jurisdiction::EuropeanUnion;
+    let before = person(None, AgeBand::Unknown);
+    let with = |change: &dyn Fn(&mut Dossier)| {
+        let mut dossier = before.clone();
+        change(&mut dossier);
+        dossier
+    };
+    let objection = |purpose, overruled| Objection { purpose, since: NOW, overruled };
+    let restricted = |ground| with(&|it| it.restriction = Some(Restriction { ground, since: NOW }));
+    let grounds = Label::parse("grounds", "case-2").unwrap();
+    let overruled = with(&|it| it.objections.push(objection(Purpose::FraudPrevention, Some(grounds.clone()))));
+    let objects = with(&|it| it.objections.push(objection(Purpose::FraudPrevention, None)));
+    let hold = Hold {
+        id: HoldId::from_bytes([1; 16]),
+        case: grounds.clone(),
+        placed_at: NOW,
+        review_at: ago(-30),
+        reviewed_at: None,
+    };
+    let held = with(&|it| it.holds.push(hold.clone()));
+    let reviewed = with(&|it| it.holds.push(Hold { review_at: ago(-60), reviewed_at: Some(NOW), ..hold.clone() }));
+    for (before, now, expected) in [
+        (&before, &before, Fate::Untouched),
+        (&before, &person(Some(Jurisdiction::Illinois), AgeBand::Adult), Fate::Shredded),
+        (&before, &person(None, AgeBand::Under16), Fate::Shredded),
+        (&before, &person(None, AgeBand::MinorFrom16), Fate::Shredded),
+        (&before, &person(None, AgeBand::Adult), Fate::Untouched),
+        (&before, &restricted(RestrictionGround::Other), Fate::Contested),
+        (&before, &restricted(RestrictionGround::AccuracyContested), Fate::Contested),
+        (&restricted(RestrictionGround::Other), &restricted(RestrictionGround::AccuracyContested), Fate::Contested),
+        (&restricted(RestrictionGround::Other), &restricted(RestrictionGround::Other), Fate::Untouched),
+        (&restricted(RestrictionGround::Other), &before, Fate::Untouched),
+        (&before, &objects, Fate::Contested),
+        (&overruled, &objects, Fate::Contested),
+        (&objects, &overruled, Fate::Untouched),
+        (&before, &overruled, Fate::Untouched),
+        (&before, &with(&|it| it.objections.push(objection(Purpose::Authentication, None))), Fate::Untouched),
+        (&before, &held, Fate::Contested),
+        (&held, &reviewed, Fate::Untouched),
+        (&held, &before, Fate::Untouched),
+    ] {
+        assert_eq!(fate(&policy, before, now), expected, "{before:?} {now:?}");
+    }
+    // Also of somebody of whom nothing new is said, once the tenant is under such a law.
+    policy.jurisdiction = Jurisdiction::Texas;
+    assert_eq!(fate(&policy, &before, &before), Fate::Shredded);
 }

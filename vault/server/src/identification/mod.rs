@@ -149,7 +149,8 @@ async fn find(
     let waits = rerank::Waits::default();
     let gone = waits.gone();
     let (own, asked, last) = (Arc::clone(&probe), Arc::clone(&searcher), Arc::clone(&searcher));
-    let watching = watchlist::against(vault, silo, call, &model, Arc::clone(&probe), point.threshold());
+    let compared = (Arc::clone(&probe), point.threshold());
+    let watching = watchlist::against(vault, silo, call, &model, compared, waits.gone());
     passes::ask(vault, Asked { searcher: asked, probe: own, query, limit, gone: waits.gone(), answer });
     let found = async {
         match outcome.await.map_err(|_| Error::TaskLost)?? {

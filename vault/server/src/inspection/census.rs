@@ -385,7 +385,11 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         RowKind::Held => {
             "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"
         }
-        RowKind::Watchlist | RowKind::WatchlistEntry => {
+        RowKind::Watchlist => {
+            "this tenant's searches against fraud fail, as they give no answer from part of its watch lists; no list is created, and \
+             entries of this one are not told, nor removed by name. `lethe restore` takes a mirror's row"
+        }
+        RowKind::WatchlistEntry => {
             "this tenant's searches against fraud fail, as they give no answer from part of its watch lists. `lethe restore` takes \
              a mirror's row; an entry can be removed"
         }

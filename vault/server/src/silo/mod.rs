@@ -60,6 +60,8 @@ pub struct Silo {
     administration: Mutex<()>,
     /// Shared by who writes evidence of consents, alone with who shreds it.
     evidence: tokio::sync::RwLock<()>,
+    /// Alone with who writes again, or shreds, what is on watch lists.
+    entries: Mutex<()>,
     /// Minors whom nobody consented for, whom somebody is erasing.
     pub(crate) alone: parking_lot::Mutex<BTreeSet<SlotRef>>,
     /// Requests of data subjects that are not answered.
@@ -86,6 +88,7 @@ impl Silo {
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             administration: Mutex::new(()),
             evidence: tokio::sync::RwLock::default(),
+            entries: Mutex::new(()),
             unanswered: Unanswered::default(),
             calls: Arc::new(Semaphore::new(limits.concurrency)),
             sweep: Arc::new(Semaphore::new(1)),
@@ -165,6 +168,12 @@ impl Silo {
     /// Keeps evidence of consents from being written for as long as the guard lives.
     pub(crate) async fn lock_evidence(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
         self.evidence.write().await
+    }
+
+    /// Excludes other changes of entries of watch lists that are there for as long as the guard lives. Taken after a subject's lock and
+    /// the administration's, and before that of evidence.
+    pub(crate) async fn lock_entries(&self) -> MutexGuard<'_, ()> {
+        self.entries.lock().await
     }
 
     /// A place among the tenant's calls at work. There is none to wait for: overload sheds.

@@ -1,5 +1,6 @@
 //! Changing what is known of a subject: one way for every right that is exercised and every fact that is recorded.
 
+use lethe_crypto::log::entry::Scope;
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{AgeBand, Dossier, Occasion, Purpose, ReceiptId, SubjectId, TenantPolicy};
@@ -9,6 +10,7 @@ use lethe_policy::{Authorized, is_child_alone, is_left_baseless};
 use super::{baseless, unknown};
 use crate::audit;
 use crate::dossiers;
+use crate::erasure::{Request, Task};
 use crate::error::Result;
 use crate::evidence;
 use crate::notification;
@@ -16,6 +18,7 @@ use crate::silo::Silo;
 use crate::store::Change;
 use crate::templates;
 use crate::vault::Vault;
+use crate::watchlist;
 
 /// How an amendment goes.
 pub(crate) struct Terms {
@@ -100,13 +103,15 @@ pub(crate) async fn amend<O: Kind, T>(
     let mut dossier = before.clone();
     let said = amendment(&mut dossier, &owner)?;
     let policy = silo.policy();
-    let entry = audit::about(audit::judged_by(audit::done(call, now)?, Some(policy.version)), &owner);
+    let mut entry = audit::about(audit::judged_by(audit::done(call, now)?, Some(policy.version)), &owner);
     if known.is_some() && is_over(vault, silo, &policy, &dossier, slot, terms.ends)? {
         change.log(silo.tree, entry);
         let receipt = baseless::erase(vault, silo, slot, &dossier, terms.receipt, change, policy.version).await?;
         return Ok(Amended { dossier, said, erased: Some(receipt), sequence: None });
     }
-    if known.is_some() && dossier == before {
+    // What was made of the person, and may not stay as it is, follows in the same change.
+    let followed = watchlist::follow(vault, silo, slot, (&before, &dossier), now, &mut change).await?;
+    if known.is_some() && dossier == before && followed.is_nothing() {
         vault.record(silo.tree, entry).await?;
         return Ok(Amended { dossier, said, erased: None, sequence: None });
     }
@@ -129,9 +134,22 @@ pub(crate) async fn amend<O: Kind, T>(
     if call.purpose() == Purpose::DataSubjectRequest && is_corrected(&before, &dossier) {
         notification::owe(vault, silo, slot, Occasion::Corrected, now, &mut change)?;
     }
+    for (event, count) in
+        [("WATCHLIST_ENTRIES_SHREDDED", followed.slots.len()), ("WATCHLIST_ENTRIES_CONTESTED", followed.contested)]
+    {
+        if count > 0 {
+            entry = audit::counting(entry, event, &[("entries", count as u64)])?;
+        }
+    }
     change.log(silo.tree, entry);
-    let committed = vault.store.commit(change).await?;
-    let sequence = terms.limits.then_some(committed.sequence);
+    let sequence = if followed.slots.is_empty() {
+        vault.store.commit(change).await?.sequence
+    } else {
+        let (receipt, slots) = (followed.receipt(vault, silo)?, followed.slots.clone());
+        let request = Request { tree: silo.tree, task: Task::Erase(Scope::Template), slots, receipt, now };
+        vault.eraser.accept(request, change).await?
+    };
+    let sequence = terms.limits.then_some(sequence);
     Ok(Amended { dossier, said, erased: None, sequence })
 }
 

@@ -65,10 +65,10 @@ pub(crate) async fn erase_because(
     // Somebody may have been told the receipt of an erasure that was put off.
     let told = receipt.or_else(|| dossier.deferral.as_ref().map(|deferral| deferral.receipt));
     let receipt = told.unwrap_or_else(|| receipt_of_end(&owner));
-    let _kept = silo.keep_evidence().await;
+    let _kept = (silo.lock_entries().await, silo.keep_evidence().await);
     evidence::outlive(vault, silo, dossier, now, &mut change).await?;
     notification::owe(vault, silo, slot, Occasion::Erased, now, &mut change)?;
-    let slots = everything(vault, silo, slot, &mut change)?;
+    let slots = everything(vault, silo, slot, dossier, &mut change)?;
     let mut entry = audit::judged_by(audit::by_the_vault(because.operation, now)?, Some(because.policy_version));
     if let Some(cause) = because.cause {
         entry = audit::naming(entry, "RETENTION_ENDED", "cause", cause.name())?;

@@ -166,10 +166,11 @@ async fn forget(
             request::put(vault, silo, id, &closed, &mut change)?;
             entry = audit::naming(entry, "REQUEST_CLOSED", "request", &id.to_string())?;
         }
-        let _kept = silo.keep_evidence().await;
-        evidence::outlive(vault, silo, &dossiers::of(vault, silo, slot)?, now, &mut change).await?;
+        let _kept = (silo.lock_entries().await, silo.keep_evidence().await);
+        let dossier = dossiers::of(vault, silo, slot)?;
+        evidence::outlive(vault, silo, &dossier, now, &mut change).await?;
         notification::owe(vault, silo, slot, Occasion::Erased, now, &mut change)?;
-        let slots = everything(vault, silo, slot, &mut change)?;
+        let slots = everything(vault, silo, slot, &dossier, &mut change)?;
         change.log(silo.tree, entry);
         let accepted = Request { tree: silo.tree, task: Task::Erase(Scope::Subject), slots, receipt, now };
         vault.eraser.accept(accepted, change).await?;

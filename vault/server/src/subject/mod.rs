@@ -21,6 +21,7 @@ use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind, StoreError};
 use crate::templates;
 use crate::vault::Vault;
+use crate::watchlist;
 
 pub use erase::{Deferment, Erased, erase, put_off};
 pub use rights::{Description, Recorded, lift_objection, lift_restriction, object, restrict, update};
@@ -66,9 +67,17 @@ async fn held(vault: &Vault, call: &Authorized<GetSubject>, silo: &Silo, subject
     Ok(SubjectFacts { created_at: record.created_at, templates: counts, dossier, end, keeper, receipt })
 }
 
-/// Removes every row of a subject, and gives the slots whose keys go with them (O18).
-fn everything(vault: &Vault, silo: &Silo, slot: SlotRef, change: &mut Change) -> Result<Vec<SlotRef>> {
+/// Removes every row of a subject, and gives the slots whose keys go with them (O18); with them the entries of watch lists that may not
+/// be there at all. The caller has the subject's lock, and that of entries until the change is committed.
+fn everything(
+    vault: &Vault,
+    silo: &Silo,
+    slot: SlotRef,
+    dossier: &Dossier,
+    change: &mut Change,
+) -> Result<Vec<SlotRef>> {
     let mut slots = vec![slot];
+    slots.extend(watchlist::shred_with(vault, silo, slot, dossier, change)?);
     change.delete(Key::Subject { tree: silo.tree, subject: slot });
     dossiers::delete(vault, silo, slot, change)?;
     for (at, profile) in templates::places(&vault.store, silo, slot)? {

@@ -3,24 +3,28 @@
 use std::sync::Arc;
 
 use lethe_domain::{
-    Label, LawfulBasis, ModelId, Purpose, PurposeBasis, Reason, RequestId, Role, SubjectId, TenantId, Timestamp,
-    WatchlistEntryId, WatchlistId, WatchlistKind,
+    AgeBand, Contest, Jurisdiction, Label, LawfulBasis, ModelId, Purpose, PurposeBasis, Reason, RequestId,
+    RestrictionGround, Role, SubjectId, TenantId, Timestamp, WatchlistEntryId, WatchlistId, WatchlistKind,
 };
 use lethe_policy::operation::{
-    AddWatchlistEntry, ContestWatchlistEntry, CreateWatchlist, EraseSubject, ListWatchlistEntries,
-    RemoveWatchlistEntry, Search,
+    AddWatchlistEntry, ContestWatchlistEntry, CreateWatchlist, DecideWatchlistEntry, EraseSubject, GetWatchlistEntry,
+    LiftObjection, LiftRestriction, ListWatchlistEntries, ObjectSubject, PlaceHold, RemoveWatchlistEntry,
+    RestrictSubject, Search, UpdateSubject, UpdateTenantPolicy,
 };
 
 use super::{Open, capture, config, soon};
 use crate::access::ApiKey;
 use crate::clock::{Clock, Hands};
 use crate::erasure::ErasureState;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::hold;
 use crate::identification::{Found, Query, search};
 use crate::opening;
 use crate::store::{Change, Key, RowKind};
+use crate::subject::{self, Description};
+use crate::tenant::{self, Wished};
 use crate::vault::Vault;
-use crate::watchlist::{self, Filed, Source, Target, Wanted};
+use crate::watchlist::{self, Filed, Own, Source, Target, Verdict, Wanted};
 
 const DAY: i64 = 86_400_000;
 /// 2027-01-15 08:00 UTC.
@@ -37,6 +41,10 @@ fn later(days: i64) -> Timestamp {
 
 fn list(name: &str) -> WatchlistId {
     WatchlistId::parse(name).unwrap()
+}
+
+fn is(key: &Key, id: WatchlistEntryId) -> bool {
+    matches!(key, Key::WatchlistEntry { entry, .. } if *entry == id)
 }
 
 /// A vault on a clock that is set, with a tenant that has a model and a list of each kind.
@@ -113,6 +121,20 @@ impl Scene {
         (found.watched.hits.iter().map(|hit| hit.entry).collect(), found.watched.compared)
     }
 
+    async fn restrict(&self, subject: &str) {
+        let call =
+            self.open.may::<RestrictSubject>(&self.bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+        let subject = SubjectId::parse(subject).unwrap();
+        subject::restrict(&self.open.vault, call, &subject, RestrictionGround::Other).await.map(drop).unwrap();
+    }
+
+    async fn remove(&self, name: &str, entry: WatchlistEntryId) -> ErasureState {
+        let call =
+            self.open.may::<RemoveWatchlistEntry>(&self.bank, Role::FraudAnalyst, Purpose::FraudPrevention).await;
+        let target = Target { list: list(name), entry, request: RequestId::random(), until: soon() };
+        watchlist::remove(&self.open.vault, call, target).await.unwrap().state
+    }
+
     async fn expire(&self) -> usize {
         let silo = self.open.silo(&self.bank);
         watchlist::expire(&self.open.vault, &silo, self.open.vault.clock.now()).await.unwrap()
@@ -173,6 +195,8 @@ async fn no_search_answers_from_part_of_the_lists() {
     let (key, sealed) = scene.rows(RowKind::WatchlistEntry).remove(0);
     let mut damaged = sealed.clone();
     *damaged.last_mut().unwrap() ^= 1;
+    let Key::WatchlistEntry { entry, .. } = key else { panic!("another row") };
+    let named = format!("tenants/bank/watchlists/masks/entries/{entry}");
     let put = async |value: Vec<u8>| {
         let mut change = Change::new();
         change.put(key.clone(), value);
@@ -180,8 +204,8 @@ async fn no_search_answers_from_part_of_the_lists() {
     };
     put(damaged).await;
     for number in [1, 2, 3] {
-        let refused = scene.search(number).await.err().map(|error| error.reason());
-        assert_eq!(refused, Some(Reason::SearchIncomplete));
+        let Some(Error::Unavailable(reason, message)) = scene.search(number).await.err() else { panic!("not refused") };
+        assert_eq!((reason, &message), (Reason::SearchIncomplete, &format!("{named} cannot be read")));
     }
     // The other is listed all the same, and searches of other purposes go on.
     assert_eq!(scene.listed("masks").await, 1);
@@ -189,11 +213,85 @@ async fn no_search_answers_from_part_of_the_lists() {
     assert_eq!(scene.watched(1).await.1, 2);
     // The way out where nothing brings it back.
     put(vec![7; 100]).await;
-    let Key::WatchlistEntry { entry, .. } = key else { panic!("another row") };
-    let call = scene.open.may::<RemoveWatchlistEntry>(&scene.bank, Role::FraudAnalyst, Purpose::FraudPrevention).await;
-    let target = Target { list: list("masks"), entry, request: RequestId::random(), until: soon() };
-    let removed = watchlist::remove(&scene.open.vault, call, target).await.unwrap();
-    assert_eq!((removed.state, scene.watched(1).await.1), (ErasureState::Shredded, 1));
+    let removed = scene.remove("masks", entry).await;
+    assert_eq!((removed, scene.watched(1).await.1), (ErasureState::Shredded, 1));
+    scene.open.vault.close().await;
+}
+
+/// A list that cannot be read is in the way of searches and of new lists, and of nothing that is asked of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_cannot_be_read_leaves_the_others_alone() {
+    let scene = Scene::set().await;
+    let (mask, own) = (scene.mask(1, 10).await, scene.person("ada", 2, 10).await);
+    let fraud = scene.rows(RowKind::WatchlistEntry).into_iter().find(|(key, _)| is(key, own.id)).unwrap().0;
+    let Key::WatchlistEntry { tree, list: number, .. } = fraud else { panic!("another row") };
+    let mut change = Change::new();
+    change.put(Key::Watchlist { tree, number }, vec![7; 100]);
+    scene.open.vault.store.commit(change).await.unwrap();
+    let refused = scene.search(1).await.err().map(|error| error.reason());
+    assert_eq!(refused, Some(Reason::SearchIncomplete));
+    let call = scene.open.may::<CreateWatchlist>(&scene.bank, Role::FraudAnalyst, Purpose::FraudPrevention).await;
+    assert!(watchlist::create(&scene.open.vault, call, list("third"), WatchlistKind::KnownSpoof).await.is_err());
+    assert_eq!(scene.listed("masks").await, 1);
+    assert_eq!(scene.remove("masks", mask.id).await, ErasureState::Shredded);
+    let silo = scene.open.silo(&scene.bank);
+    // Who asks what is held is told that there is something.
+    let slot = silo.subject(&SubjectId::parse("ada").unwrap()).unwrap();
+    let told = watchlist::of_subject(&scene.open.vault, &silo, slot).unwrap();
+    assert!(matches!(told[..], [Own::Unreadable(None, id)] if id == own.id));
+    scene.open.vault.close().await;
+}
+
+/// An entry that cannot be read is named to whom it was made of.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_cannot_be_read_holds_up_nobodys_archive() {
+    let scene = Scene::set().await;
+    let (read, damaged) = (scene.person("ada", 1, 10).await, scene.person("ada", 2, 10).await);
+    let (key, _) = scene.rows(RowKind::WatchlistEntry).into_iter().find(|(key, _)| is(key, damaged.id)).unwrap();
+    let mut change = Change::new();
+    change.put(key, vec![7; 100]);
+    scene.open.vault.store.commit(change).await.unwrap();
+    let silo = scene.open.silo(&scene.bank);
+    let slot = silo.subject(&SubjectId::parse("ada").unwrap()).unwrap();
+    let told = watchlist::of_subject(&scene.open.vault, &silo, slot).unwrap();
+    let [Own::Filed(filed), Own::Unreadable(Some(known), id)] = &told[..] else { panic!("{}", told.len()) };
+    assert_eq!((filed.id, known, *id), (read.id, &damaged.list, damaged.id));
+    // What is damaged holds up no right: the rest is contested.
+    scene.restrict("ada").await;
+    let Own::Filed(filed) = watchlist::of_subject(&scene.open.vault, &silo, slot).unwrap().remove(0) else {
+        panic!("not read")
+    };
+    assert!(filed.entry.contest.is_some());
+    scene.open.vault.close().await;
+}
+
+/// A contest is evaded by no other entry of the same face, and an entry is filed under nothing that names its person.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_added_of_whom_an_entry_is_contested_and_no_name_of_a_person() {
+    let scene = Scene::set().await;
+    let entry = scene.person("ada-1", 1, 10).await.id;
+    let (vault, bank) = (&scene.open.vault, &scene.bank);
+    let call = scene.open.may::<ContestWatchlistEntry>(bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+    watchlist::contest(vault, call, &list("fraud"), entry, None).await.unwrap();
+    let enrolled = scene.open.enroll(bank, "ada-1", &scene.model, &face(1)).await.facts.id;
+    let add = async || scene.add("fraud", Source::Template(SubjectId::parse("ada-1").unwrap(), enrolled), 10).await;
+    assert_eq!(add().await.err().map(|error| error.reason()), Some(Reason::WatchlistEntryContested));
+    assert_eq!(scene.watched(1).await, (Vec::new(), 0));
+    scene.person("bea", 1, 10).await;
+    scene.remove("fraud", entry).await;
+    add().await.unwrap();
+
+    // The reference is `case-1`.
+    for (subject, may) in [("case-1", false), ("CASE", false), ("c", true), ("case-10", true)] {
+        let template = scene.open.enroll(bank, subject, &scene.model, &face(9)).await.facts.id;
+        let source = Source::Template(SubjectId::parse(subject).unwrap(), template);
+        let added = scene.add("fraud", source, 10).await.err().map(|error| error.reason());
+        assert_eq!(added, (!may).then_some(Reason::FieldOutOfRange), "{subject}");
+    }
+    let template = scene.open.enroll(bank, "fraud", &scene.model, &face(9)).await.facts.id;
+    let source = Source::Template(SubjectId::parse("fraud").unwrap(), template);
+    let refused = scene.add("fraud", source, 10).await.err().map(|error| error.reason());
+    assert_eq!(refused, Some(Reason::FieldOutOfRange));
     scene.open.vault.close().await;
 }
 
@@ -248,7 +346,7 @@ async fn what_leads_to_entries_dies_with_the_person_and_entries_do_not() {
     let erase = async |scene: &Scene, subject: &str| {
         let call = scene.open.may::<EraseSubject>(&scene.bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(subject).unwrap();
-        let erased = crate::subject::erase(&scene.open.vault, call, &subject, RequestId::random(), None, soon()).await;
+        let erased = subject::erase(&scene.open.vault, call, &subject, RequestId::random(), None, soon()).await;
         assert_eq!(erased.unwrap().state, ErasureState::Shredded);
     };
     erase(&scene, "ada").await;
@@ -259,6 +357,112 @@ async fn what_leads_to_entries_dies_with_the_person_and_entries_do_not() {
     assert_eq!(scene.rows(RowKind::Listed).len(), 0);
     assert_eq!(scene.watched(1).await, (vec![first.id], 2));
     assert_eq!(scene.watched(2).await, (vec![second.id], 2));
+    scene.open.vault.close().await;
+}
+
+/// Who turns out to be a minor, or under a law that asks for a written consent first, has no entry from then on (O16, O40).
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_entry_may_not_be_there_after_all_is_shredded_with_what_says_so() {
+    let scene = Scene::set().await;
+    for (subject, said) in [
+        ("ill", Description { jurisdiction: Some(Some(Jurisdiction::Illinois)), ..Description::default() }),
+        ("alone", Description { age: Some(AgeBand::Under16), ..Description::default() }),
+        ("kept", Description { age: Some(AgeBand::MinorFrom16), ..Description::default() }),
+    ] {
+        let entry = scene.person(subject, 4, 10).await;
+        let stays = scene.person(&format!("other-{subject}"), 5, 10).await;
+        if subject == "kept" {
+            // Nobody consented, but something keeps the rest of the child's data.
+            scene.restrict(subject).await;
+        }
+        let (key, _) = scene.rows(RowKind::WatchlistEntry).into_iter().find(|(key, _)| is(key, entry.id)).unwrap();
+        let call = scene.open.may::<UpdateSubject>(&scene.bank, Role::Enroller, Purpose::Administration).await;
+        let id = SubjectId::parse(subject).unwrap();
+        let recorded = subject::update(&scene.open.vault, call, &id, said).await.unwrap();
+        assert_eq!(recorded.erased.is_some(), subject == "alone", "{subject}");
+        assert_eq!(scene.watched(4).await, (Vec::new(), 1), "{subject}");
+        assert_eq!(scene.watched(5).await, (vec![stays.id], 1), "{subject}");
+        assert!(!scene.rows(RowKind::WatchlistEntry).iter().any(|(key, _)| is(key, entry.id)), "{subject}");
+        // Its key goes by an epoch, and is no more for any backup.
+        let Key::WatchlistEntry { tree, slot, .. } = key else { panic!("another row") };
+        let gone = async {
+            while scene.open.vault.keys.slot(tree, slot).unwrap().is_some() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, gone).await.expect("the key goes");
+        scene.remove("fraud", stays.id).await;
+    }
+    scene.open.vault.close().await;
+}
+
+/// A client may come under such a law itself: then the entries of whoever is erased do not stay, nor of whom something is recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_may_not_be_there_does_not_outlive_its_person() {
+    let scene = Scene::set().await;
+    scene.person("ada", 1, 10).await;
+    scene.person("bea", 2, 10).await;
+    let call = scene.open.may::<UpdateTenantPolicy>(&scene.bank, Role::TenantAdmin, Purpose::Administration).await;
+    let wished = Wished { jurisdiction: Some(Jurisdiction::Texas), ..Wished::default() };
+    tenant::update_policy(&scene.open.vault, call, wished).await.unwrap();
+    assert_eq!(scene.rows(RowKind::WatchlistEntry).len(), 2);
+    let call = scene.open.may::<EraseSubject>(&scene.bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
+    let ada = SubjectId::parse("ada").unwrap();
+    let erased = subject::erase(&scene.open.vault, call, &ada, RequestId::random(), None, soon()).await.unwrap();
+    assert_eq!((erased.state, scene.rows(RowKind::WatchlistEntry).len()), (ErasureState::Shredded, 1));
+    scene.restrict("bea").await;
+    assert_eq!(scene.rows(RowKind::WatchlistEntry).len(), 0);
+    scene.open.vault.close().await;
+}
+
+/// Whoever objects to it, is restricted or held, is not compared with until a reviewer decides (O22, O39, O42).
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stops_the_processing_of_a_person_contests_its_entries() {
+    let scene = Scene::set().await;
+    let (vault, bank) = (&scene.open.vault, &scene.bank);
+    for by in ["objection", "restriction", "hold"] {
+        let entry = scene.person(by, 4, 10).await.id;
+        let id = SubjectId::parse(by).unwrap();
+        assert_eq!(scene.watched(4).await, (vec![entry], 1));
+        let (officer, asked) = (Role::PrivacyOfficer, Purpose::DataSubjectRequest);
+        match by {
+            "objection" => {
+                let call = scene.open.may::<ObjectSubject>(bank, officer, asked).await;
+                subject::object(vault, call, &id, Purpose::FraudPrevention).await.map(drop).unwrap();
+            }
+            "restriction" => scene.restrict(by).await,
+            _ => {
+                let call = scene.open.may::<PlaceHold>(bank, officer, Purpose::LegalClaims).await;
+                let case = Label::parse("case", "case-1").unwrap();
+                hold::place(vault, call, &id, case, later(30), RequestId::random()).await.map(drop).unwrap();
+            }
+        }
+        assert_eq!(scene.watched(4).await, (Vec::new(), 0), "{by}");
+        let call = scene.open.may::<GetWatchlistEntry>(bank, officer, asked).await;
+        let found = watchlist::get(vault, call, &list("fraud"), entry).await.unwrap().entry;
+        assert_eq!(found.contest, Some(Contest { at: NOW, request: None }), "{by}");
+        // What ends does not end the contest; who decides does.
+        match by {
+            "objection" => {
+                let call = scene.open.may::<LiftObjection>(bank, officer, asked).await;
+                subject::lift_objection(vault, call, &id, Purpose::FraudPrevention, None).await.map(drop).unwrap();
+            }
+            "restriction" => {
+                let call = scene.open.may::<LiftRestriction>(bank, officer, asked).await;
+                subject::lift_restriction(vault, call, &id).await.map(drop).unwrap();
+            }
+            _ => {}
+        }
+        assert_eq!(scene.watched(4).await, (Vec::new(), 0), "{by}");
+        let call = scene.open.may::<DecideWatchlistEntry>(bank, Role::Reviewer, Purpose::FraudPrevention).await;
+        let target = Target { list: list("fraud"), entry, request: RequestId::random(), until: soon() };
+        watchlist::decide(vault, call, target, Verdict::Upheld).await.map(drop).unwrap();
+        assert_eq!(scene.watched(4).await, (vec![entry], 1), "{by}");
+        // It is asked once: what is recorded besides contests nothing again.
+        scene.open.describe(bank, by).await;
+        assert_eq!(scene.watched(4).await, (vec![entry], 1), "{by}");
+        scene.remove("fraud", entry).await;
+    }
     scene.open.vault.close().await;
 }
 

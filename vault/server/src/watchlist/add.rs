@@ -7,7 +7,7 @@ use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{
-    Embedding, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp, Watchlist,
+    Embedding, Invalid, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp, Watchlist,
     WatchlistEntry, WatchlistEntryId, WatchlistId,
 };
 use lethe_policy::operation::AddWatchlistEntry;
@@ -25,6 +25,9 @@ use crate::store::{Change, Key, StoreError, WatchlistNumber};
 use crate::subject::{baseless, unknown};
 use crate::templates::{self, Capture, Found};
 use crate::vault::Vault;
+
+/// An applicant id of so many bytes is looked for within what an entry is filed under; a shorter one must not be all of it.
+const TELLING: usize = 4;
 
 /// Most entries that a tenant has.
 const MOST: usize = 10_000;
@@ -91,7 +94,8 @@ impl Wanted {
 /// Adds an entry. The answer means synced.
 ///
 /// # Errors
-/// `WatchlistNotFound`; what [`lethe_policy::watchlist`] refuses, and, of a template, what is refused of all processing; `WatchlistLimited`;
+/// `WatchlistNotFound`; `WatchlistEntryContested` while one of the person is; `FieldOutOfRange` for a reference or a list that has the
+/// applicant id in it; what [`lethe_policy::watchlist`] refuses, and, of a template, what is refused of all processing; `WatchlistLimited`;
 /// `WatchlistEntryNotFound` for a repeat whose entry was removed since.
 pub async fn add(vault: &Arc<Vault>, call: Authorized<AddWatchlistEntry>, mut wanted: Wanted) -> Result<Filed> {
     let silo = vault.silo(&call)?;
@@ -121,6 +125,7 @@ async fn of_template(
     let now = vault.clock.now();
     let _administering = silo.lock_administration().await;
     let _alone = silo.lock_subject(subject).await;
+    nameless(wanted, subject)?;
     let (number, list) = book::expect_list(vault, silo, &wanted.list)?;
     let slot = silo.subject(subject).ok_or_else(unknown)?;
     let owner = vault.keys.slot(silo.tree, slot)?.ok_or_else(unknown)?;
@@ -139,7 +144,15 @@ async fn of_template(
     make_room(vault, silo).await?;
     let mut listed = Vec::new();
     for (number, id) in book::listed(vault, silo, slot)? {
-        listed.extend(book::place(vault, silo, number, id)?.map(|_| (number, id)));
+        let Some((key, _)) = book::place(vault, silo, number, id)? else { continue };
+        // Of one that cannot be read nobody knows: it can be removed.
+        let record = book::reread(vault, &key).inspect_err(|fault| {
+            tracing::error!(%fault, list = number, entry = %id, "an entry of a watch list cannot be read");
+        })?;
+        if record.is_some_and(|record| record.entry.contest.is_some()) {
+            return Err(contested());
+        }
+        listed.push((number, id));
     }
     if listed.len() >= ListedRecord::MOST {
         return Err(book::limited(format!(
@@ -251,6 +264,29 @@ async fn refusing<T>(
         vault.record(silo.tree, audit::about(entry, owner)).await?;
     }
     Ok(judged?)
+}
+
+/// An entry must lead to nobody, and what it is filed under outlives the person: it does not have the applicant id in it (O40).
+fn nameless(wanted: &Wanted, subject: &SubjectId) -> Result<()> {
+    let id = subject.as_str().to_lowercase();
+    // An id of a letter or two is in every word.
+    let tells = |text: &str| {
+        let text = text.to_lowercase();
+        text == id || id.len() >= TELLING && text.contains(&id)
+    };
+    for (field, text) in [("reference", wanted.reference.as_str()), ("parent", wanted.list.as_str())] {
+        if tells(text) {
+            let message = "has the applicant id of the person in it, which the entry outlives";
+            return Err(Invalid::new(field, Reason::FieldOutOfRange, message).into());
+        }
+    }
+    Ok(())
+}
+
+fn contested() -> Error {
+    let message =
+        "an entry that was made from the person's templates is contested; none is added until that is decided";
+    Error::Precondition(Reason::WatchlistEntryContested, message.to_owned())
 }
 
 /// The entry that a request made before.

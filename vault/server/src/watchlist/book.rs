@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::keyring::Opener;
 use crate::records::{ListedRecord, WatchlistEntryRecord, WatchlistRecord};
 use crate::silo::Silo;
-use crate::store::{Change, Key, RowKind, WatchlistNumber};
+use crate::store::{Change, Key, RowKind, StoreError, WatchlistNumber};
 use crate::vault::Vault;
 
 /// What a caller should wait where nothing but somebody's removing something makes room.
@@ -55,7 +55,7 @@ pub(crate) fn readable_lists(vault: &Vault, silo: &Silo) -> Result<(Vec<(Watchli
         match list {
             Ok(list) => lists.push((number, list)),
             Err(fault) => {
-                tracing::error!(%fault, "a watch list cannot be read");
+                tracing::error!(%fault, list = number, "a watch list cannot be read");
                 unreadable += 1;
             }
         }
@@ -79,13 +79,64 @@ fn each_list(
     })
 }
 
-/// A watch list that must be there.
+/// A number that no watch list of the tenant has, whether it can be read or not. One that was given before is all but never given again: who
+/// read lists a while ago takes none for another.
+pub(super) fn unused_number(vault: &Vault, silo: &Silo) -> Result<WatchlistNumber> {
+    loop {
+        let [a, b, c, d, ..] = *WatchlistEntryId::random().as_bytes();
+        let number = WatchlistNumber::from_be_bytes([a, b, c, d]);
+        if vault.store.get(&Key::Watchlist { tree: silo.tree, number })?.is_none() {
+            return Ok(number);
+        }
+    }
+}
+
+/// The watch list of a number; `None` if there is none.
+pub(super) fn list_numbered(vault: &Vault, silo: &Silo, number: WatchlistNumber) -> Result<Option<Watchlist>> {
+    let key = Key::Watchlist { tree: silo.tree, number };
+    let Some(sealed) = vault.store.get(&key)? else { return Ok(None) };
+    let opened = vault.keys.open(&key, "", &sealed)?;
+    Ok(opened.map(|opened| WatchlistRecord::read(&opened)).transpose()?)
+}
+
+/// A watch list that must be there. One that cannot be read is in nobody's way but who looks for it.
 ///
 /// # Errors
-/// `WatchlistNotFound`.
+/// `WatchlistNotFound`, unless it may be one that cannot be read.
 pub(super) fn expect_list(vault: &Vault, silo: &Silo, id: &WatchlistId) -> Result<(WatchlistNumber, Watchlist)> {
-    let found = lists(vault, silo)?.into_iter().find(|(_, list)| list.id == *id);
-    found.ok_or_else(|| Error::NotFound(Reason::WatchlistNotFound, "there is no such watch list".to_owned()))
+    let (mut found, mut fault) = (None, None);
+    each_list(vault, silo, |number, list| {
+        match list {
+            Ok(list) if list.id == *id => found = Some((number, list)),
+            Ok(_) => {}
+            Err(unreadable) => fault = Some(unreadable),
+        }
+        Ok(())
+    })?;
+    match (found, fault) {
+        (Some(found), _) => Ok(found),
+        (None, Some(fault)) => Err(fault),
+        (None, None) => Err(Error::NotFound(Reason::WatchlistNotFound, "there is no such watch list".to_owned())),
+    }
+}
+
+/// Names an entry that cannot be read, so that it can be restored or removed: it leaves no answer from the rest.
+pub(super) fn unreadable(
+    vault: &Vault,
+    silo: &Silo,
+    number: WatchlistNumber,
+    id: WatchlistEntryId,
+    fault: Error,
+) -> Error {
+    if let Error::Store(StoreError::Closed | StoreError::Shredded) = fault {
+        return fault;
+    }
+    tracing::error!(%fault, list = number, entry = %id, "an entry of a watch list cannot be read");
+    let message = match list_numbered(vault, silo, number) {
+        Ok(Some(list)) => format!("tenants/{}/watchlists/{}/entries/{id} cannot be read", silo.id, list.id),
+        Ok(None) | Err(_) => format!("the watch list of number {number}, or its entry {id}, cannot be read"),
+    };
+    Error::Unavailable(Reason::SearchIncomplete, message)
 }
 
 /// Whether a list has no entries.
@@ -137,6 +188,12 @@ pub(super) fn find(
         })?;
         Ok(found)
     })
+}
+
+/// An entry by its row's key; `None` if there is none.
+pub(super) fn reread(vault: &Vault, key: &Key) -> Result<Option<WatchlistEntryRecord>> {
+    let Some(sealed) = vault.store.get(key)? else { return Ok(None) };
+    wiping::after_ciphers(|| open(&mut vault.keys.opener(), key, &sealed))
 }
 
 /// Where an entry of a list is, whether it can be read or not; `None` if there is none.
@@ -224,7 +281,9 @@ pub(super) fn page(
                 Ok(Some(record)) => page.entries.push(Filed { list: list.clone(), id, entry: record.entry }),
                 Ok(None) => {}
                 // The others do not wait for it.
-                Err(fault) => tracing::error!(%fault, "an entry of a watch list cannot be read"),
+                Err(fault) => {
+                    tracing::error!(%fault, list = number, entry = %id, "an entry of a watch list cannot be read");
+                }
             }
             Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
@@ -263,17 +322,18 @@ pub(crate) fn whole(
                 return Ok(ControlFlow::Break(()));
             }
             seen += 1;
-            let list = lists.iter().find(|(known, _)| *known == number);
+            // It may be of a list that was created meanwhile.
+            let known = lists.iter().find(|(known, _)| *known == number).map(|(_, list)| list.clone());
+            let list = known.map_or_else(|| list_numbered(vault, silo, number), |list| Ok(Some(list)));
             match (open(&mut keys, &key, sealed), list) {
-                (Ok(Some(WatchlistEntryRecord { entry, embedding })), Some((_, list))) => {
-                    whole.entries.push((Filed { list: list.clone(), id, entry }, embedding));
+                (Ok(Some(WatchlistEntryRecord { entry, embedding })), Ok(Some(list))) => {
+                    whole.entries.push((Filed { list, id, entry }, embedding));
                 }
                 // Shredded meanwhile.
                 (Ok(None), _) => {}
-                // Of a list that was created meanwhile, or cannot be read.
-                (Ok(Some(_)), None) => whole.unreadable += 1,
-                (Err(fault), _) => {
-                    tracing::error!(%fault, "an entry of a watch list cannot be read");
+                (Ok(Some(_)), Ok(None)) => whole.unreadable += 1,
+                (Err(fault), _) | (_, Err(fault)) => {
+                    tracing::error!(%fault, list = number, entry = %id, "an entry of a watch list cannot be read");
                     whole.unreadable += 1;
                 }
             }
@@ -291,19 +351,36 @@ pub(crate) fn listed(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec
     Ok(opened.map_or_else(|| Ok(Vec::new()), |opened| ListedRecord::read(&opened))?)
 }
 
-/// The entries that were made from a subject's templates and are there.
-pub(crate) fn of_subject(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Filed>> {
+/// An entry that was made from a subject's template, and is there.
+pub(crate) enum Own {
+    /// It is read.
+    Filed(Box<Filed>),
+    /// It cannot be read; in which list it is, if that can.
+    Unreadable(Option<Watchlist>, WatchlistEntryId),
+}
+
+/// The entries that were made from a subject's templates and are there. One that cannot be read holds up nobody's archive.
+pub(crate) fn of_subject(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Vec<Own>> {
     let listed = listed(vault, silo, subject)?;
-    if listed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let lists = lists(vault, silo)?;
-    let mut filed = Vec::with_capacity(listed.len());
+    let mut own = Vec::with_capacity(listed.len());
     for (number, id) in listed {
-        let Some((_, list)) = lists.iter().find(|(known, _)| *known == number) else { continue };
-        filed.extend(find(vault, silo, number, list, id)?.map(|found| found.filed));
+        let Some((key, _)) = place(vault, silo, number, id)? else { continue };
+        let list = list_numbered(vault, silo, number);
+        let unreadable = |fault: &Error, list| {
+            tracing::error!(%fault, list = number, entry = %id, "an entry of a watch list cannot be read");
+            Own::Unreadable(list, id)
+        };
+        match (reread(vault, &key), list) {
+            (Ok(None), _) => {}
+            (Ok(Some(record)), Ok(Some(list))) => {
+                own.push(Own::Filed(Box::new(Filed { list, id, entry: record.entry })));
+            }
+            (Ok(Some(_)), Ok(None)) => own.push(Own::Unreadable(None, id)),
+            (Ok(Some(_)), Err(fault)) => own.push(unreadable(&fault, None)),
+            (Err(fault), list) => own.push(unreadable(&fault, list.unwrap_or_default())),
+        }
     }
-    Ok(filed)
+    Ok(own)
 }
 
 pub(super) fn limited(message: String) -> Error {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lethe_crypto::wiping;
 use lethe_domain::{
@@ -53,6 +54,8 @@ struct Comparison {
     model: Model,
     probe: Arc<Embedding>,
     threshold: f32,
+    /// Set when nobody waits any more.
+    gone: Arc<AtomicBool>,
 }
 
 /// Compares a search's probe with every active entry of its model, if the search is against fraud; with none, if it is not.
@@ -64,15 +67,15 @@ pub(crate) async fn against(
     silo: &SiloRef,
     call: &Authorized<Search>,
     model: &Model,
-    probe: Arc<Embedding>,
-    threshold: f32,
+    (probe, threshold): (Arc<Embedding>, f32),
+    gone: Arc<AtomicBool>,
 ) -> Result<Watched> {
     if call.purpose() != Purpose::FraudPrevention {
         return Ok(Watched::default());
     }
     let place = Arc::clone(&vault.rerankers).acquire_owned().await.map_err(|_| Error::TaskLost)?;
     let (vault, silo, model) = (Arc::clone(vault), Arc::clone(silo), model.clone());
-    let comparison = Comparison { vault, silo, model, probe, threshold };
+    let comparison = Comparison { vault, silo, model, probe, threshold, gone };
     let compared = tokio::task::spawn_blocking(move || {
         let _place = place;
         comparison.run()
@@ -86,6 +89,9 @@ impl Comparison {
         let mut watched = Watched::default();
         let mut from = Some(Key::prefix_of_tree(RowKind::WatchlistEntry, self.silo.tree));
         while let Some(start) = from {
+            if self.gone.load(Ordering::Relaxed) {
+                return Err(Error::TaskLost);
+            }
             from = wiping::of_a_task(|| self.stride(&lists, &start, &mut watched)).map_err(incomplete)?;
         }
         watched.hits.sort_by(|a, b| {
@@ -115,7 +121,9 @@ impl Comparison {
             }
             seen += 1;
             // What was shredded meanwhile is nobody's concern.
-            let Some(WatchlistEntryRecord { entry, embedding }) = book::open(&mut keys, &key, sealed)? else {
+            let named = |fault| book::unreadable(&self.vault, &self.silo, number, id, fault);
+            let opened = book::open(&mut keys, &key, sealed).map_err(named)?;
+            let Some(WatchlistEntryRecord { entry, embedding }) = opened else {
                 return Ok(ControlFlow::Continue(()));
             };
             if entry.model != *self.model.profile.model() || entry.state(now) != EntryState::Active {
@@ -124,11 +132,14 @@ impl Comparison {
             watched.compared += 1;
             let score = cosine(embedding.components(), self.probe.components());
             if score >= self.threshold {
-                let gone = || StoreError::corrupt("entry of a watch list", "its list is not there");
-                let list = lists.get(&number).ok_or_else(gone)?;
+                // It may be of a list that was created meanwhile.
+                let known = lists.get(&number).cloned();
+                let list =
+                    known.map_or_else(|| book::list_numbered(&self.vault, &self.silo, number), |list| Ok(Some(list)));
+                let missing = || StoreError::corrupt("entry of a watch list", "its list is not there").into();
+                let list = list.and_then(|list| list.ok_or_else(missing)).map_err(named)?;
                 let band = Band::of(score, self.model.profile.thresholds());
-                let list_id = list.id.clone();
-                watched.hits.push(Hit { list: list_id, entry: id, kind: list.kind, score, band, key });
+                watched.hits.push(Hit { list: list.id, entry: id, kind: list.kind, score, band, key });
             }
             Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
@@ -154,8 +165,11 @@ impl Watched {
         let mut still = Vec::with_capacity(self.hits.len());
         for hit in &self.hits {
             let sealed = vault.store.get(&hit.key).map_err(|fault| incomplete(fault.into()))?;
-            let opened =
-                sealed.map(|sealed| book::open(&mut keys, &hit.key, &sealed)).transpose().map_err(incomplete)?;
+            let opened = sealed.map(|sealed| book::open(&mut keys, &hit.key, &sealed)).transpose();
+            let opened = opened.map_err(|fault| {
+                let Key::WatchlistEntry { list, .. } = hit.key else { return incomplete(fault) };
+                book::unreadable(vault, silo, list, hit.entry, fault)
+            })?;
             let is_active = |record: WatchlistEntryRecord| record.entry.state(now) == EntryState::Active;
             still.push(opened.flatten().is_some_and(is_active));
         }
@@ -167,10 +181,10 @@ impl Watched {
 
 /// What cannot be read leaves no answer from the rest.
 fn incomplete(fault: Error) -> Error {
-    if let Error::Store(StoreError::Closed | StoreError::Shredded) = fault {
+    if let Error::Store(StoreError::Closed | StoreError::Shredded) | Error::Unavailable(..) | Error::TaskLost = fault {
         return fault;
     }
-    tracing::error!(%fault, "an entry of a watch list cannot be read");
-    let message = "an entry of the tenant's watch lists cannot be read".to_owned();
+    tracing::error!(%fault, "watch lists cannot be read");
+    let message = "the tenant's watch lists cannot be read".to_owned();
     Error::Unavailable(Reason::SearchIncomplete, message)
 }

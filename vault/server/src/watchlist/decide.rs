@@ -68,7 +68,7 @@ pub async fn contest(
     asked: Option<RightsRequestId>,
 ) -> Result<Filed> {
     let silo = vault.silo(&call)?;
-    let alone = silo.lock_administration().await;
+    let alone = (silo.lock_administration().await, silo.lock_entries().await);
     let mut found = vault.noting_misses(silo.tree, &call, book::expect(vault, &silo, list, id)).await?;
     if let Some(asked) = asked {
         vault.noting_misses(silo.tree, &call, request::exists(vault, &silo, asked)).await?;
@@ -98,7 +98,7 @@ pub async fn decide(
 ) -> Result<Decided> {
     let silo = vault.silo(&call)?;
     let receipt = target.receipt(vault, &silo)?;
-    let alone = silo.lock_administration().await;
+    let alone = (silo.lock_administration().await, silo.lock_entries().await);
     if verdict == Verdict::Rejected && vault.eraser.state(silo.tree, receipt)?.is_some() {
         vault.note(silo.tree, &call).await?;
     } else {
@@ -141,7 +141,7 @@ pub async fn decide(
 pub async fn remove(vault: &Vault, call: Authorized<RemoveWatchlistEntry>, target: Target) -> Result<Erasure> {
     let silo = vault.silo(&call)?;
     let receipt = target.receipt(vault, &silo)?;
-    let alone = silo.lock_administration().await;
+    let alone = (silo.lock_administration().await, silo.lock_entries().await);
     if vault.eraser.state(silo.tree, receipt)?.is_some() {
         vault.note(silo.tree, &call).await?;
     } else {

@@ -57,11 +57,12 @@ fn look(vault: &Vault, tree: TreeId, from: &[u8], now: Timestamp) -> Result<(Vec
                 return Ok(ControlFlow::Break(()));
             }
             seen += 1;
+            let Key::WatchlistEntry { list, entry, .. } = key else { return Ok(ControlFlow::Continue(())) };
             match book::open(&mut keys, &key, sealed) {
                 Ok(Some(record)) if record.entry.is_over(now) => over.push(key),
                 Ok(_) => {}
                 // The others must not wait for it.
-                Err(fault) => tracing::error!(%fault, "an entry of a watch list cannot be read"),
+                Err(fault) => tracing::error!(%fault, list, %entry, "an entry of a watch list cannot be read"),
             }
             Ok::<_, Error>(ControlFlow::Continue(()))
         })?;
@@ -71,7 +72,7 @@ fn look(vault: &Vault, tree: TreeId, from: &[u8], now: Timestamp) -> Result<(Vec
 
 /// Shreds those that are there still, now that nobody writes to them. When an entry expires never changes.
 async fn shred(vault: &Vault, silo: &Silo, over: Vec<Key>, now: Timestamp) -> Result<usize> {
-    let _alone = silo.lock_administration().await;
+    let _alone = (silo.lock_administration().await, silo.lock_entries().await);
     let (mut change, mut slots) = (Change::new(), Vec::with_capacity(over.len()));
     for key in over {
         let Key::WatchlistEntry { slot, .. } = key else { continue };

@@ -2,13 +2,15 @@
 //!
 //! An entry is a record of its own: it has a slot of its own, so that it outlives whom it was made of and is shredded on its own; and
 //! it names nobody. What leads from a person to entries that were made of it is sealed under the person's key, and dies with it.
-//! Everything that changes lists or entries has the tenant's administration lock.
+//! Everything that is asked of lists or entries, and changes them, has the tenant's administration lock; whatever writes an entry again or
+//! shreds it, that of entries.
 
 mod add;
 mod book;
 mod compare;
 mod decide;
 mod expire;
+mod person;
 
 use std::sync::Arc;
 
@@ -21,16 +23,17 @@ use lethe_policy::operation::{
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::records::WatchlistRecord;
-use crate::store::{Change, Key, WatchlistNumber};
+use crate::store::{Change, Key};
 use crate::vault::Vault;
 
 pub use add::{Source, Wanted, add};
 pub use book::Page;
-pub(crate) use book::{listed, of_subject, readable_lists, whole};
+pub(crate) use book::{Own, listed, of_subject, readable_lists, whole};
 pub(crate) use compare::against;
 pub use compare::{Hit, Watched};
 pub use decide::{Decided, Target, Verdict, contest, decide, remove};
 pub(crate) use expire::expire;
+pub(crate) use person::{follow, shred_with};
 
 /// Most watch lists that a tenant has.
 const MOST_LISTS: usize = 64;
@@ -70,7 +73,7 @@ pub async fn create(
     if known.len() >= MOST_LISTS {
         return Err(book::limited(format!("a tenant has {MOST_LISTS} watch lists at most")));
     }
-    let number: WatchlistNumber = known.iter().map(|(number, _)| number + 1).max().unwrap_or(0);
+    let number = book::unused_number(vault, &silo)?;
     let now = vault.clock.now();
     let list = Watchlist { id, kind, created_at: now };
     let key = Key::Watchlist { tree: silo.tree, number };
@@ -104,10 +107,11 @@ pub async fn delete(vault: &Vault, call: Authorized<DeleteWatchlist>, id: &Watch
     Ok(())
 }
 
-/// All watch lists of a tenant, by id.
+/// All watch lists of a tenant that can be read, by id.
 pub async fn list(vault: &Vault, call: Authorized<ListWatchlists>) -> Result<Vec<Watchlist>> {
     let silo = vault.silo(&call)?;
-    let mut lists: Vec<_> = book::lists(vault, &silo)?.into_iter().map(|(_, list)| list).collect();
+    let (lists, _) = book::readable_lists(vault, &silo)?;
+    let mut lists: Vec<_> = lists.into_iter().map(|(_, list)| list).collect();
     lists.sort_by(|a, b| a.id.cmp(&b.id));
     vault.note(silo.tree, &call).await?;
     Ok(lists)

@@ -38,7 +38,7 @@ pub(super) struct Held<'a> {
     pub(super) templates: &'a [Listed],
     pub(super) requests: &'a [Filed],
     /// Entries of watch lists that were made from its templates, and are there.
-    pub(super) watched: &'a [watchlist::Filed],
+    pub(super) watched: &'a [watchlist::Own],
     /// Those that were made.
     pub(super) disclosures: &'a [Disclosure],
     /// Questions about it that people answer, or answered.
@@ -127,9 +127,21 @@ impl Held<'_> {
             "cases": self.cases.iter().map(reviewed).collect::<Vec<_>>(),
             "requests": self.requests.iter().map(|(id, request)| asked(*id, request)).collect::<Vec<_>>(),
             "watchlist_entries":
-                self.watched.iter().map(|filed| watched(self.tenant, filed, self.made_at)).collect::<Vec<_>>(),
+                self.watched.iter().map(|own| listed_as(self.tenant, own, self.made_at)).collect::<Vec<_>>(),
         });
         Ok(encode("manifest", &manifest)?)
+    }
+}
+
+fn listed_as(tenant: &TenantId, own: &watchlist::Own, now: Timestamp) -> Value {
+    match own {
+        watchlist::Own::Filed(filed) => watched(tenant, filed, now),
+        watchlist::Own::Unreadable(Some(list), id) => json!({
+            "name": format!("tenants/{tenant}/watchlists/{}/entries/{id}", list.id),
+            "kind": list.kind.name(),
+            "unreadable": true,
+        }),
+        watchlist::Own::Unreadable(None, id) => json!({ "name": null, "id": id.to_string(), "unreadable": true }),
     }
 }
 
