@@ -62,7 +62,8 @@ mod tests {
         let (soon, late) = (Some(datetime!(2024-06-30 8:00 UTC)), Some(datetime!(2028-02-29 8:00 UTC)));
         for (expires, withdrawn, expected) in [
             (None, None, None),
-            (late, None, Some(datetime!(2033-02-28 8:00 UTC))),
+            // There is no such day then: the end of the month's last.
+            (late, None, Some(datetime!(2033-03-01 0:00 UTC))),
             (None, soon, Some(datetime!(2029-06-30 8:00 UTC))),
             (late, soon, Some(datetime!(2029-06-30 8:00 UTC))),
             (soon, late, Some(datetime!(2029-06-30 8:00 UTC))),

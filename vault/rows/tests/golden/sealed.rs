@@ -363,7 +363,7 @@ fn notifications_are_fixed() {
     assert_eq!(NotificationRecord::read(&NotificationRecord::seal_as(&pending).unwrap()).unwrap(), pending);
     let ids = format!(r#""{}","{}""#, "01".repeat(16), "02".repeat(16));
     for (right, wrong) in [
-        (r#""occasion":4"#, r#""occasion":5"#.to_owned()),
+        (r#""occasion":4"#, r#""occasion":6"#.to_owned()),
         (r#""occasion":4"#, r#""subject":"ann","occasion":4"#.to_owned()),
         (r#""outcome":2"#, r#""outcome":0"#.to_owned()),
         (&ids, String::new()),

@@ -7,6 +7,15 @@ use super::{HOLD, RESTRICTED, given, put_right};
 use crate::comparison::decided;
 use crate::dimensions::*;
 
+/// The grounds that are rights of the person.
+const RIGHTS: [RestrictionGround; 5] = [
+    RestrictionGround::AccuracyContested,
+    RestrictionGround::UnlawfulProcessing,
+    RestrictionGround::NeededForClaim,
+    RestrictionGround::ObjectionPending,
+    RestrictionGround::Other,
+];
+
 #[test]
 fn a_hold_blocks_destruction_whoever_wants_it() {
     let policy = tenant(Purpose::Authentication, Some(LawfulBasis::ExplicitConsent));
@@ -26,7 +35,13 @@ fn a_hold_blocks_destruction_whoever_wants_it() {
 fn what_is_kept_for_a_person_is_destroyed_when_it_asks_to_be_forgotten_and_not_otherwise() {
     let policy = tenant(Purpose::Authentication, Some(LawfulBasis::ExplicitConsent));
     let answer = |operation, purpose, person: &Dossier| decided(operation, purpose, &policy, person, NOW);
-    for ground in RestrictionGround::ALL {
+    // The client's own reason keeps nothing.
+    let own = restricted(RestrictionGround::ClientReason, adult(vec![]));
+    for operation in DESTROYING {
+        assert_eq!(answer(operation, Purpose::DataSubjectRequest, &own), Ok(None));
+        assert_eq!(answer(operation, Purpose::Administration, &own), Ok(None));
+    }
+    for ground in RIGHTS {
         let kept = restricted(ground, adult(vec![]));
         assert_eq!(answer(Operation::EraseSubject, Purpose::DataSubjectRequest, &kept), Ok(None));
         assert_eq!(answer(Operation::DeleteTemplate, Purpose::DataSubjectRequest, &kept), RESTRICTED);
@@ -56,7 +71,13 @@ fn a_template_may_be_put_right_for_who_contests_it() {
     for operation in [Operation::Enroll, Operation::Verify, Operation::Search, Operation::SweepDuplicates] {
         assert_eq!(decided(operation, Purpose::DataSubjectRequest, &policy, &contested, NOW), RESTRICTED);
     }
-    for ground in RestrictionGround::ALL {
+    // Nor is the client's own reason in the way of who has it put right; it is in all else.
+    let own = restricted(RestrictionGround::ClientReason, adult(vec![]));
+    assert_eq!(put_right(&policy, &own), Ok(None));
+    for operation in PROCESSING {
+        assert_eq!(decided(operation, Purpose::Authentication, &policy, &own, NOW), RESTRICTED);
+    }
+    for ground in RIGHTS {
         if ground != RestrictionGround::AccuracyContested {
             assert_eq!(put_right(&policy, &restricted(ground, adult(vec![]))), RESTRICTED);
         }
