@@ -156,6 +156,12 @@ async fn a_pair_is_compared_by_the_vault_and_forgets_whoever_is_erased() {
     assert_eq!((&case.other_subject, case.other_erased), (&analyst.subject_name("bea"), false));
     // The best of all their templates.
     assert!((case.score.unwrap() - 0.8).abs() < 1e-4 && case.band() == DecisionBand::Match, "{case:?}");
+    // Both are told that they were compared, and neither of the other.
+    let log = entries(&bank).await.iter().map(said).collect::<Vec<_>>();
+    let told: Vec<_> = log.iter().filter(|entry| entry["operation"] == "case.create_pair").collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0]["event"]["type"] == "CASE_OPENED" && told[1]["event"].is_null(), "{told:?}");
+    assert!(told.iter().all(|entry| entry["pseudonym"].is_string()) && told[0]["pseudonym"] != told[1]["pseudonym"]);
     for again in [request.clone(), analyst.pairing("ada", "bea"), analyst.pairing("bea", "ada")] {
         assert_eq!(analyst.ask(again).await.unwrap(), case, "a pair has one case that is open");
     }

@@ -417,9 +417,16 @@ fn pending(message: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use lethe_domain::{Role, SubjectId};
+    use lethe_policy::operation::{CreatePairCase, Verify};
+
     use super::*;
+    use crate::authentication::verify;
+    use crate::case;
     use crate::store::Key;
-    use crate::tests::Open;
+    use crate::tests::{Open, capture};
 
     /// A tenant, and how long its log is.
     async fn bank(open: &Open) -> (Arc<Silo>, u64) {
@@ -464,6 +471,38 @@ mod tests {
         let changed = Some(Looked { entries: from..then, changed: true });
         assert!(expect_unchanged(&open.vault, &silo, from..then, changed.clone()).await.is_err());
         expect_unchanged(&open.vault, &silo, then..then, changed).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_case_that_somebody_asks_is_a_change_and_one_that_the_vault_asks_is_none() {
+        let open = Open::fresh().await;
+        let (silo, _) = bank(&open).await;
+        let model = open.model(&silo.id, "face", 64, None).await;
+        let face = |along: f32| -> Vec<f32> {
+            let across = (1.0 - along * along).sqrt();
+            (0..64).map(|i| [along, across].get(i).copied().unwrap_or(0.0)).collect()
+        };
+        for (subject, along) in [("ada", 1.0), ("bea", -1.0)] {
+            open.enroll(&silo.id, subject, &model, &face(along)).await;
+        }
+        let [subject, other] = ["ada", "bea"].map(|id| SubjectId::parse(id).unwrap());
+        let from = size(&open, &silo);
+        let call = open.may::<Verify>(&silo.id, Role::FraudAnalyst, Purpose::Authentication).await;
+        verify(&open.vault, call, &subject, capture(&model, &face(0.4))).await.unwrap();
+        let opened = async {
+            while size(&open, &silo) < from + 2 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(180), opened).await.expect("no case is opened");
+        expect_unchanged(&open.vault, &silo, from..size(&open, &silo), None).await.unwrap();
+        let from = size(&open, &silo);
+        let call = open.may::<CreatePairCase>(&silo.id, Role::FraudAnalyst, Purpose::DuplicateDetection).await;
+        let pair = case::Pair { subject, other };
+        case::create_pair(&open.vault, call, pair, &model, RequestId::random()).await.unwrap();
+        let size = size(&open, &silo);
+        assert_eq!(size, from + 2, "both were compared");
+        assert!(expect_unchanged(&open.vault, &silo, from..size, None).await.is_err());
     }
 
     #[tokio::test(flavor = "multi_thread")]
