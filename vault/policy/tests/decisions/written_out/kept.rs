@@ -8,7 +8,7 @@ use crate::comparison::decided;
 use crate::dimensions::*;
 
 /// The grounds that are rights of the person.
-const RIGHTS: [RestrictionGround; 5] = [
+const PERSONS: [RestrictionGround; 5] = [
     RestrictionGround::AccuracyContested,
     RestrictionGround::UnlawfulProcessing,
     RestrictionGround::NeededForClaim,
@@ -41,7 +41,7 @@ fn what_is_kept_for_a_person_is_destroyed_when_it_asks_to_be_forgotten_and_not_o
         assert_eq!(answer(operation, Purpose::DataSubjectRequest, &own), Ok(None));
         assert_eq!(answer(operation, Purpose::Administration, &own), Ok(None));
     }
-    for ground in RIGHTS {
+    for ground in PERSONS {
         let kept = restricted(ground, adult(vec![]));
         assert_eq!(answer(Operation::EraseSubject, Purpose::DataSubjectRequest, &kept), Ok(None));
         assert_eq!(answer(Operation::DeleteTemplate, Purpose::DataSubjectRequest, &kept), RESTRICTED);
@@ -77,7 +77,7 @@ fn a_template_may_be_put_right_for_who_contests_it() {
     for operation in PROCESSING {
         assert_eq!(decided(operation, Purpose::Authentication, &policy, &own, NOW), RESTRICTED);
     }
-    for ground in RIGHTS {
+    for ground in PERSONS {
         if ground != RestrictionGround::AccuracyContested {
             assert_eq!(put_right(&policy, &restricted(ground, adult(vec![]))), RESTRICTED);
         }

@@ -12,7 +12,7 @@ use lethe_proto::v1::{ModelVersion, Transfer};
 use prost_types::Timestamp;
 use serde_json::{Value, json};
 
-use super::values::Coded as _;
+use super::values::Coded;
 
 pub(super) use self::answers::{pair, search, statement, swept, verdict};
 pub(super) use self::duties::{case, notification, request, request_statistics, watchlist, watchlist_entry};

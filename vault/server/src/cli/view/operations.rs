@@ -1,9 +1,10 @@
 //! Backups, mirrors, roots.
 
 use lethe_proto::v1::{Backup, BackupState, Mirror, RootStatus};
+use prost_types::Timestamp;
 use serde_json::{Value, json};
 
-use super::{some, time};
+use super::time;
 use crate::cli::output::Card;
 use crate::cli::values::Coded;
 

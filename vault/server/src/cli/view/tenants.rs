@@ -1,8 +1,7 @@
 //! Tenants, who may act for them, their models, and what two persons decide.
 
 use lethe_proto::v1::{
-    Automation, Credential, Disclosure, IssuedCredential, ModelProfile, Offboarding, Proposal, PurposeBasis, Retention,
-    Tenant,
+    Automation, Credential, IssuedCredential, ModelProfile, Offboarding, Proposal, PurposeBasis, Retention, Tenant,
 };
 use serde_json::{Value, json};
 
