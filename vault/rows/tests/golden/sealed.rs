@@ -372,7 +372,8 @@ fn notifications_are_fixed() {
         assert!(NotificationRecord::read(expected.replace(right, &wrong).as_bytes()).is_err(), "{wrong}");
     }
     let names: Vec<_> = Occasion::ALL.iter().map(|occasion| (occasion.number(), occasion.name())).collect();
-    assert_eq!(names, [(1, "rectified"), (2, "restricted"), (3, "erased_in_part"), (4, "erased")]);
+    let expected = [(1, "rectified"), (2, "restricted"), (3, "erased_in_part"), (4, "erased"), (5, "corrected")];
+    assert_eq!(names, expected);
     let names: Vec<_> = NotificationOutcome::ALL.iter().map(|outcome| (outcome.number(), outcome.name())).collect();
     assert_eq!(names, [(1, "told"), (2, "impossible"), (3, "disproportionate")]);
 }
