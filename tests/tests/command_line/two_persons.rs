@@ -135,6 +135,9 @@ async fn an_archive_is_sent_abroad_from_the_command_line_under_a_safeguard() {
     bank.ask("enroller", &enroll).await.one();
     let (recipient, archive) = (age::x25519::Identity::generate().to_public().to_string(), bank.text("p-1.age"));
     let export = ["subject", "export", "p-1", "--to", &recipient, "--output", &archive];
+    let unnamed = bank.ask("privacy_officer", &[&export[..], &["--country", "DE"]].concat()).await;
+    assert_eq!((unnamed.code(), &unnamed.failure()["field"]), (3, &json!("receiver")), "{unnamed:?}");
+    let export = [&export[..], &["--receiver", "insurer-4"]].concat();
     let bare = bank.ask("privacy_officer", &[&export[..], &["--country", "DE"]].concat()).await;
     assert_eq!((bare.code(), &bare.failure()["reason"]), (3, &json!("SAFEGUARD_MISSING")), "{bare:?}");
     assert!(!std::path::Path::new(&archive).exists());

@@ -104,24 +104,19 @@ async fn a_search_that_leaves_out_what_is_to_be_reviewed_is_a_persons_to_decide(
 
     // Her log has what came of the searches for her face, without it, and nothing of the others (O12).
     let history = history_of(&vault, &bank.privacy_officer(), "ada").await;
-    let searches = history.iter().filter(|entry| entry["operation"] == "identification.search");
-    let details: Vec<_> = searches.map(|entry| &entry["details"]).collect();
+    let of = |operation: &'static str| history.iter().filter(move |entry| entry["operation"] == operation);
+    assert_eq!(of("identification.search").filter(|entry| entry["details"].is_null()).count(), 3);
+    let details: Vec<_> = of("vault.search_outcome").map(|entry| &entry["details"]).collect();
     let said = |at: usize| {
         let details = details[at];
         let score = details["score"].as_f64().unwrap();
         assert!(score > 0.9999, "{details}");
         assert!((details["quality"].as_f64().unwrap() - 0.9).abs() < 1e-6, "{details}");
-        (details["band"].clone(), details["matched"].clone())
+        ["band", "matched", "decider"].map(|field| details[field].clone())
     };
     assert_eq!(details.len(), 3, "{details:?}");
-    assert_eq!(
-        [said(0), said(1), said(2)].map(|(band, matched)| (band, matched)),
-        [
-            (Value::from("match"), Value::from(1)),
-            (Value::from("match"), Value::from(2)),
-            (Value::from("match"), Value::from(2)),
-        ]
-    );
+    let expected = |matched: u64, decider: &str| [Value::from("match"), Value::from(matched), Value::from(decider)];
+    assert_eq!([said(0), said(1), said(2)], [expected(1, "system"), expected(2, "system"), expected(2, "person")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

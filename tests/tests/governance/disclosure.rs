@@ -150,7 +150,7 @@ async fn what_is_no_disclosure_is_refused_by_field() {
         ("disclosure.scope", with(&|told| told.scope.clear())),
         ("disclosure.scope", with(&|told| told.scope = vec![1, 1])),
         ("disclosure.scope", with(&|told| told.scope = vec![0])),
-        ("disclosure.scope", with(&|told| told.scope = vec![7])),
+        ("disclosure.scope", with(&|told| told.scope = vec![8])),
         ("disclosure.transfer", with(&|told| told.transfer = None)),
         ("disclosure.transfer.country", to(&|way| way.country.clear())),
         ("disclosure.transfer.country", to(&|way| way.country = "UK".to_owned())),

@@ -349,7 +349,7 @@ async fn a_persons_archive_tells_of_entries_and_the_command_line_keeps_lists() {
     let (analysts, officers, reviewers) = (key(&analyst), key(&officer), key(&bank.reviewer()));
     let made = run(&analysts, &["create", "late", "--kind", "confirmed_fraud"]).await.one();
     assert_eq!(made["name"], format!("{}/watchlists/late", bank.name()));
-    let template = bank.enroller().templates("ada").await.unwrap().remove(0).name;
+    let template = bank.enroller().templates("bea").await.unwrap().remove(0).name;
     let day = |days: i64| Timestamp { seconds: now().seconds + days * 86_400, nanos: 0 }.to_string();
     let (confirmed, expire) = (day(-300), day(100));
     let adding = [
