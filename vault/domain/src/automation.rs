@@ -1,38 +1,15 @@
+use crate::codes::codes;
 use crate::{Label, Notice, Purpose};
 
-/// On what ground a client lets no person decide (O11; GDPR Art. 22(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum AutomationGround {
-    /// A contract with the person cannot be entered into or performed without it.
-    Contract = 1,
-    /// A law to which the client is subject allows it, and safeguards the person.
-    Law = 2,
-    /// The person consented to it explicitly.
-    ExplicitConsent = 3,
-}
-
-impl AutomationGround {
-    /// Every ground there is.
-    pub const ALL: [Self; 3] = [Self::Contract, Self::Law, Self::ExplicitConsent];
-
-    /// The number it is stored under.
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The ground stored under a number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|ground| ground.number() == number)
-    }
-
-    /// The ground's name on the command line and in documents.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Contract => "contract",
-            Self::Law => "law",
-            Self::ExplicitConsent => "explicit_consent",
-        }
+codes! {
+    /// On what ground a client lets no person decide (O11; GDPR Art. 22(2)).
+    AutomationGround {
+        /// A contract with the person cannot be entered into or performed without it.
+        Contract = 1 "contract",
+        /// A law to which the client is subject allows it, and safeguards the person.
+        Law = 2 "law",
+        /// The person consented to it explicitly.
+        ExplicitConsent = 3 "explicit_consent",
     }
 }
 

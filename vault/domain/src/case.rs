@@ -1,4 +1,4 @@
-use crate::request::codes;
+use crate::codes::codes;
 use crate::{Band, CaseId, CredentialId, ModelId, RightsRequestId, SubjectId, Timestamp};
 
 codes! {

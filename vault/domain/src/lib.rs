@@ -5,6 +5,7 @@
 
 mod automation;
 mod case;
+mod codes;
 mod consent;
 mod country;
 mod decision;

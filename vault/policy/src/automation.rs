@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_lines_are_in_the_order_of_the_grounds() {
-        for ground in AutomationGround::ALL {
+        for &ground in AutomationGround::ALL {
             assert_eq!(GroundRule::of(ground).ground, ground);
             assert_eq!(AutomationGround::from_number(ground.number()), Some(ground));
         }
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn grounds_that_stand_on_nothing_are_refused_by_name() {
-        for ground in AutomationGround::ALL {
+        for &ground in AutomationGround::ALL {
             for basis in LawfulBasis::ALL {
                 let stands = match basis {
                     LawfulBasis::ExplicitConsent => true,

@@ -166,7 +166,7 @@ async fn of_template(
     let mut change = Change::new();
     change.own(leases);
     // Slots may be waited for; from here on it is a moment, and whoever withdraws meanwhile is answered when it is over.
-    let _answering = silo.rights().answering().await;
+    let answering = silo.rights().answering().await;
     let cleared = clear(vault, call, silo, slot, &owner, now).await?;
     let kept = if cleared.keeps(provided_at) { Ok(()) } else { Err(past_its_time()) };
     refusing(vault, call, silo, &owner, now, kept).await?;
@@ -184,6 +184,8 @@ async fn of_template(
     let logged = audit::about(audit::done_to(call, &cleared, now)?, &owner);
     change.log(silo.tree, told(logged, wanted, id)?);
     let sequence = vault.store.commit(change).await?.sequence;
+    // Nobody's right waits for a mirror.
+    drop(answering);
     vault.store.mirrored_if_soon(sequence).await;
     Ok(Filed { list, id, entry })
 }
