@@ -17,7 +17,7 @@ BUILD := --release --locked
 BUF := $${XDG_CACHE_HOME:-$$HOME/.cache}/lethe/buf/node_modules/.bin/buf
 # A folder of embeddings for the demo; without one it makes synthetic people.
 DATA ?=
-# Sizes of the galleries that are measured, which scenario (search, verify, enroll, erase, start, sweep), and where results go.
+# Sizes of the galleries that are measured, which scenario (search, verify, enroll, erase, start, sweep, retention), and where results go.
 SIZES ?= 10000,30000,100000
 SCENARIO ?= all
 RESULTS ?= docs/benchmarks/results

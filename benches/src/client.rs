@@ -10,10 +10,11 @@ use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use lethe_proto::v1::{
-    BatchEnrollRequest, Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateTenantRequest,
-    Credential, EnrollRequest, EraseSubjectRequest, ErasureState, GetReceiptRequest, LawfulBasis, ModelProfile,
-    ModelVersion, Purpose, PurposeBasis, Role, SearchRequest, SearchResponse, SweepDuplicatesRequest, Tenant,
-    Thresholds, VerifyRequest, VerifyResponse, batch_enroll_response,
+    AgeBand, BatchEnrollRequest, Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest,
+    CreateTenantRequest, Credential, EnrollRequest, EraseSubjectRequest, ErasureState, GetReceiptRequest, LawfulBasis,
+    ModelProfile, ModelVersion, PreviewErasuresRequest, Purpose, PurposeBasis, Retention, Role, SearchRequest,
+    SearchResponse, Subject, SweepDuplicatesRequest, Tenant, Thresholds, UpdateSubjectRequest, VerifyRequest,
+    VerifyResponse, batch_enroll_response,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;
@@ -30,6 +31,9 @@ pub const TENANT: &str = "bench";
 
 /// Score at which the generated people meet FMR 1e-6.
 pub const THRESHOLD: f32 = 0.438;
+
+/// How long the tenant keeps people.
+const KEPT: &str = "P10Y";
 
 /// Without an answer for this long, a server hangs: that ends the measurement, with an error.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -206,6 +210,46 @@ impl Client {
         }
     }
 
+    /// Records that a person is of age: then something is known of it.
+    ///
+    /// # Errors
+    /// [`Error::Call`].
+    pub async fn record_adult(&self, identity: u64) -> Result<(), Error> {
+        let known = Subject { name: subject(identity), age_band: AgeBand::Adult.into(), ..Subject::default() };
+        let request = UpdateSubjectRequest {
+            subject: Some(known),
+            purpose: Purpose::DataSubjectRequest.into(),
+            request_id: String::new(),
+            update_mask: None,
+        };
+        SubjectServiceClient::new(self.wire()).update(request).await?;
+        Ok(())
+    }
+
+    /// How many people, or parts of them, will have ended a day from now: everybody is judged.
+    ///
+    /// # Errors
+    /// [`Error::Call`].
+    pub async fn count_ending(&self) -> Result<usize, Error> {
+        let until = SystemTime::now() + Duration::from_secs(86_400);
+        let mut request = PreviewErasuresRequest {
+            parent: parent(),
+            purpose: Purpose::Administration.into(),
+            until_time: Some(until.into()),
+            page_size: 1000,
+            page_token: String::new(),
+        };
+        let mut ending = 0;
+        loop {
+            let answer = SubjectServiceClient::new(self.wire()).preview_erasures(request.clone()).await?.into_inner();
+            ending += answer.endings.len();
+            if answer.next_page_token.is_empty() {
+                return Ok(ending);
+            }
+            request.page_token = answer.next_page_token;
+        }
+    }
+
     /// The epoch that an erasure left, by its receipt: those that left the same one shared it.
     ///
     /// # Errors
@@ -234,7 +278,11 @@ impl Client {
                 purpose: Purpose::Administration.into(),
                 request_id: request_id()?,
                 tenant_id: TENANT.into(),
-                tenant: Some(Tenant { purposes: purposes.map(basis).to_vec(), ..Tenant::default() }),
+                tenant: Some(Tenant {
+                    purposes: purposes.map(basis).to_vec(),
+                    retention: Some(Retention { keep: KEPT.into(), ..Retention::default() }),
+                    ..Tenant::default()
+                }),
                 administrator_login: None,
             })
             .await?

@@ -39,6 +39,8 @@ enum Command {
     Start(Options),
     /// A sweep for duplicates, against FAISS's exact search by matrix multiplication.
     Sweep(Options),
+    /// Judging who ends, of everybody, against reading and opening what is known of them.
+    Retention(Options),
     /// Everything above.
     All(Options),
     /// Where the bytes of an erasure go, by file and by kind of row: a page of tables on standard output.
@@ -186,7 +188,15 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Error> {
-    let all = [Scenario::Search, Scenario::Verify, Scenario::Enroll, Scenario::Erase, Scenario::Start, Scenario::Sweep];
+    let all = [
+        Scenario::Search,
+        Scenario::Verify,
+        Scenario::Enroll,
+        Scenario::Erase,
+        Scenario::Start,
+        Scenario::Sweep,
+        Scenario::Retention,
+    ];
     match command {
         Command::Search(options) => measure(&[Scenario::Search], &options).await,
         Command::Verify(options) => measure(&[Scenario::Verify], &options).await,
@@ -194,6 +204,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Erase(options) => measure(&[Scenario::Erase], &options).await,
         Command::Start(options) => measure(&[Scenario::Start], &options).await,
         Command::Sweep(options) => measure(&[Scenario::Sweep], &options).await,
+        Command::Retention(options) => measure(&[Scenario::Retention], &options).await,
         Command::All(options) => measure(&all, &options).await,
         Command::Bytes(options) => erase_bytes(&options).await,
         Command::Report { from, to } => {

@@ -114,6 +114,11 @@ fn sweeping_is_measured() {
 }
 
 #[test]
+fn judging_who_ends_is_measured() {
+    prints("retention", "1000", &[("judge_all", "read_and_open")]);
+}
+
+#[test]
 fn what_makes_no_figure_is_refused() {
     let folder = tempdir().unwrap();
     for run in [

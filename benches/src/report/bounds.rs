@@ -209,6 +209,7 @@ const ROWS: [Row; 29] = [
         &["faiss_knn"],
         "The miss probability asked for: 1e-4 for a pair exactly at the threshold, far less above it.",
     ),
+    row("retention", "judge_all", &["read_and_open"], ""),
 ];
 
 /// A paragraph for each metric that there are records of.

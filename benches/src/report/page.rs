@@ -40,6 +40,11 @@ fn introduction(scenario: &str) -> &'static str {
              Lethe unseals every template, and every candidate again for each thousand templates, and scores pairs exactly; FAISS \
              multiplies matrices of vectors that it has in memory in clear, inside the load generator."
         }
+        "retention" => {
+            "Who of everybody will have ended a day from now, when nobody has: a preview page by page over gRPC, which judges each person \
+             by policy, law, age and what is recorded, as a sweep does. The peer reads and opens as many rows of the same size, a base \
+             record and a dossier for each person, in their order."
+        }
         _ => "",
     }
 }

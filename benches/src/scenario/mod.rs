@@ -2,6 +2,7 @@
 
 mod enroll;
 mod erase;
+mod retention;
 mod search;
 mod start;
 mod sweep;
@@ -59,6 +60,8 @@ pub enum Scenario {
     Start,
     /// A gallery against itself.
     Sweep,
+    /// Who ends, of everybody.
+    Retention,
 }
 
 impl Scenario {
@@ -72,6 +75,7 @@ impl Scenario {
             Self::Erase => "erase",
             Self::Start => "start",
             Self::Sweep => "sweep",
+            Self::Retention => "retention",
         }
     }
 
@@ -88,6 +92,7 @@ impl Scenario {
             Self::Erase => erase::run(bench).await,
             Self::Start => start::run(bench).await,
             Self::Sweep => sweep::run(bench).await,
+            Self::Retention => retention::run(bench).await,
         }
     }
 }
@@ -103,6 +108,8 @@ impl Settings {
 /// Bytes of a template's facts beside its vector, and of a person's base record (`docs/FORMAT.md`).
 const TEMPLATE_FACTS: usize = 42;
 const SUBJECT: usize = 138;
+/// Bytes of what else is known of a person of whom little is, padded as it is stored.
+const DOSSIER: usize = 256;
 
 /// Bytes that `plaintext` bytes have in the vault's store.
 fn sealed(plaintext: usize) -> usize {

@@ -73,12 +73,15 @@ pub(super) fn expect(vault: &Vault, silo: &Silo, id: RightsRequestId) -> Result<
     read(vault, silo, id)?.ok_or_else(missing)
 }
 
-/// That there is a request of that id.
+/// That there is a request of that id, which nobody answered yet.
 ///
 /// # Errors
-/// `RequestNotFound`.
-pub(crate) fn exists(vault: &Vault, silo: &Silo, id: RightsRequestId) -> Result<()> {
-    expect(vault, silo, id).map(drop)
+/// `RequestNotFound`, `RequestClosed`.
+pub(crate) fn expect_open(vault: &Vault, silo: &Silo, id: RightsRequestId) -> Result<()> {
+    match expect(vault, silo, id)?.closure {
+        None => Ok(()),
+        Some(_) => Err(Error::Precondition(Reason::RequestClosed, "the request is answered already".to_owned())),
+    }
 }
 
 /// Writes a request.

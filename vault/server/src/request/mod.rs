@@ -25,7 +25,7 @@ use crate::subject::unknown;
 use crate::vault::Vault;
 
 pub use book::{Filter, Page};
-pub(crate) use book::{LEDGER, asked_by, exists, fulfil, of_subject, put};
+pub(crate) use book::{LEDGER, asked_by, expect_open, fulfil, of_subject, put};
 
 /// How far a client's clock may be ahead, in milliseconds.
 const TOLERANCE: i64 = 60_000;

@@ -1,4 +1,5 @@
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{ReceiptId, SubjectId, Timestamp};
@@ -40,7 +41,7 @@ pub(crate) struct Preview {
 ///
 /// A page looks at a thousand subjects at most, and may have nobody.
 pub(crate) async fn preview(
-    vault: &Vault,
+    vault: &Arc<Vault>,
     call: Authorized<PreviewErasures>,
     until: Timestamp,
     from: u64,
@@ -48,6 +49,14 @@ pub(crate) async fn preview(
 ) -> Result<Preview> {
     let silo = vault.silo(&call)?;
     let now = vault.clock.now();
+    let (reader, of) = (Arc::clone(vault), Arc::clone(&silo));
+    let preview = vault.looking.in_turn(move || page(&reader, &of, (until, now), from, size)).await?;
+    vault.note(silo.tree, &call).await?;
+    Ok(preview)
+}
+
+/// Reads a page.
+fn page(vault: &Vault, silo: &Silo, (until, now): (Timestamp, Timestamp), from: u64, size: usize) -> Result<Preview> {
     let (mut slots, mut next) = (Vec::new(), None);
     let whole = Key::prefix_of_tree(RowKind::Subject, silo.tree);
     let start = Key::Subject { tree: silo.tree, subject: SlotRef::first(from) }.encode();
@@ -66,13 +75,12 @@ pub(crate) async fn preview(
             next = Some(slot.slot);
             break;
         }
-        match ending(vault, &silo, slot, until, now) {
+        match ending(vault, silo, slot, until, now) {
             Ok(ending) => endings.extend(ending),
             // The others can be shown; the sweep counts it, too.
             Err(error) => tracing::error!(%error, "a subject cannot be read, and so not be shown in a preview"),
         }
     }
-    vault.note(silo.tree, &call).await?;
     Ok(Preview { endings, next })
 }
 

@@ -197,6 +197,10 @@ impl Rounds {
             if let Err(error) = watchlist::expire(&self.vault, &silo, now).await {
                 tracing::error!(%error, "entries of watch lists that are over could not be shredded; the next sweep tries again");
             }
+            // Also those that a law forbids, where a process ended before it had followed the tenant's.
+            if let Err(error) = watchlist::follow_law(&self.vault, &silo).await {
+                tracing::error!(%error, "entries of watch lists that a law forbids could not be shredded; the next sweep tries again");
+            }
             // And what people asked for (O26), and what came of telling recipients (O41).
             for ledger in [&request::LEDGER, &notification::LEDGER] {
                 if let Err(error) = limitation::expire(&self.vault, &silo, ledger, now).await {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::records::{TenantRecord, encode};
 use crate::store::{Change, Key, StoreError};
 use crate::vault::Vault;
+use crate::watchlist;
 
 /// What a tenant wants changed: what is `Some`.
 #[derive(Debug, Default)]
@@ -44,6 +45,7 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
     // Tenants' rows are the vault's to change, one at a time.
     let alone = vault.administration.lock().await;
     let current = silo.policy();
+    let law = current.jurisdiction;
     let wanted = TenantPolicy {
         version: current.version,
         purposes: wished.purposes.unwrap_or_else(|| current.purposes.clone()),
@@ -78,6 +80,10 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
     change.log(silo.tree, audit::naming(audit::done(&call, now)?, "POLICY_CHANGED", "version", &version)?);
     vault.store.commit(change).await?;
     drop(alone);
+    if law != silo.policy().jurisdiction {
+        // Whom the new law lets nobody list is in no answer from this one on.
+        watchlist::follow_law(vault, &silo).await?;
+    }
     silo.rights().settled().await;
     Ok(TenantFacts::of(&silo))
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lethe_domain::{
     AgeBand, Contest, Jurisdiction, Label, LawfulBasis, ModelId, Purpose, PurposeBasis, Reason, RequestId,
-    RestrictionGround, Role, SubjectId, TenantId, Timestamp, WatchlistEntryId, WatchlistId, WatchlistKind,
+    RestrictionGround, Role, SubjectId, TenantId, TenantPolicy, Timestamp, WatchlistEntryId, WatchlistId,
+    WatchlistKind,
 };
 use lethe_policy::operation::{
     AddWatchlistEntry, ContestWatchlistEntry, CreateWatchlist, DecideWatchlistEntry, EraseSubject, GetWatchlistEntry,
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::hold;
 use crate::identification::{Found, Query, search};
 use crate::opening;
+use crate::records::{TenantRecord, encode};
 use crate::store::{Change, Key, RowKind};
 use crate::subject::{self, Description};
 use crate::tenant::{self, Wished};
@@ -126,6 +128,18 @@ impl Scene {
             self.open.may::<RestrictSubject>(&self.bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(subject).unwrap();
         subject::restrict(&self.open.vault, call, &subject, RestrictionGround::Other).await.map(drop).unwrap();
+    }
+
+    /// The tenant's law changes, and nothing follows from it yet.
+    async fn comes_under(&self, law: Jurisdiction) {
+        let (vault, silo) = (&self.open.vault, self.open.silo(&self.bank));
+        let policy = TenantPolicy { jurisdiction: law, ..(*silo.policy()).clone() };
+        let key = Key::Tenant { tenant: silo.tree.as_tenant().unwrap() };
+        let record = encode("tenant record", &TenantRecord::new(&silo.id, &policy, silo.created_at)).unwrap();
+        let mut change = Change::new();
+        change.put(key.clone(), vault.keys.seal(&key, "", &record).unwrap());
+        vault.store.commit(change).await.unwrap();
+        assert_eq!(silo.policy().jurisdiction, law);
     }
 
     async fn remove(&self, name: &str, entry: WatchlistEntryId) -> ErasureState {
@@ -396,22 +410,46 @@ async fn whose_entry_may_not_be_there_after_all_is_shredded_with_what_says_so() 
     scene.open.vault.close().await;
 }
 
-/// A client may come under such a law itself: then the entries of whoever is erased do not stay, nor of whom something is recorded.
+/// A client may come under such a law itself: then there is no entry of anybody whom it counts for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_own_law_takes_its_entries_with_it() {
+    let scene = Scene::set().await;
+    let elsewhere = Description { jurisdiction: Some(Some(Jurisdiction::EuropeanUnion)), ..Description::default() };
+    scene.person("ada", 1, 10).await;
+    let stays = scene.person("bea", 2, 10).await;
+    let call = scene.open.may::<UpdateSubject>(&scene.bank, Role::Enroller, Purpose::Administration).await;
+    subject::update(&scene.open.vault, call, &SubjectId::parse("bea").unwrap(), elsewhere).await.unwrap();
+    let mask = scene.mask(3, 10).await;
+    let call = scene.open.may::<UpdateTenantPolicy>(&scene.bank, Role::TenantAdmin, Purpose::Administration).await;
+    let wished = Wished { jurisdiction: Some(Jurisdiction::Texas), ..Wished::default() };
+    tenant::update_policy(&scene.open.vault, call, wished).await.unwrap();
+    // From the answer on.
+    let left: Vec<_> = scene.rows(RowKind::WatchlistEntry).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left.len(), 2);
+    assert!(left.iter().all(|key| is(key, stays.id) || is(key, mask.id)));
+    scene.open.vault.close().await;
+}
+
+/// A process may end between the change of a law and what follows from it: then an entry goes with its person, with what is recorded
+/// next of the person, and else with the next sweep.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_may_not_be_there_does_not_outlive_its_person() {
     let scene = Scene::set().await;
     scene.person("ada", 1, 10).await;
     scene.person("bea", 2, 10).await;
-    let call = scene.open.may::<UpdateTenantPolicy>(&scene.bank, Role::TenantAdmin, Purpose::Administration).await;
-    let wished = Wished { jurisdiction: Some(Jurisdiction::Texas), ..Wished::default() };
-    tenant::update_policy(&scene.open.vault, call, wished).await.unwrap();
-    assert_eq!(scene.rows(RowKind::WatchlistEntry).len(), 2);
+    scene.person("cal", 3, 10).await;
+    scene.comes_under(Jurisdiction::Texas).await;
+    assert_eq!(scene.rows(RowKind::WatchlistEntry).len(), 3);
     let call = scene.open.may::<EraseSubject>(&scene.bank, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
     let ada = SubjectId::parse("ada").unwrap();
     let erased = subject::erase(&scene.open.vault, call, &ada, RequestId::random(), None, soon()).await.unwrap();
-    assert_eq!((erased.state, scene.rows(RowKind::WatchlistEntry).len()), (ErasureState::Shredded, 1));
+    assert_eq!((erased.state, scene.rows(RowKind::WatchlistEntry).len()), (ErasureState::Shredded, 2));
     scene.restrict("bea").await;
+    assert_eq!(scene.rows(RowKind::WatchlistEntry).len(), 1);
+    let silo = scene.open.silo(&scene.bank);
+    assert_eq!(watchlist::follow_law(&scene.open.vault, &silo).await.unwrap(), 1);
     assert_eq!(scene.rows(RowKind::WatchlistEntry).len(), 0);
+    assert_eq!(watchlist::follow_law(&scene.open.vault, &silo).await.unwrap(), 0);
     scene.open.vault.close().await;
 }
 

@@ -59,7 +59,7 @@ pub enum Decided {
 /// Records that an entry is contested. No search that is answered afterwards has it.
 ///
 /// # Errors
-/// `WatchlistNotFound`, `WatchlistEntryNotFound`; `RequestNotFound`.
+/// `WatchlistNotFound`, `WatchlistEntryNotFound`; `RequestNotFound`, `RequestClosed`.
 pub async fn contest(
     vault: &Vault,
     call: Authorized<ContestWatchlistEntry>,
@@ -70,8 +70,9 @@ pub async fn contest(
     let silo = vault.silo(&call)?;
     let alone = (silo.lock_administration().await, silo.lock_entries().await);
     let mut found = vault.noting_misses(silo.tree, &call, book::expect(vault, &silo, list, id)).await?;
-    if let Some(asked) = asked {
-        vault.noting_misses(silo.tree, &call, request::exists(vault, &silo, asked)).await?;
+    let is_repeat = asked.is_some() && found.filed.entry.contest.is_some_and(|known| known.request == asked);
+    if let Some(asked) = asked.filter(|_| !is_repeat) {
+        vault.noting_misses(silo.tree, &call, request::expect_open(vault, &silo, asked)).await?;
     }
     if found.filed.entry.contest.is_none() {
         let now = vault.clock.now();

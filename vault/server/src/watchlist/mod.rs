@@ -10,6 +10,7 @@ mod book;
 mod compare;
 mod decide;
 mod expire;
+mod law;
 mod person;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) use compare::against;
 pub use compare::{Hit, Watched};
 pub use decide::{Decided, Target, Verdict, contest, decide, remove};
 pub(crate) use expire::expire;
+pub(crate) use law::follow_law;
 pub(crate) use person::{follow, shred_with};
 
 /// Most watch lists that a tenant has.
