@@ -111,6 +111,11 @@ async fn a_contested_entry_is_not_compared_until_somebody_else_decides() {
     };
     let nobodys = officer.ask(contesting(format!("{}/requests/{}", bank.name(), "0".repeat(32)))).await.refused();
     nobodys.assert_is(Code::NotFound, ErrorReason::RequestNotFound);
+    let answered = officer.opens(RightsRequestKind::Complaint, Some("ada")).await.unwrap().name;
+    let (refused, why) = (v1::RightsRequestOutcome::Refused, v1::RightsRefusalReason::RequesterNotVerified);
+    officer.closes(&answered, refused, why).await.unwrap();
+    let late = officer.ask(contesting(answered)).await.refused();
+    late.assert_is(Code::FailedPrecondition, ErrorReason::RequestClosed);
     let contested = officer.ask(contesting(asked.clone())).await.unwrap();
     assert_eq!((contested.state(), &contested.contest_request), (State::Contested, &asked));
     assert_eq!(officer.contest_entry(&entry).await.unwrap(), contested, "a repeat changes nothing");
