@@ -16,6 +16,7 @@ mod id;
 mod invalid;
 mod jurisdiction;
 mod label;
+mod liveness;
 mod login;
 mod model;
 mod notification;
@@ -49,6 +50,7 @@ pub use id::{
 pub use invalid::Invalid;
 pub use jurisdiction::{AgeBand, Jurisdiction};
 pub use label::Label;
+pub use liveness::{Liveness, PadLevel};
 pub use login::Login;
 pub use model::{ModelId, ModelProfile, Sketching, Thresholds};
 pub use notification::{Notification, NotificationOutcome, Occasion};

@@ -2,10 +2,9 @@
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
+use lethe_attestation::jose::ALGORITHMS;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-
-use super::signature::ALGORITHMS;
 
 /// Most keys of a set.
 const MOST: usize = 64;

@@ -4,7 +4,6 @@
 mod file;
 mod jwks;
 mod provider;
-mod signature;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -16,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jsonwebtoken::{Header, decode_header};
+use lethe_attestation::jose;
 use lethe_domain::{Login, Timestamp};
 use lethe_policy::Owner;
 use parking_lot::RwLock;
@@ -59,7 +59,7 @@ impl Logins {
     /// # Errors
     /// Names the file, and in it the key that is wrong.
     pub fn open(path: Option<&Path>) -> Result<Self, ProvidersError> {
-        signature::install();
+        jose::install();
         let Some(path) = path else { return Ok(Self::default()) };
         let state = file::read(path, &State::default())?;
         tell(&State::default(), &state);
@@ -189,7 +189,7 @@ fn checked(header: &Header) -> Result<&str, Disbelief> {
     if !is_token || is_extended {
         return Err(Disbelief::Type);
     }
-    if !signature::ALGORITHMS.contains(&header.alg) {
+    if !jose::ALGORITHMS.contains(&header.alg) {
         return Err(Disbelief::Algorithm);
     }
     header.kid.as_deref().ok_or(Disbelief::Key)

@@ -1,26 +1,46 @@
-//! Signatures of tokens, verified by ring: the one cryptographic provider that the TLS stack has, too.
+//! Signatures of tokens by ring, the one cryptographic provider that the TLS stack has, too: attestations, and logins of people.
 
-use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
-use jsonwebtoken::signature::{Error, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use jsonwebtoken::signature::{Error, Signer, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters,
-    RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-/// The algorithms that there are. None is symmetric: what verifies a token must not be able to make one.
-pub(super) const ALGORITHMS: [Algorithm; 4] = [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256, Algorithm::PS256];
+/// The algorithms that verify. None is symmetric: what verifies a token must not be able to make one.
+pub const ALGORITHMS: [Algorithm; 4] = [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256, Algorithm::PS256];
 
-static RING: CryptoProvider = CryptoProvider {
-    signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
-    verifier_factory: verifier,
-    key_utils: KeyUtils::new_unimplemented(),
-};
+static RING: CryptoProvider =
+    CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 
-/// Has the library verify by ring. Only the first time in a process does anything.
-pub(super) fn install() {
+/// Has the library sign and verify by ring. Only the first time in a process does anything.
+pub fn install() {
     let (Ok(()) | Err(_)) = RING.install_default();
+}
+
+/// A private key of Ed25519, the one algorithm that signs here.
+struct Pair(Ed25519KeyPair);
+
+fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
+    if *algorithm != Algorithm::EdDSA || key.family() != algorithm.family() {
+        return Err(ErrorKind::UnsupportedAlgorithm.into());
+    }
+    let pair = Ed25519KeyPair::from_seed_unchecked(key.as_bytes()).map_err(|_| ErrorKind::InvalidKeyFormat)?;
+    Ok(Box::new(Pair(pair)))
+}
+
+impl Signer<Vec<u8>> for Pair {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
+        Ok(self.0.sign(message).as_ref().to_vec())
+    }
+}
+
+impl JwtSigner for Pair {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDSA
+    }
 }
 
 /// A public key that verifies by one algorithm.
