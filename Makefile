@@ -27,7 +27,7 @@ LETHE_KILLS ?= 500
 LETHE_HISTORY ?= 2000
 # How long each decoder is fuzzed, by which targets, with which sanitizer: any but none needs RUSTC_BOOTSTRAP=1.
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS ?= page record root_slot receipt log_entry log_proof succession backup restore media
+FUZZ_TARGETS ?= page record root_slot receipt log_entry log_proof succession backup restore media attestation
 FUZZ_SANITIZER ?= none
 # Instrumented from the first crate on, so it has a folder of its own; inputs that are found are kept there.
 FUZZ_DIR := $${CARGO_TARGET_DIR:-target}/fuzz

@@ -34,7 +34,7 @@ mod tests {
     /// Number of the `request_id` field in every write.
     const REQUEST_ID: i32 = 3;
     /// Methods that change what is stored.
-    const WRITES: [&str; 45] = [
+    const WRITES: [&str; 47] = [
         "TenantService/Create",
         "TenantService/CreateCredential",
         "TenantService/RevokeCredential",
@@ -78,6 +78,8 @@ mod tests {
         "WatchlistService/ContestEntry",
         "WatchlistService/DecideEntry",
         "WatchlistService/RemoveEntry",
+        "SigningKeyService/CreateSigningKey",
+        "SigningKeyService/RevokeSigningKey",
         "BackupService/CreateBackup",
         "BackupService/PruneBackups",
     ];
@@ -111,7 +113,7 @@ mod tests {
         let listed: Vec<_> =
             methods().iter().map(|method| (method.service.to_owned(), method.method.to_owned())).collect();
         assert_eq!(listed, described);
-        assert_eq!(listed.len(), 88);
+        assert_eq!(listed.len(), 91);
     }
 
     #[test]

@@ -152,6 +152,13 @@ resource_name! {
 }
 
 resource_name! {
+    /// A public key of a capture or document service, by its `kid`.
+    SigningKeyName = "tenants/{tenant}/signingKeys/{kid}" {
+        "tenants" / tenant: Tenant, "signingKeys" / kid: SigningKey
+    }
+}
+
+resource_name! {
     /// A backup, by its number.
     BackupName = "backups/{backup}" { "backups" / backup: Backup }
 }

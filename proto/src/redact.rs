@@ -13,6 +13,7 @@ impl fmt::Debug for Capture {
             .field("kind", &self.kind())
             .field("quality", &self.quality)
             .field("capture_time", &self.capture_time)
+            .field("attestation", &format_args!("<{} bytes>", self.attestation.len()))
             .finish()
     }
 }

@@ -69,6 +69,8 @@ pub enum Part {
     Model,
     /// A model's version: 1 to 63 characters of `[a-z0-9._-]`.
     Version,
+    /// The id of a signing key: 1 to 64 characters of `[A-Za-z0-9._-]`.
+    SigningKey,
     /// A backup's number: 1 to 10 decimal digits, the first of them not 0.
     Backup,
     /// A mirror's id: 32 lower-case hexadecimal digits.
@@ -96,6 +98,7 @@ impl Part {
             Self::Credential => "credential",
             Self::Model => "model",
             Self::Version => "version",
+            Self::SigningKey => "kid",
             Self::Backup => "backup",
             Self::Mirror => "mirror",
         }

@@ -70,6 +70,7 @@ fn begins_well(part: Part, text: &str) -> bool {
         | Part::Credential
         | Part::Model
         | Part::Version
+        | Part::SigningKey
         | Part::Mirror => true,
     }
 }
@@ -90,6 +91,7 @@ const fn lengths(part: Part) -> (usize, usize) {
         | Part::Receipt
         | Part::Credential
         | Part::Mirror => (32, 32),
+        Part::SigningKey => (1, 64),
         Part::Backup => (1, 10),
         Part::Collection | Part::Model | Part::Version => (1, 63),
     }
@@ -114,6 +116,9 @@ const fn allowed(part: Part, byte: u8) -> bool {
         | Part::Credential
         | Part::Mirror => {
             matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+        }
+        Part::SigningKey => {
+            matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')
         }
         Part::Model | Part::Version => {
             matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod attestation;
 mod automation;
 mod case;
 mod codes;
@@ -35,6 +36,7 @@ mod time;
 mod transfer;
 mod watchlist;
 
+pub use attestation::{AttestationPolicy, CaptureUse};
 pub use automation::{Automation, AutomationGround, Decider};
 pub use case::{Case, CaseDecision, CaseKind, CaseReason, CaseState, CaseStep, Question, Seen};
 pub use consent::{Consent, ConsentState, Giver, Manner, Notice};

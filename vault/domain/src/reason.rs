@@ -55,6 +55,16 @@ reasons! {
     PurposeUnspecified = "PURPOSE_UNSPECIFIED",
     /// The purpose does not fit the operation, or the tenant has no basis for it (O1, O2).
     PurposeNotAllowed = "PURPOSE_NOT_ALLOWED",
+    /// The capture needs an attestation of the service that made it, and has none (O6).
+    AttestationRequired = "ATTESTATION_REQUIRED",
+    /// The attestation is none, of a key that is not trusted, or of another capture (O6).
+    AttestationInvalid = "ATTESTATION_INVALID",
+    /// The attestation's time is over, or the face was captured too long ago, or in the future (O6).
+    AttestationExpired = "ATTESTATION_EXPIRED",
+    /// The attestation was used before (O6).
+    AttestationReplayed = "ATTESTATION_REPLAYED",
+    /// Nobody who may say so says that the face is that of a living person who was there (O6).
+    LivenessInsufficient = "LIVENESS_INSUFFICIENT",
     /// The person's law asks for a written consent first, and there is none (O16).
     WrittenConsentRequired = "WRITTEN_CONSENT_REQUIRED",
     /// The purpose rests on consent, and none was recorded (O2).
@@ -167,6 +177,12 @@ reasons! {
     LoginTaken = "LOGIN_TAKEN",
     /// No identity provider of this issuer may speak for whom the credential is to be.
     IdentityProviderUnknown = "IDENTITY_PROVIDER_UNKNOWN",
+    /// No such signing key.
+    SigningKeyNotFound = "SIGNING_KEY_NOT_FOUND",
+    /// There is, or was, another signing key of that id.
+    SigningKeyExists = "SIGNING_KEY_EXISTS",
+    /// The tenant has as many signing keys as it may.
+    SigningKeysLimited = "SIGNING_KEYS_LIMITED",
     /// The last credential that can make others; without it nobody could.
     LastAdministrator = "LAST_ADMINISTRATOR",
     /// The subject has as many templates of the model as it may.

@@ -1,4 +1,6 @@
-use crate::{Automation, Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
+use std::borrow::Cow;
+
+use crate::{AttestationPolicy, Automation, Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
 
 /// What a client allows the vault to do for it (O1). Versioned: each decision records the version that judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct TenantPolicy {
     pub retention: Retention,
     /// The purposes for which its systems decide where the answer is clear; one of each at most (O11).
     pub automation: Vec<Automation>,
+    /// Which captures need an attestation (O6); what counts in its environment, if `None`.
+    pub attestation: Option<AttestationPolicy>,
 }
 
 impl TenantPolicy {
@@ -39,6 +43,15 @@ impl TenantPolicy {
             country: None,
             retention: Retention::default(),
             automation: Vec::new(),
+            attestation: None,
+        }
+    }
+
+    /// Which captures need an attestation, and what it must say.
+    pub fn attested(&self) -> Cow<'_, AttestationPolicy> {
+        match &self.attestation {
+            Some(said) => Cow::Borrowed(said),
+            None => Cow::Owned(AttestationPolicy::default_of(self.environment)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a client's policy must not say: contradictions, refused by name (O1).
 
-use lethe_domain::{Environment, Invalid, Period, Purpose, Reason, TenantPolicy, Timestamp};
+use lethe_domain::{AttestationPolicy, Environment, Invalid, Period, Purpose, Reason, TenantPolicy, Timestamp};
 
 use crate::automation;
 use crate::law::Law;
@@ -52,6 +52,12 @@ pub fn check(policy: &TenantPolicy) -> Result<(), Invalid> {
         let message =
             format!("is shorter than {REQUESTS}, for which requests are kept (Cal. Code Regs. tit. 11, § 7101)");
         return refuse("tenant.retention.limitation", message);
+    }
+    if let Some(attestation) = &policy.attestation
+        && !(AttestationPolicy::SHORTEST..=AttestationPolicy::LONGEST).contains(&attestation.max_age)
+    {
+        let message = "must be 1 s to 24 h: a face that was captured earlier is none that is there (O6)";
+        return Err(Invalid::new("tenant.attestation.max_age", Reason::FieldOutOfRange, message));
     }
     automation::check(policy)
 }

@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod approval;
+mod attestation;
 mod automation;
 pub mod case;
 mod check;
@@ -33,6 +34,9 @@ pub mod watchlist;
 pub use approval::{
     ActRule, Approved, Decision, Deed, Disclosing, Offboarding, Party, RotatingLogKey, RotatingVaultLogKey, approve,
     redeem, reject,
+};
+pub use attestation::{
+    Attested, CLOCKS_DIFFER, Called, CaptureFacts, Presented, Said, Spent, attest, judged_age, remembered_until,
 };
 pub use automation::{GroundRule, decider};
 pub use check::check;

@@ -47,6 +47,12 @@ kinds! {
     RevokeCredential,
     /// Creates a credential of a tenant's administrator, by the operator: for a tenant whose last one is lost.
     AppointAdministrator,
+    /// Registers the public key of a capture or document service (O6).
+    CreateSigningKey,
+    /// Lists a tenant's signing keys.
+    ListSigningKeys,
+    /// Revokes a signing key: what it signed is believed no more.
+    RevokeSigningKey,
     /// Creates an operator's credential.
     CreateOperator,
     /// Lists the operators' credentials.

@@ -1,3 +1,4 @@
+use lethe_domain::CaptureUse;
 use lethe_domain::Purpose::{
     self, Administration, Audit, Authentication, DataSubjectRequest, DocumentCheck, DuplicateDetection,
     FraudPrevention, LegalClaims, RequesterIdentification, ServiceDevelopment,
@@ -20,6 +21,9 @@ pub enum Operation {
     ListCredentials,
     RevokeCredential,
     AppointAdministrator,
+    CreateSigningKey,
+    ListSigningKeys,
+    RevokeSigningKey,
     CreateOperator,
     ListOperators,
     RevokeOperator,
@@ -156,6 +160,8 @@ pub struct Rule {
     pub roles: &'static [Role],
     /// The purposes it may serve (O2).
     pub purposes: &'static [Purpose],
+    /// What it takes a capture for, if it takes one (O6).
+    pub takes: Option<CaptureUse>,
 }
 
 const ENROLLING: &[Purpose] = &[Authentication, DocumentCheck, DuplicateDetection, FraudPrevention, ServiceDevelopment];
@@ -186,7 +192,7 @@ const READING_PROPOSALS: &[Role] = &[Operator, TenantAdmin, PrivacyOfficer, Audi
 
 /// The table, one line an operation, in the order of [`Operation`].
 #[rustfmt::skip]
-const RULES: [Rule; 103] = [
+const RULES: [Rule; 106] = [
     rule(Operation::CreateTenant,            "tenant.create",                    Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::GetTenant,               "tenant.get",                       Effect::None,      Scope::Either, &[Operator, TenantAdmin, Auditor],                   ADMINISTERING),
     rule(Operation::UpdateTenantPolicy,      "tenant.update_policy",             Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
@@ -200,6 +206,9 @@ const RULES: [Rule; 103] = [
     rule(Operation::ListCredentials,         "tenant.list_credentials",          Effect::None,      Scope::Tenant, &[TenantAdmin, Auditor],                             ADMINISTERING),
     rule(Operation::RevokeCredential,        "tenant.revoke_credential",         Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
     rule(Operation::AppointAdministrator,    "tenant.appoint_administrator",     Effect::None,      Scope::Either, &[Operator],                                         ADMINISTERING),
+    rule(Operation::CreateSigningKey,        "signing_key.create",               Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
+    rule(Operation::ListSigningKeys,         "signing_key.list",                 Effect::None,      Scope::Tenant, &[TenantAdmin, PrivacyOfficer, Auditor],             ADMINISTERING),
+    rule(Operation::RevokeSigningKey,        "signing_key.revoke",               Effect::None,      Scope::Tenant, &[TenantAdmin],                                      ADMINISTERING),
     rule(Operation::CreateOperator,          "vault.create_operator",            Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::ListOperators,           "vault.list_operators",             Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
     rule(Operation::RevokeOperator,          "vault.revoke_operator",            Effect::None,      Scope::Vault,  &[Operator],                                         ADMINISTERING),
@@ -301,7 +310,18 @@ const fn rule(
     roles: &'static [Role],
     purposes: &'static [Purpose],
 ) -> Rule {
-    Rule { operation, name, effect, scope, roles, purposes }
+    Rule { operation, name, effect, scope, roles, purposes, takes: takes(operation) }
+}
+
+#[allow(clippy::wildcard_enum_match_arm, reason = "no other operation takes a capture")]
+const fn takes(operation: Operation) -> Option<CaptureUse> {
+    match operation {
+        Operation::Enroll | Operation::ReplaceTemplate => Some(CaptureUse::Enrollment),
+        Operation::Verify => Some(CaptureUse::Verification),
+        Operation::Search => Some(CaptureUse::Identification),
+        Operation::AddWatchlistEntry => Some(CaptureUse::Watchlist),
+        _ => None,
+    }
 }
 
 impl Operation {

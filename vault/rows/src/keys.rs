@@ -54,6 +54,10 @@ pub enum RowKind {
     Shredded = 0x17,
     /// A watch list, sealed.
     Watchlist = 0x18,
+    /// A public key of a capture or document service, sealed.
+    SigningKey = 0x19,
+    /// An attestation that was used.
+    Attestation = 0x1A,
     /// A mark among the rows of kinds `10` … `2F`.
     RowsMark = 0x1F,
     /// A subject's base row, sealed: the only place its applicant id is in.
@@ -100,7 +104,7 @@ pub enum RowKind {
 
 impl RowKind {
     /// All kinds, by number.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::Format,
         Self::Epoch,
         Self::HighWater,
@@ -122,6 +126,8 @@ impl RowKind {
         Self::Census,
         Self::Shredded,
         Self::Watchlist,
+        Self::SigningKey,
+        Self::Attestation,
         Self::RowsMark,
         Self::Subject,
         Self::Template,
@@ -147,7 +153,7 @@ impl RowKind {
 
     /// Rows that a tenant has for as long as it is there, each kind one range of keys. Its log outlives it (O29), and what
     /// stands for an epoch goes with the epoch.
-    pub const OF_TENANT: [Self; 23] = [
+    pub const OF_TENANT: [Self; 25] = [
         Self::HighWater,
         Self::Tenant,
         Self::Credential,
@@ -156,6 +162,8 @@ impl RowKind {
         Self::LogKey,
         Self::Census,
         Self::Watchlist,
+        Self::SigningKey,
+        Self::Attestation,
         Self::Subject,
         Self::Template,
         Self::Sketch,
@@ -224,6 +232,8 @@ pub enum Key {
     Census { tree: TreeId, gallery: GalleryId, profile: ProfileNumber },
     Shredded { tenant: SlotRef },
     Watchlist { tree: TreeId, number: WatchlistNumber },
+    SigningKey { tree: TreeId, tag: [u8; 16] },
+    Attestation { tree: TreeId, until: u64, tag: [u8; 16] },
     RowsMark { number: u64 },
     Subject { tree: TreeId, subject: SlotRef },
     Template { tree: TreeId, gallery: GalleryId, at: TemplateAt, profile: ProfileNumber },
@@ -278,6 +288,8 @@ impl Key {
             Self::Census { .. } => RowKind::Census,
             Self::Shredded { .. } => RowKind::Shredded,
             Self::Watchlist { .. } => RowKind::Watchlist,
+            Self::SigningKey { .. } => RowKind::SigningKey,
+            Self::Attestation { .. } => RowKind::Attestation,
             Self::RowsMark { .. } => RowKind::RowsMark,
             Self::Subject { .. } => RowKind::Subject,
             Self::Template { .. } => RowKind::Template,
@@ -327,6 +339,8 @@ impl Key {
             | Self::LogKey { tree }
             | Self::Census { tree, .. }
             | Self::Watchlist { tree, .. }
+            | Self::SigningKey { tree, .. }
+            | Self::Attestation { tree, .. }
             | Self::Subject { tree, .. }
             | Self::Template { tree, .. }
             | Self::Sketch { tree, .. }
@@ -369,7 +383,8 @@ impl Key {
             Self::Profile { tree, number } | Self::Watchlist { tree, number } => {
                 key.tree(*tree).bytes(&number.to_be_bytes())
             }
-            Self::TenantRequest { tree, tag } => key.tree(*tree).bytes(tag),
+            Self::TenantRequest { tree, tag } | Self::SigningKey { tree, tag } => key.tree(*tree).bytes(tag),
+            Self::Attestation { tree, until, tag } => key.tree(*tree).bytes(&until.to_be_bytes()).bytes(tag),
             Self::Census { tree, gallery, profile } => {
                 key.tree(*tree).bytes(&gallery.to_be_bytes()).bytes(&profile.to_be_bytes())
             }
@@ -466,6 +481,11 @@ impl Key {
         prefix
     }
 
+    /// Before all attestations of a tenant that are over from this second on, and after those that are over before it.
+    pub fn bound_of_attestations(tree: TreeId, until: u64) -> Vec<u8> {
+        Writer::new(RowKind::Attestation).tree(tree).bytes(&until.to_be_bytes()).0
+    }
+
     /// All disclosures about a subject.
     pub fn prefix_of_disclosures(tree: TreeId, subject: SlotRef) -> Vec<u8> {
         Writer::new(RowKind::Disclosure).tree(tree).slot(subject).0
@@ -533,6 +553,11 @@ impl Reader<'_> {
             RowKind::LogKey => Key::LogKey { tree: self.tree()? },
             RowKind::Shredded => Key::Shredded { tenant: self.slot()? },
             RowKind::Watchlist => Key::Watchlist { tree: self.tree()?, number: self.u32()? },
+            RowKind::SigningKey => Key::SigningKey { tree: self.tree()?, tag: self.array()? },
+            RowKind::Attestation => {
+                let (tree, until) = (self.tree()?, u64::from_be_bytes(self.array()?));
+                Key::Attestation { tree, until, tag: self.array()? }
+            }
             RowKind::Census => Key::Census { tree: self.tree()?, gallery: self.u32()?, profile: self.u32()? },
             RowKind::Subject => Key::Subject { tree: self.tree()?, subject: self.slot()? },
             RowKind::Template => {

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, SubjectId, Timestamp};
+use lethe_domain::{AgeBand, Dossier, SubjectId, Timestamp};
 use lethe_policy::operation::Kind;
-use lethe_policy::{Authorized, Cleared};
+use lethe_policy::{Authorized, Cleared, judged_age};
 
 use crate::audit;
 use crate::error::{Error, Result};
@@ -68,6 +68,29 @@ pub(crate) fn put(
     Ok(())
 }
 
+/// Writes down how old a service takes a subject to be, where that was not known, or is younger than what was (O15). Whoever is
+/// stated to be a minor is not made of age by it. The caller has the subject's lock.
+pub(crate) fn put_age(
+    vault: &Vault,
+    keys: &mut Opener<'_>,
+    silo: &Silo,
+    subject: SlotRef,
+    attested: Option<AgeBand>,
+    change: &mut Change,
+) -> Result<()> {
+    if attested.is_none() {
+        return Ok(());
+    }
+    let mut dossier = of(vault, silo, subject)?;
+    let age = judged_age(dossier.age, attested);
+    if age != dossier.age {
+        dossier.age = age;
+        let is_held = !dossier.holds.is_empty();
+        put(keys, silo, subject, &dossier, is_held, change)?;
+    }
+    Ok(())
+}
+
 /// Writes the base row of a new subject.
 pub(crate) fn put_subject(
     keys: &mut Opener<'_>,
@@ -121,7 +144,20 @@ pub(crate) async fn clear<O: Kind>(
     subject: Option<SlotRef>,
     now: Timestamp,
 ) -> Result<Cleared> {
-    let dossier = subject.map_or_else(|| Ok(Dossier::default()), |slot| of(vault, silo, slot))?;
+    clear_aged(vault, silo, call, subject, None, now).await
+}
+
+/// The same, where somebody attests how old the person is: the younger counts (O15).
+pub(crate) async fn clear_aged<O: Kind>(
+    vault: &Vault,
+    silo: &Silo,
+    call: &Authorized<O>,
+    subject: Option<SlotRef>,
+    age: Option<AgeBand>,
+    now: Timestamp,
+) -> Result<Cleared> {
+    let mut dossier = subject.map_or_else(|| Ok(Dossier::default()), |slot| of(vault, silo, slot))?;
+    dossier.age = judged_age(dossier.age, age);
     let policy = silo.policy();
     let denial = match call.licence().clear(&policy, &dossier, now) {
         Ok(cleared) => return Ok(cleared),

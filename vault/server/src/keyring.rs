@@ -230,6 +230,7 @@ impl Home {
             Key::Credential { tree, .. }
             | Key::Profile { tree, .. }
             | Key::Watchlist { tree, .. }
+            | Key::SigningKey { tree, .. }
             | Key::TenantRequest { tree, .. }
             | Key::LogKey { tree }
             | Key::Request { tree, .. }
@@ -264,6 +265,7 @@ impl Home {
             | Key::Receipt { .. }
             | Key::Census { .. }
             | Key::Held { .. }
+            | Key::Attestation { .. }
             | Key::LogHead { .. }
             | Key::LogEntry { .. }
             | Key::LogNode { .. }

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod approval;
+pub mod attestation;
 pub mod audit;
 pub mod authentication;
 pub mod backup;

@@ -136,6 +136,7 @@ pub async fn start_with(config: Config, first: FirstKey) -> Result<Running, Star
         .add_service(service!(v1::enrollment_service_server::EnrollmentServiceServer<Node>))
         .add_service(service!(v1::authentication_service_server::AuthenticationServiceServer<Node>))
         .add_service(service!(v1::identification_service_server::IdentificationServiceServer<Node>))
+        .add_service(service!(v1::signing_key_service_server::SigningKeyServiceServer<Node>))
         .add_service(service!(v1::watchlist_service_server::WatchlistServiceServer<Node>))
         .add_service(service!(v1::subject_service_server::SubjectServiceServer<Node>))
         .add_service(service!(v1::consent_service_server::ConsentServiceServer<Node>))

@@ -5,7 +5,7 @@ use lethe_domain::{
     CaptureKind, Embedding, ModelId, Plain, Quality, Sealed, Template, TemplateFacts, TemplateId, Timestamp,
 };
 
-use lethe_policy::Cleared;
+use lethe_policy::{Attested, Cleared};
 use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
@@ -18,19 +18,48 @@ use crate::store::{Change, Key, ProfileNumber, RowKind, SUBJECTS, Store, StoreEr
 pub struct Capture {
     /// The model that made it.
     pub model: ModelId,
-    /// Components as received.
-    pub embedding: Vec<f32>,
     /// What it was made from.
     pub kind: CaptureKind,
     /// Capture quality.
     pub quality: Quality,
     /// When it was captured.
     pub captured_at: Timestamp,
+    /// What a service signed about it, if there is something; nobody has looked into it.
+    pub attestation: Option<String>,
+    /// Components as received.
+    received: Vec<f32>,
+}
+
+impl Capture {
+    /// One with nothing signed about it.
+    pub fn new(model: ModelId, received: Vec<f32>, kind: CaptureKind, quality: Quality, captured_at: Timestamp) -> Self {
+        Self { model, kind, quality, captured_at, attestation: None, received }
+    }
+
+    /// The same, with what a service signed about it.
+    #[must_use]
+    pub fn attested(mut self, attestation: Option<String>) -> Self {
+        self.attestation = attestation;
+        self
+    }
+
+    /// Its components as received: for who holds them against what was signed.
+    pub(crate) fn received(&self) -> &[f32] {
+        &self.received
+    }
+
+    /// Takes its embedding: what the engine did not let pass (O6) is not compared, and not kept.
+    ///
+    /// # Errors
+    /// `Invalid`, as of [`Embedding::parse`].
+    pub(crate) fn take_embedding(&mut self, _by: &Attested, field: &str, dimension: usize) -> Result<Embedding> {
+        Ok(Embedding::parse(field, std::mem::take(&mut self.received), dimension)?)
+    }
 }
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        self.embedding.zeroize();
+        self.received.zeroize();
     }
 }
 

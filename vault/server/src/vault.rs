@@ -35,6 +35,8 @@ pub struct Vault {
     pub(crate) clock: Clock,
     /// Where it runs.
     pub site: Site,
+    /// The name that capture and document services know the vault by.
+    pub audience: String,
     /// Rows, and the one way to change them.
     pub store: Arc<Store>,
     /// The keys of the current epoch.

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Automation, AutomationGround, Country, CredentialId, Environment, Jurisdiction, Label, LawfulBasis, Login, ModelId,
-    ModelProfile, Notice, Period, Purpose, PurposeBasis, ReceiptId, Region, Retention, Roles, Sketching, TenantId,
+    AttestationPolicy, Automation, AutomationGround, CaptureUse, Country, CredentialId, Environment, Jurisdiction, Label, LawfulBasis, Login, ModelId,
+    ModelProfile, Notice, PadLevel, Period, Purpose, PurposeBasis, ReceiptId, Region, Retention, Roles, Sketching, TenantId,
     TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
@@ -53,6 +55,38 @@ struct PolicyRecord {
     retention: RetentionRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     automation: Vec<AutomationRecord>,
+    /// Absent where nothing was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attestation: Option<AttestationRecord>,
+}
+
+/// Which captures of a tenant need an attestation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AttestationRecord {
+    /// By number.
+    exempt: Vec<u8>,
+    /// By number.
+    least_level: u8,
+    max_age_ms: u64,
+}
+
+impl AttestationRecord {
+    fn of(said: &AttestationPolicy) -> Self {
+        Self {
+            exempt: said.exempt.iter().map(|usage| usage.number()).collect(),
+            least_level: said.least_level.number(),
+            max_age_ms: u64::try_from(said.max_age.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn parse(&self) -> Option<AttestationPolicy> {
+        Some(AttestationPolicy {
+            exempt: self.exempt.iter().map(|&number| CaptureUse::from_number(number)).collect::<Option<_>>()?,
+            least_level: PadLevel::from_number(self.least_level)?,
+            max_age: Duration::from_millis(self.max_age_ms),
+        })
+    }
 }
 
 /// A purpose for which a tenant's systems decide.
@@ -150,6 +184,7 @@ impl PolicyRecord {
             country: policy.country.map(|country| country.to_string()),
             retention: RetentionRecord::of(&policy.retention),
             automation: policy.automation.iter().map(AutomationRecord::of).collect(),
+            attestation: policy.attestation.as_ref().map(AttestationRecord::of),
         }
     }
 }
@@ -187,6 +222,8 @@ impl TenantRecord {
             policy.retention = said.retention.parse()?;
             let automation = said.automation.iter().map(AutomationRecord::parse).collect::<Option<_>>();
             policy.automation = automation.ok_or_else(wrong)?;
+            let attestation = said.attestation.as_ref().map(|said| said.parse().ok_or_else(wrong));
+            policy.attestation = attestation.transpose()?;
         }
         Ok((id, policy, Timestamp::from_millis(self.created_at)))
     }

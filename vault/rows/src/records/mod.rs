@@ -10,6 +10,7 @@ mod json;
 mod notification;
 mod proposal;
 mod rights;
+mod signing_key;
 mod transfer;
 mod watchlist;
 
@@ -23,5 +24,6 @@ pub use json::{
 pub use notification::NotificationRecord;
 pub use proposal::{Addressee, Content, Delivery, DisclosureRecord, Leaving, StoredProposal};
 pub use rights::{AskedRecord, EvidenceRecord, RequestRecord};
+pub use signing_key::SigningKeyRecord;
 pub use transfer::TransferRecord;
 pub use watchlist::{ListedRecord, WatchlistEntryRecord, WatchlistRecord};

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
-use lethe_domain::{Dossier, Embedding, SubjectId, TenantPolicy};
+use lethe_domain::{AgeBand, Dossier, Embedding, SubjectId, TenantPolicy};
 use lethe_index::cosine;
-use lethe_policy::{Cleared, Denial, Licence};
+use lethe_policy::{Cleared, Denial, Licence, judged_age};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::dossiers;
@@ -47,11 +47,11 @@ impl<'a> Comparison<'a> {
         silo: &'a Silo,
         model: &'a Model,
         subject: &SubjectId,
-        licence: Licence,
+        (licence, attested): (Licence, Option<AgeBand>),
     ) -> Result<Self> {
         let stand_ins: Vec<SlotRef> = silo.stand_ins(subject).take(silo.most_templates).collect();
         let slot = silo.subject(subject);
-        let dossier = match slot {
+        let mut dossier = match slot {
             Some(slot) => dossiers::of(vault, silo, slot)?,
             None => {
                 // Reads what lies where the subject could be, and opens none of it.
@@ -61,7 +61,13 @@ impl<'a> Comparison<'a> {
             }
         };
         let policy = silo.policy();
-        let cleared = licence.clear(&policy, &dossier, vault.clock.now());
+        let stated = dossier.age;
+        dossier.age = judged_age(stated, attested);
+        let cleared = licence.clear(&policy, &dossier, vault.clock.now()).map_err(|denial| Denial {
+            // Whose face a login shows is in question: an adult is not erased for a child at the camera (O15).
+            duty: denial.duty.filter(|_| stated != AgeBand::Adult),
+            ..denial
+        });
         Ok(Self { vault, silo, model, slot, cleared, policy, stand_ins })
     }
 

@@ -16,12 +16,13 @@ use tokio::time::{Instant, sleep_until};
 
 use self::compare::{Compared, Comparison};
 use crate::access::Refused;
+use crate::attestation::{self, Believed};
 use crate::audit;
 use crate::case;
 use crate::error::{Error, Result};
 use crate::records::encode;
 use crate::silo::{Answering, Model, SiloRef};
-use crate::store::SUBJECTS;
+use crate::store::{Change, SUBJECTS};
 use crate::subject::baseless;
 use crate::templates::Capture;
 use crate::vault::Vault;
@@ -68,10 +69,13 @@ pub async fn verify(
     let began = Instant::now();
     let silo = vault.silo(&call)?;
     let model = silo.model(&probe.model, "probe.model")?;
-    let received = std::mem::take(&mut probe.embedding);
-    let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
-    let attempt = Attempt { vault, call: &call, silo: &silo, model: &model, subject, quality: probe.quality.get() };
-    let mut said = attempt.make(&embedding, began).await;
+    // Before anything is looked at that is a person's; whoever revokes the key is answered when this is.
+    let answering = silo.rights().answering().await;
+    let believed = attestation::believe(vault, &silo, &call, &probe, None).await?;
+    let embedding = probe.take_embedding(believed.attested(), "probe.embedding", model.profile.dimension())?;
+    let (quality, believed) = (probe.quality.get(), &believed);
+    let attempt = Attempt { vault, call: &call, silo: &silo, model: &model, subject, quality, believed };
+    let mut said = attempt.make(&embedding, began, answering).await;
     let tells_of_somebody = said.as_ref().is_ok_and(|said| said.band != Band::NoMatch);
     if !attempt.is_scored() && !tells_of_somebody {
         // It tells nothing, and nobody need wait for it.
@@ -94,6 +98,7 @@ struct Attempt<'a> {
     model: &'a Model,
     subject: &'a SubjectId,
     quality: f32,
+    believed: &'a Believed,
 }
 
 impl Attempt<'_> {
@@ -102,11 +107,11 @@ impl Attempt<'_> {
         sees_scores(self.call.roles())
     }
 
-    async fn make(&self, probe: &Embedding, now: Instant) -> Result<Verification> {
+    async fn make(&self, probe: &Embedding, now: Instant, answering: Answering) -> Result<Verification> {
         let (attempts, now) = (&self.silo.attempts, now.into_std());
-        let answering = self.silo.rights().answering().await;
         let licence = self.call.licence();
-        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject, licence)?;
+        let age = self.believed.age();
+        let comparison = Comparison::of(self.vault, self.silo, self.model, self.subject, (licence, age))?;
         let begun = match self.is_scored() {
             true => attempts.begin_scored(SUBJECTS, self.subject, now),
             false => attempts.begin(SUBJECTS, self.subject, now),
@@ -122,7 +127,7 @@ impl Attempt<'_> {
         let decider = lethe_policy::decider(&comparison.policy, self.call.purpose(), [band]);
         self.record(&comparison, denial.as_ref(), score, (band, decider)).await?;
         if denial.as_ref().is_some_and(|denial| denial.duty.is_some()) {
-            baseless::follow_up_later(self.vault, self.silo, self.subject);
+            baseless::follow_up_later(self.vault, self.silo, self.subject, age);
         }
         if let Some((slot, score)) = comparison.slot().zip(score).filter(|_| band == Band::Review && denial.is_none()) {
             self.ask(slot, score, band);
@@ -188,7 +193,11 @@ impl Attempt<'_> {
         if let Some(reason) = reason {
             entry = entry.reason(audit::token(reason.code())?);
         }
-        self.vault.record(self.silo.tree, entry).await
+        let mut change = Change::audit_of_read();
+        self.believed.spend(&mut change);
+        change.log(self.silo.tree, self.believed.tell(entry)?);
+        self.vault.store.commit(change).await?;
+        Ok(())
     }
 
     /// Logs the first attempt that a wait refuses, and gives what the caller is told.

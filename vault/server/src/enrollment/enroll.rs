@@ -5,6 +5,7 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::Enroll;
 
 use super::make_room;
+use crate::attestation::{self, Believed};
 use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
@@ -39,11 +40,18 @@ pub struct Enrolled {
 /// Adds a template. The answer means synced.
 pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enrolment) -> Result<Enrolled> {
     let silo = vault.silo(call)?;
-    let enrolled = add(vault, call, &silo, &mut enrolment).await;
-    baseless::follow_up(vault, &silo, &enrolment.subject, enrolled).await
+    let believed = attestation::believe(vault, &silo, call, &enrolment.capture, enrolment.request).await?;
+    let enrolled = add(vault, call, &silo, &mut enrolment, &believed).await;
+    baseless::follow_up_aged(vault, &silo, &enrolment.subject, believed.age(), enrolled).await
 }
 
-async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment: &mut Enrolment) -> Result<Enrolled> {
+async fn add(
+    vault: &Vault,
+    call: &Authorized<Enroll>,
+    silo: &SiloRef,
+    enrolment: &mut Enrolment,
+    believed: &Believed,
+) -> Result<Enrolled> {
     let now = vault.clock.now();
     let capture = &mut enrolment.capture;
     let model = silo.model(&capture.model, "template.model")?;
@@ -53,9 +61,8 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     let _alone = silo.lock_subject(&enrolment.subject).await;
     let known = silo.subject(&enrolment.subject);
     // Before anything is done with the capture (O16).
-    let cleared = dossiers::clear(vault, silo, call, known, now).await?;
-    let received = std::mem::take(&mut capture.embedding);
-    let embedding = Embedding::parse("template.embedding", received, dimension)?;
+    let cleared = dossiers::clear_aged(vault, silo, call, known, believed.age(), now).await?;
+    let embedding = capture.take_embedding(believed.attested(), "template.embedding", dimension)?;
     if let (Some(subject), Some(request)) = (known, enrolment.request)
         && let Some(record) = recall_template(vault, silo, subject, request, &fingerprint)?
     {
@@ -64,6 +71,7 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
         vault.record(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
         return Ok(Enrolled { facts: record.facts, dimension, sequence: silo.sequence() });
     }
+    believed.first(vault, silo, call).await?;
 
     if let Some(subject) = known {
         make_room(vault, silo, &model, subject, None)?;
@@ -74,12 +82,14 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
     change.own(leases);
     // Slots may be waited for; from here on it is a moment, and whoever withdraws meanwhile is answered when it is over.
     let _answering = silo.rights().answering().await;
-    let cleared = dossiers::clear(vault, silo, call, known, now).await?;
+    let cleared = dossiers::clear_aged(vault, silo, call, known, believed.age(), now).await?;
+    believed.still(vault, silo, call).await?;
     let facts = wiping::after_ciphers(|| {
         let mut keys = vault.keys.opener();
         if known.is_none() {
             dossiers::put_subject(&mut keys, silo, subject, &enrolment.subject, now, &mut change)?;
         }
+        dossiers::put_age(vault, &mut keys, silo, subject, believed.age(), &mut change)?;
         let template = templates::template(capture, embedding, now);
         let facts = templates::put(&cleared, &mut keys, silo, &model, at, template, &mut change)?;
         let owner = keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
@@ -87,7 +97,9 @@ async fn add(vault: &Vault, call: &Authorized<Enroll>, silo: &SiloRef, enrolment
             let key = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, request) };
             remember(&mut keys, &mut change, key, fingerprint, facts.id.to_string())?;
         }
-        change.log(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner));
+        believed.spend(&mut change);
+        let entry = believed.tell(audit::done_to(call, &cleared, now)?)?;
+        change.log(silo.tree, audit::about(entry, &owner));
         Ok::<_, Error>(facts)
     })?;
     let committed = vault.store.commit(change).await?;

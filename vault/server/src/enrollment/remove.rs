@@ -1,7 +1,7 @@
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Embedding, Occasion, Purpose, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp,
+    Occasion, Purpose, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp,
 };
 use lethe_policy::Authorized;
 use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::enroll::{expect_same, fingerprint};
 use super::make_room;
+use crate::attestation::{self, Believed};
 use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Erasure, Request, Task, receipt_of, wait};
@@ -61,8 +62,9 @@ pub async fn replace_template(
 ) -> Result<Replaced> {
     let silo = vault.silo(&call)?;
     let subject = target.subject.clone();
-    let replaced = replace(vault, &call, &silo, target, capture).await;
-    let replaced = baseless::follow_up(vault, &silo, &subject, replaced).await;
+    let believed = attestation::believe(vault, &silo, &call, &capture, Some(target.request)).await?;
+    let replaced = replace(vault, &call, &silo, target, capture, &believed).await;
+    let replaced = baseless::follow_up_aged(vault, &silo, &subject, believed.age(), replaced).await;
     vault.noting_misses(silo.tree, &call, replaced).await
 }
 
@@ -72,6 +74,7 @@ async fn replace(
     silo: &SiloRef,
     target: Target,
     mut capture: Capture,
+    believed: &Believed,
 ) -> Result<Replaced> {
     let now = vault.clock.now();
     let model = silo.model(&capture.model, "template.model")?;
@@ -81,9 +84,8 @@ async fn replace(
     let alone = silo.lock_subject(&target.subject).await;
     let subject = subject_of(silo, &target.subject)?;
     // Before anything is done with the capture (O16).
-    let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
-    let received = std::mem::take(&mut capture.embedding);
-    let embedding = Embedding::parse("template.embedding", received, model.profile.dimension())?;
+    let cleared = dossiers::clear_aged(vault, silo, call, Some(subject), believed.age(), now).await?;
+    let embedding = capture.take_embedding(believed.attested(), "template.embedding", model.profile.dimension())?;
     let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(no_subject)?;
     let remembered = Key::SubjectRequest { tree: silo.tree, subject, tag: request_tag(&owner, target.request) };
     let known = recall::<String>(&vault.store, &vault.keys, &remembered, &fingerprint)?;
@@ -97,6 +99,7 @@ async fn replace(
             record.facts
         }
         None => {
+            believed.first(vault, silo, call).await?;
             let old = find(vault, silo, subject, target.template)?;
             make_room(vault, silo, &model, subject, Some(old.at))?;
             let leases = vault.keys.allocate(silo.tree, 1).await?;
@@ -105,16 +108,19 @@ async fn replace(
             change.own(leases);
             // Whoever withdraws meanwhile is answered when this is over.
             let _answering = silo.rights().answering().await;
-            let cleared = dossiers::clear(vault, silo, call, Some(subject), now).await?;
+            let cleared = dossiers::clear_aged(vault, silo, call, Some(subject), believed.age(), now).await?;
+            believed.still(vault, silo, call).await?;
             let template = templates::template(&capture, embedding, now);
+            dossiers::put_age(vault, &mut vault.keys.opener(), silo, subject, believed.age(), &mut change)?;
             let facts = templates::put(&cleared, &mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
             remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(silo, old.at, old.profile, &mut change);
             if is_asked_for(call) {
                 notification::owe(vault, silo, subject, Occasion::Rectified, now, &mut change)?;
             }
-            let entry = audit::about(audit::done_to(call, &cleared, now)?, &owner);
-            change.log(silo.tree, entry);
+            believed.spend(&mut change);
+            let entry = believed.tell(audit::done_to(call, &cleared, now)?)?;
+            change.log(silo.tree, audit::about(entry, &owner));
             vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
             facts
         }

@@ -64,13 +64,11 @@ fn parse_capture(field: &str, capture: &mut v1::Capture, missing: &dyn Fn(&str) 
     let no_kind = || Invalid::new(format!("{field}.kind"), Reason::FieldOutOfRange, "is no kind of capture");
     let quality = capture.quality.ok_or_else(|| missing(".quality"))?;
     let captured = capture.capture_time.ok_or_else(|| missing(".capture_time"))?;
-    Ok(Capture {
-        model,
-        kind: kind.ok_or_else(no_kind)?,
-        quality: Quality::parse(&format!("{field}.quality"), quality)?,
-        captured_at: timestamp(&format!("{field}.capture_time"), captured)?,
-        embedding: std::mem::take(&mut capture.embedding),
-    })
+    let (kind, quality) = (kind.ok_or_else(no_kind)?, Quality::parse(&format!("{field}.quality"), quality)?);
+    let captured_at = timestamp(&format!("{field}.capture_time"), captured)?;
+    let attestation = Some(std::mem::take(&mut capture.attestation)).filter(|text| !text.is_empty());
+    let received = std::mem::take(&mut capture.embedding);
+    Ok(Capture::new(model, received, kind, quality, captured_at).attested(attestation))
 }
 
 pub(super) fn timestamp(field: &str, time: ProtoTimestamp) -> Result<Timestamp> {

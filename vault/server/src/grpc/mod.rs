@@ -1,6 +1,7 @@
 //! The gRPC face: messages in, calls on use cases, messages out. Generated types stop here.
 
 mod approval;
+mod attestation;
 mod audit;
 mod authentication;
 mod automation;

@@ -92,6 +92,12 @@ pub(super) fn request_of(tenant: &TenantId, field: &str, text: &str) -> Result<O
 }
 
 /// A watch list's name. Its segment is checked as an id of one, so that a refusal says what is wrong with it.
+pub(super) fn signing_key(field: &str, text: &str) -> Result<(TenantId, KeyId)> {
+    let name: SigningKeyName = parse(field, text)?;
+    let malformed = |_| Invalid::new(field, Reason::NameMalformed, "is no name of a signing key");
+    Ok((TenantId::parse(name.tenant())?, KeyId::parse(name.kid()).map_err(malformed)?))
+}
+
 pub(super) fn watchlist(field: &str, text: &str) -> Result<(TenantId, WatchlistId)> {
     let name: WatchlistName = parse(field, text)?;
     let list =

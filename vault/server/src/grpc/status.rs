@@ -111,8 +111,14 @@ fn denial_code(reason: Reason) -> Code {
         Reason::CredentialExpired => Code::Unauthenticated,
         Reason::PurposeUnspecified => Code::InvalidArgument,
         Reason::TenantNotFound => Code::NotFound,
+        // What the call lacks, and may bring.
+        Reason::AttestationRequired
+        | Reason::AttestationInvalid
+        | Reason::AttestationExpired
+        | Reason::AttestationReplayed
+        | Reason::LivenessInsufficient
         // What depends on the person, and may change.
-        Reason::WrittenConsentRequired
+        | Reason::WrittenConsentRequired
         | Reason::ConsentMissing
         | Reason::ConsentWithdrawn
         | Reason::ConsentExpired

@@ -73,6 +73,7 @@ impl TenantService for Node {
         for path in &mask.paths {
             match path.as_str() {
                 "purposes" => wished.purposes = Some(policy.purposes.clone()),
+                "attestation" => wished.attestation = Some(policy.attestation.clone()),
                 "automation" => wished.automation = Some(policy.automation.clone()),
                 "jurisdiction" => wished.jurisdiction = Some(policy.jurisdiction),
                 "minors_consent_alone_from_16" => wished.alone_from_16 = Some(policy.alone_from_16),
@@ -84,7 +85,7 @@ impl TenantService for Node {
                 "retention.limitation" => wished.limitation = Some(policy.retention.limitation),
                 "retention.vendor_purposes" => wished.vendor_purposes = Some(policy.retention.vendor_purposes),
                 _ => {
-                    let message = "only purposes, automation, jurisdiction, country, what is asked of minors and the parts of retention can be changed";
+                    let message = "only purposes, automation, attestation, jurisdiction, country, what is asked of minors and the parts of retention can be changed";
                     let refused = Invalid::new("update_mask", Reason::FieldOutOfRange, message);
                     return Err(Error::from(refused).into());
                 }

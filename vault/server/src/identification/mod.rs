@@ -9,16 +9,17 @@ mod verdict;
 use std::sync::Arc;
 
 use lethe_crypto::wiping;
-use lethe_domain::{Band, Decider, Embedding, Invalid, Reason, Risk, SubjectId, TemplateId};
+use lethe_domain::{Band, Decider, Invalid, Reason, Risk, SubjectId, TemplateId};
 use lethe_index::OperatingPoint;
 use lethe_policy::Authorized;
 use lethe_policy::operation::Search;
 
+use crate::attestation;
 use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::silo::{Answering, Model, SiloRef};
-use crate::store::TemplateAt;
+use crate::store::{Change, TemplateAt};
 use crate::subject::baseless;
 use crate::templates::Capture;
 use crate::vault::Vault;
@@ -134,10 +135,12 @@ async fn find(
     let model = silo.model(&query.probe.model, "probe.model")?;
     let mut before = silo.rights().changes();
     let whose = claimed.and_then(|subject| silo.subject(subject));
-    let cleared = dossiers::clear(vault, silo, call, whose, vault.clock.now()).await?;
+    let believed = attestation::believe(vault, silo, call, &query.probe, None).await?;
+    let age = believed.age();
+    let cleared = dossiers::clear_aged(vault, silo, call, whose, age, vault.clock.now()).await?;
     let quality = query.probe.quality;
-    let received = std::mem::take(&mut query.probe.embedding);
-    let embedding = Embedding::parse("probe.embedding", received, model.profile.dimension())?;
+    let dimension = model.profile.dimension();
+    let embedding = query.probe.take_embedding(believed.attested(), "probe.embedding", dimension)?;
     let point = operating_point(&model, query.threshold, query.miss_probability)?;
 
     let searcher = Arc::new(rerank::Searcher::of(&model, judge).await?);
@@ -162,8 +165,11 @@ async fn find(
     let owner = whose.map(|slot| vault.keys.slot(silo.tree, slot)).transpose()?.flatten();
     let entry = audit::done_to(call, &cleared, vault.clock.now())?;
     let entry = if let Some(owner) = &owner { audit::about(entry, owner) } else { entry };
-    let logged = vault.record(silo.tree, entry);
-    let (found, watched, ()) = tokio::try_join!(async { Ok(found.await) }, async { Ok(watching.await) }, logged)?;
+    let mut change = Change::audit_of_read();
+    believed.spend(&mut change);
+    change.log(silo.tree, believed.tell(entry)?);
+    let logged = async { vault.store.commit(change).await.map_err(Error::from) };
+    let (found, watched, _) = tokio::try_join!(async { Ok(found.await) }, async { Ok(watching.await) }, logged)?;
     waits.answered();
     let mut found = found?;
     found.watched = watched?;
@@ -180,7 +186,8 @@ async fn find(
         looks += 1;
         // Nobody waits for a judgement that takes long, unless more is recorded than it can follow.
         let answering = (looks > LOOKS).then_some(answering);
-        dossiers::clear(vault, silo, call, whose, vault.clock.now()).await?;
+        dossiers::clear_aged(vault, silo, call, whose, age, vault.clock.now()).await?;
+        believed.still(vault, silo, call).await?;
         let last = Arc::clone(&last);
         let again = move || wiping::of_a_task(|| last.judge_again(&mut found).map(|()| found));
         found = tokio::task::spawn_blocking(again).await.map_err(|_| Error::TaskLost)??;

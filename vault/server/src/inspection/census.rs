@@ -239,6 +239,8 @@ impl Census {
             | Key::Dossier { .. }
             | Key::Held { .. }
             | Key::Watchlist { .. }
+            | Key::SigningKey { .. }
+            | Key::Attestation { .. }
             | Key::WatchlistEntry { .. }
             | Key::Listed { .. }
             | Key::Evidence { .. }
@@ -334,6 +336,8 @@ pub(super) const fn name_of(kind: RowKind) -> &'static str {
         RowKind::Dossier => "dossier of a subject",
         RowKind::Held => "mark of a litigation hold",
         RowKind::Watchlist => "watch list",
+        RowKind::SigningKey => "signing key",
+        RowKind::Attestation => "attestation that was used",
         RowKind::WatchlistEntry => "entry of a watch list",
         RowKind::Listed => "list of entries made of a subject",
         RowKind::Evidence => "evidence of a consent",
@@ -384,6 +388,12 @@ pub(super) const fn meaning(kind: RowKind) -> &'static str {
         }
         RowKind::Held => {
             "a list of litigation holds lacks this one, and its tenant may be shredded; the dossier forbids all else"
+        }
+        RowKind::SigningKey => {
+            "nothing is believed that this service signed: captures that it attests are refused. `lethe restore` takes a mirror's row"
+        }
+        RowKind::Attestation => {
+            "an attestation could be used once more until its time is over. `lethe restore` takes a mirror's row"
         }
         RowKind::Watchlist => {
             "this tenant's searches against fraud fail, as they give no answer from part of its watch lists; no list is created, and \

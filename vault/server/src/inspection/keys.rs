@@ -29,7 +29,7 @@ const LEAF_PAGES: usize = 4096;
 const CHUNK: usize = 4096;
 
 /// Kinds of sealed rows: profiles before what is sealed under their names.
-const SEALED: [RowKind; 20] = [
+const SEALED: [RowKind; 21] = [
     RowKind::Tenant,
     RowKind::Credential,
     RowKind::Profile,
@@ -41,6 +41,7 @@ const SEALED: [RowKind; 20] = [
     RowKind::SubjectRequest,
     RowKind::Dossier,
     RowKind::Watchlist,
+    RowKind::SigningKey,
     RowKind::WatchlistEntry,
     RowKind::Listed,
     RowKind::Evidence,

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::sweep::{Swept, sweep};
 use super::trust::{Believed, Trust};
+use crate::attestation;
 use crate::audit;
 use crate::case;
 use crate::clock::Clock;
@@ -206,6 +207,10 @@ impl Rounds {
                 if let Err(error) = limitation::expire(&self.vault, &silo, ledger, now).await {
                     tracing::error!(%error, operation = ledger.operation, "rows that are over could not be deleted; the next sweep tries again");
                 }
+            }
+            // And which attestations were used that nobody could use any more (O6).
+            if let Err(error) = attestation::expire(&self.vault, &silo, now).await {
+                tracing::error!(%error, "attestations that are over could not be forgotten; the next sweep tries again");
             }
             // And questions that were answered (O11).
             if let Err(error) = case::expire(&self.vault, &silo, now).await {

@@ -12,13 +12,15 @@ use lethe_policy::{Owner, Principal, SecondFactor};
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 
+use super::signing_keys::SigningKey;
 use super::{Model, Silo, corrupt};
 use crate::access::Proof;
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::keyring::{Keyring, Opener, tree_of};
 use crate::records::{
-    CredentialRecord, ProfileRecord, RequestRecord, ShreddedRecord, SubjectRecord, TenantRecord, decode,
+    CredentialRecord, ProfileRecord, RequestRecord, ShreddedRecord, SigningKeyRecord, SubjectRecord, TenantRecord,
+    decode,
 };
 use crate::store::{Follow, Key, ProfileNumber, Row, RowKind, Store};
 
@@ -204,6 +206,7 @@ impl Silos {
                 self.silo(*tree)?.unanswered.note(*request, &open);
                 Ok(())
             }
+            Key::SigningKey { tree, .. } => self.put_signing_key(keys, key, *tree, value),
             // A search that compared with an entry as it was looks again.
             Key::WatchlistEntry { tree, .. } => {
                 self.silo(*tree)?.rights.changed();
@@ -230,6 +233,7 @@ impl Silos {
             | Key::LogKey { .. }
             | Key::Notification { .. }
             | Key::Watchlist { .. }
+            | Key::Attestation { .. }
             | Key::Listed { .. }
             | Key::Census { .. }
             | Key::Template { .. }
@@ -323,6 +327,15 @@ impl Silos {
         Ok(())
     }
 
+    fn put_signing_key(&self, keys: &mut Opener<'_>, key: &Key, tree: TreeId, value: &[u8]) -> Result<()> {
+        let known = SigningKey::of(&SigningKeyRecord::read(&open(keys, key, "", value)?)?)?;
+        let silo = self.silo(tree)?;
+        silo.signing_keys.put(known);
+        // An answer that rests on it is judged again.
+        silo.rights.changed();
+        Ok(())
+    }
+
     fn put_profile(
         &self,
         keys: &mut Opener<'_>,
@@ -405,6 +418,8 @@ impl Silos {
             | Key::Held { .. }
             | Key::Evidence { .. }
             | Key::Watchlist { .. }
+            | Key::SigningKey { .. }
+            | Key::Attestation { .. }
             | Key::WatchlistEntry { .. }
             | Key::Listed { .. }
             | Key::Request { .. }
@@ -442,8 +457,8 @@ impl Silos {
                 self.delete_tenant(*tree);
                 Ok(())
             }
-            // All there is of a tenant goes with it.
-            Row::DeleteTree(..) => Ok(()),
+            // All there is of a tenant goes with it; which attestations were used is asked of the rows.
+            Row::DeleteTree(..) | Row::DeleteAttestations(..) => Ok(()),
         };
         if let (Err(fault), Some(key)) = (followed, row.key()) {
             self.quarantine(key, &fault);
@@ -469,8 +484,8 @@ impl Follow for Silos {
 /// Is there something to decrypt in a row, for who takes it into memory?
 fn is_opened(row: &Row) -> bool {
     let opened = |key: &Key| {
-        use RowKind::{Credential, Profile, Request, Shredded, Sketch, Subject, Tenant};
-        matches!(key.kind(), Shredded | Tenant | Credential | Profile | Subject | Sketch | Request)
+        use RowKind::{Credential, Profile, Request, Shredded, SigningKey, Sketch, Subject, Tenant};
+        matches!(key.kind(), Shredded | Tenant | Credential | SigningKey | Profile | Subject | Sketch | Request)
     };
     matches!(row, Row::Put(key, _) if opened(key))
 }

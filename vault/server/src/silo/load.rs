@@ -39,6 +39,7 @@ impl Silos {
             RowKind::Shredded,
             RowKind::Tenant,
             RowKind::Credential,
+            RowKind::SigningKey,
             RowKind::Profile,
             RowKind::Subject,
             RowKind::Request,

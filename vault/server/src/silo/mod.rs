@@ -8,6 +8,7 @@ mod model;
 mod replacements;
 mod rights;
 mod room;
+mod signing_keys;
 mod subjects;
 mod unanswered;
 
@@ -32,6 +33,8 @@ pub use load::Loaded;
 pub(crate) use model::Census;
 pub use model::Model;
 pub(crate) use rights::{Answering, Rights};
+pub use signing_keys::SigningKey;
+pub(crate) use signing_keys::{Held, InUse, SigningKeys};
 use subjects::Subjects;
 pub use unanswered::{Pressing, Unanswered};
 
@@ -68,6 +71,10 @@ pub struct Silo {
     pub unanswered: Unanswered,
     calls: Arc<Semaphore>,
     sweep: Arc<Semaphore>,
+    /// Whose attestations are believed.
+    pub(crate) signing_keys: SigningKeys,
+    /// Attestations that calls at work use.
+    pub(crate) in_use: Arc<InUse>,
     /// Templates of one model that a subject may have.
     pub(crate) most_templates: usize,
 }
@@ -92,6 +99,8 @@ impl Silo {
             unanswered: Unanswered::default(),
             calls: Arc::new(Semaphore::new(limits.concurrency)),
             sweep: Arc::new(Semaphore::new(1)),
+            signing_keys: SigningKeys::default(),
+            in_use: Arc::default(),
             most_templates: limits.templates,
         }
     }

@@ -15,6 +15,8 @@ pub enum Row {
     Delete(Key),
     /// Removes all rows of a kind that a tree has by then, however many they are.
     DeleteTree(RowKind, TreeId),
+    /// Removes what a tenant has of attestations that are over before a second, in seconds since the Unix epoch.
+    DeleteAttestations(TreeId, u64),
 }
 
 impl Row {
@@ -22,7 +24,7 @@ impl Row {
     pub const fn key(&self) -> Option<&Key> {
         match self {
             Self::Put(key, _) | Self::Delete(key) => Some(key),
-            Self::DeleteTree(..) => None,
+            Self::DeleteTree(..) | Self::DeleteAttestations(..) => None,
         }
     }
 
@@ -31,6 +33,7 @@ impl Row {
         match self {
             Self::Put(key, _) | Self::Delete(key) => key.kind(),
             Self::DeleteTree(kind, _) => *kind,
+            Self::DeleteAttestations(..) => RowKind::Attestation,
         }
     }
 
@@ -43,7 +46,7 @@ impl Row {
     pub(super) fn tree(&self) -> Option<TreeId> {
         match self {
             Self::Put(key, _) | Self::Delete(key) => key.tree(),
-            Self::DeleteTree(_, tree) => Some(*tree),
+            Self::DeleteTree(_, tree) | Self::DeleteAttestations(tree, _) => Some(*tree),
         }
     }
 }
@@ -190,6 +193,12 @@ impl Change {
     /// writes to the tenant is refused ([`StoreError::Shredded`]).
     pub fn drop_tenant(&mut self, tree: TreeId) -> &mut Self {
         self.rows.extend(RowKind::OF_TENANT.map(|kind| Row::DeleteTree(kind, tree)));
+        self
+    }
+
+    /// Forgets which attestations a tenant used that are over before a second, in seconds since the Unix epoch.
+    pub fn delete_attestations(&mut self, tree: TreeId, before: u64) -> &mut Self {
+        self.rows.push(Row::DeleteAttestations(tree, before));
         self
     }
 

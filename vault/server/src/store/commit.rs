@@ -422,7 +422,7 @@ impl Committer {
         self.census.count(&mut rows);
         self.shredded.extend(rows.iter().filter_map(|row| match row {
             Row::Put(key @ Key::Shredded { .. }, _) => key.tree(),
-            Row::Put(..) | Row::Delete(_) | Row::DeleteTree(..) => None,
+            Row::Put(..) | Row::Delete(_) | Row::DeleteTree(..) | Row::DeleteAttestations(..) => None,
         }));
         Ok((rows, leaves))
     }

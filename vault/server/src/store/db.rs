@@ -232,6 +232,10 @@ impl Database {
             match row {
                 Row::Put(key, value) => batch.put_cf(family, key.encode(), value),
                 Row::Delete(key) => batch.delete_cf(family, key.encode()),
+                Row::DeleteAttestations(tree, before) => {
+                    let first = Key::prefix_of_tree(RowKind::Attestation, *tree);
+                    batch.delete_range_cf(family, first, Key::bound_of_attestations(*tree, *before));
+                }
                 Row::DeleteTree(kind, tree) => {
                     let first = Key::prefix_of_tree(*kind, *tree);
                     // No kind is 255, so there is a key after all of these.
@@ -325,6 +329,8 @@ impl Database {
             | RowKind::Dossier
             | RowKind::Held
             | RowKind::Watchlist
+            | RowKind::SigningKey
+            | RowKind::Attestation
             | RowKind::WatchlistEntry
             | RowKind::Listed
             | RowKind::Evidence

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{Dossier, Occasion, ReceiptId, SubjectId};
-use lethe_policy::{Cause, is_child_alone};
+use lethe_domain::{AgeBand, Dossier, Occasion, ReceiptId, SubjectId};
+use lethe_policy::{Cause, is_child_alone, judged_age};
 
 use super::everything;
 use crate::audit;
@@ -84,16 +84,32 @@ pub(crate) async fn follow_up<T>(vault: &Vault, silo: &Silo, subject: &SubjectId
     if let Err(Error::Denied(denial)) = &outcome
         && denial.duty.is_some()
     {
-        erase_child(vault, silo, subject).await?;
+        erase_child(vault, silo, subject, None).await?;
+    }
+    outcome
+}
+
+/// The same for a call by which somebody attests how old the person is.
+pub(crate) async fn follow_up_aged<T>(
+    vault: &Vault,
+    silo: &Silo,
+    subject: &SubjectId,
+    age: Option<AgeBand>,
+    outcome: Result<T>,
+) -> Result<T> {
+    if let Err(Error::Denied(denial)) = &outcome
+        && denial.duty.is_some()
+    {
+        erase_child(vault, silo, subject, age).await?;
     }
     outcome
 }
 
 /// The same for a call that must not take longer for it, nor tell.
-pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId) {
+pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, age: Option<AgeBand>) {
     let (vault, silo, subject) = (Arc::clone(vault), Arc::clone(silo), subject.clone());
     tokio::spawn(async move {
-        if let Err(error) = erase_child(&vault, &silo, &subject).await {
+        if let Err(error) = erase_child(&vault, &silo, &subject, age).await {
             tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next call tries again");
         }
     });
@@ -124,7 +140,7 @@ async fn erase_alone(vault: &Vault, silo: &Silo) {
         }
         let erased = async {
             let Some(base) = dossiers::base(vault, silo, slot)? else { return Ok(()) };
-            erase_child(vault, silo, &base.id).await
+            erase_child(vault, silo, &base.id, None).await
         };
         if let Err(error) = erased.await {
             tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next sweep tries again");
@@ -136,11 +152,12 @@ async fn erase_alone(vault: &Vault, silo: &Silo) {
     }
 }
 
-async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId) -> Result<()> {
+async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId, age: Option<AgeBand>) -> Result<()> {
     let alone = silo.lock_subject(subject).await;
     // Judged anew, now that nobody else changes it.
     let Some(slot) = silo.subject(subject) else { return Ok(()) };
-    let dossier = dossiers::of(vault, silo, slot)?;
+    let mut dossier = dossiers::of(vault, silo, slot)?;
+    dossier.age = judged_age(dossier.age, age);
     let policy = silo.policy();
     let alone_anyhow = vault.sweeps.bounds(&vault.clock).into_iter().all(|now| is_child_alone(&policy, &dossier, now));
     if alone_anyhow && !templates::places(&vault.store, silo, slot)?.is_empty() {

@@ -1,4 +1,4 @@
-use lethe_domain::{Automation, Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
+use lethe_domain::{AttestationPolicy, Automation, Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
 use lethe_policy::Authorized;
 use lethe_policy::operation::UpdateTenantPolicy;
 
@@ -17,6 +17,8 @@ pub struct Wished {
     pub purposes: Option<Vec<PurposeBasis>>,
     /// All purposes for which its systems decide.
     pub automation: Option<Vec<Automation>>,
+    /// Which captures need an attestation.
+    pub attestation: Option<Option<AttestationPolicy>>,
     /// The law that counts where nobody said.
     pub jurisdiction: Option<Jurisdiction>,
     /// Its country.
@@ -63,6 +65,7 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
         region: current.region.clone(),
         country: wished.country.unwrap_or(current.country),
         automation: wished.automation.unwrap_or_else(|| current.automation.clone()),
+        attestation: wished.attestation.unwrap_or_else(|| current.attestation.clone()),
     };
     if wanted == *current {
         vault.note(silo.tree, &call).await?;

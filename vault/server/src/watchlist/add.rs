@@ -12,15 +12,15 @@ use lethe_domain::{
 };
 use lethe_policy::operation::AddWatchlistEntry;
 use lethe_policy::{Authorized, Cleared, Denial, past_its_time, watchlist as rules};
-use zeroize::Zeroizing;
 
 use super::{Filed, book};
+use crate::attestation::{self, Believed};
 use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::records::ListedRecord;
-use crate::silo::{Silo, SiloRef};
+use crate::silo::{Model, Silo, SiloRef};
 use crate::store::{Change, Key, StoreError, WatchlistNumber};
 use crate::subject::{baseless, unknown};
 use crate::templates::{self, Capture, Found};
@@ -106,9 +106,11 @@ pub async fn add(vault: &Arc<Vault>, call: Authorized<AddWatchlistEntry>, mut wa
             baseless::follow_up(vault, &silo, &subject, added).await
         }
         Source::Capture(capture) => {
-            let received = Zeroizing::new(std::mem::take(&mut capture.embedding));
-            let model = capture.model.clone();
-            of_capture(vault, &call, &silo, &wanted, &model, received).await
+            let believed = attestation::believe(vault, &silo, &call, capture, Some(wanted.request)).await?;
+            let model = silo.model(&capture.model, "capture.model")?;
+            let dimension = model.profile.dimension();
+            let embedding = capture.take_embedding(believed.attested(), "capture.embedding", dimension)?;
+            of_capture(vault, &call, &silo, &wanted, (&model, embedding), &believed).await
         }
     };
     vault.noting_misses(silo.tree, &call, added).await
@@ -195,12 +197,10 @@ async fn of_capture(
     call: &Authorized<AddWatchlistEntry>,
     silo: &SiloRef,
     wanted: &Wanted,
-    model: &ModelId,
-    mut received: Zeroizing<Vec<f32>>,
+    (model, embedding): (&Model, Embedding),
+    believed: &Believed,
 ) -> Result<Filed> {
     let now = vault.clock.now();
-    let model = silo.model(model, "capture.model")?;
-    let embedding = Embedding::parse("capture.embedding", std::mem::take(&mut *received), model.profile.dimension())?;
     let _administering = silo.lock_administration().await;
     let (number, list) = book::expect_list(vault, silo, &wanted.list)?;
     let fingerprint = wanted.fingerprint(model.profile.model().to_string().as_bytes());
@@ -214,19 +214,25 @@ async fn of_capture(
         vault.note(silo.tree, call).await?;
         return Ok(known.filed);
     }
+    believed.first(vault, silo, call).await?;
     wanted.check(&list, rules::Source::Capture, now)?;
     make_room(vault, silo).await?;
     let leases = vault.keys.allocate(silo.tree, 1).await?;
     let own = leases[0].slot();
     let mut change = Change::new();
     change.own(leases);
+    let answering = silo.rights().answering().await;
+    believed.still(vault, silo, call).await?;
     let id = WatchlistEntryId::random();
     let entry = wanted.entry(call, model.profile.model().clone(), now);
     let key = Key::WatchlistEntry { tree: silo.tree, list: number, entry: id, slot: own };
     book::put(vault, key, &entry, &embedding, &mut change)?;
     remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, id.to_string())?;
+    believed.spend(&mut change);
     change.log(silo.tree, told(audit::done(call, now)?, wanted, id)?);
     let sequence = vault.store.commit(change).await?.sequence;
+    // Nobody's right waits for a mirror.
+    drop(answering);
     vault.store.mirrored_if_soon(sequence).await;
     Ok(Filed { list, id, entry })
 }

@@ -71,6 +71,8 @@ pub(super) const fn is_mirrored(kind: RowKind) -> bool {
         | RowKind::Dossier
         | RowKind::Held
         | RowKind::Watchlist
+        | RowKind::SigningKey
+        | RowKind::Attestation
         | RowKind::WatchlistEntry
         | RowKind::Listed
         | RowKind::Evidence
