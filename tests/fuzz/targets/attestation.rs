@@ -12,7 +12,7 @@ use ring::signature::Ed25519KeyPair;
 
 /// The key of RFC 8037, appendix A.1: whoever repeats an input has the same one.
 const JWK: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"camera","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
-    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPJHURo"}"#;
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 const HEADER: &str = r#"{"alg":"EdDSA","typ":"lethe-attestation+jwt","kid":"camera"}"#;
 
 struct Service {
