@@ -128,6 +128,9 @@ enum Command {
     /// List, show, approve and reject what two persons decide.
     #[command(subcommand)]
     Proposal(command::proposal::Command),
+    /// For who writes a capture service: make a key to sign with, and sign attestations to try.
+    #[command(subcommand)]
+    Attestation(command::attestation::Command),
     /// Enroll all rows of an .npy file.
     ///
     /// Needs role enroller. Purpose by default: authentication. Exit code 1 if any row failed.
@@ -223,6 +226,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Request(command) => on_this_thread(command::request::run(&context, command)),
         Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),
         Command::Proposal(command) => on_this_thread(command::proposal::run(&context, command)),
+        Command::Attestation(command) => command::attestation::run(&context, command),
         Command::Import(command) => on_this_thread(import::run(&context, command)),
         Command::Receipt(command::receipt::Command::Get { receipt, out }) => {
             on_this_thread(command::receipt::get(&context, &receipt, out.as_deref()))

@@ -1,5 +1,6 @@
 //! One module a noun of the command line.
 
+pub(crate) mod attestation;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod case;
