@@ -20,6 +20,7 @@ use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
 use crate::templates;
 use crate::vault::Vault;
+use crate::watchlist;
 
 /// What the log calls it: nobody asked.
 const OPERATION: &str = "vault.erase_baseless";
@@ -101,6 +102,13 @@ pub(crate) async fn follow_up_aged<T>(
         && denial.duty.is_some()
     {
         erase_child(vault, silo, subject, age).await?;
+    }
+    // Of whom it makes a minor no watch list has an entry any more (O40).
+    if outcome.is_ok()
+        && matches!(age, Some(AgeBand::Under16 | AgeBand::MinorFrom16))
+        && let Some(slot) = silo.subject(subject)
+    {
+        watchlist::shred_forbidden(vault, silo, slot).await?;
     }
     outcome
 }

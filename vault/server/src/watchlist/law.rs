@@ -1,4 +1,5 @@
-//! Entries that may not be there any more because the tenant itself came under another law (O16, O40).
+//! Entries that may not be there any more because the tenant itself came under another law, or somebody attests that their person is
+//! a minor (O15, O16, O40).
 
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
@@ -40,7 +41,7 @@ pub(crate) async fn follow_law(vault: &Vault, silo: &Silo) -> Result<usize> {
 }
 
 /// Shreds those of one person, if they may not be there: judged now that nobody else changes it.
-async fn shred_forbidden(vault: &Vault, silo: &Silo, slot: SlotRef) -> Result<usize> {
+pub(crate) async fn shred_forbidden(vault: &Vault, silo: &Silo, slot: SlotRef) -> Result<usize> {
     let is_forbidden = || Ok::<_, Error>(rules::is_forbidden(&silo.policy(), &dossiers::of(vault, silo, slot)?));
     if !is_forbidden()? {
         return Ok(0);
