@@ -10,7 +10,7 @@ use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use lethe_proto::v1::{
-    AgeBand, BatchEnrollRequest, Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest,
+    AgeBand, AttestationPolicy, BatchEnrollRequest, Capture, CaptureKind, CaptureUse, CreateCredentialRequest, CreateModelProfileRequest,
     CreateTenantRequest, Credential, EnrollRequest, EraseSubjectRequest, ErasureState, GetReceiptRequest, LawfulBasis,
     ModelProfile, ModelVersion, PreviewErasuresRequest, Purpose, PurposeBasis, Retention, Role, SearchRequest,
     SearchResponse, Subject, SweepDuplicatesRequest, Tenant, Thresholds, UpdateSubjectRequest, VerifyRequest,
@@ -281,6 +281,8 @@ impl Client {
                 tenant: Some(Tenant {
                     purposes: purposes.map(basis).to_vec(),
                     retention: Some(Retention { keep: KEPT.into(), ..Retention::default() }),
+                    // Measured is the vault, and not who signs captures.
+                    attestation: Some(exempt()),
                     ..Tenant::default()
                 }),
                 administrator_login: None,
@@ -375,7 +377,13 @@ fn capture(embedding: &[f32], dimension: usize) -> Capture {
         kind: CaptureKind::Selfie.into(),
         quality: Some(0.9),
         capture_time: Some(SystemTime::now().into()),
+        attestation: String::new(),
     }
+}
+
+fn exempt() -> AttestationPolicy {
+    let exempt = [CaptureUse::Enrollment, CaptureUse::Verification, CaptureUse::Identification, CaptureUse::Watchlist];
+    AttestationPolicy { exempt: exempt.map(Into::into).to_vec(), ..AttestationPolicy::default() }
 }
 
 fn parent() -> String {

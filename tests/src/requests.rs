@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use lethe_proto::v1::{Capture, CaptureKind, LawfulBasis, ModelVersion, Purpose, PurposeBasis, Safeguard, Transfer};
+use lethe_proto::v1::{AttestationPolicy, CaptureUse,Capture, CaptureKind, LawfulBasis, ModelVersion, Purpose, PurposeBasis, Safeguard, Transfer};
 use prost_types::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -43,7 +43,15 @@ pub fn capture(face: &[f32]) -> Capture {
         kind: CaptureKind::Selfie.into(),
         quality: Some(0.9),
         capture_time: Some(Timestamp { seconds: 1_760_000_000, nanos: 0 }),
+        attestation: String::new(),
     }
+}
+
+/// That no capture needs an attestation: for tests of everything else.
+#[must_use]
+pub fn exempt() -> AttestationPolicy {
+    let exempt = [CaptureUse::Enrollment, CaptureUse::Verification, CaptureUse::Identification, CaptureUse::Watchlist];
+    AttestationPolicy { exempt: exempt.map(Into::into).to_vec(), ..AttestationPolicy::default() }
 }
 
 /// The usual model.

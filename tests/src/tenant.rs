@@ -8,7 +8,7 @@ use lethe_proto::v1::{self, Purpose, Role};
 
 use crate::caller::Caller;
 use crate::faces::{DIMENSION, MATCH, REVIEW};
-use crate::requests::{basis, model, request_id};
+use crate::requests::{basis, exempt, model, request_id};
 use crate::wire::Wire;
 
 /// The roles that a tenant of the harness has a credential of each for.
@@ -48,7 +48,7 @@ impl NewTenant {
     pub(crate) fn new(wire: Arc<Wire>, operator: Caller, id: &str) -> Self {
         let thresholds = v1::Thresholds { r#match: MATCH, review: REVIEW };
         let purposes = PURPOSES.map(basis).to_vec();
-        let facts = v1::Tenant { purposes, ..v1::Tenant::default() };
+        let facts = v1::Tenant { purposes, attestation: Some(exempt()), ..v1::Tenant::default() };
         Self { wire, operator, id: id.to_owned(), facts, dimension: Some(DIMENSION), thresholds }
     }
 
@@ -82,6 +82,11 @@ impl NewTenant {
             }
         }
         self
+    }
+
+    /// Taking no capture that nobody attests.
+    pub fn attested(self) -> Self {
+        self.with(|facts| facts.attestation = None)
     }
 
     /// Under a law.

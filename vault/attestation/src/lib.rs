@@ -43,7 +43,7 @@ mod verify;
 pub use claims::{Claims, Nonce, digest};
 pub use key::{KeyFault, KeyId, VerifyingKey};
 pub use signer::Signer;
-pub use verify::{LONGEST, Refused, key_id, verify};
+pub use verify::{LONGEST, Refused, key_id, read_unverified, verify};
 
 /// The `typ` of an attestation's header: a key that signs other things, too, makes none of them an attestation (RFC 8725,
 /// section 3.11).

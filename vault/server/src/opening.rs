@@ -152,6 +152,7 @@ pub(crate) async fn open_by(config: &Config, first: FirstKey, clock: Clock) -> s
         id: writer.vault(),
         clock,
         site: Site { region: config.region.clone() },
+        audience: config.attestation.audience.clone(),
         store,
         keys: Arc::clone(&keys),
         silos,

@@ -41,7 +41,7 @@ async fn the_work_of_a_comparison_hides_who_is_enrolled() {
     let licence = open.may::<Verify>(&bank, Role::Authenticator, Purpose::Authentication).await.licence();
     for (subject, opened, scored) in expected {
         let id = SubjectId::parse(subject).unwrap();
-        let compared = Comparison::of(&open.vault, &silo, &gallery, &id, licence).unwrap().run(&probe).unwrap();
+        let compared = Comparison::of(&open.vault, &silo, &gallery, &id, (licence, None)).unwrap().run(&probe).unwrap();
         assert_eq!((compared.opened, compared.score.is_some()), (opened, scored), "{subject}");
     }
 }

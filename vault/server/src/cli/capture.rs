@@ -50,6 +50,11 @@ struct CaptureMore {
     /// When it was captured, RFC 3339.
     #[arg(long, value_parser = values::time, value_name = "TIME", default_value = "now")]
     captured_at: Timestamp,
+
+    /// What the capture service signed about it, in a file; - for standard input. Kind, quality and time of capture are those that
+    /// it says.
+    #[arg(long, value_name = "FILE|-")]
+    attestation: Option<PathBuf>,
 }
 
 impl CaptureArgs {
@@ -61,14 +66,42 @@ impl CaptureArgs {
             (None, Some(source)) => json(source)?,
             (None, None) => return Err(Failure::usage("name an embedding with --npy or --embedding")),
         };
-        Ok(Capture {
+        let mut capture = Capture {
             embedding,
             model: Some(more.model.into()),
             kind: more.kind.unwrap_or(kind).into(),
             quality: Some(quality),
             capture_time: Some(more.captured_at),
-        })
+            attestation: String::new(),
+        };
+        if let Some(path) = &more.attestation {
+            attest(&mut capture, attestation(path)?.trim())?;
+        }
+        Ok(capture)
     }
+}
+
+/// An attestation from a file or standard input.
+fn attestation(path: &Path) -> Result<String, Failure> {
+    if path == Path::new("-") {
+        return bounded("standard input", std::io::stdin().lock());
+    }
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
+    bounded(&name, file)
+}
+
+/// Puts an attestation beside a capture, with what it says of the capture, which the server holds against each other.
+pub(super) fn attest(capture: &mut Capture, text: &str) -> Result<(), Failure> {
+    let said = lethe_attestation::read_unverified(text);
+    let said = said.map_err(|refused| Failure::usage(format!("the attestation {refused}")))?;
+    let millis = said.captured_at.millis();
+    let nanos = i32::try_from(millis.rem_euclid(1000)).unwrap_or_default() * 1_000_000;
+    capture.kind = said.kind.number().into();
+    capture.quality = Some(said.quality.get());
+    capture.capture_time = Some(Timestamp { seconds: millis.div_euclid(1000), nanos });
+    text.clone_into(&mut capture.attestation);
+    Ok(())
 }
 
 /// One row of a file.

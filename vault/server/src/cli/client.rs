@@ -17,6 +17,7 @@ use lethe_proto::v1::request_service_client::RequestServiceClient;
 use lethe_proto::v1::root_service_client::RootServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
+use lethe_proto::v1::signing_key_service_client::SigningKeyServiceClient;
 use lethe_proto::v1::watchlist_service_client::WatchlistServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -136,6 +137,11 @@ impl Client {
     /// Questions about people that people answer.
     pub(super) fn cases(&self) -> CaseServiceClient<Wire> {
         CaseServiceClient::new(self.wire(&self.unary))
+    }
+
+    /// Public keys of capture and document services.
+    pub(super) fn signing_keys(&self) -> SigningKeyServiceClient<Wire> {
+        SigningKeyServiceClient::new(self.wire(&self.unary))
     }
 
     /// Watch lists.

@@ -125,6 +125,9 @@ enum Command {
     /// Keep watch lists of confirmed fraud and known masks: create, list and delete them, add, show, contest, decide on and remove entries.
     #[command(subcommand)]
     Watchlist(command::watchlist::Command),
+    /// Register, list and revoke the public keys of capture and document services, whose attestations are believed.
+    #[command(subcommand)]
+    SigningKey(command::signing_key::Command),
     /// List, show, approve and reject what two persons decide.
     #[command(subcommand)]
     Proposal(command::proposal::Command),
@@ -225,6 +228,7 @@ fn run(out: Output, line: Line) -> Result<Exit, Failure> {
         Command::Watchlist(command) => on_this_thread(command::watchlist::run(&context, command)),
         Command::Request(command) => on_this_thread(command::request::run(&context, command)),
         Command::Disclosure(command) => on_this_thread(command::disclosure::run(&context, command)),
+        Command::SigningKey(command) => on_this_thread(command::signing_key::run(&context, command)),
         Command::Proposal(command) => on_this_thread(command::proposal::run(&context, command)),
         Command::Attestation(command) => command::attestation::run(&context, command),
         Command::Import(command) => on_this_thread(import::run(&context, command)),

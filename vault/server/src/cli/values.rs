@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, CaseKind, CaseReason, CaseState,
+    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, CaptureUse, CaseKind, CaseReason, CaseState,
     CaseStep, ConsentGiver, ConsentManner, ConsentState, CredentialState, Decider, DecisionBand, DecisionReason,
     DeferralReason, DisclosureScope, EndCause, EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction,
     Keeper, LawfulBasis, MirrorState, ModelVersion, NotificationOccasion, NotificationOutcome, PostMortem,
@@ -473,6 +473,57 @@ pub(super) fn automation_or_none(text: &str) -> Result<Said<(Purpose, Automation
     }
     let (purpose, ground) = text.split_once('=').ok_or("write PURPOSE=GROUND, or none")?;
     Ok(Said(Some((Purpose::parse(purpose)?, AutomationGround::parse(ground)?))))
+}
+
+/// What needs no attestation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exemption {
+    /// This.
+    Of(CaptureUse),
+    /// Everything.
+    All,
+    /// Nothing.
+    None,
+    /// What does not where nothing is said.
+    Default,
+}
+
+impl Exemption {
+    /// All there are.
+    pub(super) const USES: [CaptureUse; 4] =
+        [CaptureUse::Enrollment, CaptureUse::Verification, CaptureUse::Identification, CaptureUse::Watchlist];
+
+    fn word(usage: CaptureUse) -> String {
+        usage.as_str_name().trim_start_matches("CAPTURE_USE_").to_lowercase()
+    }
+}
+
+/// Reads what needs no attestation.
+pub(super) fn exemption(text: &str) -> Result<Exemption, String> {
+    match text {
+        "all" => Ok(Exemption::All),
+        "none" => Ok(Exemption::None),
+        "default" => Ok(Exemption::Default),
+        word => {
+            let known = Exemption::USES.into_iter().find(|usage| Exemption::word(*usage) == word);
+            let names = Exemption::USES.map(Exemption::word).join(", ");
+            known.map(Exemption::Of).ok_or_else(|| format!("write {names}, all, none or default"))
+        }
+    }
+}
+
+/// Reads a span of time in whole seconds, such as 90s, 10m or 24h.
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
+    let wrong = || "write a span such as 90s, 10m or 24h".to_owned();
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(at);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    number.parse::<i64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)
 }
 
 /// Reads a time, or `none`.

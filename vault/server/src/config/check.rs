@@ -44,6 +44,9 @@ pub(super) fn violations(config: &Config) -> Vec<Violation> {
         refuse(key, reason);
     }
 
+    if !(1..=255).contains(&config.attestation.audience.chars().count()) {
+        refuse("attestation.audience", "is not 1 to 255 characters long".into());
+    }
     if config.data_dir.as_os_str().is_empty() {
         refuse("data_dir", "is empty; name a folder".into());
     }

@@ -149,6 +149,10 @@ pub(super) const KEYS: &[Key] = &[
         set: |config, value| value.path().map(|v| config.access.identity_providers = Some(v)),
     },
     Key {
+        name: "attestation.audience",
+        set: |config, value| value.owned().map(|v| config.attestation.audience = v),
+    },
+    Key {
         name: "log.format",
         set: |config, value| {
             config.log.format = match value.text()? {

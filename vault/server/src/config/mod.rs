@@ -73,8 +73,23 @@ pub struct Config {
     pub approvals: Approvals,
     /// Who may call.
     pub access: Access,
+    /// What capture and document services sign.
+    pub attestation: Attestation,
     /// What the process says of itself.
     pub log: Log,
+}
+
+/// What capture and document services sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// The name that services know this vault by, the `aud` of what they sign for it. 1 to 255 characters.
+    pub audience: String,
+}
+
+impl Default for Attestation {
+    fn default() -> Self {
+        Self { audience: "lethe".to_owned() }
+    }
 }
 
 /// Mirrors.
@@ -246,6 +261,7 @@ impl Default for Config {
             search: Search::default(),
             approvals: Approvals::default(),
             access: Access::default(),
+            attestation: Attestation::default(),
             log: Log::default(),
         }
     }

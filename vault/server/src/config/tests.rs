@@ -116,6 +116,8 @@ fn every_key_can_stand_in_a_file() {
         [access]
         second_factor = "required"
         identity_providers = "/etc/lethe/providers.toml"
+        [attestation]
+        audience = "vault-eu"
         [log]
         format = "json"
         filter = "warn,lethe_vault=debug"
@@ -195,6 +197,7 @@ fn every_key_can_stand_in_a_file() {
             second_factor: Some(SecondFactorRule::Required),
             identity_providers: Some("/etc/lethe/providers.toml".into()),
         },
+        attestation: Attestation { audience: "vault-eu".to_owned() },
         log: Log { format: LogFormat::Json, filter: "warn,lethe_vault=debug".into() },
     };
     assert_eq!(load(text).unwrap(), expected);

@@ -2,14 +2,15 @@
 
 use std::str::FromStr;
 
+use lethe_attestation::KeyId;
 use lethe_domain::{
     CaseId, ConsentId, CredentialId, HoldId, Invalid, ModelId, NotificationId, ProposalId, Reason, ReceiptId,
     RightsRequestId, SubjectId, TemplateId, TenantId, WatchlistEntryId, WatchlistId,
 };
 use lethe_proto::names::{
     BackupName, CaseName, ConsentName, CredentialName, CredentialParent, EvidenceName, HoldName, LogName,
-    ModelProfileName, NameError, NotificationName, ProposalName, ReceiptName, RequestName, SubjectName, TemplateName,
-    TenantName, WatchlistEntryName, WatchlistName,
+    ModelProfileName, NameError, NotificationName, ProposalName, ReceiptName, RequestName, SigningKeyName, SubjectName,
+    TemplateName, TenantName, WatchlistEntryName, WatchlistName,
 };
 
 use crate::error::Result;

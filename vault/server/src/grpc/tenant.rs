@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, async_trait};
 
 use super::approval::to_proposal;
+use super::attestation;
 use super::automation;
 use super::call::{Admitted, to_the_end};
 use super::convert::{self, to_timestamp};
@@ -357,6 +358,8 @@ fn policy(tenant: &v1::Tenant) -> Result<TenantPolicy> {
         policy.jurisdiction = known.ok_or_else(refuse)?;
     }
     policy.automation = automation::read("tenant.automation", &tenant.automation)?;
+    let attested = tenant.attestation.as_ref().map(|said| attestation::read("tenant.attestation", said));
+    policy.attestation = attested.transpose()?;
     policy.alone_from_16 = tenant.minors_consent_alone_from_16;
     policy.age_required = tenant.age_required;
     if tenant.environment != 0 {
@@ -412,6 +415,7 @@ fn to_tenant(facts: &TenantFacts) -> v1::Tenant {
         region: policy.region.as_ref().map(ToString::to_string).unwrap_or_default(),
         country: policy.country.map(|country| country.to_string()).unwrap_or_default(),
         automation: policy.automation.iter().map(automation::tell).collect(),
+        attestation: policy.attestation.as_ref().map(attestation::tell),
         retention: Some(to_retention(&policy.retention)).filter(|_| policy.retention != Retention::default()),
     }
 }

@@ -20,13 +20,14 @@ const ROOTS: &str = "lethe.v1.Roots";
 /// itself.
 const FAILS: Duration = Duration::from_secs(10);
 /// All there are; those that nothing above is said of are healthy when the vault is open.
-const SERVICES: [&str; 19] = [
+const SERVICES: [&str; 20] = [
     "",
     "lethe.v1.TenantService",
     "lethe.v1.EnrollmentService",
     "lethe.v1.AuthenticationService",
     IDENTIFICATION,
     "lethe.v1.WatchlistService",
+    "lethe.v1.SigningKeyService",
     "lethe.v1.SubjectService",
     "lethe.v1.ConsentService",
     "lethe.v1.HoldService",

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, CaptureKind, CaseId, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label,
+    AgeBand, AttestationPolicy, CaptureKind, CaptureUse, Environment, CaseId, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label,
     LawfulBasis, Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId,
     RequestKind, Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId,
     TenantPolicy, Thresholds, Timestamp, Told, Transfer, WatchlistId, WatchlistKind,
@@ -149,7 +149,7 @@ impl Open {
         let basis = LawfulBasis::LegalObligation;
         let purposes = purposes.iter().map(|&purpose| PurposeBasis { purpose, basis });
         let call = self.vault.admit::<CreateTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
-        let policy = TenantPolicy::of(purposes.collect());
+        let policy = TenantPolicy { attestation: exempt(), ..TenantPolicy::of(purposes.collect()) };
         tenant::create(&self.vault, call.unwrap(), id.clone(), policy, None, None).await.unwrap();
         id
     }
@@ -399,11 +399,12 @@ fn principal(owner: Owner, roles: Roles) -> Principal {
 }
 
 pub(crate) fn capture(model: &ModelId, embedding: &[f32]) -> Capture {
-    Capture {
-        model: model.clone(),
-        embedding: embedding.to_vec(),
-        kind: CaptureKind::Selfie,
-        quality: Quality::parse("quality", 0.9).unwrap(),
-        captured_at: Timestamp::from_millis(1_700_000_000_000),
-    }
+    let quality = Quality::parse("quality", 0.9).unwrap();
+    let captured_at = Timestamp::from_millis(1_700_000_000_000);
+    Capture::new(model.clone(), embedding.to_vec(), CaptureKind::Selfie, quality, captured_at)
+}
+
+/// That no capture needs an attestation.
+pub(crate) fn exempt() -> Option<AttestationPolicy> {
+    Some(AttestationPolicy { exempt: CaptureUse::ALL.to_vec(), ..AttestationPolicy::default_of(Environment::Production) })
 }

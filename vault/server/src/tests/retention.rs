@@ -69,7 +69,7 @@ impl Aged {
         let call = open.vault.admit::<CreateTenant>(&operator, Aim::Vault, Some(Purpose::Administration)).await;
         let purposes = [Purpose::Authentication, Purpose::DuplicateDetection];
         let purposes = purposes.map(|purpose| PurposeBasis { purpose, basis: LawfulBasis::LegalObligation });
-        let mut policy = TenantPolicy::of(purposes.to_vec());
+        let mut policy = TenantPolicy { attestation: super::exempt(), ..TenantPolicy::of(purposes.to_vec()) };
         rule(&mut policy);
         let tenant = TenantId::parse("bank").unwrap();
         tenant::create(&open.vault, call.unwrap(), tenant.clone(), policy, None, None).await.unwrap();

@@ -16,7 +16,7 @@ use crate::cli::capture::CaptureArgs;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Card;
 use crate::cli::secret::{ApiKey, write_private};
-use crate::cli::values::{self, Coded as _};
+use crate::cli::values;
 
 /// What to do with attestations.
 #[derive(Debug, Subcommand)]
@@ -43,6 +43,10 @@ pub(crate) struct Key {
     /// Write the private key, a JSON Web Key, to this new file.
     #[arg(long, value_name = "FILE")]
     key_out: PathBuf,
+
+    /// Write the public key, which the vault's tenant registers, to this new file, too.
+    #[arg(long, value_name = "FILE")]
+    public_out: Option<PathBuf>,
 }
 
 /// What to sign.
@@ -94,11 +98,16 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit, Failure> 
 
 fn key(context: &Context, command: &Key) -> Result<Exit, Failure> {
     check_new(&command.key_out)?;
+    command.public_out.as_deref().map(check_new).transpose()?;
     let signer = Signer::generate(&command.id).map_err(|fault| Failure::usage(format!("the key {fault}")))?;
     let path = &command.key_out;
     let unwritable = |error| Failure::failed(format!("cannot write {}: {error}", path.display()));
     write_private(path, &signer.to_jwk()).map_err(unwritable)?;
     let public = signer.public().to_jwk();
+    if let Some(path) = &command.public_out {
+        std::fs::write(path, format!("{public}\n"))
+            .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
+    }
     let read: Value = serde_json::from_str(&public).unwrap_or_default();
     let json = json!({ "kid": command.id, "jwk": read, "key_file": path.display().to_string() });
     let card = Card::new(&command.id).row("public key", &public).row("private key", format!("in {}", path.display()));

@@ -26,6 +26,7 @@ pub(crate) mod retention;
 pub(crate) mod root;
 pub(crate) mod rotate;
 pub(crate) mod search;
+pub(crate) mod signing_key;
 pub(crate) mod subject;
 pub(crate) mod sweep;
 pub(crate) mod template;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lethe_proto::names::TenantName;
 use lethe_proto::v1::{
-    Automation, AutomationGround, CreateTenantRequest, Environment, ErasureState, GetTenantRequest, Jurisdiction,
+    AttestationPolicy, Automation, AutomationGround, CreateTenantRequest, Environment, ErasureState, GetTenantRequest, Jurisdiction,
     Purpose, PurposeBasis, Retention, ShredTenantRequest, Tenant, UpdatePolicyRequest,
 };
 use prost_types::FieldMask;
@@ -20,7 +20,7 @@ use super::leaving::{self, Confirm, Export, Offboard};
 use super::proposal::named;
 use super::rotate::{self, RotateOptions};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::values::{self, Coded as _, Said};
+use crate::cli::values::{self, Coded as _, Exemption, Said};
 use crate::cli::{request_id, view};
 
 /// What to do with tenants.
@@ -54,6 +54,9 @@ pub(crate) enum Command {
         /// Where the tenant's data live: this node's region, and so if not given. It cannot be changed.
         #[arg(long, default_value = "")]
         region: String,
+
+        #[command(flatten)]
+        attested: Attested,
 
         #[command(flatten)]
         keeping: Keeping,
@@ -131,6 +134,9 @@ pub(crate) struct Policy {
     automation: Automated,
 
     #[command(flatten)]
+    attested: Attested,
+
+    #[command(flatten)]
     keeping: Keeping,
 }
 
@@ -178,6 +184,50 @@ impl Automated {
             reviewer: self.reviewer.clone(),
         });
         Ok(automation.collect())
+    }
+}
+
+/// Which captures need an attestation of the service that made them.
+#[derive(Debug, Args)]
+#[group(id = "changes", multiple = true)]
+pub(crate) struct Attested {
+    /// What needs no attestation: enrollment, verification, identification, watchlist; all or none of them; give it several times.
+    /// default: in production nothing is exempt, in development everything.
+    #[arg(long, value_name = "USE", value_parser = values::exemption, group = "changes")]
+    attestation_exempt: Vec<Exemption>,
+
+    /// The least level of presentation attacks, 1 to 3, that a verdict of liveness must have been looking for; 1, if not given.
+    #[arg(long, value_name = "LEVEL", requires = "attestation_exempt")]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=3))]
+    attestation_least_level: Option<i32>,
+
+    /// For how long after it was captured a face may be used, such as 90s, 10m or 1h; 10m, if not given.
+    #[arg(long, value_name = "SPAN", value_parser = values::seconds, requires = "attestation_exempt")]
+    attestation_max_age: Option<i64>,
+}
+
+impl Attested {
+    fn read(self) -> Result<Option<AttestationPolicy>, Failure> {
+        let said = &self.attestation_exempt;
+        if said.is_empty() {
+            return Ok(None);
+        }
+        let alone = |one: Exemption| match said.contains(&one) {
+            true if said.len() > 1 => Err(Failure::usage("--attestation-exempt: all, none and default stand alone")),
+            is_there => Ok(is_there),
+        };
+        let (all, _, default) = (alone(Exemption::All)?, alone(Exemption::None)?, alone(Exemption::Default)?);
+        if default {
+            let said_more = self.attestation_least_level.is_some() || self.attestation_max_age.is_some();
+            let refusal = || Failure::usage("--attestation-exempt default: say none or all to ask for a level or an age");
+            return if said_more { Err(refusal()) } else { Ok(None) };
+        }
+        let exempt = match all {
+            true => Exemption::USES.map(Into::into).to_vec(),
+            false => said.iter().filter_map(|one| if let Exemption::Of(usage) = one { Some((*usage).into()) } else { None }).collect(),
+        };
+        let max_age = self.attestation_max_age.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
+        Ok(Some(AttestationPolicy { exempt, least_level: self.attestation_least_level.unwrap_or_default(), max_age }))
     }
 }
 
@@ -239,6 +289,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
         ("minors_consent_alone_from_16", policy.minors_consent_alone_from_16.is_some()),
         ("age_required", policy.age_required.is_some()),
         ("automation", !policy.automation.automate.is_empty()),
+        ("attestation", !policy.attested.attestation_exempt.is_empty()),
     ];
     let paths = paths
         .into_iter()
@@ -255,6 +306,7 @@ async fn update(context: &Context, policy: Policy) -> Result<Exit, Failure> {
             minors_consent_alone_from_16: policy.minors_consent_alone_from_16.unwrap_or_default(),
             age_required: policy.age_required.unwrap_or_default(),
             automation: policy.automation.read()?,
+            attestation: policy.attested.read()?,
             retention: Some(policy.keeping.retention()),
             ..Tenant::default()
         }),
@@ -344,6 +396,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
             country,
             environment,
             region,
+            attested,
             keeping,
             login,
             key_out,
@@ -360,6 +413,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
                     country,
                     environment: environment.map_or(0, Into::into),
                     region,
+                    attestation: attested.read()?,
                     retention: Some(keeping.retention()),
                     ..Tenant::default()
                 }),

@@ -9,8 +9,7 @@ use tonic::Status;
 use super::cast::{Cast, Expected, MATCH, Shadow};
 use super::enrolment::enroll;
 use super::story::{Story, check, milliseconds, percentile};
-use super::tenants::{Callers, capture};
-use crate::cli::client::Client;
+use super::tenants::Callers;
 use crate::cli::exit::Failure;
 use crate::cli::import::report::grouped;
 use crate::cli::view;
@@ -116,7 +115,7 @@ impl<'a> Searches<'a> {
     /// Searches for a face; which of the person's own subjects were found.
     async fn run(&mut self, probe: &[f32], own: &[String]) -> Result<Vec<String>, Failure> {
         let began = Instant::now();
-        let answer = search(&self.acme.analyst, self.acme.parent(), probe.to_vec()).await?;
+        let answer = search(self.acme, self.acme.parent(), probe.to_vec()).await?;
         self.times.push(began.elapsed());
         let found = checked(&answer, &self.shadow.search(probe, MATCH), self.shadow.len())?;
         let (mates, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|subject| own.contains(subject));
@@ -154,17 +153,18 @@ impl<'a> Searches<'a> {
 }
 
 /// One search at the match threshold.
-pub(super) async fn search(client: &Client, parent: String, probe: Vec<f32>) -> Result<SearchResponse, Status> {
+pub(super) async fn search(callers: &Callers, parent: String, probe: Vec<f32>) -> Result<SearchResponse, Status> {
+    let probe = callers.capture(probe, CaptureKind::Selfie).map_err(|failure| Status::internal(failure.message))?;
     let request = SearchRequest {
         probe_subject: String::new(),
         parent,
         purpose: Purpose::DuplicateDetection.into(),
-        probe: Some(capture(probe, CaptureKind::Selfie)),
+        probe: Some(probe),
         threshold: Some(MATCH),
         miss_probability: None,
         max_results: 0,
     };
-    Ok(client.identification().search(request).await?.into_inner())
+    Ok(callers.analyst.identification().search(request).await?.into_inner())
 }
 
 /// The subjects of an answer, if it is complete and what it should be.

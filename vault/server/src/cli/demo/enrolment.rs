@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::cast::{Cast, Shadow};
 use super::story::{Story, check, rounded};
-use super::tenants::{Callers, Tenants, capture};
+use super::tenants::{Callers, Tenants};
 use crate::cli::exit::Failure;
 use crate::cli::import::report::grouped;
 use crate::cli::import::stream::{Item, Outcome, enroll_all};
@@ -53,12 +53,19 @@ pub(super) async fn enroll(callers: &Callers, faces: Vec<(String, Vec<f32>)>) ->
     let (parent, import) = (callers.parent(), request_id::random()?);
     let feed = async move {
         for (row, (subject_id, embedding)) in (0..).zip(faces) {
+            let template = match callers.capture(embedding, CaptureKind::Selfie) {
+                Ok(template) => template,
+                Err(failure) => {
+                    let _ = sender.send(Err(failure)).await;
+                    return;
+                }
+            };
             let request = BatchEnrollRequest {
                 parent: parent.clone(),
                 purpose: Purpose::Authentication.into(),
                 request_id: request_id::of_row(&import, row),
                 subject_id,
-                template: Some(capture(embedding, CaptureKind::Selfie)),
+                template: Some(template),
                 item_id: row.to_string(),
             };
             if sender.send(Ok(Item { row, request })).await.is_err() {

@@ -70,11 +70,12 @@ fn by_hand(cast: &Cast, folder: &Folder, command: &Command, proof: &Proof) -> St
          lethe serve --data-dir {vault}\n\n      \
          # in another\n      \
          export LETHE_TENANT=acme LETHE_MODEL={model}@{version}\n      \
-         lethe verify {subject} {npy} --key-file {base}/keys/acme-authenticator\n      \
-         lethe search {npy} --key-file {base}/keys/acme-fraud_analyst\n      \
+         seen() {{ lethe attestation sign {npy} --quality 0.9 --liveness 2 --signing-key {base}/keys/acme-camera.jwk; }}\n      \
+         seen | lethe verify {subject} {npy} --attestation - --key-file {base}/keys/acme-authenticator\n      \
+         seen | lethe search {npy} --attestation - --key-file {base}/keys/acme-fraud_analyst\n      \
          lethe subject get {subject} --key-file {base}/keys/acme-privacy_officer\n      \
          lethe erase {subject} --key-file {base}/keys/acme-privacy_officer\n      \
-         lethe verify {subject} {npy} --key-file {base}/keys/acme-authenticator\n      \
+         seen | lethe verify {subject} {npy} --attestation - --key-file {base}/keys/acme-authenticator\n      \
          lethe audit checkpoint --vault --key-file {base}/keys/acme-auditor\n      \
          lethe receipt verify {document} --verifier {verifier}",
         vault = folder.vault().display(),

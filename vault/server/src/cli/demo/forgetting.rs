@@ -36,10 +36,10 @@ pub(super) async fn play(
     let name = acme.subject(&id);
 
     get(&acme.officer, name.clone()).await?;
-    let login = verify(&acme.authenticator, name.clone(), probe.clone()).await?;
+    let login = verify(acme, name.clone(), probe.clone()).await?;
     check(login.band() == DecisionBand::Match, || "the person can log in".into())?;
     let expected = shadow.search(&probe, MATCH);
-    let answer = search(&acme.analyst, acme.parent(), probe.clone()).await?;
+    let answer = search(acme, acme.parent(), probe.clone()).await?;
     let found = checked(&answer, &expected, shadow.len())?;
     check(found.contains(&name), || "the person is found".into())?;
     story.say(&format!("Before: {id} is on file, logs in, and is found by a search."))?;
@@ -65,10 +65,10 @@ pub(super) async fn play(
 
     let reason = refused(get(&acme.officer, name.clone()).await, Code::NotFound, "SUBJECT_NOT_FOUND")?;
     story.held(&format!("Asked for the person: not found ({reason})."))?;
-    let login = verify(&acme.authenticator, name.clone(), probe.clone()).await?;
+    let login = verify(acme, name.clone(), probe.clone()).await?;
     check(login.band() == DecisionBand::NoMatch, || "the person cannot log in".into())?;
     story.held("Logging in: no match, and nothing that tells it from anybody's failed login.")?;
-    let answer = search(&acme.analyst, acme.parent(), probe).await?;
+    let answer = search(acme, acme.parent(), probe).await?;
     let mut remaining = expected;
     remaining.surely.retain(|subject| *subject != name);
     let found = checked(&answer, &remaining, shadow.len() - 1)?;

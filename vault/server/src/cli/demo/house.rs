@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use lethe_attestation::Signer;
 use tonic::transport::{Channel, Endpoint};
 
 use super::folder::Folder;
@@ -58,6 +59,13 @@ impl House {
         story.fact("root_replicas", roots);
         story.end()?;
         Ok(Self { running, channel, keys, operator })
+    }
+
+    /// Keeps the key that a capture service signs with, as it would itself.
+    pub(super) fn keep_signer(&self, tenant: &str, signer: &Signer) -> Result<(), Failure> {
+        let path = self.keys.join(format!("{tenant}-camera.jwk"));
+        write_private(&path, &signer.to_jwk())
+            .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))
     }
 
     /// A client under a key, which is also kept in a file of the demo's folder.

@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use lethe_proto::v1::{CaptureKind, DecisionBand, Purpose, VerifyRequest, VerifyResponse};
+use lethe_proto::v1::{Capture, CaptureKind, DecisionBand, Purpose, VerifyRequest, VerifyResponse};
 use serde_json::json;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use super::cast::{Cast, MATCH, REVIEW, ROUNDING, score};
 use super::story::{Story, check, milliseconds, percent, percentile};
-use super::tenants::{Callers, capture};
-use crate::cli::client::Client;
+use super::tenants::Callers;
 use crate::cli::exit::Failure;
 use crate::cli::import::report::grouped;
 use crate::cli::request_id;
@@ -85,6 +84,7 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, acme: &Callers) -> Resu
     check(genuine.matched * 10 >= n * 9, || "at least 90 % of genuine logins match".into())?;
     check(impostors.matched * 1000 <= of, || "at most 0.1 % of impostors match".into())?;
     story.held(&format!("All {} verdicts are those of a second computation outside the vault.", grouped(n + of)))?;
+    forge(story, cast, acme).await?;
     climb(story, cast, acme).await?;
 
     story.fact("threshold", view::score(MATCH));
@@ -140,7 +140,7 @@ async fn attempt_all(acme: &Callers, attempts: Vec<Attempt>, times: &mut Vec<Dur
             let name = acme.subject(&Cast::applicant(attempt.claimed));
             async move {
                 let began = Instant::now();
-                let answer = verify(&acme.authenticator, name, attempt.probe).await?;
+                let answer = verify(acme, name, attempt.probe).await?;
                 Ok::<_, Failure>((answer, attempt.score, began.elapsed()))
             }
         })
@@ -171,14 +171,53 @@ fn agrees(band: DecisionBand, score: f32) -> bool {
 }
 
 /// One login.
-pub(super) async fn verify(client: &Client, name: String, probe: Vec<f32>) -> Result<VerifyResponse, Status> {
+pub(super) async fn verify(callers: &Callers, name: String, probe: Vec<f32>) -> Result<VerifyResponse, Status> {
+    let probe = callers.capture(probe, CaptureKind::AuthenticationCapture);
+    hand_on(callers, name, probe.map_err(|failure| Status::internal(failure.message))?).await
+}
+
+/// Sends a capture as it is, whoever signed it.
+async fn hand_on(callers: &Callers, name: String, probe: Capture) -> Result<VerifyResponse, Status> {
     let request = VerifyRequest {
         name,
         purpose: Purpose::Authentication.into(),
         request_id: request_id::random().map_err(|failure| Status::internal(failure.message))?,
-        probe: Some(capture(probe, CaptureKind::AuthenticationCapture)),
+        probe: Some(probe),
     };
-    Ok(client.authentication().verify(request).await?.into_inner())
+    Ok(callers.authenticator.authentication().verify(request).await?.into_inner())
+}
+
+/// Somebody has what the login service had: a login as it was sent, and a vector that matches.
+async fn forge(story: &mut Story, cast: &Cast, acme: &Callers) -> Result<(), Failure> {
+    let name = acme.subject(&Cast::applicant(1));
+    let seen = acme.capture(cast.latest(1), CaptureKind::AuthenticationCapture)?;
+    let login = hand_on(acme, name.clone(), seen.clone()).await?;
+    check(login.band() == DecisionBand::Match, || "the login that is stolen matches".into())?;
+    let replayed = refused(hand_on(acme, name.clone(), seen.clone()).await)?;
+    // The same face a little later; and that of somebody else under the words of this one.
+    let bare = Capture { attestation: String::new(), ..seen.clone() };
+    let bare = refused(hand_on(acme, name.clone(), bare).await)?;
+    let fresh = acme.capture(cast.enrolment(2), CaptureKind::AuthenticationCapture)?;
+    let stolen = Capture { embedding: cast.enrolment(1), ..fresh };
+    let stolen = refused(hand_on(acme, name, stolen).await)?;
+    let expected = ["ATTESTATION_REPLAYED", "ATTESTATION_REQUIRED", "ATTESTATION_INVALID"];
+    let found = [replayed, bare, stolen];
+    check(found == expected, || format!("forged logins are refused as {expected:?}, not {found:?}"))?;
+    story.held(&format!(
+        "A login that was recorded and is sent again is refused ({}). So is a stolen vector that nobody signed ({}), and one \
+         under what was signed about another face ({}). None of it is compared.",
+        found[0], found[1], found[2]
+    ))?;
+    story.fact("forged", json!(found));
+    Ok(())
+}
+
+/// Why a login was refused.
+fn refused(answer: Result<VerifyResponse, Status>) -> Result<String, Failure> {
+    match answer {
+        Ok(answer) => Err(Failure::failed(format!("a forged login was judged: {}", answer.band().words()))),
+        Err(status) => Ok(status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()),
+    }
 }
 
 /// Somebody tries the same account again and again.
@@ -186,7 +225,7 @@ async fn climb(story: &mut Story, cast: &Cast, acme: &Callers) -> Result<(), Fai
     let victim = acme.subject(&Cast::applicant(0));
     let stranger = cast.enrolment(cast.others().start);
     for attempt in 1..=MOST_ATTEMPTS {
-        let answer = verify(&acme.authenticator, victim.clone(), stranger.clone()).await;
+        let answer = verify(acme, victim.clone(), stranger.clone()).await;
         let Err(status) = answer else { continue };
         let details = status.get_error_details();
         let reason = details.error_info().map(|info| info.reason.clone()).unwrap_or_default();

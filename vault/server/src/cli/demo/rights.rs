@@ -31,10 +31,10 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, acme: &Callers, shadow:
     let expected = shadow.search(&probe, MATCH);
     let mut without = expected.clone();
     without.surely.retain(|subject| *subject != name);
-    let answer = search(&acme.analyst, acme.parent(), probe.clone()).await?;
+    let answer = search(acme, acme.parent(), probe.clone()).await?;
     let found = checked(&answer, &without, shadow.len())?;
     check(!found.contains(&name), || "who is restricted is not found".into())?;
-    let login = verify(&acme.authenticator, name.clone(), probe.clone()).await?;
+    let login = verify(acme, name.clone(), probe.clone()).await?;
     check(login.band() == DecisionBand::NoMatch, || "who is restricted is not recognised".into())?;
     story.held(
         "From that answer on no search names the person, however complete it is, and a login looks like \
@@ -42,7 +42,7 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, acme: &Callers, shadow:
     )?;
     let request = LiftRestrictionRequest { name: name.clone(), purpose, request_id: request_id.clone() };
     officer.subjects().lift_restriction(request).await?;
-    let answer = search(&acme.analyst, acme.parent(), probe.clone()).await?;
+    let answer = search(acme, acme.parent(), probe.clone()).await?;
     check(checked(&answer, &expected, shadow.len())?.contains(&name), || "the person is found again".into())?;
     story.held("It was right after all; the restriction is lifted, and the person is found again.")?;
 

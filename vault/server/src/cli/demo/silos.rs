@@ -7,7 +7,7 @@ use tonic_types::StatusExt as _;
 use super::cast::{Cast, Expected, MATCH, Shadow};
 use super::duplicates::{checked, search};
 use super::story::{Story, check};
-use super::tenants::{Callers, Tenants, capture};
+use super::tenants::{Callers, Tenants};
 use crate::cli::client::Client;
 use crate::cli::exit::Failure;
 
@@ -30,7 +30,7 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, tenants: &Tenants, acme
     let mut looked_for = 0;
     for probe in known {
         let expected = globex.search(&probe, MATCH);
-        let answer = search(&tenants.globex.analyst, tenants.globex.parent(), probe).await?;
+        let answer = search(&tenants.globex, tenants.globex.parent(), probe).await?;
         let found = checked(&answer, &expected, globex.len())?;
         check(found.is_empty(), || "the other client finds nothing".into())?;
         looked_for += 1;
@@ -39,7 +39,7 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, tenants: &Tenants, acme
     story.held(&format!("globex looks for {looked_for} people whom acme knows, and finds none of them."))?;
 
     let probe = cast.enrolment(0);
-    let refusal = search(&tenants.acme.analyst, tenants.globex.parent(), probe).await;
+    let refusal = search(&tenants.acme, tenants.globex.parent(), probe).await;
     let reason = refused(refusal.map(drop), Code::PermissionDenied, "TENANT_MISMATCH")?;
     story.held(&format!("A key of acme's that searches at globex is refused: {reason}."))?;
 
@@ -63,10 +63,11 @@ pub(super) async fn get(client: &Client, name: String) -> Result<(), Status> {
 }
 
 async fn wrong_purpose(callers: &Callers, probe: Vec<f32>) -> Result<(), Status> {
+    let probe = callers.capture(probe, CaptureKind::Selfie).map_err(|failure| Status::internal(failure.message))?;
     let request = SearchRequest {
         parent: callers.parent(),
         purpose: Purpose::FraudPrevention.into(),
-        probe: Some(capture(probe, CaptureKind::Selfie)),
+        probe: Some(probe),
         ..SearchRequest::default()
     };
     callers.analyst.identification().search(request).await.map(drop)

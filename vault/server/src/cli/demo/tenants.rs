@@ -1,12 +1,13 @@
 //! Two clients of the vault: each with keys of its own, and a credential for each task.
 
-use std::time::SystemTime;
-
+use lethe_attestation::{Claims, Nonce, Signer, digest};
+use lethe_domain::{AgeBand, CaptureKind as Kind, Liveness, ModelId, PadLevel, Quality, TenantId, Timestamp};
 use lethe_proto::v1::{
-    Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateTenantRequest, Credential,
-    IssuedCredential, LawfulBasis, ModelProfile, ModelVersion, Purpose, PurposeBasis, Role, Tenant, Thresholds,
+    Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateSigningKeyRequest,
+    CreateTenantRequest, Credential,
+    IssuedCredential, LawfulBasis, ModelProfile, ModelVersion, Purpose, PurposeBasis, Role, SigningKey, Tenant,
+    Thresholds,
 };
-use prost_types::Timestamp;
 
 use super::cast::{Cast, MATCH, REVIEW};
 use super::house::House;
@@ -20,6 +21,9 @@ use crate::cli::view;
 
 /// The model's id and version.
 pub(super) const MODEL: (&str, &str) = ("edgeface-xs", "1");
+
+/// The name that services know the vault by, as it is configured by default.
+const AUDIENCE: &str = "lethe";
 
 /// The roles that get a key each.
 const ROLES: [Role; 5] = [Role::Enroller, Role::Authenticator, Role::FraudAnalyst, Role::PrivacyOfficer, Role::Auditor];
@@ -38,6 +42,8 @@ pub(super) struct Callers {
     pub(super) analyst: Client,
     pub(super) officer: Client,
     pub(super) auditor: Client,
+    /// The capture service, which has no key of the vault's, and signs what it sees.
+    pub(super) camera: Signer,
 }
 
 impl Callers {
@@ -50,17 +56,44 @@ impl Callers {
     pub(super) fn subject(&self, id: &str) -> String {
         format!("tenants/{}/subjects/{id}", self.tenant)
     }
+
+    /// A face as a capture service sends it: signed, for this tenant, with what it saw.
+    pub(super) fn capture(&self, embedding: Vec<f32>, kind: CaptureKind) -> Result<Capture, Failure> {
+        let now = Timestamp::now();
+        let model = ModelId::parse(MODEL.0, MODEL.1).map_err(|refused| Failure::failed(refused.to_string()))?;
+        let quality = Quality::parse("quality", 0.9).map_err(|refused| Failure::failed(refused.to_string()))?;
+        let claims = Claims {
+            tenant: TenantId::parse(self.tenant).map_err(|refused| Failure::failed(refused.to_string()))?,
+            audience: AUDIENCE.to_owned(),
+            embedding: digest(&embedding),
+            model,
+            kind: match kind {
+                CaptureKind::AuthenticationCapture => Kind::AuthenticationCapture,
+                CaptureKind::DocumentPortrait => Kind::DocumentPortrait,
+                CaptureKind::Selfie | CaptureKind::Unspecified => Kind::Selfie,
+            },
+            quality,
+            captured_at: now,
+            expires_at: Timestamp::from_millis(now.millis() + 300_000),
+            nonce: Nonce::random(),
+            age: Some(AgeBand::Adult),
+            liveness: Some(Liveness { passed: true, level: PadLevel::Level2 }),
+        };
+        let signed = self.camera.sign(&claims);
+        Ok(Capture {
+            embedding,
+            model: Some(ModelVersion { id: MODEL.0.into(), version: MODEL.1.into() }),
+            kind: claims.kind.number().into(),
+            quality: Some(quality.get()),
+            capture_time: Some(to_timestamp(now)),
+            attestation: signed.map_err(|refused| Failure::failed(format!("the attestation {refused}")))?,
+        })
+    }
 }
 
-/// A face as a capture service would send it.
-pub(super) fn capture(embedding: Vec<f32>, kind: CaptureKind) -> Capture {
-    Capture {
-        embedding,
-        model: Some(ModelVersion { id: MODEL.0.into(), version: MODEL.1.into() }),
-        kind: kind.into(),
-        quality: Some(0.9),
-        capture_time: Some(Timestamp::from(SystemTime::now())),
-    }
+fn to_timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = i32::try_from(time.millis().rem_euclid(1000)).unwrap_or_default() * 1_000_000;
+    prost_types::Timestamp { seconds: time.millis().div_euclid(1000), nanos }
 }
 
 /// Creates them.
@@ -74,6 +107,10 @@ pub(super) async fn play(story: &mut Story, cast: &Cast, house: &House) -> Resul
          operator can create them, and see no face of theirs.",
         roles.join(", ")
     ))?;
+    story.say(
+        "Each registers the public key of its capture service. From here on no face is taken that the service did not sign: \
+         this very embedding, a living person, a moment ago, for one use.",
+    )?;
     story.say(&format!(
         "Model {}@{}, cosines of {} values: a match from {MATCH} (false match rate about 1e-5), for a \
          person to judge from {REVIEW} (1e-4).",
@@ -122,6 +159,17 @@ async fn move_in(house: &House, tenant: &'static str, dimension: usize) -> Resul
     };
     admin.tenants().create_model_profile(request).await?;
 
+    let camera = Signer::generate(&format!("{tenant}-camera-1"));
+    let camera = camera.map_err(|fault| Failure::failed(format!("the capture service's key {fault}")))?;
+    let request = CreateSigningKeyRequest {
+        parent: parent.clone(),
+        purpose: Purpose::Administration.into(),
+        request_id: request_id::random()?,
+        signing_key: Some(SigningKey { jwk: camera.public().to_jwk(), ..SigningKey::default() }),
+    };
+    admin.signing_keys().create_signing_key(request).await?;
+    house.keep_signer(tenant, &camera)?;
+
     let mut clients = Vec::new();
     for role in ROLES {
         let request = CreateCredentialRequest {
@@ -136,7 +184,7 @@ async fn move_in(house: &House, tenant: &'static str, dimension: usize) -> Resul
     }
     let [enroller, authenticator, analyst, officer, auditor]: [Client; 5] =
         clients.try_into().map_err(|_| Failure::failed("a role is missing its key"))?;
-    Ok(Callers { tenant, enroller, authenticator, analyst, officer, auditor })
+    Ok(Callers { tenant, enroller, authenticator, analyst, officer, auditor, camera })
 }
 
 fn key_of(issued: IssuedCredential) -> Result<ApiKey, Failure> {

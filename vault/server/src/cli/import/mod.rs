@@ -4,7 +4,7 @@ pub(super) mod report;
 mod rows;
 pub(super) mod stream;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -52,6 +52,11 @@ pub(super) struct Command {
     #[arg(long, value_parser = values::time, value_name = "TIME")]
     captured_at: Option<Timestamp>,
 
+    /// What a capture service signed about the rows: a text file of as many lines, one attestation each, empty for none. Kind, quality
+    /// and time of capture of such a row are those that it says.
+    #[arg(long, value_name = "FILE")]
+    attestations: Option<PathBuf>,
+
     /// Rows to pass over at the beginning.
     #[arg(long, value_name = "N", default_value_t = 0)]
     skip: u64,
@@ -71,6 +76,13 @@ pub(super) struct Command {
     import_id: Option<String>,
 }
 
+/// The lines of a file.
+fn lines(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    Ok(text.lines().map(|line| line.trim().to_owned()).collect())
+}
+
 pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
     let import_id = command.import_id.map_or_else(request_id::random, Ok)?;
     let plan = Plan {
@@ -82,8 +94,14 @@ pub(super) async fn run(context: &Context, command: Command) -> Result<Exit, Fai
         kind: command.kind,
         quality: command.quality,
         captured_at: command.captured_at.map_or_else(|| modified(&command.file), Ok)?,
+        attestations: command.attestations.as_deref().map(lines).transpose()?.unwrap_or_default(),
     };
     let rows = Rows::open(&command.file, command.labels.as_deref(), command.skip, command.limit)?;
+    let (signed, rows_there) = (plan.attestations.len() as u64, rows.total());
+    if command.attestations.is_some() && signed != rows_there {
+        let file = command.file.display();
+        return Err(Failure::usage(format!("{file} has {rows_there} rows, but there are {signed} attestations")));
+    }
     let client = context.connection.open().await?;
 
     let bar = progress_bar(context.out, rows.count());

@@ -10,6 +10,7 @@ use prost_types::Timestamp;
 use tokio::sync::mpsc;
 
 use super::stream::Item;
+use crate::cli::capture::attest;
 use crate::cli::exit::Failure;
 use crate::cli::request_id;
 
@@ -24,6 +25,8 @@ pub(super) struct Plan {
     pub(super) kind: CaptureKind,
     pub(super) quality: f32,
     pub(super) captured_at: Timestamp,
+    /// What a capture service signed about each row, in their order; empty where it did not, or about none.
+    pub(super) attestations: Vec<String>,
 }
 
 /// Rows `first..end` of a file that is open.
@@ -56,6 +59,11 @@ impl Rows {
         Ok(Self { reader, labels, first: skip, end })
     }
 
+    /// How many the file has.
+    pub(super) fn total(&self) -> u64 {
+        self.reader.rows()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> u64 {
         self.end.saturating_sub(self.first)
@@ -67,7 +75,7 @@ impl Rows {
         for row in 0..self.end {
             let item = match self.reader.read_row(&mut embedding) {
                 Ok(true) if row < self.first => continue,
-                Ok(true) => Ok(self.item(plan, row, embedding.clone())),
+                Ok(true) => self.item(plan, row, embedding.clone()),
                 Ok(false) => return,
                 Err(error) => Err(Failure::failed(error.to_string())),
             };
@@ -78,29 +86,35 @@ impl Rows {
         }
     }
 
-    fn item(&self, plan: &Plan, row: u64, embedding: Vec<f32>) -> Item {
+    fn item(&self, plan: &Plan, row: u64, embedding: Vec<f32>) -> Result<Item, Failure> {
         let label = self.labels.as_ref().and_then(|labels| labels.get(usize::try_from(row).ok()?));
         let subject_id = match label {
             Some(label) => format!("{}{label}", plan.prefix),
             None => format!("{}{row}", plan.prefix),
         };
-        Item {
+        let mut capture = Capture {
+            embedding,
+            model: Some(plan.model.clone()),
+            kind: plan.kind.into(),
+            quality: Some(plan.quality),
+            capture_time: Some(plan.captured_at),
+            attestation: String::new(),
+        };
+        let signed = usize::try_from(row).ok().and_then(|row| plan.attestations.get(row));
+        if let Some(text) = signed.filter(|text| !text.is_empty()) {
+            attest(&mut capture, text)?;
+        }
+        Ok(Item {
             row,
             request: BatchEnrollRequest {
                 parent: plan.parent.clone(),
                 purpose: plan.purpose,
                 request_id: request_id::of_row(&plan.import_id, row),
                 subject_id,
-                template: Some(Capture {
-                    embedding,
-                    model: Some(plan.model.clone()),
-                    kind: plan.kind.into(),
-                    quality: Some(plan.quality),
-                    capture_time: Some(plan.captured_at),
-                }),
+                template: Some(capture),
                 item_id: row.to_string(),
             },
-        }
+        })
     }
 }
 
@@ -121,6 +135,7 @@ mod tests {
             kind: CaptureKind::Selfie,
             quality: 0.5,
             captured_at: Timestamp::default(),
+            attestations: Vec::new(),
         }
     }
 

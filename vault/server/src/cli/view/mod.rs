@@ -18,7 +18,7 @@ pub(super) use self::answers::{pair, search, statement, swept, verdict};
 pub(super) use self::duties::{case, notification, request, request_statistics, watchlist, watchlist_entry};
 pub(super) use self::operations::{backup, backup_in_folder, damaged_backup_in_folder, mirror, root_status};
 pub(super) use self::people::{consent, disclosure, ending, evidence, hold, subject, template};
-pub(super) use self::tenants::{credential, issued, profile, proposal, tenant};
+pub(super) use self::tenants::{credential, issued, profile, proposal, signing_key, tenant};
 
 /// A score in its shortest decimal spelling: JSON's numbers are wider and would show digits that the
 /// score does not have.

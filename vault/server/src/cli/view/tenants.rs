@@ -1,7 +1,8 @@
 //! Tenants, who may act for them, their models, and what two persons decide.
 
 use lethe_proto::v1::{
-    Automation, Credential, IssuedCredential, ModelProfile, Offboarding, Proposal, PurposeBasis, Retention, Tenant,
+    AttestationPolicy, Automation, Credential, IssuedCredential, ModelProfile, Offboarding, Proposal, PurposeBasis,
+    Retention, SigningKey, SigningKeyState, Tenant,
 };
 use serde_json::{Value, json};
 
@@ -36,6 +37,7 @@ pub(crate) fn tenant(tenant: &Tenant) -> (Value, Card) {
         "region": tenant.region,
         "country": receipt(&tenant.country),
         "automation": tenant.automation.iter().map(automation).collect::<Vec<_>>(),
+        "attestation": tenant.attestation.as_ref().map(attestation),
         "retention": tenant.retention.as_ref().map(|retention| {
             json!({
                 "keep": retention.keep,
@@ -63,10 +65,48 @@ pub(crate) fn tenant(tenant: &Tenant) -> (Value, Card) {
         .maybe("region", receipt(&tenant.region))
         .maybe("country", receipt(&tenant.country))
         .maybe("kept", tenant.retention.as_ref().map(keeping))
+        .maybe("attestation", tenant.attestation.as_ref().map(attested))
         .maybe("automated", Some(automated).filter(|automated| !automated.is_empty()))
         .row("policy", format!("version {}", tenant.policy_version))
         .maybe("created", time(tenant.create_time.as_ref()))
         .maybe("memory", (tenant.memory_bytes > 0).then(|| format!("{} KiB", tenant.memory_bytes.div_euclid(1024))));
+    (json, card)
+}
+
+fn attestation(said: &AttestationPolicy) -> Value {
+    json!({
+        "exempt": said.exempt().map(|usage| usage.as_str_name()).collect::<Vec<_>>(),
+        "least_level": said.least_level,
+        "max_age_s": said.max_age.as_ref().map(|age| age.seconds),
+    })
+}
+
+fn attested(said: &AttestationPolicy) -> String {
+    let exempt = joined(said.exempt().map(|usage| usage.as_str_name().trim_start_matches("CAPTURE_USE_").to_lowercase()));
+    let exempt = if exempt.is_empty() { "nothing".to_owned() } else { exempt };
+    let age = said.max_age.as_ref().map_or(0, |age| age.seconds);
+    format!("exempt: {exempt}; level {} or higher, {age} s from capture", said.least_level)
+}
+
+/// A public key of a capture or document service.
+pub(crate) fn signing_key(key: &SigningKey) -> (Value, Card) {
+    let state = match key.state() {
+        SigningKeyState::Active => "active",
+        SigningKeyState::Revoked => "revoked",
+        SigningKeyState::Unspecified => "unspecified",
+    };
+    let json = json!({
+        "name": key.name,
+        "jwk": key.jwk,
+        "state": key.state().as_str_name(),
+        "create_time": time(key.create_time.as_ref()),
+        "revoke_time": time(key.revoke_time.as_ref()),
+    });
+    let card = Card::new(&key.name)
+        .row("state", state)
+        .maybe("created", time(key.create_time.as_ref()))
+        .maybe("revoked", time(key.revoke_time.as_ref()))
+        .row("key", &key.jwk);
     (json, card)
 }
 
