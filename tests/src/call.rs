@@ -24,6 +24,9 @@ calls! {
     CreateCredentialRequest -> IssuedCredential = "TenantService/CreateCredential";
     ListCredentialsRequest -> ListCredentialsResponse = "TenantService/ListCredentials";
     RevokeCredentialRequest -> Credential = "TenantService/RevokeCredential";
+    CreateSigningKeyRequest -> SigningKey = "SigningKeyService/CreateSigningKey";
+    ListSigningKeysRequest -> ListSigningKeysResponse = "SigningKeyService/ListSigningKeys";
+    RevokeSigningKeyRequest -> SigningKey = "SigningKeyService/RevokeSigningKey";
     CreateModelProfileRequest -> ModelProfile = "TenantService/CreateModelProfile";
     GetModelProfileRequest -> ModelProfile = "TenantService/GetModelProfile";
     ListModelProfilesRequest -> ListModelProfilesResponse = "TenantService/ListModelProfiles";
