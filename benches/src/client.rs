@@ -10,11 +10,11 @@ use lethe_proto::v1::identification_service_client::IdentificationServiceClient;
 use lethe_proto::v1::subject_service_client::SubjectServiceClient;
 use lethe_proto::v1::tenant_service_client::TenantServiceClient;
 use lethe_proto::v1::{
-    AgeBand, AttestationPolicy, BatchEnrollRequest, Capture, CaptureKind, CaptureUse, CreateCredentialRequest, CreateModelProfileRequest,
-    CreateTenantRequest, Credential, EnrollRequest, EraseSubjectRequest, ErasureState, GetReceiptRequest, LawfulBasis,
-    ModelProfile, ModelVersion, PreviewErasuresRequest, Purpose, PurposeBasis, Retention, Role, SearchRequest,
-    SearchResponse, Subject, SweepDuplicatesRequest, Tenant, Thresholds, UpdateSubjectRequest, VerifyRequest,
-    VerifyResponse, batch_enroll_response,
+    AgeBand, AttestationPolicy, BatchEnrollRequest, Capture, CaptureKind, CaptureUse, CreateCredentialRequest,
+    CreateModelProfileRequest, CreateTenantRequest, Credential, EnrollRequest, EraseSubjectRequest, ErasureState,
+    GetReceiptRequest, LawfulBasis, ModelProfile, ModelVersion, PreviewErasuresRequest, Purpose, PurposeBasis,
+    Retention, Role, SearchRequest, SearchResponse, Subject, SweepDuplicatesRequest, Tenant, Thresholds,
+    UpdateSubjectRequest, VerifyRequest, VerifyResponse, batch_enroll_response,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::timeout;

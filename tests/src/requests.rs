@@ -1,6 +1,9 @@
 use std::time::SystemTime;
 
-use lethe_proto::v1::{AttestationPolicy, CaptureUse,Capture, CaptureKind, LawfulBasis, ModelVersion, Purpose, PurposeBasis, Safeguard, Transfer};
+use lethe_proto::v1::{
+    AttestationPolicy, Capture, CaptureKind, CaptureUse, LawfulBasis, ModelVersion, Purpose, PurposeBasis, Safeguard,
+    Transfer,
+};
 use prost_types::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 

@@ -187,6 +187,7 @@ async fn no_method_serves_a_purpose_that_the_tenant_did_not_declare() {
         &mut target.case,
         &mut target.watchlist,
         &mut target.watchlist_entry,
+        &mut target.signing_key,
     ];
     for name in names {
         *name = name.replace("tenants/bank", "tenants/undeclared");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use lethe_proto::v1::{self, Purpose, RightsRequestKind, Role};
 use sha2::{Digest as _, Sha256};
 
-use lethe_tests::{Face, Faces, Tenant, Vault};
+use lethe_tests::{Camera, Face, Faces, Tenant, Vault};
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
@@ -51,6 +51,9 @@ pub(crate) struct Target {
     pub(crate) case: String,
     pub(crate) watchlist: String,
     pub(crate) watchlist_entry: String,
+    /// A public key that no tenant has, and the name of one that the tenant has.
+    pub(crate) jwk: String,
+    pub(crate) signing_key: String,
     /// Whom archives are sealed to.
     pub(crate) recipient: String,
     pub(crate) backup: String,
@@ -108,6 +111,10 @@ impl Stage {
         let operator = self.vault.operator();
         let spare = operator.ask(operator.creation(&format!("spare-{number}"))).await.unwrap();
         let issued = self.bank.issue(&[Role::Auditor], None).await;
+        let camera = Camera::stranger(&self.bank, &format!("camera-{number}"));
+        camera.register(&self.bank).await.unwrap();
+        // No more are trusted than may be.
+        camera.revoke(&self.bank).await.unwrap();
         Target {
             tenant: self.bank.name(),
             log: self.bank.log(),
@@ -125,6 +132,8 @@ impl Stage {
             case: case.name,
             watchlist: format!("{}/watchlists/fraud", self.bank.name()),
             watchlist_entry: format!("{}/watchlists/fraud/entries/{}", self.bank.name(), "0".repeat(32)),
+            jwk: Camera::stranger(&self.bank, &format!("new-{number}")).signer().public().to_jwk(),
+            signing_key: format!("{}/signingKeys/{}", self.bank.name(), camera.signer().public().id()),
             recipient: recipient(),
             backup: self.backup.clone(),
             unused_tenant: format!("tenant-{number}"),
@@ -221,6 +230,8 @@ impl Stage {
             case: format!("{tenant}/subjects/nobody/cases/{nothing}"),
             watchlist: format!("{tenant}/watchlists/none"),
             watchlist_entry: format!("{tenant}/watchlists/none/entries/{nothing}"),
+            jwk: Camera::stranger(&self.bank, "nowhere").signer().public().to_jwk(),
+            signing_key: format!("{tenant}/signingKeys/none"),
             recipient: recipient(),
             backup: "backups/999".to_owned(),
             unused_tenant: "tenant-nowhere".to_owned(),

@@ -1,6 +1,9 @@
 use std::borrow::Cow;
 
-use crate::{AttestationPolicy, Automation, Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region, Retention};
+use crate::{
+    AttestationPolicy, Automation, Country, Environment, Jurisdiction, LawfulBasis, Purpose, PurposeBasis, Region,
+    Retention,
+};
 
 /// What a client allows the vault to do for it (O1). Versioned: each decision records the version that judged.
 #[derive(Debug, Clone, PartialEq, Eq)]

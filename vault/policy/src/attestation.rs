@@ -182,8 +182,7 @@ fn differs(called: Called<'_>, capture: &CaptureFacts<'_>, said: &Said<'_>) -> O
 fn is_fresh(policy: &AttestationPolicy, said: &Said<'_>, now: Timestamp) -> Result<(), Denial> {
     let captured_at = said.capture.captured_at;
     if captured_at > after(now, CLOCKS_DIFFER) {
-        return deny(Reason::AttestationExpired, "the face was captured in the future, by more than 60 seconds")
-            ;
+        return deny(Reason::AttestationExpired, "the face was captured in the future, by more than 60 seconds");
     }
     if after(captured_at, policy.max_age) < now {
         let message = format!("the face was captured more than {} s ago", policy.max_age.as_secs());
@@ -196,12 +195,7 @@ fn is_fresh(policy: &AttestationPolicy, said: &Said<'_>, now: Timestamp) -> Resu
 }
 
 /// O6: who is enrolled, verified or searched for is there, and alive; but the portrait in a document is not, nor is a mask.
-fn is_live(
-    purpose: Purpose,
-    usage: CaptureUse,
-    policy: &AttestationPolicy,
-    said: &Said<'_>,
-) -> Result<(), Denial> {
+fn is_live(purpose: Purpose, usage: CaptureUse, policy: &AttestationPolicy, said: &Said<'_>) -> Result<(), Denial> {
     let lives = |said: &Said<'_>| said.liveness.is_some_and(|found| found.reaches(policy.least_level));
     match (usage, said.capture.kind) {
         (CaptureUse::Watchlist, _) => Ok(()),
@@ -209,8 +203,7 @@ fn is_live(
         (CaptureUse::Verification, CaptureKind::DocumentPortrait) => match purpose {
             Purpose::DocumentCheck => Ok(()),
             #[allow(clippy::wildcard_enum_match_arm, reason = "a document stands for nobody but in its own check")]
-            _ => deny(Reason::LivenessInsufficient, "a document's portrait is verified for document_check alone")
-                ,
+            _ => deny(Reason::LivenessInsufficient, "a document's portrait is verified for document_check alone"),
         },
         (
             CaptureUse::Enrollment | CaptureUse::Verification | CaptureUse::Identification,
@@ -221,7 +214,8 @@ fn is_live(
             CaptureKind::Selfie | CaptureKind::AuthenticationCapture,
         ) => {
             let level = policy.least_level.number();
-            let message = format!("the attestation has no verdict of liveness that was passed at level {level} or higher");
+            let message =
+                format!("the attestation has no verdict of liveness that was passed at level {level} or higher");
             deny(Reason::LivenessInsufficient, message)
         }
     }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use lethe_domain::{Band, CaseKind, LawfulBasis, Occasion, Risk, Role, Told};
+use lethe_domain::{Band, CaptureUse, CaseKind, LawfulBasis, Occasion, Risk, Role, Told};
 
 use crate::approval::ActRule;
 use crate::automation::GroundRule;
@@ -23,6 +23,7 @@ pub fn document() -> String {
         names.collect::<Vec<_>>().join(", ")
     };
     let _ = writeln!(text, "\nPeople hold {}; machines {}.", named(true), named(false));
+    captures(&mut text);
     text.push_str(TWO);
     for rule in ActRule::table() {
         let names = |roles: &[Role]| roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
@@ -117,6 +118,21 @@ const fn asked(kind: CaseKind) -> (&'static str, &'static str) {
     }
 }
 
+fn captures(text: &mut String) {
+    text.push_str(CAPTURES);
+    for usage in CaptureUse::ALL.iter().copied() {
+        let taking = Operation::table().iter().filter(|rule| rule.takes == Some(usage));
+        let names = taking.map(|rule| format!("`{}`", rule.name)).collect::<Vec<_>>().join(", ");
+        let lives = match usage {
+            CaptureUse::Enrollment | CaptureUse::Identification => "of all but a document's portrait",
+            CaptureUse::Verification => "of all but a document's portrait, which is taken for `document_check` alone",
+            CaptureUse::Watchlist => "—: a known mask is not alive",
+        };
+        line(text, &[&format!("`{}`", usage.name()), &names, lives]);
+    }
+    text.push_str(ATTESTED);
+}
+
 fn borders(text: &mut String) {
     text.push_str(BORDERS);
     for border in Border::table() {
@@ -201,6 +217,26 @@ may serve (O2); and, where the purpose is a biometric one and more is done than 
 Service development is for tenants whose environment is development (O3, `ENVIRONMENT_MISMATCH`).
 Nothing here depends on a person, so a refusal tells nothing of one.
 
+";
+
+const CAPTURES: &str = "
+## What is believed of a capture
+
+What takes a capture asks first whether it is believed, before anything is looked at that is a person's (O6). What needs an
+attestation of the service that made the capture is the tenant's policy: in production everything, in development nothing, unless
+it says what is exempt. One that is there is judged, needed or not.
+
+| use | operations | a verdict of liveness is asked for |
+|---|---|---|
+";
+
+const ATTESTED: &str = "
+Of several reasons the first is given: there is none where one is needed (`ATTESTATION_REQUIRED`); it is none, or no active signing key
+of the tenant verifies it, or it is for another tenant or vault, or of another embedding, model, kind, quality or time of capture
+(`ATTESTATION_INVALID`, which names it); the face was captured more than 60 seconds in the future, or longer ago than the policy allows (10
+minutes, if it says nothing), or the attestation's time is over (`ATTESTATION_EXPIRED`); it was used before (`ATTESTATION_REPLAYED`), but a
+repeat of the request that used it gets the first answer; liveness was not asserted at the policy's level or a higher one, where it is asked for
+(`LIVENESS_INSUFFICIENT`). An age that is attested is judged with the recorded one: the younger counts (O15).
 ";
 
 const TWO: &str = "

@@ -642,7 +642,7 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let tree = slots().prop_map(|slot| TreeId::tenant(slot).unwrap());
         let at = (slots(), slots()).prop_map(|(subject, thing)| TemplateAt { subject, thing });
-        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..25_u8).prop_map(
+        (tree, at, any::<[u8; 16]>(), any::<u32>(), any::<u64>(), any::<u8>(), 0..27_u8).prop_map(
             |(tree, at, id, number, index, level, which)| match which {
                 0 => Key::Format,
                 1 => Key::Epoch,
@@ -671,6 +671,8 @@ mod tests {
                     entry: WatchlistEntryId::from_bytes(id),
                     slot: at.subject,
                 },
+                24 => Key::SigningKey { tree, tag: id },
+                25 => Key::Attestation { tree, until: index, tag: id },
                 22 => Key::Listed { tree, subject: at.subject },
                 13 => Key::SubjectRequest { tree, subject: at.subject, tag: id },
                 _ => Key::LogNode { tree, level, index },

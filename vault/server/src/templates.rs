@@ -32,7 +32,13 @@ pub struct Capture {
 
 impl Capture {
     /// One with nothing signed about it.
-    pub fn new(model: ModelId, received: Vec<f32>, kind: CaptureKind, quality: Quality, captured_at: Timestamp) -> Self {
+    pub fn new(
+        model: ModelId,
+        received: Vec<f32>,
+        kind: CaptureKind,
+        quality: Quality,
+        captured_at: Timestamp,
+    ) -> Self {
         Self { model, kind, quality, captured_at, attestation: None, received }
     }
 

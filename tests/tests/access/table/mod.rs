@@ -5,6 +5,7 @@ mod audit;
 mod cases;
 mod decisions;
 mod requests;
+mod signing_keys;
 mod subjects;
 mod templates;
 mod tenants;
@@ -43,6 +44,7 @@ pub(crate) static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
         tenants::ROWS,
         templates::ROWS,
         watchlists::ROWS,
+        signing_keys::ROWS,
         subjects::ROWS,
         requests::ROWS,
         cases::ROWS,

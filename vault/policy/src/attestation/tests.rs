@@ -73,13 +73,8 @@ impl World {
     }
 }
 
-const TAKING: [Operation; 5] = [
-    Operation::Enroll,
-    Operation::ReplaceTemplate,
-    Operation::Verify,
-    Operation::Search,
-    Operation::AddWatchlistEntry,
-];
+const TAKING: [Operation; 5] =
+    [Operation::Enroll, Operation::ReplaceTemplate, Operation::Verify, Operation::Search, Operation::AddWatchlistEntry];
 
 fn unattested(operation: Operation, policy: &AttestationPolicy, presented: &Presented<'_>) -> Option<Reason> {
     let (tenant, model) = (tenant("bank"), model("face"));
@@ -112,7 +107,8 @@ fn what_is_not_attested_is_refused_unless_it_is_exempt() {
         world.spent = Spent::Before;
         assert_eq!(world.reason(), Some(Reason::AttestationReplayed));
     }
-    let taking: Vec<_> = Operation::table().iter().filter(|rule| rule.takes.is_some()).map(|rule| rule.operation).collect();
+    let taking: Vec<_> =
+        Operation::table().iter().filter(|rule| rule.takes.is_some()).map(|rule| rule.operation).collect();
     assert_eq!(taking, TAKING);
 }
 
@@ -162,9 +158,9 @@ fn who_is_compared_is_there_and_alive() {
     for operation in [Operation::Enroll, Operation::ReplaceTemplate, Operation::Verify, Operation::Search] {
         for (kind, least, found) in kinds.into_iter().flat_map(|kind| {
             PadLevel::ALL.iter().flat_map(move |least| {
-                let verdicts = [true, false].into_iter().flat_map(|passed| {
-                    PadLevel::ALL.iter().map(move |level| Some(Liveness { passed, level: *level }))
-                });
+                let verdicts = [true, false]
+                    .into_iter()
+                    .flat_map(|passed| PadLevel::ALL.iter().map(move |level| Some(Liveness { passed, level: *level })));
                 verdicts.chain([None]).map(move |found| (kind, *least, found))
             })
         }) {

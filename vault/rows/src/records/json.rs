@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    AttestationPolicy, Automation, AutomationGround, CaptureUse, Country, CredentialId, Environment, Jurisdiction, Label, LawfulBasis, Login, ModelId,
-    ModelProfile, Notice, PadLevel, Period, Purpose, PurposeBasis, ReceiptId, Region, Retention, Roles, Sketching, TenantId,
-    TenantPolicy, Thresholds, Timestamp,
+    AttestationPolicy, Automation, AutomationGround, CaptureUse, Country, CredentialId, Environment, Jurisdiction,
+    Label, LawfulBasis, Login, ModelId, ModelProfile, Notice, PadLevel, Period, Purpose, PurposeBasis, ReceiptId,
+    Region, Retention, Roles, Sketching, TenantId, TenantPolicy, Thresholds, Timestamp,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -53,6 +53,11 @@ fn fixed() -> Vec<(Key, &'static str)> {
         (Key::Census { tree, gallery, profile }, "16 0102030405060708090a0b0c 31323334 41424344"),
         (Key::Shredded { tenant }, "17 0102030405060708090a0b0c"),
         (Key::Watchlist { tree, number: profile }, "18 0102030405060708090a0b0c 41424344"),
+        (Key::SigningKey { tree, tag: id }, "19 0102030405060708090a0b0c 5152535455565758595a5b5c5d5e5f60"),
+        (
+            Key::Attestation { tree, until: number, tag: id },
+            "1a 0102030405060708090a0b0c 6162636465666768 5152535455565758595a5b5c5d5e5f60",
+        ),
         (Key::RowsMark { number }, "1f 6162636465666768"),
         (Key::Subject { tree, subject }, "20 0102030405060708090a0b0c 1112131415161718191a1b1c"),
         (
@@ -146,6 +151,7 @@ fn prefixes_are_fixed() {
         (Key::prefix_of_tree(RowKind::Template, tree), "21 000000000000000200000001"),
         (Key::prefix_of_templates(tree, 7, subject), "21 000000000000000200000001 00000007 000000000000000300000000"),
         (Key::prefix_of_evidence(tree, &[7; 16]), "2a 000000000000000200000001 07070707070707070707070707070707"),
+        (Key::bound_of_attestations(tree, 7), "1a 000000000000000200000001 0000000000000007"),
         (Key::prefix_of_watchlist(tree, 7), "26 000000000000000200000001 00000007"),
         (
             Key::prefix_of_entry(tree, 7, WatchlistEntryId::from_bytes([9; 16])),

@@ -2,21 +2,22 @@
 
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{
-    Act, AgeBand, Automation, AutomationGround, Band, CaptureKind, Case, CaseDecision, CaseId, CaseKind, CaseReason,
-    CaseState, CaseStep, Closure, Consent, ConsentId, Contest, Country, CredentialId, Deferral, DeferralReason,
-    Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason, Giver, Ground, Hold, HoldId,
-    Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice, Notification, NotificationOutcome,
-    Objection, Occasion, Period, PostMortem, Proposal, ProposalId, Purpose, PurposeBasis, Quality, Question, ReceiptId,
-    RefusalReason, Region, RequestKind, RequestOutcome, Requester, Restriction, RestrictionGround, Retention,
-    RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind, Seen, Sketching, Standing, SubjectId,
-    TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, Upheld, Verification,
-    Vote, Watchlist, WatchlistEntry, WatchlistEntryId, WatchlistId, WatchlistKind,
+    Act, AgeBand, AttestationPolicy, Automation, AutomationGround, Band, CaptureKind, CaptureUse, Case, CaseDecision,
+    CaseId, CaseKind, CaseReason, CaseState, CaseStep, Closure, Consent, ConsentId, Contest, Country, CredentialId,
+    Deferral, DeferralReason, Disclosure, DisclosureId, Dossier, Environment, Evidence, Extension, ExtensionReason,
+    Giver, Ground, Hold, HoldId, Jurisdiction, Label, LawfulBasis, Login, Manner, ModelId, ModelProfile, Notice,
+    Notification, NotificationOutcome, Objection, Occasion, PadLevel, Period, PostMortem, Proposal, ProposalId,
+    Purpose, PurposeBasis, Quality, Question, ReceiptId, RefusalReason, Region, RequestKind, RequestOutcome, Requester,
+    Restriction, RestrictionGround, Retention, RightsRequest, RightsRequestId, Role, Roles, Safeguard, SafeguardKind,
+    Seen, Sketching, Standing, SubjectId, TemplateFacts, TemplateId, TenantId, TenantPolicy, Thresholds, Timestamp,
+    Told, Transfer, Upheld, Verification, Vote, Watchlist, WatchlistEntry, WatchlistEntryId, WatchlistId,
+    WatchlistKind,
 };
 use lethe_rows::records::{
     Addressee, AskedRecord, Content, CredentialProof, CredentialRecord, CredentialRef, Delivery, DisclosureRecord,
     DossierRecord, EvidenceRecord, Leaving, ListedRecord, NotificationRecord, ProfileRecord, Remembered, RequestRecord,
-    ShreddedRecord, StoredCase, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord, WatchlistEntryRecord,
-    WatchlistRecord, decode, encode,
+    ShreddedRecord, SigningKeyRecord, StoredCase, StoredProposal, SubjectRecord, TemplateRecord, TenantRecord,
+    WatchlistEntryRecord, WatchlistRecord, decode, encode,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -282,6 +283,42 @@ fn what_outlives_a_person_is_fixed() {
     assert_eq!(std::str::from_utf8(&written).unwrap(), format!("{expected:<512}"));
     assert_eq!(AskedRecord::read(&written).unwrap(), asked);
     assert!(AskedRecord::read(br#"{"requests":["01"]}"#).is_err());
+}
+
+#[test]
+fn signing_keys_are_fixed() {
+    let at = Timestamp::from_millis;
+    let key = SigningKeyRecord::new("camera-1", [0xab; 32], at(5), None);
+    let expected = format!(r#"{{"kid":"camera-1","point":"{}","created_at":5}}"#, "ab".repeat(32));
+    assert_eq!(std::str::from_utf8(&key.seal_as().unwrap()).unwrap(), expected);
+    assert_eq!(SigningKeyRecord::read(expected.as_bytes()).unwrap(), key);
+    let revoked = SigningKeyRecord::new("camera-1", [0xab; 32], at(5), Some(at(7)));
+    let revoked_as = expected.replace(r#""created_at":5"#, r#""created_at":5,"revoked_at":7"#);
+    assert_eq!(std::str::from_utf8(&revoked.seal_as().unwrap()).unwrap(), revoked_as);
+    assert_eq!(SigningKeyRecord::read(revoked_as.as_bytes()).unwrap().revoked_at(), Some(at(7)));
+    for wrong in [expected.replace("abab", "ab"), expected.replace(r#""kid""#, r#""more":1,"kid""#)] {
+        assert!(SigningKeyRecord::read(wrong.as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_a_tenant_asks_of_attestations_is_fixed() {
+    let id = TenantId::parse("bank").unwrap();
+    let mut policy = TenantPolicy::of(Vec::new());
+    let exempt = vec![CaptureUse::Enrollment, CaptureUse::Watchlist];
+    let max_age = std::time::Duration::from_secs(90);
+    policy.attestation = Some(AttestationPolicy { exempt, least_level: PadLevel::Level2, max_age });
+    let written = encode("tenant", &TenantRecord::new(&id, &policy, Timestamp::from_millis(5))).unwrap();
+    let text = std::str::from_utf8(&written).unwrap();
+    let expected = r#""attestation":{"exempt":[1,4],"least_level":2,"max_age_ms":90000}"#;
+    assert!(text.contains(expected), "{text}");
+    let read: TenantRecord = decode("tenant", &written).unwrap();
+    assert_eq!(read.parse().unwrap().1, policy);
+    for wrong in [r#""exempt":[5]"#, r#""exempt":[0]"#] {
+        let wrong = text.replace(r#""exempt":[1,4]"#, wrong);
+        let read: TenantRecord = decode("tenant", wrong.as_bytes()).unwrap();
+        assert!(read.parse().is_err(), "{wrong}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use lethe_policy::operation::{CreateSigningKey, ListSigningKeys, RevokeSigningKe
 
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::silo::{Silo, SigningKey};
+use crate::silo::{SigningKey, Silo};
 use crate::store::{Change, Key};
 use crate::tenant;
 use crate::vault::Vault;

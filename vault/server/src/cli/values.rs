@@ -11,13 +11,14 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lethe_proto::names::ModelProfileName;
 use lethe_proto::v1::post_mortem::Wish;
 use lethe_proto::v1::{
-    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, CaptureUse, CaseKind, CaseReason, CaseState,
-    CaseStep, ConsentGiver, ConsentManner, ConsentState, CredentialState, Decider, DecisionBand, DecisionReason,
-    DeferralReason, DisclosureScope, EndCause, EntryOutcome, Environment, ErasureState, ExtensionReason, Jurisdiction,
-    Keeper, LawfulBasis, MirrorState, ModelVersion, NotificationOccasion, NotificationOutcome, PostMortem,
-    ProposalState, Purpose, PurposeBasis, Requester, RequesterVerification, RestrictionGround, RightsRefusalReason,
-    RightsRequestKind, RightsRequestOutcome, RightsRequestState, RiskLevel, Role, RootStoreState, Safeguard,
-    SubjectState, UsagePeriod, VerificationState, WatchlistDecision, WatchlistEntryState, WatchlistKind,
+    AgeBand, AutomationGround, BackupState, BreachMeasure, BreachReason, CaptureKind, CaptureUse, CaseKind, CaseReason,
+    CaseState, CaseStep, ConsentGiver, ConsentManner, ConsentState, CredentialState, Decider, DecisionBand,
+    DecisionReason, DeferralReason, DisclosureScope, EndCause, EntryOutcome, Environment, ErasureState,
+    ExtensionReason, Jurisdiction, Keeper, LawfulBasis, MirrorState, ModelVersion, NotificationOccasion,
+    NotificationOutcome, PostMortem, ProposalState, Purpose, PurposeBasis, Requester, RequesterVerification,
+    RestrictionGround, RightsRefusalReason, RightsRequestKind, RightsRequestOutcome, RightsRequestState, RiskLevel,
+    Role, RootStoreState, Safeguard, SubjectState, UsagePeriod, VerificationState, WatchlistDecision,
+    WatchlistEntryState, WatchlistKind,
 };
 use prost_types::Timestamp;
 

@@ -148,10 +148,7 @@ pub(super) const KEYS: &[Key] = &[
         name: "access.identity_providers",
         set: |config, value| value.path().map(|v| config.access.identity_providers = Some(v)),
     },
-    Key {
-        name: "attestation.audience",
-        set: |config, value| value.owned().map(|v| config.attestation.audience = v),
-    },
+    Key { name: "attestation.audience", set: |config, value| value.owned().map(|v| config.attestation.audience = v) },
     Key {
         name: "log.format",
         set: |config, value| {

@@ -1,8 +1,6 @@
 use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::SlotRef;
-use lethe_domain::{
-    Occasion, Purpose, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp,
-};
+use lethe_domain::{Occasion, Purpose, Reason, ReceiptId, RequestId, SubjectId, TemplateFacts, TemplateId, Timestamp};
 use lethe_policy::Authorized;
 use lethe_policy::operation::{DeleteTemplate, Kind, ReplaceTemplate};
 use tokio::time::Instant;

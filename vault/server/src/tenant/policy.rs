@@ -1,4 +1,6 @@
-use lethe_domain::{AttestationPolicy, Automation, Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy};
+use lethe_domain::{
+    AttestationPolicy, Automation, Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy,
+};
 use lethe_policy::Authorized;
 use lethe_policy::operation::UpdateTenantPolicy;
 

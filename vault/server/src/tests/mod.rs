@@ -28,10 +28,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lethe_domain::{
-    AgeBand, AttestationPolicy, CaptureKind, CaptureUse, Environment, CaseId, Consent, ConsentId, Country, DisclosureId, Giver, Ground, Jurisdiction, Label,
-    LawfulBasis, Manner, ModelId, ModelProfile, Notice, ProposalId, Purpose, PurposeBasis, Quality, RequestId,
-    RequestKind, Requester, RestrictionGround, Role, Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId,
-    TenantPolicy, Thresholds, Timestamp, Told, Transfer, WatchlistId, WatchlistKind,
+    AgeBand, AttestationPolicy, CaptureKind, CaptureUse, CaseId, Consent, ConsentId, Country, DisclosureId,
+    Environment, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, ProposalId,
+    Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, RestrictionGround, Role, Roles, Safeguard,
+    SafeguardKind, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, WatchlistId,
+    WatchlistKind,
 };
 use lethe_policy::operation::{
     AddWatchlistEntry, ApproveProposal, CreateContestedCase, CreateCredential, CreateModelProfile, CreateOperator,
@@ -406,5 +407,8 @@ pub(crate) fn capture(model: &ModelId, embedding: &[f32]) -> Capture {
 
 /// That no capture needs an attestation.
 pub(crate) fn exempt() -> Option<AttestationPolicy> {
-    Some(AttestationPolicy { exempt: CaptureUse::ALL.to_vec(), ..AttestationPolicy::default_of(Environment::Production) })
+    Some(AttestationPolicy {
+        exempt: CaptureUse::ALL.to_vec(),
+        ..AttestationPolicy::default_of(Environment::Production)
+    })
 }

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use lethe_attestation::VerifyingKey;
 use lethe_proto::names::SigningKeyName;
-use lethe_proto::v1::{
-    CreateSigningKeyRequest, ListSigningKeysRequest, Purpose, RevokeSigningKeyRequest, SigningKey,
-};
+use lethe_proto::v1::{CreateSigningKeyRequest, ListSigningKeysRequest, Purpose, RevokeSigningKeyRequest, SigningKey};
 
 use super::Context;
 use crate::cli::exit::{Exit, Failure};

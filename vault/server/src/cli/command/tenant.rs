@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lethe_proto::names::TenantName;
 use lethe_proto::v1::{
-    AttestationPolicy, Automation, AutomationGround, CreateTenantRequest, Environment, ErasureState, GetTenantRequest, Jurisdiction,
-    Purpose, PurposeBasis, Retention, ShredTenantRequest, Tenant, UpdatePolicyRequest,
+    AttestationPolicy, Automation, AutomationGround, CreateTenantRequest, Environment, ErasureState, GetTenantRequest,
+    Jurisdiction, Purpose, PurposeBasis, Retention, ShredTenantRequest, Tenant, UpdatePolicyRequest,
 };
 use prost_types::FieldMask;
 use serde_json::json;
@@ -219,12 +219,16 @@ impl Attested {
         let (all, _, default) = (alone(Exemption::All)?, alone(Exemption::None)?, alone(Exemption::Default)?);
         if default {
             let said_more = self.attestation_least_level.is_some() || self.attestation_max_age.is_some();
-            let refusal = || Failure::usage("--attestation-exempt default: say none or all to ask for a level or an age");
+            let refusal =
+                || Failure::usage("--attestation-exempt default: say none or all to ask for a level or an age");
             return if said_more { Err(refusal()) } else { Ok(None) };
         }
         let exempt = match all {
             true => Exemption::USES.map(Into::into).to_vec(),
-            false => said.iter().filter_map(|one| if let Exemption::Of(usage) = one { Some((*usage).into()) } else { None }).collect(),
+            false => said
+                .iter()
+                .filter_map(|one| if let Exemption::Of(usage) = one { Some((*usage).into()) } else { None })
+                .collect(),
         };
         let max_age = self.attestation_max_age.map(|seconds| prost_types::Duration { seconds, nanos: 0 });
         Ok(Some(AttestationPolicy { exempt, least_level: self.attestation_least_level.unwrap_or_default(), max_age }))

@@ -4,9 +4,8 @@ use lethe_attestation::{Claims, Nonce, Signer, digest};
 use lethe_domain::{AgeBand, CaptureKind as Kind, Liveness, ModelId, PadLevel, Quality, TenantId, Timestamp};
 use lethe_proto::v1::{
     Capture, CaptureKind, CreateCredentialRequest, CreateModelProfileRequest, CreateSigningKeyRequest,
-    CreateTenantRequest, Credential,
-    IssuedCredential, LawfulBasis, ModelProfile, ModelVersion, Purpose, PurposeBasis, Role, SigningKey, Tenant,
-    Thresholds,
+    CreateTenantRequest, Credential, IssuedCredential, LawfulBasis, ModelProfile, ModelVersion, Purpose, PurposeBasis,
+    Role, SigningKey, Tenant, Thresholds,
 };
 
 use super::cast::{Cast, MATCH, REVIEW};

@@ -82,7 +82,8 @@ fn attestation(said: &AttestationPolicy) -> Value {
 }
 
 fn attested(said: &AttestationPolicy) -> String {
-    let exempt = joined(said.exempt().map(|usage| usage.as_str_name().trim_start_matches("CAPTURE_USE_").to_lowercase()));
+    let exempt =
+        joined(said.exempt().map(|usage| usage.as_str_name().trim_start_matches("CAPTURE_USE_").to_lowercase()));
     let exempt = if exempt.is_empty() { "nothing".to_owned() } else { exempt };
     let age = said.max_age.as_ref().map_or(0, |age| age.seconds);
     format!("exempt: {exempt}; level {} or higher, {age} s from capture", said.least_level)
