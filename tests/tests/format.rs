@@ -70,7 +70,15 @@ impl Old {
         self.ask(tenant, "team", &[&record[..], &of].concat()).await.one();
     }
 
+    /// What the first version took from everybody: nothing was attested.
+    async fn nobody_attests(&self) {
+        for tenant in ["acme", "globex"] {
+            self.ask(tenant, "admin", &["tenant", "policy", "--attestation-exempt", "all"]).await.one();
+        }
+    }
+
     async fn everybody_consents(&self) {
+        self.nobody_attests().await;
         let mut people: Vec<_> = PEOPLE.iter().map(|(tenant, subject, ..)| (*tenant, *subject)).collect();
         people.dedup();
         for (tenant, subject) in people {
@@ -119,6 +127,10 @@ impl Old {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vault_of_format_1_is_opened_and_all_of_it_is_read() {
     let old = Old::open().await;
+    // They are people in production, and no face is taken that nobody attests.
+    let verified = old.with_face("acme", &["verify", "p-1"], "face@1", "0").await;
+    assert_eq!(verified.failure()["reason"], "ATTESTATION_REQUIRED");
+    old.nobody_attests().await;
     // They are there, and nothing that rests on consent is done without it.
     let verified = old.with_face("acme", &["verify", "p-1"], "face@1", "0").await;
     assert_eq!(verified.failure()["reason"], "CONSENT_MISSING");
