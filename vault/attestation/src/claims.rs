@@ -8,12 +8,14 @@ use lethe_domain::{AgeBand, CaptureKind, Liveness, ModelId, PadLevel, Quality, T
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroize as _;
+use zeroize::Zeroizing;
 
 use crate::verify::Refused;
 
-/// What a service says about one capture.
-#[derive(Debug, Clone, PartialEq)]
+/// What a service says about one capture. `Debug` shows nothing that leads to it.
+///
+/// That a key signed them says nothing of whether they fit a call, are fresh, or were used before.
+#[derive(Clone, PartialEq)]
 pub struct Claims {
     /// Whose capture it is.
     pub tenant: TenantId,
@@ -39,13 +41,17 @@ pub struct Claims {
     pub liveness: Option<Liveness>,
 }
 
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").field("tenant", &self.tenant).field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
 /// SHA-256 of an embedding's canonical bytes: its floats as they were received, little-endian, before anything is normalised.
 pub fn digest(embedding: &[f32]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for component in embedding {
-        let mut bytes = component.to_le_bytes();
-        hash.update(bytes);
-        bytes.zeroize();
+        hash.update(Zeroizing::new(component.to_le_bytes()).as_slice());
     }
     hash.finalize().into()
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// A key's name, the `kid`: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ pub enum KeyFault {
     #[error("needs a `kid` of 1 to 64 characters of A-Z a-z 0-9 . _ -")]
     Id,
     /// Its point.
-    #[error("has no `x` of 32 bytes in base64url")]
+    #[error("has no `x` of 32 bytes in base64url that is a key's")]
     Point,
     /// It is a private key, and its secret is none.
     #[error("has no `d` of 32 bytes in base64url that fits `x`")]
@@ -63,6 +64,37 @@ pub enum KeyFault {
 
 /// Members of a JWK that only its owner may have (RFC 7518, section 6).
 const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// The points of small order, those whose order divides 8, without the bit that is the sign of x; also as they are written with a
+/// coordinate that is not reduced.
+const SMALL: [[u8; 32]; 7] = [
+    [0; 32],
+    {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    },
+    near_the_end(0xec),
+    near_the_end(0xed),
+    near_the_end(0xee),
+    // The two coordinates of the points of order 8.
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// 2^255 − 256 + `last`: just below or above the field's size, 2^255 − 19.
+const fn near_the_end(last: u8) -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    bytes[0] = last;
+    bytes[31] = 0x7f;
+    bytes
+}
 
 /// A public key of a capture or document service: Ed25519 (RFC 8032).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +105,13 @@ pub struct VerifyingKey {
 
 impl VerifyingKey {
     /// A key of these bytes.
-    pub const fn new(id: KeyId, point: [u8; 32]) -> Self {
-        Self { id, point }
+    ///
+    /// # Errors
+    /// For a point of small order: anybody can sign for it.
+    pub fn new(id: KeyId, point: [u8; 32]) -> Result<Self, KeyFault> {
+        let mut without_sign = point;
+        without_sign[31] &= 0x7f;
+        if SMALL.contains(&without_sign) { Err(KeyFault::Point) } else { Ok(Self { id, point }) }
     }
 
     /// Reads a JSON Web Key (RFC 7517, RFC 8037).
@@ -96,7 +133,8 @@ impl VerifyingKey {
             return Err(KeyFault::Kind);
         }
         let id = members.get("kid").and_then(Value::as_str).ok_or(KeyFault::Id)?;
-        Ok(Self { id: KeyId::parse(id)?, point: bytes(members, "x").ok_or(KeyFault::Point)? })
+        let point = bytes(members, "x").ok_or(KeyFault::Point)?;
+        Self::new(KeyId::parse(id)?, *point)
     }
 
     /// Its name.
@@ -128,7 +166,12 @@ pub(crate) fn object(text: &str) -> Result<Map<String, Value>, KeyFault> {
 }
 
 /// The 32 bytes of a member.
-pub(crate) fn bytes(members: &Map<String, Value>, member: &str) -> Option<[u8; 32]> {
+pub(crate) fn bytes(members: &Map<String, Value>, member: &str) -> Option<Zeroizing<[u8; 32]>> {
     let text = members.get(member)?.as_str()?;
-    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+    // A member may be secret: nothing is decoded to where it would not be wiped. There has to be room for a byte more than fits.
+    let mut room = Zeroizing::new([0; 33]);
+    let length = URL_SAFE_NO_PAD.decode_slice(text, room.as_mut_slice()).ok()?;
+    let mut bytes = Zeroizing::new([0; 32]);
+    bytes.copy_from_slice(room.get(..length).filter(|decoded| decoded.len() == 32)?);
+    Some(bytes)
 }

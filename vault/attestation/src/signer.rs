@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::claims::{Claims, Written};
 use crate::key::{KeyFault, KeyId, VerifyingKey, bytes, object};
-use crate::verify::Refused;
+use crate::verify::{Refused, verify};
 use crate::{TYPE, jose};
 
 /// A private key. Overwritten when dropped; `Debug` shows its name alone.
@@ -43,7 +43,7 @@ impl Signer {
     /// If it is none, or its halves do not belong together.
     pub fn from_jwk(text: &str) -> Result<Self, KeyFault> {
         let mut members = object(text)?;
-        let seed = bytes(&members, "d").map(Zeroizing::new);
+        let seed = bytes(&members, "d");
         // The parsed copy goes, too.
         if let Some(Value::String(secret)) = members.remove("d") {
             drop(Zeroizing::new(secret));
@@ -56,7 +56,7 @@ impl Signer {
     fn of(id: KeyId, seed: Zeroizing<[u8; 32]>) -> Result<Self, KeyFault> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| KeyFault::Seed)?;
         let point = pair.public_key().as_ref().try_into().map_err(|_| KeyFault::Point)?;
-        Ok(Self { public: VerifyingKey::new(id, point), key: EncodingKey::from_ed_der(seed.as_slice()), seed })
+        Ok(Self { public: VerifyingKey::new(id, point)?, key: EncodingKey::from_ed_der(seed.as_slice()), seed })
     }
 
     /// The public half, which verifies.
@@ -75,7 +75,7 @@ impl Signer {
     /// Signs.
     ///
     /// # Errors
-    /// If the claims cannot be written.
+    /// If they are claims that nobody would believe.
     pub fn sign(&self, claims: &Claims) -> Result<String, Refused> {
         jose::install();
         let header = Header {
@@ -83,7 +83,9 @@ impl Signer {
             kid: Some(self.public.id().to_string()),
             ..Header::new(Algorithm::EdDSA)
         };
-        encode(&header, &Written::of(claims), &self.key).map_err(|_| Refused::Form)
+        let signed = encode(&header, &Written::of(claims), &self.key).map_err(|_| Refused::Form)?;
+        // What nobody would believe is not signed.
+        verify(&signed, &self.public).map(|_| signed)
     }
 }
 

@@ -8,7 +8,7 @@ use lethe_policy::{Authorized, End, Keeper};
 
 use super::{fate, known, receipt_of_end};
 use crate::error::{Error, Result};
-use crate::silo::Silo;
+use crate::silo::{Answering, Silo};
 use crate::store::{Key, RowKind};
 use crate::vault::Vault;
 
@@ -27,6 +27,7 @@ pub(crate) struct Ending {
     pub templates: usize,
     /// The receipt that the erasure of all of it will have.
     pub receipt: ReceiptId,
+    slot: SlotRef,
 }
 
 /// A page of a preview.
@@ -35,6 +36,8 @@ pub(crate) struct Preview {
     pub endings: Vec<Ending>,
     /// Where the next page begins; `None` on the last.
     pub next: Option<u64>,
+    /// Until it is given, nobody is told that they are erased.
+    _answering: Answering,
 }
 
 /// Tells who, or what of whom, ends by `until` as things are now (O17).
@@ -48,15 +51,18 @@ pub(crate) async fn preview(
     size: usize,
 ) -> Result<Preview> {
     let silo = vault.silo(&call)?;
-    let now = vault.clock.now();
     let (reader, of) = (Arc::clone(vault), Arc::clone(&silo));
-    let preview = vault.looking.in_turn(move || page(&reader, &of, (until, now), from, size)).await?;
+    let (mut endings, next) = vault.looking.in_turn(move || page(&reader, &of, until, from, size)).await?;
     vault.note(silo.tree, &call).await?;
-    Ok(preview)
+    let answering = silo.rights().answering().await;
+    // Who is erased meanwhile is not named.
+    endings.retain(|ending| silo.subject(&ending.subject) == Some(ending.slot));
+    Ok(Preview { endings, next, _answering: answering })
 }
 
 /// Reads a page.
-fn page(vault: &Vault, silo: &Silo, (until, now): (Timestamp, Timestamp), from: u64, size: usize) -> Result<Preview> {
+fn page(vault: &Vault, silo: &Silo, until: Timestamp, from: u64, size: usize) -> Result<(Vec<Ending>, Option<u64>)> {
+    let now = vault.clock.now();
     let (mut slots, mut next) = (Vec::new(), None);
     let whole = Key::prefix_of_tree(RowKind::Subject, silo.tree);
     let start = Key::Subject { tree: silo.tree, subject: SlotRef::first(from) }.encode();
@@ -81,7 +87,7 @@ fn page(vault: &Vault, silo: &Silo, (until, now): (Timestamp, Timestamp), from: 
             Err(error) => tracing::error!(%error, "a subject cannot be read, and so not be shown in a preview"),
         }
     }
-    Ok(Preview { endings, next })
+    Ok((endings, next))
 }
 
 /// What of a subject ends by then, if anything does.
@@ -96,5 +102,5 @@ fn ending(vault: &Vault, silo: &Silo, slot: SlotRef, until: Timestamp, now: Time
     }
     let deferred = person.deferral.map(|deferral| deferral.receipt);
     let receipt = deferred.unwrap_or_else(|| receipt_of_end(&owner));
-    Ok(Some(Ending { subject: record.id, end, keeper: fate.keeper, templates, receipt }))
+    Ok(Some(Ending { subject: record.id, end, keeper: fate.keeper, templates, receipt, slot }))
 }

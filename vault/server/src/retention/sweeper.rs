@@ -167,6 +167,12 @@ impl Rounds {
     /// One sweep, if the clock is believed.
     pub(crate) async fn go(&mut self) -> Result<()> {
         self.remind().await;
+        for silo in self.vault.silos.all() {
+            // Where a process ended before it had followed the tenant's law (O16): that asks for no time.
+            if let Err(error) = watchlist::follow_law(&self.vault, &silo).await {
+                tracing::error!(%error, "entries of watch lists that a law forbids could not be shredded; the next sweep tries again");
+            }
+        }
         let sweeps = &self.vault.sweeps;
         let now = match sweeps.believe(&self.vault.clock) {
             Believed::Now(now) => {
@@ -197,10 +203,6 @@ impl Rounds {
             // And entries of watch lists (O40).
             if let Err(error) = watchlist::expire(&self.vault, &silo, now).await {
                 tracing::error!(%error, "entries of watch lists that are over could not be shredded; the next sweep tries again");
-            }
-            // Also those that a law forbids, where a process ended before it had followed the tenant's.
-            if let Err(error) = watchlist::follow_law(&self.vault, &silo).await {
-                tracing::error!(%error, "entries of watch lists that a law forbids could not be shredded; the next sweep tries again");
             }
             // And what people asked for (O26), and what came of telling recipients (O41).
             for ledger in [&request::LEDGER, &notification::LEDGER] {

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use lethe_domain::{
     AttestationPolicy, Automation, Country, Jurisdiction, Period, PurposeBasis, Retention, TenantPolicy,
 };
@@ -8,6 +10,7 @@ use super::TenantFacts;
 use crate::audit;
 use crate::error::Result;
 use crate::records::{TenantRecord, encode};
+use crate::silo::SiloRef;
 use crate::store::{Change, Key, StoreError};
 use crate::vault::Vault;
 use crate::watchlist;
@@ -43,13 +46,18 @@ pub struct Wished {
 
 /// Changes what a tenant allows (O1): from the answer on every call, and every answer, is judged by the new version. What
 /// changes nothing is no new version, so a repeat is none.
-pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, wished: Wished) -> Result<TenantFacts> {
+pub async fn update_policy(
+    vault: &Arc<Vault>,
+    call: Authorized<UpdateTenantPolicy>,
+    wished: Wished,
+) -> Result<TenantFacts> {
     let now = vault.clock.now();
     let silo = vault.silo(&call)?;
     // Tenants' rows are the vault's to change, one at a time.
     let alone = vault.administration.lock().await;
     let current = silo.policy();
-    let law = current.jurisdiction;
+    // The first call may have ended before it followed the law.
+    let follows = wished.jurisdiction.is_some();
     let wanted = TenantPolicy {
         version: current.version,
         purposes: wished.purposes.unwrap_or_else(|| current.purposes.clone()),
@@ -71,6 +79,10 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
     };
     if wanted == *current {
         vault.note(silo.tree, &call).await?;
+        drop(alone);
+        if follows {
+            follow(vault, &silo).await?;
+        }
         return Ok(TenantFacts::of(&silo));
     }
     lethe_policy::check(&wanted)?;
@@ -83,12 +95,25 @@ pub async fn update_policy(vault: &Vault, call: Authorized<UpdateTenantPolicy>, 
     change.put(key, sealed);
     let version = wanted.version.to_string();
     change.log(silo.tree, audit::naming(audit::done(&call, now)?, "POLICY_CHANGED", "version", &version)?);
-    vault.store.commit(change).await?;
-    drop(alone);
-    if law != silo.policy().jurisdiction {
-        // Whom the new law lets nobody list is in no answer from this one on.
-        watchlist::follow_law(vault, &silo).await?;
+    {
+        // Whoever is erased meanwhile is erased by the one policy or the other, with the entries that it forbids.
+        let _entries = silo.lock_entries().await;
+        vault.store.commit(change).await?;
     }
-    silo.rights().settled().await;
+    drop(alone);
+    if follows {
+        follow(vault, &silo).await?;
+    } else {
+        silo.rights().settled().await;
+    }
     Ok(TenantFacts::of(&silo))
+}
+
+/// Whom the law lets nobody list is in no answer from this one on: what was judged by another policy is done before it is looked who
+/// that is.
+async fn follow(vault: &Arc<Vault>, silo: &SiloRef) -> Result<()> {
+    silo.rights().settled().await;
+    watchlist::follow_law(vault, silo).await?;
+    silo.rights().settled().await;
+    Ok(())
 }
