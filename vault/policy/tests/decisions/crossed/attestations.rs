@@ -17,7 +17,10 @@ fn operations() -> Vec<Operation> {
     [CAPTURING.as_slice(), &[SweepDuplicates, ContestWatchlistEntry, GetSubject, EraseSubject]].concat()
 }
 
-const SPENT: [fn() -> Spent; 3] = [|| Spent::Never, || Spent::ByThisRequest, || Spent::Before];
+/// Whether an attestation was used before, said anew of each.
+type Use = fn() -> Spent;
+
+const SPENT: [Use; 3] = [|| Spent::Never, || Spent::ByThisRequest, || Spent::Before];
 
 const AGES: [Option<AgeBand>; 5] =
     [None, Some(AgeBand::Unknown), Some(AgeBand::Under16), Some(AgeBand::MinorFrom16), Some(AgeBand::Adult)];
@@ -132,7 +135,7 @@ fn the_engine_and_the_oracle_agree_on_every_claim_at_every_moment() {
     assert!(counts.cases > 1_000_000, "{}", counts.cases);
 }
 
-fn all_of(slips: &[Slip], verdicts: &[Option<Liveness>]) -> Vec<(Slip, Option<Liveness>, fn() -> Spent)> {
+fn all_of(slips: &[Slip], verdicts: &[Option<Liveness>]) -> Vec<(Slip, Option<Liveness>, Use)> {
     let each = |&slip| verdicts.iter().flat_map(move |&verdict| SPENT.map(|spent| (slip, verdict, spent)));
     slips.iter().flat_map(each).collect()
 }
