@@ -7,7 +7,7 @@ use tonic::Request;
 
 use super::{Caller, LARGEST};
 use crate::refusal::Answer;
-use crate::requests::{basis, guarded, request_id};
+use crate::requests::{basis, exempt, guarded, request_id};
 use crate::tenant::Tenant;
 
 impl Caller {
@@ -193,7 +193,11 @@ impl Caller {
             purpose: Purpose::Administration.into(),
             request_id: request_id(),
             tenant_id: tenant.to_owned(),
-            tenant: Some(v1::Tenant { purposes: vec![basis(Purpose::Authentication)], ..v1::Tenant::default() }),
+            tenant: Some(v1::Tenant {
+                purposes: vec![basis(Purpose::Authentication)],
+                attestation: Some(exempt()),
+                ..v1::Tenant::default()
+            }),
             administrator_login: None,
         }
     }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lethe_proto::v1::{self, ErasureState, ErrorReason, Purpose, Role};
-use lethe_tests::{Answer, Caller, Cli, Face, Faces, Home, Refusal, Refused, Setup, Vault, basis, now, request_id};
+use lethe_tests::{
+    Answer, Caller, Cli, Face, Faces, Home, Refusal, Refused, Setup, Vault, basis, exempt, now, request_id,
+};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -97,7 +99,7 @@ impl Stage {
         let operator = self.operator();
         let purposes = [Purpose::Authentication, Purpose::DuplicateDetection].map(basis).to_vec();
         let request = v1::CreateTenantRequest {
-            tenant: Some(v1::Tenant { purposes, ..v1::Tenant::default() }),
+            tenant: Some(v1::Tenant { purposes, attestation: Some(exempt()), ..v1::Tenant::default() }),
             administrator_login: Some(login("00admin")),
             ..operator.creation("bank")
         };

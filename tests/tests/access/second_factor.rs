@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use lethe_proto::v1::{self, ErasureState, ErrorReason, Purpose, Role};
-use lethe_tests::{Caller, Face, Faces, Home, Refusal, Refused, Vault, basis, request_id};
+use lethe_tests::{Caller, Face, Faces, Home, Refusal, Refused, Vault, basis, exempt, request_id};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, generate_simple_self_signed};
 use tonic::Code;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
@@ -86,7 +86,7 @@ async fn bank(stage: &Stage) -> Caller {
     let operator = stage.proved(&stage.vault.operator());
     let purposes = [Purpose::Authentication, Purpose::DuplicateDetection].map(basis).to_vec();
     let request = v1::CreateTenantRequest {
-        tenant: Some(v1::Tenant { purposes, ..v1::Tenant::default() }),
+        tenant: Some(v1::Tenant { purposes, attestation: Some(exempt()), ..v1::Tenant::default() }),
         ..operator.creation("bank")
     };
     let created = operator.ask(request).await.unwrap();

@@ -1,17 +1,24 @@
 //! The engine's answers, each of which has to be the oracle's.
 
-use lethe_domain::{Dossier, Ground, Label, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp, Transfer};
+use lethe_domain::{
+    AgeBand, AttestationPolicy, Dossier, Ground, Label, LawfulBasis, Purpose, Reason, TenantPolicy, Timestamp, Transfer,
+};
 use lethe_policy::operation::Kind;
 use lethe_policy::{
-    Denial, Duty, End, Keeper, Limits, Operation, Principal, Site, Target, allows_archive, allows_disclosure,
-    allows_handover, authorize, end_of_person, is_child_alone, is_left_baseless, judge,
+    Called, CaptureFacts, Denial, Duty, End, Keeper, Limits, Operation, Presented, Principal, Site, Target,
+    allows_archive, allows_disclosure, allows_handover, attest, authorize, end_of_person, is_child_alone,
+    is_left_baseless, judge, judged_age,
 };
 
+use crate::oracle::attestation::{self, Vouched};
 use crate::oracle::gate::{admitted, is_about};
 use crate::oracle::{self, Kept, keeping, transfers};
 
 /// What the gate says: nothing, or the reason and the obligation of what it refuses.
 pub(crate) type Answer = Result<(), (Reason, &'static str)>;
+
+/// What comes with a capture, or the reason and the obligation of what is refused.
+pub(crate) type Attestation = Result<Vouched, (Reason, &'static str)>;
 
 pub(crate) type Decision = Result<Option<LawfulBasis>, (Reason, &'static str, Option<Duty>)>;
 
@@ -165,6 +172,38 @@ pub(crate) fn sent(policy: &TenantPolicy, person: &Dossier, transfer: &Transfer,
 pub(crate) fn handed_over(policy: &TenantPolicy, transfer: &Transfer) -> Answer {
     let oracle = transfers::may_be_handed_over(policy, transfer);
     the_same(plain(allows_handover(policy, transfer)), oracle, policy, None, transfer)
+}
+
+/// Whether a capture is let through with what was presented, and how old the person is by that.
+pub(crate) fn attested(
+    called: Called<'_>,
+    policy: &AttestationPolicy,
+    capture: &CaptureFacts<'_>,
+    presented: &Presented<'_>,
+    now: Timestamp,
+) -> Attestation {
+    let (operation, purpose) = (called.operation, called.purpose);
+    let oracle = attestation::vouched(&called, policy, capture, presented, now);
+    let engine = match attest(called, policy, capture, presented, now) {
+        Ok(attested) => Ok(Vouched { age: attested.age(), repeats: attested.repeats() }),
+        Err(denial) => {
+            assert!(!denial.message.is_empty() && denial.duty.is_none(), "{:?}", denial.reason);
+            Err((denial.reason, denial.obligation))
+        }
+    };
+    assert!(
+        engine == oracle,
+        "{operation:?} for {purpose:?} at {now:?}\nengine: {engine:?}\noracle: {oracle:?}\n{policy:#?}\n{capture:#?}\n{presented:#?}"
+    );
+    engine
+}
+
+/// How old a person is taken to be.
+pub(crate) fn aged(known: AgeBand, attested: Option<AgeBand>) -> AgeBand {
+    let engine = judged_age(known, attested);
+    let oracle = attestation::younger(known, attested);
+    assert!(engine == oracle, "{known:?} and {attested:?}\nengine: {engine:?}\noracle: {oracle:?}");
+    engine
 }
 
 fn plain<T>(engine: Result<T, Denial>) -> Answer {

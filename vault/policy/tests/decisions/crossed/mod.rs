@@ -1,5 +1,6 @@
 //! Each thing that can be known crossed with every other.
 
+mod attestations;
 mod contradictions;
 mod development;
 mod ends;

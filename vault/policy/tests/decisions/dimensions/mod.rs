@@ -1,5 +1,6 @@
-//! What is crossed: operations, purposes, bases, and what keeps a person.
+//! What is crossed: operations, purposes, bases, what keeps a person, and what services say of captures.
 
+mod captures;
 mod consents;
 mod dice;
 mod people;
@@ -9,6 +10,7 @@ mod times;
 use lethe_domain::{LawfulBasis, Purpose, RestrictionGround, Timestamp};
 use lethe_policy::Operation;
 
+pub(crate) use captures::*;
 pub(crate) use consents::*;
 pub(crate) use dice::Dice;
 pub(crate) use people::*;

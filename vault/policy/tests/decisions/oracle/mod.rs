@@ -2,6 +2,7 @@
 //!
 //! It says some things more than once, so that each rule can be read beside the obligation that it comes from.
 
+pub(crate) mod attestation;
 pub(crate) mod calendar;
 pub(crate) mod contradictions;
 pub(crate) mod gate;

@@ -1,5 +1,6 @@
 //! Decisions written out, for which neither the engine nor the oracle is asked what is right.
 
+mod attestations;
 mod consents;
 mod development;
 mod gate;
