@@ -25,6 +25,8 @@ impl Bank {
             "authentication=legal_obligation",
             "--basis",
             "duplicate_detection=legitimate_interests",
+            "--attestation-exempt",
+            "all",
         ];
         let created = Cli::new(create).operator(&bank.vault).await.run().one();
         bank.keys.insert("tenant_admin", created["api_key"].as_str().unwrap().to_owned());

@@ -11,7 +11,7 @@ async fn health_is_served_for_the_server_and_for_each_service() {
     assert_eq!(vault.health("").await, ServingStatus::Serving);
     let mut services: Vec<_> = lethe_proto::methods().iter().map(|method| method.service).collect();
     services.dedup();
-    assert_eq!(services.len(), 16);
+    assert_eq!(services.len(), 17);
     for service in services {
         assert_eq!(vault.health(service).await, ServingStatus::Serving, "{service}");
     }

@@ -14,6 +14,7 @@ use crate::records::{DossierRecord, SubjectRecord};
 use crate::silo::Silo;
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
+use crate::watchlist::{self, Followed};
 
 /// A subject's base row; `None` of one that was erased meanwhile.
 pub(crate) fn base(vault: &Vault, silo: &Silo, subject: SlotRef) -> Result<Option<SubjectRecord>> {
@@ -68,27 +69,27 @@ pub(crate) fn put(
     Ok(())
 }
 
-/// Writes down how old a service takes a subject to be, where that was not known, or is younger than what was (O15). Whoever is
-/// stated to be a minor is not made of age by it. The caller has the subject's lock.
-pub(crate) fn put_age(
+/// Adds to a change how old a service takes a subject to be, where that was not known, or is younger than what was (O15), with what
+/// becomes of entries of watch lists by it (O40). Whoever is stated to be a minor is not made of age by it. The caller has the
+/// subject's lock.
+pub(crate) async fn age<'a>(
     vault: &Vault,
-    keys: &mut Opener<'_>,
-    silo: &Silo,
+    silo: &'a Silo,
     subject: SlotRef,
     attested: Option<AgeBand>,
+    now: Timestamp,
     change: &mut Change,
-) -> Result<()> {
+) -> Result<Followed<'a>> {
     if attested.is_none() {
-        return Ok(());
+        return Ok(Followed::default());
     }
-    let mut dossier = of(vault, silo, subject)?;
-    let age = judged_age(dossier.age, attested);
-    if age != dossier.age {
-        dossier.age = age;
-        let is_held = !dossier.holds.is_empty();
-        put(keys, silo, subject, &dossier, is_held, change)?;
+    let before = of(vault, silo, subject)?;
+    let dossier = Dossier { age: judged_age(before.age, attested), ..before.clone() };
+    if dossier == before {
+        return Ok(Followed::default());
     }
-    Ok(())
+    put(&mut vault.keys.opener(), silo, subject, &dossier, !before.holds.is_empty(), change)?;
+    watchlist::follow(vault, silo, subject, (&before, &dossier), now, change).await
 }
 
 /// Writes the base row of a new subject.

@@ -15,6 +15,8 @@ use crate::vault::Vault;
 
 /// Most active keys that a tenant has.
 const MOST: usize = 64;
+/// Most keys that a tenant has, or had: those that were revoked are known for good.
+const MOST_EVER: usize = 4096;
 
 /// A key as it is told.
 pub type Facts = SigningKey;
@@ -38,7 +40,13 @@ pub async fn create_key(vault: &Vault, call: Authorized<CreateSigningKey>, key: 
             return Err(Error::Exists(Reason::SigningKeyExists, message));
         }
     }
-    if silo.signing_keys.active() >= MOST {
+    let all = silo.signing_keys.all();
+    if all.iter().any(|known| known.key.point() == key.point()) {
+        // One that was revoked may be in other hands.
+        let message = "the same key has, or had, another id".to_owned();
+        return Err(Error::Exists(Reason::SigningKeyExists, message));
+    }
+    if silo.signing_keys.active() >= MOST || all.len() >= MOST_EVER {
         return Err(limited());
     }
     let new = SigningKey { key, created_at: vault.clock.now(), revoked_at: None };
@@ -110,6 +118,6 @@ fn limited() -> Error {
     Error::Limited {
         reason: Reason::SigningKeysLimited,
         retry_after: std::time::Duration::from_secs(60),
-        message: format!("the tenant has {MOST} active signing keys, and may have no more"),
+        message: format!("the tenant has {MOST} active signing keys, or {MOST_EVER} in all, and may have no more"),
     }
 }

@@ -17,7 +17,6 @@ use lethe_policy::{
 
 use crate::audit;
 use crate::error::{Error, Result};
-use crate::idempotency::request_tag;
 use crate::silo::{Held, Silo};
 use crate::store::{Change, Key};
 use crate::templates::Capture;
@@ -30,6 +29,16 @@ pub(crate) use sweep::expire;
 pub(crate) struct Believed {
     attested: Attested,
     used: Option<Used>,
+}
+
+/// A request that may be repeated, with the attestation that it had: of whom or what it is, beside its operation. Another call under the
+/// same id is another one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Repeatable<'a> {
+    /// Its id.
+    pub(crate) request: RequestId,
+    /// What it is about.
+    pub(crate) of: &'a str,
 }
 
 /// An attestation that a call uses.
@@ -52,6 +61,16 @@ impl Believed {
         self.attested.age()
     }
 
+    /// The same, of a call that is no repeat: what was said for another call, long ago perhaps, has nobody erased.
+    pub(crate) fn age_now(&self) -> Option<AgeBand> {
+        self.age().filter(|_| !self.attested.repeats())
+    }
+
+    /// The name of the key whose word was taken, if any was.
+    pub(crate) fn kid(&self) -> Option<&str> {
+        self.used.as_ref().map(|used| used.by.as_str())
+    }
+
     /// Says in an entry of the log whose word was taken: what a key attested that was stolen is found by it.
     pub(crate) fn tell(&self, entry: EntryDraft) -> Result<EntryDraft> {
         match &self.used {
@@ -65,6 +84,36 @@ impl Believed {
         if let Some(Used { key, request, .. }) = self.used.as_ref().filter(|_| !self.attested.repeats()) {
             change.put(key.clone(), request.map_or_else(Vec::new, |tag| tag.to_vec()));
         }
+    }
+
+    /// Records a request that is repeated, and that its attestation is used, if it has another one than before.
+    pub(crate) async fn repeat<O: Kind>(
+        &self,
+        vault: &Vault,
+        silo: &Silo,
+        call: &Authorized<O>,
+        entry: EntryDraft,
+    ) -> Result<()> {
+        self.still(vault, silo, call).await?;
+        let mut change = Change::audit_of_read();
+        self.spend(&mut change);
+        change.log(silo.tree, self.tell(entry)?);
+        vault.store.commit(change).await?;
+        Ok(())
+    }
+
+    /// Writes down that the attestation is used where a refusal has somebody erased: it does so once.
+    pub(crate) async fn spent_by<T>(&self, vault: &Vault, outcome: Result<T>) -> Result<T> {
+        if let Err(Error::Denied(denial)) = &outcome
+            && denial.duty.is_some()
+            && self.used.is_some()
+            && !self.attested.repeats()
+        {
+            let mut change = Change::new();
+            self.spend(&mut change);
+            vault.store.commit(change).await?;
+        }
+        outcome
     }
 
     /// Looks once more whether the key is trusted: whoever revokes one is answered when no answer rests on it any more. The caller has
@@ -105,19 +154,21 @@ pub(crate) async fn believe<O: Kind>(
     silo: &Silo,
     call: &Authorized<O>,
     capture: &Capture,
-    request: Option<RequestId>,
+    request: Option<Repeatable<'_>>,
 ) -> Result<Believed> {
+    let read = capture.attestation.as_deref().map(|text| read(silo, text));
+    // Nobody asks for the digest of a capture about which nothing was signed.
+    let is_signed = matches!(read, Some(Ok(_)));
     let facts = CaptureFacts {
-        embedding: digest(capture.received()),
+        embedding: if is_signed { digest(capture.received()) } else { [0; 32] },
         model: &capture.model,
         kind: capture.kind,
         quality: capture.quality,
         captured_at: capture.captured_at,
     };
-    let read = capture.attestation.as_deref().map(|text| read(silo, text));
     let (mut used, mut spent) = (None, Spent::Never);
     if let Some(Ok((by, claims))) = &read {
-        (used, spent) = take(vault, silo, by, claims, request).await?;
+        (used, spent) = take(vault, silo, O::OPERATION.rule().name, (by, claims), request).await?;
     }
     let presented = match &read {
         None => Presented::Nothing,
@@ -162,15 +213,19 @@ fn said(claims: &Claims) -> Said<'_> {
 async fn take(
     vault: &Vault,
     silo: &Silo,
-    by: &KeyId,
-    claims: &Claims,
-    request: Option<RequestId>,
+    operation: &str,
+    (by, claims): (&KeyId, &Claims),
+    request: Option<Repeatable<'_>>,
 ) -> Result<(Option<Used>, Spent)> {
     let own = vault.keys.own(silo.tree)?;
     // A key's name has no zero byte.
     let name = [by.as_str().as_bytes(), &[0], claims.nonce.as_str().as_bytes()].concat();
     let tag = lethe_crypto::tag::tag(&own, "attestation", &name);
-    let request = request.map(|id| request_tag(&own, id));
+    let request = request.map(|Repeatable { request, of }| {
+        // Neither an operation's name nor what it is of has a zero byte.
+        let call = [operation.as_bytes(), &[0], of.as_bytes(), &[0], request.as_bytes()].concat();
+        lethe_crypto::tag::tag(&own, "attested request", &call)
+    });
     let Some(alone) = silo.in_use.take(tag, request).await else { return Ok((None, Spent::Before)) };
     let until = remembered_until(claims.captured_at, claims.expires_at).millis().max(0).unsigned_abs().div_ceil(1000);
     let key = Key::Attestation { tree: silo.tree, until, tag };

@@ -9,7 +9,7 @@ use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
 /// For so long after an attestation is over it is remembered all the same, in seconds: a clock may be put back.
-const LONGER: u64 = 3600;
+const LONGER: u64 = 2 * 86_400;
 
 /// Forgets which attestations a tenant used that are refused as expired by now, whatever its policy says: of a few kilobytes a thousand
 /// logins leave, nothing stays. Nothing is logged: the use was.
@@ -17,6 +17,8 @@ const LONGER: u64 = 3600;
 /// # Errors
 /// What the store says.
 pub(crate) async fn expire(vault: &Arc<Vault>, silo: &SiloRef, now: Timestamp) -> Result<()> {
+    // Whatever is believed of the clock: what either says is not over is remembered.
+    let now = now.min(vault.clock.now());
     let (tree, seconds) = (silo.tree, now.millis().max(0).unsigned_abs() / 1000);
     let Some(before) = seconds.checked_sub(LONGER) else { return Ok(()) };
     let (start, mut any) = (Key::prefix_of_tree(RowKind::Attestation, tree), false);

@@ -61,13 +61,12 @@ impl<'a> Comparison<'a> {
             }
         };
         let policy = silo.policy();
-        let stated = dossier.age;
-        dossier.age = judged_age(stated, attested);
-        let cleared = licence.clear(&policy, &dossier, vault.clock.now()).map_err(|denial| Denial {
-            // Whose face a login shows is in question: an adult is not erased for a child at the camera (O15).
-            duty: denial.duty.filter(|_| stated != AgeBand::Adult),
-            ..denial
-        });
+        let now = vault.clock.now();
+        // Whose face a login shows is in question: nobody is erased for a child at the camera, but who is on record as one (O15).
+        let is_stated = lethe_policy::is_child_alone(&policy, &dossier, now);
+        dossier.age = judged_age(dossier.age, attested);
+        let cleared = licence.clear(&policy, &dossier, now);
+        let cleared = cleared.map_err(|denial| Denial { duty: denial.duty.filter(|_| is_stated), ..denial });
         Ok(Self { vault, silo, model, slot, cleared, policy, stand_ins })
     }
 

@@ -127,7 +127,7 @@ impl Attempt<'_> {
         let decider = lethe_policy::decider(&comparison.policy, self.call.purpose(), [band]);
         self.record(&comparison, denial.as_ref(), score, (band, decider)).await?;
         if denial.as_ref().is_some_and(|denial| denial.duty.is_some()) {
-            baseless::follow_up_later(self.vault, self.silo, self.subject, age);
+            baseless::follow_up_later(self.vault, self.silo, self.subject);
         }
         if let Some((slot, score)) = comparison.slot().zip(score).filter(|_| band == Band::Review && denial.is_none()) {
             self.ask(slot, score, band);

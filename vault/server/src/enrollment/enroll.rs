@@ -1,3 +1,4 @@
+use lethe_crypto::log::entry::Scope;
 use lethe_crypto::tree::{Lease, SlotRef};
 use lethe_crypto::wiping;
 use lethe_domain::{Embedding, Reason, RequestId, SubjectId, TemplateFacts, TemplateId};
@@ -5,9 +6,10 @@ use lethe_policy::Authorized;
 use lethe_policy::operation::Enroll;
 
 use super::make_room;
-use crate::attestation::{self, Believed};
+use crate::attestation::{self, Believed, Repeatable};
 use crate::audit;
 use crate::dossiers;
+use crate::erasure::{Request, Task};
 use crate::error::{Error, Result};
 use crate::idempotency::{Fingerprint, recall, remember, request_tag};
 use crate::records::TemplateRecord;
@@ -40,9 +42,11 @@ pub struct Enrolled {
 /// Adds a template. The answer means synced.
 pub async fn enroll(vault: &Vault, call: &Authorized<Enroll>, mut enrolment: Enrolment) -> Result<Enrolled> {
     let silo = vault.silo(call)?;
-    let believed = attestation::believe(vault, &silo, call, &enrolment.capture, enrolment.request).await?;
+    let repeatable = enrolment.request.map(|id| Repeatable { request: id, of: enrolment.subject.as_str() });
+    let believed = attestation::believe(vault, &silo, call, &enrolment.capture, repeatable).await?;
     let enrolled = add(vault, call, &silo, &mut enrolment, &believed).await;
-    baseless::follow_up_aged(vault, &silo, &enrolment.subject, believed.age(), enrolled).await
+    let enrolled = believed.spent_by(vault, enrolled).await;
+    baseless::follow_up_aged(vault, &silo, &enrolment.subject, believed.age_now(), enrolled).await
 }
 
 async fn add(
@@ -68,7 +72,7 @@ async fn add(
     {
         expect_same(&record, capture, &embedding)?;
         let owner = vault.keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
-        vault.record(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
+        believed.repeat(vault, silo, call, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
         return Ok(Enrolled { facts: record.facts, dimension, sequence: silo.sequence() });
     }
     believed.first(vault, silo, call).await?;
@@ -80,6 +84,7 @@ async fn add(
     let (subject, leases) = slots(vault, silo, known).await?;
     let at = TemplateAt { subject, thing: leases[leases.len() - 1].slot() };
     change.own(leases);
+    let aged = dossiers::age(vault, silo, subject, believed.age(), now, &mut change).await?;
     // Slots may be waited for; from here on it is a moment, and whoever withdraws meanwhile is answered when it is over.
     let _answering = silo.rights().answering().await;
     let cleared = dossiers::clear_aged(vault, silo, call, known, believed.age(), now).await?;
@@ -89,7 +94,6 @@ async fn add(
         if known.is_none() {
             dossiers::put_subject(&mut keys, silo, subject, &enrolment.subject, now, &mut change)?;
         }
-        dossiers::put_age(vault, &mut keys, silo, subject, believed.age(), &mut change)?;
         let template = templates::template(capture, embedding, now);
         let facts = templates::put(&cleared, &mut keys, silo, &model, at, template, &mut change)?;
         let owner = keys.slot(silo.tree, subject)?.ok_or_else(erased)?;
@@ -100,8 +104,16 @@ async fn add(
         believed.spend(&mut change);
         let entry = believed.tell(audit::done_to(call, &cleared, now)?)?;
         change.log(silo.tree, audit::about(entry, &owner));
+        aged.tell(silo, &owner, now, &mut change)?;
         Ok::<_, Error>(facts)
     })?;
+    if !aged.slots().is_empty() {
+        let (receipt, slots) = (aged.receipt(vault, silo)?, aged.slots().to_vec());
+        let request = Request { tree: silo.tree, task: Task::Erase(Scope::Template), slots, receipt, now };
+        vault.eraser.accept(request, change).await?;
+        // What was committed has been followed.
+        return Ok(Enrolled { facts, dimension, sequence: silo.sequence() });
+    }
     let committed = vault.store.commit(change).await?;
     // Its one entry is leaf n of the log; with it the log has n + 1 entries.
     let sequence = committed.leaves.first().map_or_else(|| silo.sequence(), |leaf| leaf + 1);

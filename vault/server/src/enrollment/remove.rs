@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::enroll::{expect_same, fingerprint};
 use super::make_room;
-use crate::attestation::{self, Believed};
+use crate::attestation::{self, Believed, Repeatable};
 use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Erasure, Request, Task, receipt_of, wait};
@@ -60,9 +60,12 @@ pub async fn replace_template(
 ) -> Result<Replaced> {
     let silo = vault.silo(&call)?;
     let subject = target.subject.clone();
-    let believed = attestation::believe(vault, &silo, &call, &capture, Some(target.request)).await?;
+    let of = format!("{}/{}", subject.as_str(), target.template);
+    let repeatable = Repeatable { request: target.request, of: &of };
+    let believed = attestation::believe(vault, &silo, &call, &capture, Some(repeatable)).await?;
     let replaced = replace(vault, &call, &silo, target, capture, &believed).await;
-    let replaced = baseless::follow_up_aged(vault, &silo, &subject, believed.age(), replaced).await;
+    let replaced = believed.spent_by(vault, replaced).await;
+    let replaced = baseless::follow_up_aged(vault, &silo, &subject, believed.age_now(), replaced).await;
     vault.noting_misses(silo.tree, &call, replaced).await
 }
 
@@ -93,7 +96,7 @@ async fn replace(
             let id = id.ok_or_else(|| StoreError::corrupt("remembered answer", "template"))?;
             let record = find(vault, silo, subject, id)?.record;
             expect_same(&record, &capture, &embedding)?;
-            vault.record(silo.tree, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
+            believed.repeat(vault, silo, call, audit::about(audit::done_to(call, &cleared, now)?, &owner)).await?;
             record.facts
         }
         None => {
@@ -104,12 +107,12 @@ async fn replace(
             let at = TemplateAt { subject, thing: leases[0].slot() };
             let mut change = Change::new();
             change.own(leases);
+            let aged = dossiers::age(vault, silo, subject, believed.age(), now, &mut change).await?;
             // Whoever withdraws meanwhile is answered when this is over.
             let _answering = silo.rights().answering().await;
             let cleared = dossiers::clear_aged(vault, silo, call, Some(subject), believed.age(), now).await?;
             believed.still(vault, silo, call).await?;
             let template = templates::template(&capture, embedding, now);
-            dossiers::put_age(vault, &mut vault.keys.opener(), silo, subject, believed.age(), &mut change)?;
             let facts = templates::put(&cleared, &mut vault.keys.opener(), silo, &model, at, template, &mut change)?;
             remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, facts.id.to_string())?;
             templates::delete(silo, old.at, old.profile, &mut change);
@@ -119,7 +122,10 @@ async fn replace(
             believed.spend(&mut change);
             let entry = believed.tell(audit::done_to(call, &cleared, now)?)?;
             change.log(silo.tree, audit::about(entry, &owner));
-            vault.eraser.accept(of_template(silo, old.at, receipt, now), change).await?;
+            aged.tell(silo, &owner, now, &mut change)?;
+            let mut erasure = of_template(silo, old.at, receipt, now);
+            erasure.slots.extend_from_slice(aged.slots());
+            vault.eraser.accept(erasure, change).await?;
             facts
         }
     };

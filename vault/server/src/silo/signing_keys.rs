@@ -26,6 +26,7 @@ impl SigningKey {
     pub(super) fn of(record: &SigningKeyRecord) -> Result<Self> {
         let id = KeyId::parse(&record.kid).map_err(|_| StoreError::corrupt("signing key record", "kid"))?;
         let key = VerifyingKey::new(id, record.point);
+        let key = key.map_err(|_| StoreError::corrupt("signing key record", "point"))?;
         Ok(Self { key, created_at: record.created_at(), revoked_at: record.revoked_at() })
     }
 

@@ -135,17 +135,17 @@ pub(crate) async fn amend<O: Kind, T>(
         notification::owe(vault, silo, slot, Occasion::Corrected, now, &mut change)?;
     }
     for (event, count) in
-        [("WATCHLIST_ENTRIES_SHREDDED", followed.slots.len()), ("WATCHLIST_ENTRIES_CONTESTED", followed.contested)]
+        [("WATCHLIST_ENTRIES_SHREDDED", followed.slots().len()), ("WATCHLIST_ENTRIES_CONTESTED", followed.contested)]
     {
         if count > 0 {
             entry = audit::counting(entry, event, &[("entries", count as u64)])?;
         }
     }
     change.log(silo.tree, entry);
-    let sequence = if followed.slots.is_empty() {
+    let sequence = if followed.slots().is_empty() {
         vault.store.commit(change).await?.sequence
     } else {
-        let (receipt, slots) = (followed.receipt(vault, silo)?, followed.slots.clone());
+        let (receipt, slots) = (followed.receipt(vault, silo)?, followed.slots().to_vec());
         let request = Request { tree: silo.tree, task: Task::Erase(Scope::Template), slots, receipt, now };
         vault.eraser.accept(request, change).await?
     };

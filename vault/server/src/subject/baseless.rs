@@ -20,7 +20,6 @@ use crate::silo::{Silo, SiloRef};
 use crate::store::Change;
 use crate::templates;
 use crate::vault::Vault;
-use crate::watchlist;
 
 /// What the log calls it: nobody asked.
 const OPERATION: &str = "vault.erase_baseless";
@@ -90,7 +89,8 @@ pub(crate) async fn follow_up<T>(vault: &Vault, silo: &Silo, subject: &SubjectId
     outcome
 }
 
-/// The same for a call by which somebody attests how old the person is.
+/// The same for a call by which somebody attests how old the person is: whoever is stated to be of age is refused, and not erased for
+/// a face that may be another's.
 pub(crate) async fn follow_up_aged<T>(
     vault: &Vault,
     silo: &Silo,
@@ -103,21 +103,14 @@ pub(crate) async fn follow_up_aged<T>(
     {
         erase_child(vault, silo, subject, age).await?;
     }
-    // Of whom it makes a minor no watch list has an entry any more (O40).
-    if outcome.is_ok()
-        && matches!(age, Some(AgeBand::Under16 | AgeBand::MinorFrom16))
-        && let Some(slot) = silo.subject(subject)
-    {
-        watchlist::shred_forbidden(vault, silo, slot).await?;
-    }
     outcome
 }
 
 /// The same for a call that must not take longer for it, nor tell.
-pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId, age: Option<AgeBand>) {
+pub(crate) fn follow_up_later(vault: &Arc<Vault>, silo: &SiloRef, subject: &SubjectId) {
     let (vault, silo, subject) = (Arc::clone(vault), Arc::clone(silo), subject.clone());
     tokio::spawn(async move {
-        if let Err(error) = erase_child(&vault, &silo, &subject, age).await {
+        if let Err(error) = erase_child(&vault, &silo, &subject, None).await {
             tracing::error!(%error, "a minor whom nobody consented for could not be erased; the next call tries again");
         }
     });
@@ -165,7 +158,7 @@ async fn erase_child(vault: &Vault, silo: &Silo, subject: &SubjectId, age: Optio
     // Judged anew, now that nobody else changes it.
     let Some(slot) = silo.subject(subject) else { return Ok(()) };
     let mut dossier = dossiers::of(vault, silo, slot)?;
-    dossier.age = judged_age(dossier.age, age);
+    dossier.age = judged_age(dossier.age, age.filter(|_| dossier.age != AgeBand::Adult));
     let policy = silo.policy();
     let alone_anyhow = vault.sweeps.bounds(&vault.clock).into_iter().all(|now| is_child_alone(&policy, &dossier, now));
     if alone_anyhow && !templates::places(&vault.store, silo, slot)?.is_empty() {

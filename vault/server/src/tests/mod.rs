@@ -1,5 +1,6 @@
 //! Tests that look inside: the production code on a real store, without the wire in between.
 
+mod attested;
 mod cases;
 mod damage;
 mod evidence;
@@ -27,17 +28,18 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use lethe_attestation::{Claims, Nonce, Signer, digest};
 use lethe_domain::{
     AgeBand, AttestationPolicy, CaptureKind, CaptureUse, CaseId, Consent, ConsentId, Country, DisclosureId,
-    Environment, Giver, Ground, Jurisdiction, Label, LawfulBasis, Manner, ModelId, ModelProfile, Notice, ProposalId,
-    Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, RestrictionGround, Role, Roles, Safeguard,
-    SafeguardKind, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told, Transfer, WatchlistId,
-    WatchlistKind,
+    Environment, Giver, Ground, Jurisdiction, Label, LawfulBasis, Liveness, Manner, ModelId, ModelProfile, Notice,
+    PadLevel, ProposalId, Purpose, PurposeBasis, Quality, RequestId, RequestKind, Requester, RestrictionGround, Role,
+    Roles, Safeguard, SafeguardKind, Sketching, SubjectId, TenantId, TenantPolicy, Thresholds, Timestamp, Told,
+    Transfer, WatchlistId, WatchlistKind,
 };
 use lethe_policy::operation::{
     AddWatchlistEntry, ApproveProposal, CreateContestedCase, CreateCredential, CreateModelProfile, CreateOperator,
-    CreateTenant, CreateWatchlist, Enroll, Kind, OffboardTenant, OpenRequest, ProposeDisclosure, RecordConsent,
-    RestrictSubject, UpdateSubject,
+    CreateSigningKey, CreateTenant, CreateWatchlist, Enroll, Kind, OffboardTenant, OpenRequest, ProposeDisclosure,
+    RecordConsent, RestrictSubject, UpdateSubject,
 };
 use lethe_policy::{Authorized, Owner, Principal};
 use tokio::time::Instant;
@@ -50,7 +52,7 @@ use crate::opening;
 use crate::templates::{self, Capture};
 use crate::tenant::{Asked, Handover};
 use crate::vault::{Aim, Vault};
-use crate::{approval, case, consent, request, silo::Silo, subject, tenant, watchlist};
+use crate::{approval, attestation, case, consent, request, silo::Silo, subject, tenant, watchlist};
 
 /// How long anything may be waited for: far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -227,6 +229,69 @@ impl Open {
         let call = self.may::<RestrictSubject>(tenant, Role::PrivacyOfficer, Purpose::DataSubjectRequest).await;
         let subject = SubjectId::parse(subject).unwrap();
         subject::restrict(&self.vault, call, &subject, RestrictionGround::Other).await.unwrap();
+    }
+
+    /// A capture service whose key a tenant registered.
+    pub(crate) async fn camera(&self, tenant: &TenantId) -> Signer {
+        let camera = Signer::generate("camera").unwrap();
+        let call = self.may::<CreateSigningKey>(tenant, Role::TenantAdmin, Purpose::Administration).await;
+        attestation::create_key(&self.vault, call, camera.public().clone()).await.unwrap();
+        camera
+    }
+
+    /// A capture of now that a service signed for.
+    pub(crate) fn signed(
+        &self,
+        tenant: &TenantId,
+        by: &Signer,
+        model: &ModelId,
+        embedding: &[f32],
+        age: Option<AgeBand>,
+    ) -> Capture {
+        self.signed_at(tenant, by, model, embedding, age, self.vault.clock.now())
+    }
+
+    /// The same, of some moment.
+    pub(crate) fn signed_at(
+        &self,
+        tenant: &TenantId,
+        by: &Signer,
+        model: &ModelId,
+        embedding: &[f32],
+        age: Option<AgeBand>,
+        captured_at: Timestamp,
+    ) -> Capture {
+        let quality = Quality::parse("quality", 0.9).unwrap();
+        let claims = Claims {
+            tenant: tenant.clone(),
+            audience: self.vault.audience.clone(),
+            embedding: digest(embedding),
+            model: model.clone(),
+            kind: CaptureKind::Selfie,
+            quality,
+            captured_at,
+            expires_at: Timestamp::from_millis(captured_at.millis() + 300_000),
+            nonce: Nonce::random(),
+            age,
+            liveness: Some(Liveness { passed: true, level: PadLevel::Level1 }),
+        };
+        let capture = Capture::new(model.clone(), embedding.to_vec(), CaptureKind::Selfie, quality, captured_at);
+        capture.attested(Some(by.sign(&claims).unwrap()))
+    }
+
+    /// Enrolls a capture that a service signed for.
+    pub(crate) async fn attested(&self, tenant: &TenantId, by: &Signer, subject: &str, model: &ModelId) {
+        let face: Vec<f32> = (0..64).map(|i| (i as f32).cos() + 0.1).collect();
+        let call = self.may::<Enroll>(tenant, Role::Enroller, Purpose::Authentication).await;
+        let capture = self.signed(tenant, by, model, &face, None);
+        let enrolment = Enrolment { subject: SubjectId::parse(subject).unwrap(), capture, request: None };
+        enroll(&self.vault, &call, enrolment).await.unwrap();
+    }
+
+    /// The same capture once more, with what was signed about it.
+    pub(crate) fn resigned(&self, capture: &Capture, embedding: &[f32], signed: Option<String>) -> Capture {
+        let Capture { model, kind, quality, captured_at, .. } = capture;
+        Capture::new(model.clone(), embedding.to_vec(), *kind, *quality, *captured_at).attested(signed)
     }
 
     /// A case of somebody who contests a decision.

@@ -7,7 +7,7 @@ use lethe_crypto::log::entry::{Entry, Event};
 use lethe_crypto::log::json::Value;
 use lethe_crypto::log::merkle::Frontier;
 use lethe_crypto::tree::{SlotRef, TreeId};
-use lethe_domain::{ProposalId, Purpose, Reason, RequestId, Role, Roles, TenantId, TenantPolicy};
+use lethe_domain::{ModelId, ProposalId, Purpose, Reason, RequestId, Role, Roles, TenantId, TenantPolicy};
 use lethe_policy::Owner;
 use lethe_policy::operation::ShredTenant;
 
@@ -68,6 +68,9 @@ async fn nothing_is_left_of_a_shredded_tenant_but_its_log() {
         open.notified(tenant, "person-0").await;
         open.watched(tenant, &["person-1"]).await;
         open.contested(tenant, "person-0").await;
+        let camera = open.camera(tenant).await;
+        let model = ModelId::parse("model", "1").unwrap();
+        open.attested(tenant, &camera, "person-2", &model).await;
     }
     let agreed = open.agree(&bank).await;
     let (tree, neighbour) = (open.silo(&bank).tree, open.silo(&shop).tree);

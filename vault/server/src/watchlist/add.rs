@@ -7,14 +7,14 @@ use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_crypto::wiping;
 use lethe_domain::{
-    Embedding, Invalid, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp, Watchlist,
-    WatchlistEntry, WatchlistEntryId, WatchlistId,
+    Dossier, Embedding, Invalid, Label, LawfulBasis, ModelId, Reason, RequestId, SubjectId, TemplateId, Timestamp,
+    Watchlist, WatchlistEntry, WatchlistEntryId, WatchlistId,
 };
 use lethe_policy::operation::AddWatchlistEntry;
 use lethe_policy::{Authorized, Cleared, Denial, past_its_time, watchlist as rules};
 
 use super::{Filed, book};
-use crate::attestation::{self, Believed};
+use crate::attestation::{self, Believed, Repeatable};
 use crate::audit;
 use crate::dossiers;
 use crate::error::{Error, Result};
@@ -106,7 +106,11 @@ pub async fn add(vault: &Arc<Vault>, call: Authorized<AddWatchlistEntry>, mut wa
             baseless::follow_up(vault, &silo, &subject, added).await
         }
         Source::Capture(capture) => {
-            let believed = attestation::believe(vault, &silo, &call, capture, Some(wanted.request)).await?;
+            let repeatable = Repeatable { request: wanted.request, of: wanted.list.as_str() };
+            let believed = attestation::believe(vault, &silo, &call, capture, Some(repeatable)).await?;
+            // A minor's face is on no list, also where it is said to be a mask's (O40).
+            let person = Dossier { age: believed.age().unwrap_or_default(), ..Dossier::default() };
+            vault.noting_denials(silo.tree, &call, rules::age_allows(&person).map_err(Error::Denied)).await?;
             let model = silo.model(&capture.model, "capture.model")?;
             let dimension = model.profile.dimension();
             let embedding = capture.take_embedding(believed.attested(), "capture.embedding", dimension)?;
@@ -184,7 +188,7 @@ async fn of_template(
     remember(&mut keys, &mut change, remembered, fingerprint, id.to_string())?;
     drop(keys);
     let logged = audit::about(audit::done_to(call, &cleared, now)?, &owner);
-    change.log(silo.tree, told(logged, wanted, id)?);
+    change.log(silo.tree, told(logged, wanted, id, None)?);
     let sequence = vault.store.commit(change).await?.sequence;
     // Nobody's right waits for a mirror.
     drop(answering);
@@ -211,7 +215,7 @@ async fn of_capture(
         if known.embedding.components() != embedding.components() {
             return Err(Error::RequestIdReused);
         }
-        vault.note(silo.tree, call).await?;
+        believed.repeat(vault, silo, call, audit::done(call, now)?).await?;
         return Ok(known.filed);
     }
     believed.first(vault, silo, call).await?;
@@ -229,7 +233,7 @@ async fn of_capture(
     book::put(vault, key, &entry, &embedding, &mut change)?;
     remember(&mut vault.keys.opener(), &mut change, remembered, fingerprint, id.to_string())?;
     believed.spend(&mut change);
-    change.log(silo.tree, told(audit::done(call, now)?, wanted, id)?);
+    change.log(silo.tree, told(audit::done(call, now)?, wanted, id, believed.kid())?);
     let sequence = vault.store.commit(change).await?.sequence;
     // Nobody's right waits for a mirror.
     drop(answering);
@@ -320,8 +324,10 @@ async fn make_room(vault: &Arc<Vault>, silo: &SiloRef) -> Result<()> {
     Err(book::limited(format!("a tenant has {MOST} entries of watch lists at most")))
 }
 
-fn told(entry: EntryDraft, wanted: &Wanted, id: WatchlistEntryId) -> Result<EntryDraft> {
+/// The entry of what was added, with the key whose word was taken for it, if any was.
+fn told(entry: EntryDraft, wanted: &Wanted, id: WatchlistEntryId, kid: Option<&str>) -> Result<EntryDraft> {
     let id = id.to_string();
-    let fields = [("watchlist", wanted.list.as_str()), ("entry", id.as_str()), ("basis", wanted.basis.name())];
+    let mut fields = vec![("watchlist", wanted.list.as_str()), ("entry", id.as_str()), ("basis", wanted.basis.name())];
+    fields.extend(kid.map(|kid| ("kid", kid)));
     audit::telling(entry, "WATCHLIST_ENTRY_ADDED", &fields)
 }

@@ -1,5 +1,4 @@
-//! Entries that may not be there any more because the tenant itself came under another law, or somebody attests that their person is
-//! a minor (O15, O16, O40).
+//! Entries that may not be there any more because the tenant itself came under another law (O16, O40).
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use lethe_policy::watchlist as rules;
 use tokio::task::JoinSet;
 
 use super::person::follow;
-use crate::audit;
 use crate::dossiers;
 use crate::erasure::{Request, Task};
 use crate::error::{Error, Result};
@@ -20,8 +18,6 @@ use crate::silo::{Silo, SiloRef};
 use crate::store::{Change, Key, RowKind};
 use crate::vault::Vault;
 
-/// What the log calls it: nobody asked.
-const OPERATION: &str = "vault.shred_forbidden_entries";
 /// People who are looked at in one go.
 const STEP: usize = 1024;
 /// People whose entries are shredded at the same time: their changes share syncs.
@@ -100,15 +96,6 @@ fn look(vault: &Vault, silo: &Silo, from: &[u8]) -> Result<(Vec<(SlotRef, Subjec
     })
 }
 
-/// Shreds the entries of one person, if they may not be there.
-pub(crate) async fn shred_forbidden(vault: &Vault, silo: &Silo, slot: SlotRef) -> Result<usize> {
-    if !rules::is_forbidden(&silo.policy(), &dossiers::of(vault, silo, slot)?) {
-        return Ok(0);
-    }
-    let Some(base) = dossiers::base(vault, silo, slot)? else { return Ok(0) };
-    shred(vault, silo, slot, &base.id).await
-}
-
 /// Shreds those of one person, if they may not be there: judged now that nobody else changes it.
 async fn shred(vault: &Vault, silo: &Silo, slot: SlotRef, subject: &SubjectId) -> Result<usize> {
     let _alone = silo.lock_subject(subject).await;
@@ -116,12 +103,10 @@ async fn shred(vault: &Vault, silo: &Silo, slot: SlotRef, subject: &SubjectId) -
     let (now, person) = (vault.clock.now(), dossiers::of(vault, silo, slot)?);
     let mut change = Change::new();
     let followed = follow(vault, silo, slot, (&person, &person), now, &mut change).await?;
-    let count = followed.slots.len();
+    let count = followed.slots().len();
     if count > 0 {
-        let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(silo.policy().version));
-        let entry = audit::counting(entry, "WATCHLIST_ENTRIES_SHREDDED", &[("entries", count as u64)])?;
-        change.log(silo.tree, audit::about(entry, &owner));
-        let (receipt, slots) = (followed.receipt(vault, silo)?, followed.slots.clone());
+        followed.tell(silo, &owner, now, &mut change)?;
+        let (receipt, slots) = (followed.receipt(vault, silo)?, followed.slots().to_vec());
         let request = Request { tree: silo.tree, task: Task::Erase(Scope::Template), slots, receipt, now };
         vault.eraser.accept(request, change).await?;
     }

@@ -34,8 +34,8 @@ pub(crate) use compare::against;
 pub use compare::{Hit, Watched};
 pub use decide::{Decided, Target, Verdict, contest, decide, remove};
 pub(crate) use expire::expire;
-pub(crate) use law::{follow_law, shred_forbidden};
-pub(crate) use person::{follow, shred_with};
+pub(crate) use law::follow_law;
+pub(crate) use person::{Followed, follow, shred_with};
 
 /// Most watch lists that a tenant has.
 const MOST_LISTS: usize = 64;

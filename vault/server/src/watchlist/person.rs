@@ -1,11 +1,13 @@
 //! What becomes of a living person's entries with what is recorded of the person. The caller has the subject's lock.
 
+use lethe_crypto::secret::SlotKey;
 use lethe_crypto::tree::SlotRef;
 use lethe_domain::{Contest, Dossier, ReceiptId, RequestId, Timestamp};
 use lethe_policy::watchlist::{self as rules, Fate};
 use tokio::sync::MutexGuard;
 
 use super::book;
+use crate::audit;
 use crate::erasure::receipt_of;
 use crate::error::Result;
 use crate::idempotency::Fingerprint;
@@ -17,16 +19,35 @@ use crate::vault::Vault;
 #[derive(Default)]
 pub(crate) struct Followed<'a> {
     /// The slots of those that go: their keys go with the change.
-    pub(crate) slots: Vec<SlotRef>,
+    slots: Vec<SlotRef>,
     /// How many are contested by it.
     pub(crate) contested: usize,
     _alone: Option<MutexGuard<'a, ()>>,
 }
 
+/// What the log calls it where nobody asked for it.
+pub(super) const OPERATION: &str = "vault.shred_forbidden_entries";
+
 impl Followed<'_> {
     /// Whether nothing becomes of any.
     pub(crate) const fn is_nothing(&self) -> bool {
         self.slots.is_empty() && self.contested == 0
+    }
+
+    /// The slots of those that go.
+    pub(crate) fn slots(&self) -> &[SlotRef] {
+        &self.slots
+    }
+
+    /// Logs those that go, about their person, where the change's own entry says something else.
+    pub(crate) fn tell(&self, silo: &Silo, owner: &SlotKey, now: Timestamp, change: &mut Change) -> Result<()> {
+        let count = self.slots.len() as u64;
+        if count > 0 {
+            let entry = audit::judged_by(audit::by_the_vault(OPERATION, now)?, Some(silo.policy().version));
+            let entry = audit::counting(entry, "WATCHLIST_ENTRIES_SHREDDED", &[("entries", count)])?;
+            change.log(silo.tree, audit::about(entry, owner));
+        }
+        Ok(())
     }
 
     /// A receipt for those that go: nobody asked for it.
