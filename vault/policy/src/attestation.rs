@@ -200,11 +200,11 @@ fn is_live(purpose: Purpose, usage: CaptureUse, policy: &AttestationPolicy, said
     match (usage, said.capture.kind) {
         (CaptureUse::Watchlist, _) => Ok(()),
         (CaptureUse::Enrollment | CaptureUse::Identification, CaptureKind::DocumentPortrait) => Ok(()),
-        (CaptureUse::Verification, CaptureKind::DocumentPortrait) => match purpose {
-            Purpose::DocumentCheck => Ok(()),
-            #[allow(clippy::wildcard_enum_match_arm, reason = "a document stands for nobody but in its own check")]
-            _ => deny(Reason::LivenessInsufficient, "a document's portrait is verified for document_check alone"),
-        },
+        // A document stands for nobody but in its own check.
+        (CaptureUse::Verification, CaptureKind::DocumentPortrait) if purpose == Purpose::DocumentCheck => Ok(()),
+        (CaptureUse::Verification, CaptureKind::DocumentPortrait) => {
+            deny(Reason::LivenessInsufficient, "a document's portrait is verified for document_check alone")
+        }
         (
             CaptureUse::Enrollment | CaptureUse::Verification | CaptureUse::Identification,
             CaptureKind::Selfie | CaptureKind::AuthenticationCapture,

@@ -1,3 +1,5 @@
+#![allow(clippy::wildcard_enum_match_arm, reason = "of all that there is, a test is about some")]
+
 use lethe_domain::{Environment, PadLevel};
 use proptest::prelude::*;
 
