@@ -2,7 +2,7 @@
 //! (O6). Nothing here looks at a person.
 //!
 //! What was used is told by rows. They are written in the change that records what the call did, so that a crash cannot have the one
-//! without the other; until then a call has its attestation for itself ([`InUse`](crate::silo::InUse)).
+//! without the other; until then a call has its attestation for itself (`InUse`).
 
 mod keys;
 mod sweep;
