@@ -209,7 +209,13 @@ const ROWS: [Row; 30] = [
         &["faiss_knn"],
         "The miss probability asked for: 1e-4 for a pair exactly at the threshold, far less above it.",
     ),
-    row("retention", "judge_all", &["read_and_open"], ""),
+    row(
+        "retention",
+        "judge_all",
+        &["read_and_open"],
+        "For each person the keys of its slots are derived, and its base record, its dossier and what tells when its templates were provided are \
+         opened, one page after the other; the peer opens two rows with one key that it has.",
+    ),
 ];
 
 /// A paragraph for each metric that there are records of.
