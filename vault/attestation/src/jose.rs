@@ -12,6 +12,9 @@ use ring::signature::{
 /// The algorithms that verify. None is symmetric: what verifies a token must not be able to make one.
 pub const ALGORITHMS: [Algorithm; 4] = [Algorithm::EdDSA, Algorithm::ES256, Algorithm::RS256, Algorithm::PS256];
 
+/// Members of a JSON Web Key that only its owner may have (RFC 7518, section 6).
+pub const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
 static RING: CryptoProvider =
     CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 

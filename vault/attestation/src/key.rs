@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::jose::SECRET;
+
 /// A key's name, the `kid`: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(String);
@@ -61,9 +63,6 @@ pub enum KeyFault {
     #[error("has no `d` of 32 bytes in base64url that fits `x`")]
     Seed,
 }
-
-/// Members of a JWK that only its owner may have (RFC 7518, section 6).
-const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// The points of small order, those whose order divides 8, without the bit that is the sign of x; also as they are written with a
 /// coordinate that is not reduced.

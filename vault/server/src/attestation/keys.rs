@@ -18,14 +18,11 @@ const MOST: usize = 64;
 /// Most keys that a tenant has, or had: those that were revoked are known for good.
 const MOST_EVER: usize = 4096;
 
-/// A key as it is told.
-pub type Facts = SigningKey;
-
 /// Registers a key. The answer means synced; the same key again changes nothing.
 ///
 /// # Errors
 /// `SigningKeyExists` where the id is, or was, another key's, or that of a revoked one; `SigningKeysLimited`.
-pub async fn create_key(vault: &Vault, call: Authorized<CreateSigningKey>, key: VerifyingKey) -> Result<Facts> {
+pub async fn create_key(vault: &Vault, call: Authorized<CreateSigningKey>, key: VerifyingKey) -> Result<SigningKey> {
     let silo = vault.silo(&call)?;
     let _alone = silo.lock_administration().await;
     let row = row_of(vault, &silo, key.id())?;
@@ -64,7 +61,7 @@ pub async fn list_keys(
     call: Authorized<ListSigningKeys>,
     from: u64,
     size: usize,
-) -> Result<(Vec<Facts>, Option<u64>)> {
+) -> Result<(Vec<SigningKey>, Option<u64>)> {
     let silo = vault.silo(&call)?;
     vault.note(silo.tree, &call).await?;
     let (page, next) = tenant::page(silo.signing_keys.all(), from, size);
@@ -76,13 +73,13 @@ pub async fn list_keys(
 ///
 /// # Errors
 /// `SigningKeyNotFound`.
-pub async fn revoke_key(vault: &Vault, call: Authorized<RevokeSigningKey>, id: KeyId) -> Result<Facts> {
+pub async fn revoke_key(vault: &Vault, call: Authorized<RevokeSigningKey>, id: KeyId) -> Result<SigningKey> {
     let silo = vault.silo(&call)?;
     let revoked = revoke(vault, &call, &silo, &id).await;
     vault.noting_misses(silo.tree, &call, revoked).await
 }
 
-async fn revoke(vault: &Vault, call: &Authorized<RevokeSigningKey>, silo: &Silo, id: &KeyId) -> Result<Facts> {
+async fn revoke(vault: &Vault, call: &Authorized<RevokeSigningKey>, silo: &Silo, id: &KeyId) -> Result<SigningKey> {
     let _alone = silo.lock_administration().await;
     let unknown = || Error::NotFound(Reason::SigningKeyNotFound, format!("there is no signing key {id}"));
     let known = silo.signing_keys.find(id).ok_or_else(unknown)?;

@@ -22,7 +22,7 @@ use crate::store::{Change, Key};
 use crate::templates::Capture;
 use crate::vault::Vault;
 
-pub use keys::{Facts, create_key, list_keys, revoke_key};
+pub use keys::{create_key, list_keys, revoke_key};
 pub(crate) use sweep::expire;
 
 /// A capture that may be taken, and the attestation that it has, if it has one, for as long as the call is at work.
@@ -86,7 +86,8 @@ impl Believed {
         }
     }
 
-    /// Records a request that is repeated, and that its attestation is used, if it has another one than before.
+    /// Records a request that is repeated, and that its attestation is used, if it has another one than before. Whoever revokes its key
+    /// is answered afterwards.
     pub(crate) async fn repeat<O: Kind>(
         &self,
         vault: &Vault,
@@ -94,6 +95,7 @@ impl Believed {
         call: &Authorized<O>,
         entry: EntryDraft,
     ) -> Result<()> {
+        let _answering = silo.rights().answering().await;
         self.still(vault, silo, call).await?;
         let mut change = Change::audit_of_read();
         self.spend(&mut change);

@@ -13,8 +13,9 @@ use tonic::{Request, Response, Status, async_trait};
 use super::call::to_the_end;
 use super::convert::{self, to_timestamp};
 use super::{Node, names, page};
-use crate::attestation::{self, Facts};
+use crate::attestation;
 use crate::error::{Error, Result};
+use crate::silo::SigningKey;
 
 #[async_trait]
 impl SigningKeyService for Node {
@@ -83,7 +84,7 @@ fn key(jwk: &str) -> Result<VerifyingKey> {
     VerifyingKey::from_jwk(jwk).map_err(|fault| Error::from(refuse(fault)))
 }
 
-fn to_key(tenant: &TenantId, key: &Facts) -> v1::SigningKey {
+fn to_key(tenant: &TenantId, key: &SigningKey) -> v1::SigningKey {
     let state = match key.revoked_at {
         Some(_) => v1::SigningKeyState::Revoked,
         None => v1::SigningKeyState::Active,

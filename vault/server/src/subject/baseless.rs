@@ -81,12 +81,7 @@ pub(crate) async fn erase_because(
 
 /// Does what comes with a refusal: erases a minor whom the call should not have found (O15).
 pub(crate) async fn follow_up<T>(vault: &Vault, silo: &Silo, subject: &SubjectId, outcome: Result<T>) -> Result<T> {
-    if let Err(Error::Denied(denial)) = &outcome
-        && denial.duty.is_some()
-    {
-        erase_child(vault, silo, subject, None).await?;
-    }
-    outcome
+    follow_up_aged(vault, silo, subject, None, outcome).await
 }
 
 /// The same for a call by which somebody attests how old the person is: whoever is stated to be of age is refused, and not erased for

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
-use lethe_attestation::jose::ALGORITHMS;
+use lethe_attestation::jose::{ALGORITHMS, SECRET};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -10,8 +10,6 @@ use sha2::{Digest, Sha256};
 const MOST: usize = 64;
 /// Bytes of an RSA modulus: 2048 to 8192 bits.
 const MODULUS: std::ops::RangeInclusive<usize> = 256..=1024;
-/// Members of a JWK that only its owner may have (RFC 7518, section 6).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A key that tokens are verified with.
 pub(super) struct Key {
@@ -55,7 +53,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Key>, String> {
 /// A key of a set; `None` of one for something else.
 fn key(members: &Map<String, Value>) -> Result<Option<Key>, String> {
     // What can make tokens has no place where they are believed, and the file may be open to others.
-    if let Some(member) = PRIVATE.into_iter().find(|member| members.contains_key(*member)) {
+    if let Some(member) = SECRET.into_iter().find(|member| members.contains_key(*member)) {
         return Err(format!("has the member `{member}`: it is secret, and its owner alone may have it"));
     }
     let text = |member: &str| match members.get(member) {
